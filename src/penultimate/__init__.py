@@ -1,0 +1,66 @@
+"""Forecast, audit and mend the geometry that imbalanced classes force on a network's last layer.
+
+``import penultimate as pen``; every public name is loaded when it is first used, so that the import itself costs
+next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from penultimate import datasets as datasets
+    from penultimate.counts import ClassCounts as ClassCounts
+    from penultimate.errors import CountsError as CountsError
+    from penultimate.errors import FileError as FileError
+    from penultimate.errors import MissingDependencyError as MissingDependencyError
+    from penultimate.errors import PenultimateError as PenultimateError
+    from penultimate.errors import ProblemError as ProblemError
+    from penultimate.forecasting import Forecast as Forecast
+    from penultimate.forecasting import forecast as forecast
+    from penultimate.minimizers import frames as frames
+    from penultimate.minimizers.solution import Outcome as Outcome
+    from penultimate.minimizers.solution import Solution as Solution
+    from penultimate.minimizers.squared_error import minimise as minimise
+    from penultimate.model.geometry import Factors as Factors
+    from penultimate.model.geometry import Geometry as Geometry
+    from penultimate.model.grouped_matrix import GroupedMatrix as GroupedMatrix
+    from penultimate.model.problem import Problem as Problem
+    from penultimate.spectrum.label_spectrum import LabelSpectrum as LabelSpectrum
+    from penultimate.timeline import Timeline as Timeline
+
+__version__ = "0.1.0"
+
+_MODULES = {"datasets": "datasets", "frames": "minimizers.frames"}
+_HOMES = {
+    "ClassCounts": "counts",
+    "CountsError": "errors",
+    "Factors": "model.geometry",
+    "FileError": "errors",
+    "Forecast": "forecasting",
+    "Geometry": "model.geometry",
+    "GroupedMatrix": "model.grouped_matrix",
+    "LabelSpectrum": "spectrum.label_spectrum",
+    "MissingDependencyError": "errors",
+    "Outcome": "minimizers.solution",
+    "PenultimateError": "errors",
+    "Problem": "model.problem",
+    "ProblemError": "errors",
+    "Solution": "minimizers.solution",
+    "Timeline": "timeline",
+    "forecast": "forecasting",
+    "minimise": "minimizers.squared_error",
+}
+
+__all__ = ["__version__", *_MODULES, *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"penultimate.{_MODULES[name]}")
+    if name in _HOMES:
+        return getattr(import_module(f"penultimate.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'penultimate' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,145 @@
+"""Names of classes: one string each, all different, and free of charge when nobody gave any."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
+from typing import cast, overload
+
+from penultimate.errors import CountsError
+
+
+class NumberedNames(Sequence[str]):
+    """The names ``"0", "1", …, "K-1"`` of classes nobody named, made when they are asked for.
+
+    Ten million strings would take more memory than the ten million counts they label.
+
+    Parameters
+    ----------
+    length : int
+        How many names, K.
+
+    Examples
+    --------
+    >>> from penultimate.class_names import NumberedNames
+    >>> names = NumberedNames(10_000_000)
+    >>> names[-1], len(names)
+    ('9999999', 10000000)
+    """
+
+    __slots__ = ("_range",)
+
+    def __init__(self, length: int) -> None:
+        self._range = range(length)
+
+    def __len__(self) -> int:
+        return len(self._range)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        if isinstance(index, slice):
+            return tuple(map(str, self._range[index]))
+        return str(self._range[index])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._range)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.isdecimal() and name == str(int(name)) and int(name) in self._range
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, NumberedNames):
+            return len(self) == len(other)
+        if isinstance(other, Sequence) and not isinstance(other, str):
+            names = cast(Sequence[object], other)
+            return len(self) == len(names) and all(a == b for a, b in zip(self, names, strict=True))
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"NumberedNames({len(self)})"
+
+
+def as_names(names: Iterable[object]) -> Sequence[str]:
+    """Return the names as strings, each given once.
+
+    Parameters
+    ----------
+    names : iterable of str or int
+        Names in class order; whole numbers become their decimal digits.
+
+    Returns
+    -------
+    sequence of str
+        A tuple, or `NumberedNames` when they count 0, 1, 2, ….
+
+    Raises
+    ------
+    CountsError
+        When a name is neither text nor a whole number, or is given twice.
+
+    Examples
+    --------
+    >>> from penultimate.class_names import as_names
+    >>> as_names(["cat", 7])
+    ('cat', '7')
+    """
+    if isinstance(names, NumberedNames):
+        return names
+    if isinstance(names, str | bytes):
+        raise CountsError(f"names is one text, {names!r}: give a sequence with one name for each class")
+    if isinstance(names, range) and names == range(len(names)):
+        return NumberedNames(len(names))
+    texts = tuple(_as_name(name, index) for index, name in enumerate(names))
+    _refuse_duplicates(texts)
+    return texts
+
+
+def culprit(names: Sequence[str] | None, index: int) -> str:
+    """Say which class is meant, by name and index, for an error message.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Names in class order, if there are any.
+    index : int
+        The class.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from penultimate.class_names import culprit
+    >>> culprit(["cat", "dog"], 1)
+    "class 'dog' (index 1)"
+    """
+    if names is None or isinstance(names, NumberedNames) or index >= len(names):
+        return f"class {index}"
+    return f"class {names[index]!r} (index {index})"
+
+
+def _as_name(name: object, index: int) -> str:
+    if isinstance(name, str):
+        return str(name)
+    if not isinstance(name, bool) and isinstance(name, Integral):
+        return str(int(name))
+    raise CountsError(
+        f"the name of class {index} is {name!r}, of type {type(name).__name__}: name classes by text or whole numbers"
+    )
+
+
+def _refuse_duplicates(names: tuple[str, ...]) -> None:
+    if len(set(names)) == len(names):
+        return
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in first:
+            raise CountsError(
+                f"class name {name!r} is given twice (indices {first[name]} and {index}): give every class its own name"
+            )
+        first[name] = index

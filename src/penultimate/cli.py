@@ -1,0 +1,215 @@
+"""The command ``penultimate``: parse, call, print."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from penultimate import __version__
+from penultimate.errors import FileError, PenultimateError, ProblemError
+
+if TYPE_CHECKING:
+    from penultimate.counts import ClassCounts
+    from penultimate.model.problem import Bias
+
+_WIDTH = 110  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
+
+
+class _Decays(click.ParamType):
+    """One number, or several with commas between."""
+
+    name = "W[,W2,…]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no number, nor numbers with commas between them", param, ctx)
+
+
+class _Bias(click.ParamType):
+    """``free``, ``none`` or a decay."""
+
+    name = "free|none|LAMBDA_B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Bias":
+        if value == "free":
+            return "free"
+        if value == "none":
+            return "none"
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither 'free', nor 'none', nor a number", param, ctx)
+
+
+class _Classes(click.ParamType):
+    """A number, ``all`` or ``none``."""
+
+    name = "N|all|none"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Literal["all", "none"]:
+        if value == "all":
+            return "all"
+        if value == "none":
+            return "none"
+        if str(value).isdecimal():
+            return int(value)
+        self.fail(f"{value!r} is neither a number of classes, nor 'all', nor 'none'", param, ctx)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="penultimate")
+def cli() -> None:
+    """Forecast the geometry that imbalanced classes force on a network's last layer."""
+
+
+@cli.command()
+@click.argument("counts")
+@click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
+@click.option("--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both.")
+@click.option("--loss", default="mse", show_default=True, metavar="mse", help="Loss of the training.")
+@click.option(
+    "--torch-loss",
+    type=click.Choice(["mse"]),
+    help="Read decays as PyTorch's for nn.MSELoss, which averages over outputs: times K/2.",
+)
+@click.option("--layers", type=int, metavar="L", help="Linear layers at the end of the network.  [default: 1]")
+@click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
+@click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
+@click.option("--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]")
+@click.option("--bias", type=_Bias(), default="free", show_default=True, help="Bias of the head, or its decay.")
+@click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
+@click.option("--classes", type=_Classes(), default="20", show_default=True, help="Classes to list, worst first.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
+def forecast(
+    counts: str,
+    column: str | None,
+    holds: Literal["counts", "labels"] | None,
+    loss: str,
+    torch_loss: str | None,
+    layers: int | None,
+    weight_decay: tuple[float, ...],
+    feature_decay: float | None,
+    feature_ratio: float | None,
+    bias: "Bias",
+    width: int | None,
+    classes: int | Literal["all", "none"],
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Forecast the last layer's geometry from class counts.
+
+    COUNTS is a CSV/TSV, JSON, COCO/LVIS annotation, .npy, .npz or Parquet file, a folder with one sub-folder a class,
+    or the name of a bundled data set (`penultimate data`).
+    """
+    if feature_decay is not None and feature_ratio is not None:
+        raise ProblemError("--feature-decay and --feature-ratio say the same thing twice: give one of them")
+    from penultimate.forecasting import forecast as make_forecast
+    from penultimate.model.problem import Problem
+
+    class_counts = _read(counts, column, holds)
+    scale = class_counts.classes / 2 if torch_loss == "mse" else 1.0
+    problem = Problem.of(
+        [decay * scale for decay in weight_decay],
+        layers=layers,
+        feature_decay=feature_decay,
+        feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+        bias=bias if isinstance(bias, str) else bias * scale,
+        width=width,
+        loss=loss,
+    )
+    result = make_forecast(class_counts, problem=problem)
+    if html_path is not None:
+        result.report(html_path)
+        click.echo(f"wrote {html_path}", err=True)
+    if json_path is not None:
+        _write_json(result.to_dict(classes), json_path)
+    if json_path != "-":
+        _show(result.table(classes))
+
+
+@cli.command()
+def data() -> None:
+    """List the bundled class counts, which can be named instead of a file."""
+    from rich.table import Table
+
+    from penultimate import datasets
+    from penultimate.report.words import number
+
+    table = Table()
+    for heading in ("name", "what", "classes", "samples", "ratio", "licence"):
+        table.add_column(heading, justify="right" if heading in ("classes", "samples", "ratio") else "left")
+    for info in datasets.table():
+        table.add_row(
+            info.name,
+            info.description,
+            number(info.classes),
+            number(info.samples),
+            f"{number(info.ratio, 4)}:1",
+            info.licence,
+        )
+    _show(table)
+
+
+def _read(
+    counts: str, column: str | None, holds: Literal["counts", "labels"] | None
+) -> "ClassCounts":
+    """Read a file or folder, or bundled counts by name; a file of that name goes first."""
+    from penultimate import datasets
+    from penultimate.counts import ClassCounts
+
+    if Path(counts).exists():
+        return ClassCounts.read(counts, column=column, holds=holds)
+    if counts in datasets.names():
+        return datasets.counts(counts)
+    raise FileError(f"no file {counts!r}, and no bundled counts of that name: the bundled ones are {', '.join(datasets.names())}")
+
+
+def _write_json(record: dict[str, object], path: str) -> None:
+    text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
+    if path == "-":
+        click.echo(text)
+        return
+    from penultimate.files import write_text
+
+    write_text(path, text + "\n")
+    click.echo(f"wrote {path}", err=True)
+
+
+def _show(renderable: Any) -> None:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    console.print(renderable)
+
+
+def main() -> None:
+    """Run the command; exit 0 on success, 2 for the user's input, 1 for a fault of ours."""
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except PenultimateError as error:
+        _fail(str(error), 2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep Python from complaining when it flushes at exit.
+        sys.stdout = None
+        sys.exit(0)
+    except Exception as error:
+        _fail(f"internal error, please report it with the command you ran: {type(error).__name__}: {error}", 1)
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"penultimate: {' '.join(message.split())}", err=True)
+    sys.exit(status)

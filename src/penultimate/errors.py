@@ -1,0 +1,31 @@
+"""What can go wrong, in the user's words: every message says what, where, and how to mend it."""
+
+
+class PenultimateError(Exception):
+    """Base of every error this package raises on purpose; the command line prints it in one line and exits 2.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> try:
+    ...     pen.ClassCounts([3, -1])
+    ... except pen.PenultimateError as error:
+    ...     print(type(error).__name__)
+    CountsError
+    """
+
+
+class CountsError(PenultimateError, ValueError):
+    """Class counts that no data set can have: negative, not finite, fewer than two classes, duplicated names."""
+
+
+class ProblemError(PenultimateError, ValueError):
+    """A model that cannot be: a decay that is not positive, no layers, no width, an unknown loss."""
+
+
+class FileError(PenultimateError, OSError):
+    """A file that is missing, cannot be read or written, or holds something else than was asked for."""
+
+
+class MissingDependencyError(PenultimateError, ImportError):
+    """An optional library is needed for this and is not installed."""

@@ -1,0 +1,415 @@
+"""What a practitioner reads off a minimiser before training: which classes keep a direction of their own.
+
+    counts → `forecast` → `Forecast`: thresholds, critical weight decays, and for every class what it retains.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.counts import ClassCounts
+from penultimate.minimizers.solution import Solution
+from penultimate.minimizers.squared_error import minimise
+from penultimate.model.geometry import Geometry
+from penultimate.model.problem import Bias, Problem
+from penultimate.spectrum.label_spectrum import LabelSpectrum
+from penultimate.timeline import Timeline, timeline
+
+if TYPE_CHECKING:
+    import os
+
+    import altair as alt
+    from rich.console import Group
+
+# A class that keeps at least OWN of its own direction is said to have it, one below LOST to have lost it; between the
+# two it shares what is left with other classes. Printed with every table.
+OWN = 0.9
+LOST = 0.1
+STATUSES = ("own", "shared", "lost")
+RATIOS = (0.01, 0.1, 1.0, 10.0, 100.0)
+
+Chart = Literal["counts", "spectrum", "retained", "cosines", "sweep"]
+
+
+@dataclass(frozen=True)
+class RatioForecast:
+    """The forecast for one value of the unknown ratio ``c = N λ_H / λ_1`` (docs/theory §1).
+
+    Attributes
+    ----------
+    ratio : float
+        c.
+    samples_needed : float
+        A class with more samples than this keeps its direction (threshold²).
+    classes_below : int
+        Seen classes that have fewer.
+    survivors : int
+        Directions that survive.
+    largest_safe_weight_decay : float or None
+        λ_1 below which every direction survives; None if the width already takes some.
+    """
+
+    ratio: float
+    samples_needed: float
+    classes_below: int
+    survivors: int
+    largest_safe_weight_decay: float | None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The geometry that class counts and decays force on the last layer, read for every class.
+
+    Made by `forecast`. Per-group figures, one for each distinct count (largest first), cost O(m²) time for m distinct
+    counts and O(K) memory; figures of single classes are taken from them.
+
+    Attributes
+    ----------
+    solution : Solution
+        The minimiser: strengths, outcome, objective.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.ClassCounts({"cat": 600, "dog": 300, "newt": 12, "axolotl": 9})
+    >>> forecast = pen.forecast(counts, weight_decay=0.12)
+    >>> forecast.status
+    array(['own', 'own', 'shared', 'shared'], dtype='<U6')
+    >>> round(forecast.samples_needed, 2), forecast.smallest_surviving_count
+    (13.26, 300.0)
+    """
+
+    solution: Solution
+
+    @property
+    def counts(self) -> ClassCounts:
+        """The class counts."""
+        return self.solution.counts
+
+    @property
+    def problem(self) -> Problem:
+        """Layers, decays, bias, width, loss."""
+        return self.solution.problem
+
+    @property
+    def geometry(self) -> Geometry:
+        """Class means, head, bias and logits of the minimiser."""
+        return self.solution.geometry
+
+    @property
+    def threshold(self) -> float:
+        """The singular value below which a direction dies."""
+        return self.solution.threshold
+
+    @property
+    def samples_needed(self) -> float:
+        """threshold²: a class with more samples keeps a direction of its own (interlacing, docs/theory §4)."""
+        return self.solution.threshold**2
+
+    @property
+    def survivors(self) -> int:
+        """Directions that survive, of `directions`."""
+        return self.solution.survivors
+
+    @property
+    def directions(self) -> int:
+        """Directions that there are: seen − 1 with a free bias, seen otherwise."""
+        return self.geometry.svd.rank
+
+    @cached_property
+    def group_status(self) -> Int[np.ndarray, " m"]:
+        """Index into `STATUSES` for each group's classes: own (retained ≥ 0.9), shared, lost (< 0.1)."""
+        retained = self.geometry.group_retained
+        # A projector's diagonal carries rounding; a class at exactly 0.9 should not flip with it.
+        return np.where(retained >= OWN - 1e-12, 0, np.where(retained < LOST, 2, 1))
+
+    @property
+    def retained(self) -> Float[np.ndarray, " K"]:
+        """Share of each class's own direction that survives, shape (K,); NaN for classes without samples."""
+        return self.geometry.retained
+
+    @property
+    def status(self) -> np.ndarray:
+        """``own``, ``shared``, ``lost`` or ``unseen`` for every class, shape (K,)."""
+        return np.array([*STATUSES, "unseen"])[np.append(self.group_status, 3)[self.counts.group]]
+
+    def classes_with(self, status: str) -> int:
+        """How many seen classes are ``own``, ``shared`` or ``lost``."""
+        return int(self.counts.multiplicity[self.group_status == STATUSES.index(status)].sum())
+
+    @cached_property
+    def smallest_surviving_count(self) -> float | None:
+        """The smallest count among classes that keep their own direction; None if none does."""
+        own = self.counts.distinct[self.group_status == 0]
+        return float(own.min()) if own.size else None
+
+    @property
+    def has_critical_weight_decays(self) -> bool:
+        """Whether they have a closed form: with a free bias or none."""
+        return isinstance(self.problem.bias, str)
+
+    @cached_property
+    def critical_weight_decay(self) -> Float[np.ndarray, " t"]:
+        """λ_1 at which each distinct direction dies, all layers' decays scaled together, largest σ first, shape (t,).
+
+        NaN where the width leaves no room for the direction, and with a regularised bias, where the singular values
+        themselves move with the decay.
+        """
+        svd = self.geometry.svd
+        if not self.has_critical_weight_decays:
+            return np.full(svd.sigma.shape, np.nan)
+        critical = self.problem.weight_decay[0] * (svd.sigma / self.threshold) ** self._decay_exponent
+        before = np.cumsum(svd.multiplicity) - svd.multiplicity
+        return np.where(before < (self.problem.width or np.inf), critical, np.nan)
+
+    @property
+    def largest_safe_weight_decay(self) -> float | None:
+        """λ_1 below which every direction survives; None if the width takes some, or with a regularised bias."""
+        if not self.has_critical_weight_decays or (self.problem.width or np.inf) < self.directions:
+            return None
+        return float(self.critical_weight_decay[-1])
+
+    @property
+    def _decay_exponent(self) -> float:
+        """λ ∝ θ^this: the threshold grows like κ^{(L+1)/(2L)}, and κ^{L+1} like λ^{L+1}, or λ^L when λ_H is fixed."""
+        return 2.0 if self.problem.feature_decay is not None else 2.0 * self.problem.layers / (self.problem.layers + 1)
+
+    @cached_property
+    def group_samples_to_gain(self) -> Float[np.ndarray, " m"]:
+        """Whole samples that one class of each group must gain, alone, to stand above threshold²; shape (m,).
+
+        Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them.
+        """
+        n, samples = self.counts.distinct, self.counts.samples
+        # threshold² grows like N when λ_H = c λ_1/N, like N^{(L+1)/L} when λ_H is fixed.
+        power = 1.0 if self.problem.feature_decay is None else (self.problem.layers + 1) / self.problem.layers
+        gain = np.zeros_like(n)
+        for _ in range(100):
+            needed = self.samples_needed * ((samples + gain) / samples) ** power
+            slope = power * needed / (samples + gain) - 1.0
+            missing = needed - n - gain
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = np.where(missing > 0, np.where(slope < 0, -missing / slope, np.inf), 0.0)
+            gain = gain + step
+            if np.all((step <= 1e-9 * (1.0 + gain)) | np.isinf(gain)):
+                break
+        return np.where(self.samples_needed < n, 0.0, np.floor(gain) + 1.0)
+
+    @cached_property
+    def by_ratio(self) -> tuple[RatioForecast, ...]:
+        """The answer as a function of c, when the feature decay is not known; empty when it is."""
+        if self.problem.feature_decay is not None:
+            return ()
+        return tuple(self._at_ratio(ratio) for ratio in RATIOS)
+
+    def _at_ratio(self, ratio: float) -> RatioForecast:
+        layers, width = self.problem.layers, self.problem.width or self.directions
+        change = ratio / self.problem.feature_ratio
+        threshold = self.threshold * change ** (1.0 / (2 * layers))
+        spectrum = LabelSpectrum(self.counts, centred=self.problem.bias != "none")
+        safe = self.largest_safe_weight_decay
+        return RatioForecast(
+            ratio=ratio,
+            samples_needed=threshold**2,
+            classes_below=int(self.counts.multiplicity[self.counts.distinct <= threshold**2].sum()),
+            survivors=min(spectrum.count_above(threshold), width),
+            largest_safe_weight_decay=None if safe is None else safe * change ** (-1.0 / (layers + 1)),
+        )
+
+    def strengths_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+        """Strength of every distinct direction at other weight decays λ_1 (all layers scaled alike), shape (w, t).
+
+        Raises
+        ------
+        ProblemError
+            If a decay is not positive and finite.
+        """
+        from penultimate.minimizers.shrinkage import Shrinkage
+
+        samples, problem = self.counts.samples, self.problem
+        rows: list[Float[np.ndarray, " t"]] = []
+        for decay in weight_decay:
+            kappa = problem.scaled(float(decay) / problem.weight_decay[0]).kappa(samples)
+            rows.append(Shrinkage(samples, kappa, problem.layers).strength(self.solution.sigma))
+        return np.stack(rows)
+
+    def worst_groups(self, number: int) -> Int[np.ndarray, " b"]:
+        """First class of each of the groups (distinct counts) that retain least, then have the fewest samples."""
+        return self.counts.representatives[self._worst_first[:number], 0]
+
+    def worst_classes(self, number: int) -> Int[np.ndarray, " b"]:
+        """Indices of the classes that retain least, then have the fewest samples; unseen ones are left out."""
+        order = self._worst_first
+        enough = np.searchsorted(np.cumsum(self.counts.multiplicity[order]), number) + 1
+        place = np.full(self.counts.distinct.size + 1, -1)
+        place[order[:enough]] = np.arange(min(enough, order.size))
+        rank = place[self.counts.group]
+        candidates = np.flatnonzero(rank >= 0)
+        return candidates[np.argsort(rank[candidates], kind="stable")][:number]
+
+    @cached_property
+    def _worst_first(self) -> Int[np.ndarray, " m"]:
+        return np.lexsort((self.counts.distinct, self.geometry.group_retained))
+
+    @property
+    def verdict(self) -> str:
+        """The forecast in a few plain sentences."""
+        from penultimate.report.words import verdict
+
+        return verdict(self)
+
+    def timeline(
+        self, lr: float, momentum: float = 0.0, steps: int = 1000, *, start: float = 1e-3, points: int = 200
+    ) -> Timeline:
+        """When each direction is learnt (docs/theory §7).
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate of SGD.
+        momentum : float, default 0
+            Of SGD; a step advances time by ``lr / (1 − momentum)``.
+        steps : int, default 1000
+            How far to look.
+        start : float, default 1e-3
+            x_0, the strength that every direction starts with.
+        points : int, default 200
+            How many steps are reported.
+
+        Returns
+        -------
+        Timeline
+
+        Raises
+        ------
+        ProblemError
+            For more than one layer, a regularised bias, or arguments out of range.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3)
+        >>> forecast.timeline(lr=0.1, momentum=0.9, steps=500).learnt_at.round()
+        array([ 65., 107.])
+        """
+        return timeline(self.solution, learning_rate=lr, momentum=momentum, steps=steps, start=start, points=points)
+
+    def to_dict(self, classes: int | Literal["all", "none"] = 20) -> dict[str, object]:
+        """Everything as plain numbers, lists and strings, ready for JSON; not-a-number and infinity become None.
+
+        Parameters
+        ----------
+        classes : int, "all" or "none", default 20
+            How many classes to list, worst first; "all" lists them in their own order, with the bias.
+
+        Returns
+        -------
+        dict
+            Keys ``penultimate``, ``counts``, ``problem``, ``solution``, ``by_feature_ratio``, ``spectrum``,
+            ``classes``, ``verdict`` (and ``bias``).
+        """
+        from penultimate.report.records import forecast_record
+
+        return forecast_record(self, classes)
+
+    def table(self, classes: int | Literal["all", "none"] = 20) -> "Group":
+        """Summary and worst classes as a renderable of the library rich: ``rich.print(forecast.table())``."""
+        from penultimate.report.terminal import forecast_table
+
+        return forecast_table(self, classes)
+
+    def plot(self, chart: Chart) -> "alt.Chart | alt.LayerChart":
+        """One chart: ``counts``, ``spectrum``, ``retained``, ``cosines`` or ``sweep`` (strength over weight decay)."""
+        from penultimate.report import charts
+
+        return charts.FORECAST_CHARTS[chart](self)
+
+    def report(self, path: "str | os.PathLike[str]") -> None:
+        """Write one self-contained HTML file that opens without a network.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written; nothing is left half-written.
+        """
+        from penultimate.report.html import write_report
+
+        write_report(self, path)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.html import summary_html
+
+        return summary_html(self)
+
+    def __str__(self) -> str:
+        return self.verdict
+
+
+def forecast(
+    counts: ClassCounts,
+    weight_decay: float | Sequence[float] = 5e-4,
+    *,
+    loss: str = "mse",
+    layers: int | None = None,
+    feature_decay: float | None = None,
+    feature_ratio: float = 1.0,
+    bias: Bias = "free",
+    width: int | None = None,
+    problem: Problem | None = None,
+) -> Forecast:
+    """Forecast the last layer's geometry from class counts and decays.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Samples per class.
+    weight_decay : float or sequence of float, default 5e-4
+        λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
+        `Problem.from_torch` translates PyTorch's.
+    loss : {"mse"}, default "mse"
+        What the network is trained with.
+    layers : int, optional
+        L, linear layers at the end of the network; 1 by default.
+    feature_decay : float, optional
+        λ_H, if known. By default ``feature_ratio · λ_1 / N``.
+    feature_ratio : float, default 1.0
+        c. Unknown before training: `Forecast.by_ratio` has the answer for others.
+    bias : {"free", "none"} or float, default "free"
+        Of the head: not regularised, absent, or with this decay.
+    width : int, optional
+        The narrowest layer or feature width, if below the number of classes.
+    problem : Problem, optional
+        Instead of all of these.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    ProblemError
+        For decays, layers, widths or losses that cannot be.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.datasets.counts("fashion-mnist-lt")
+    >>> print(pen.forecast(counts, weight_decay=5e-3).largest_safe_weight_decay.__round__(4))
+    0.0737
+    """
+    if problem is None:
+        problem = Problem.of(
+            weight_decay,
+            layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias,
+            width=width,
+            loss=loss,
+        )
+    return Forecast(minimise(counts, problem))
+

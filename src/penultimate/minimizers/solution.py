@@ -1,0 +1,95 @@
+"""What a minimiser returns: strengths, outcome, certificate and geometry."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from penultimate.counts import ClassCounts
+from penultimate.model.geometry import Geometry
+from penultimate.model.problem import Problem
+
+
+class Outcome(Enum):
+    """How a minimisation ended; the value says what it means and what to do about it.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> pen.Outcome.COLLAPSED.name, pen.Outcome.COLLAPSED.value[:31]
+    ('COLLAPSED', 'every direction is below the th')
+    """
+
+    OPTIMAL = "a global minimiser, unique up to rotations that no loss can see"
+    COLLAPSED = "every direction is below the threshold: all features are zero; lower the weight decay"
+    TIED = (
+        "a global minimiser, but some singular value equals the hard threshold: that direction may be absent, as "
+        "reported, or have its full strength, at the same objective"
+    )
+    WIDTH_BINDS = "a global minimiser under a width that keeps fewer directions than the decays would"
+    WIDTH_SPLITS = (
+        "the width keeps only some of several directions of equal singular value: every choice is a global minimiser, "
+        "and figures of the classes concerned are averages over the choices"
+    )
+    BEST_FOUND = (
+        "the best point found from several starts; with a regularised bias and two or more layers, or with a width, the "
+        "problem is not convex and no proof of optimality is given"
+    )
+    NOT_CONVERGED = "the iteration limit was reached before the certificate was met: see gap"
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A minimiser of the unconstrained feature model.
+
+    Attributes
+    ----------
+    counts, problem
+        What was solved.
+    method : str
+        "closed form", or what the numerical solver does.
+    outcome : Outcome
+        What kind of minimiser this is.
+    objective : float
+        The minimal value.
+    gap : float or None
+        Upper bound of objective minus minimum: 0 for a closed form, None where there is no proof.
+    threshold : float
+        The singular value below which a direction dies (docs/theory §4).
+    strength : ndarray of shape (t,)
+        x_i of every distinct singular value, largest σ first.
+    surviving : ndarray of int of shape (t,)
+        How many directions of each distinct σ survive.
+    tied : ndarray of bool of shape (t,)
+        Where σ equals a hard threshold: 0, reported, and the threshold's own strength are equally good.
+    geometry : Geometry
+        Class means, head, bias, logits; ``geometry.svd`` has the singular values and their multiplicities.
+    """
+
+    counts: ClassCounts
+    problem: Problem
+    method: str
+    outcome: Outcome
+    objective: float
+    gap: float | None
+    threshold: float
+    strength: Float[np.ndarray, " t"]
+    surviving: Int[np.ndarray, " t"]
+    tied: Bool[np.ndarray, " t"]
+    geometry: Geometry
+
+    @property
+    def sigma(self) -> Float[np.ndarray, " t"]:
+        """Distinct singular values of the (centred) label matrix, largest first, shape (t,)."""
+        return self.geometry.svd.sigma
+
+    @property
+    def multiplicity(self) -> Int[np.ndarray, " t"]:
+        """How many directions share each singular value, shape (t,)."""
+        return self.geometry.svd.multiplicity
+
+    @property
+    def survivors(self) -> int:
+        """Number of directions that survive."""
+        return int(self.surviving.sum())

@@ -1,0 +1,163 @@
+"""A K × K matrix that treats classes of equal count alike, as an operator: any entry, row or block on request.
+
+For classes k of group g and l of group h,
+
+    M_kl = row_g column_h ( inside_g (δ_kl − 1/s_g) [g = h]  +  B_gh / √(s_g s_h) ),
+
+with B the m × m quotient in orthonormal coordinates. Gram matrices of class means and of the head, and the logits, are
+all of this form (docs/theory §3, §5). Memory O(m); an entry costs O(1) where the quotient's does.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.counts import ClassCounts
+from penultimate.spectrum.quotient import Gram
+
+_Score = Callable[[Int[np.ndarray, " a"], Float[np.ndarray, "a m"]], Float[np.ndarray, "a m"]]
+
+# Rows of the m × m quotient that are looked at together: 2,000,000 numbers, 16 MB.
+_BLOCK_ENTRIES = 2_000_000
+
+
+@dataclass(frozen=True)
+class GroupedMatrix:
+    """A K × K matrix constant on pairs of groups, but for its diagonal.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Classes and their groups. Rows and columns of classes without samples are NaN.
+    inside : ndarray of shape (m,)
+        The value of each group on vectors that sum to zero.
+    quotient : Gram
+        The m × m quotient B.
+    row_scale, column_scale : ndarray of shape (m,)
+        Factors of each group's rows and columns.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.ClassCounts({"cat": 60, "dog": 30, "newt": 10})
+    >>> gram = pen.forecast(counts, weight_decay=1e-3).geometry.mean_gram
+    >>> gram.block([0, 1], [2]).shape, gram.dense().shape
+    ((2, 1), (3, 3))
+    """
+
+    counts: ClassCounts
+    inside: Float[np.ndarray, " m"]
+    quotient: Gram
+    row_scale: Float[np.ndarray, " m"]
+    column_scale: Float[np.ndarray, " m"]
+
+    @cached_property
+    def group_diagonal(self) -> Float[np.ndarray, " m"]:
+        """The diagonal entry of each group's classes, shape (m,)."""
+        size = self.counts.multiplicity
+        return self.row_scale * self.column_scale * (self.inside * (size - 1) + self.quotient.diagonal) / size
+
+    @cached_property
+    def group_offdiagonal(self) -> Float[np.ndarray, " m"]:
+        """The entry of two different classes of the same group, shape (m,); only meaningful where it has two."""
+        return self.row_scale * self.column_scale * (self.quotient.diagonal - self.inside) / self.counts.multiplicity
+
+    @cached_property
+    def diagonal(self) -> Float[np.ndarray, " K"]:
+        """The diagonal, shape (K,); NaN for classes without samples."""
+        return per_class(self.counts, self.group_diagonal)
+
+    def group_block(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
+        """Entries of *different* classes of some pairs of groups, shape (len(rows), len(columns))."""
+        root = np.sqrt(self.counts.multiplicity)
+        left, right = self.row_scale / root, self.column_scale / root
+        out = left[rows][:, None] * self.quotient.block(rows, columns) * right[columns]
+        same = rows[:, None] == columns
+        return np.where(same, self.group_offdiagonal[rows][:, None], out)
+
+    def block(self, rows: Sequence[int], columns: Sequence[int]) -> Float[np.ndarray, "a b"]:
+        """Entries for some classes.
+
+        Parameters
+        ----------
+        rows, columns : sequence of int
+            Indices of classes.
+
+        Returns
+        -------
+        ndarray of shape (len(rows), len(columns))
+        """
+        row, column = np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)
+        row_group, column_group = self.counts.group[row], self.counts.group[column]
+        row_seen, column_seen = np.flatnonzero(row_group >= 0), np.flatnonzero(column_group >= 0)
+        row_values, row_inverse = np.unique(row_group[row_seen], return_inverse=True)
+        column_values, column_inverse = np.unique(column_group[column_seen], return_inverse=True)
+        out = np.full((row.size, column.size), np.nan)
+        values = self.group_block(row_values, column_values)
+        out[np.ix_(row_seen, column_seen)] = values[np.ix_(row_inverse, column_inverse)]
+        a, b = np.nonzero(row[:, None] == column)
+        out[a, b] = self.diagonal[row[a]]
+        return out
+
+    def row(self, index: int) -> Float[np.ndarray, " K"]:
+        """Row of one class, shape (K,)."""
+        return self.block([index], range(self.counts.classes))[0]
+
+    def dense(self) -> Float[np.ndarray, "K K"]:
+        """The whole matrix: K² numbers."""
+        return self.block(range(self.counts.classes), range(self.counts.classes))
+
+    def normalised(self, classes: Sequence[int]) -> Float[np.ndarray, "a a"]:
+        """Cosines among some classes (for a Gram matrix): entries divided by both norms; NaN where a norm is zero."""
+        norms = np.sqrt(self.diagonal[np.asarray(classes, dtype=np.int64)])
+        norms[norms == 0] = np.nan
+        return np.clip(self.block(classes, classes) / np.outer(norms, norms), -1.0, 1.0)
+
+    def nearest(self) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """For a Gram matrix: each group's nearest group by cosine, and that cosine; −1 and NaN where the norm is zero.
+
+        A group of two or more classes can be its own nearest. Time O(m²), memory O(m).
+        """
+        norms = np.sqrt(np.maximum(self.group_diagonal, 0.0))
+        inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+
+        def cosines(rows: Int[np.ndarray, " a"], block: Float[np.ndarray, "a m"]) -> Float[np.ndarray, "a m"]:
+            out = block * inverse[rows][:, None] * inverse
+            out[:, norms == 0] = -np.inf
+            return out
+
+        index, value = self._best(cosines, by_row=True)
+        alive = (norms > 0) & np.isfinite(value)
+        return np.where(alive, index, -1), np.where(alive, np.clip(value, -1.0, 1.0), np.nan)
+
+    def margins(self, bias: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+        """For logits: each group's own logit minus the largest other one, with biases of shape (m,) added."""
+
+        def logits(rows: Int[np.ndarray, " a"], block: Float[np.ndarray, "a m"]) -> Float[np.ndarray, "a m"]:
+            return block + bias
+
+        _, value = self._best(logits, by_row=False)
+        return self.group_diagonal + bias - value
+
+    def _best(self, score: _Score, *, by_row: bool) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Largest score of each group over the other classes, block by block of rows (or of columns, transposed)."""
+        m = self.counts.distinct.size
+        every = np.arange(m)
+        alone = self.counts.multiplicity == 1
+        index, value = np.empty(m, dtype=np.int64), np.empty(m)
+        step = max(1, _BLOCK_ENTRIES // m)
+        for start in range(0, m, step):
+            rows = every[start : start + step]
+            block = score(rows, self.group_block(rows, every) if by_row else self.group_block(every, rows).T)
+            block[np.flatnonzero(alone[rows]), rows[alone[rows]]] = -np.inf
+            index[rows] = np.argmax(block, axis=1)
+            value[rows] = block[np.arange(rows.size), index[rows]]
+        return index, value
+
+
+def per_class(counts: ClassCounts, per_group: Float[np.ndarray, " m"]) -> Float[np.ndarray, " K"]:
+    """Spread a figure of each group to its classes; NaN for classes without samples."""
+    return np.append(per_group, np.nan)[counts.group]

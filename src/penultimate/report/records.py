@@ -1,0 +1,126 @@
+"""Results as plain numbers, lists and strings: what ``--json`` prints and what tables and pages show."""
+
+import math
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int
+
+import penultimate
+from penultimate.forecasting import STATUSES, Forecast
+from penultimate.report.words import verdict
+
+Selection = int | Literal["all", "none"]
+
+
+def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, object]:
+    """A forecast as a dictionary ready for JSON; what is not a finite number is None.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to write down.
+    classes : int, "all" or "none", default 20
+        How many classes, worst first; "all" in their own order, and then with the bias.
+
+    Returns
+    -------
+    dict
+    """
+    solution, samples = forecast.solution, forecast.counts.samples
+    record: dict[str, object] = {
+        "penultimate": penultimate.__version__,
+        "counts": forecast.counts.to_dict(),
+        "problem": forecast.problem.to_dict(samples),
+        "solution": {
+            "method": solution.method,
+            "status": solution.outcome.name.lower(),
+            "meaning": solution.outcome.value,
+            "objective": solution.objective,
+            "gap": solution.gap,
+            "directions": forecast.directions,
+            "survivors": forecast.survivors,
+            "threshold": solution.threshold,
+            "samples_needed": forecast.samples_needed,
+            "smallest_surviving_count": forecast.smallest_surviving_count,
+            "largest_safe_weight_decay": forecast.largest_safe_weight_decay,
+            "classes_by_status": {status: forecast.classes_with(status) for status in STATUSES},
+        },
+        "by_feature_ratio": [vars(row) for row in forecast.by_ratio],
+        "spectrum": spectrum_records(forecast),
+        "classes": class_records(forecast, select_classes(forecast, classes)),
+        "verdict": verdict(forecast),
+    }
+    if classes == "all":
+        record["bias"] = forecast.geometry.bias.tolist()
+    return record
+
+
+def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
+    """One record a distinct singular value, largest first."""
+    solution = forecast.solution
+    columns = zip(
+        solution.sigma.tolist(),
+        solution.multiplicity.tolist(),
+        solution.strength.tolist(),
+        solution.surviving.tolist(),
+        forecast.critical_weight_decay.tolist(),
+        solution.tied.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "sigma": sigma,
+            "multiplicity": multiplicity,
+            "strength": strength,
+            "survives": surviving > 0,
+            "surviving": surviving,
+            "critical_weight_decay": finite(critical),
+            "tied": tied,
+        }
+        for sigma, multiplicity, strength, surviving, critical, tied in columns
+    ]
+
+
+def select_classes(forecast: Forecast, classes: Selection) -> Int[np.ndarray, " b"]:
+    """Indices of the classes to show: the worst few, all in their own order, or none."""
+    if classes == "all":
+        return np.arange(forecast.counts.classes)
+    return forecast.worst_classes(0 if classes == "none" else classes)
+
+
+def class_records(forecast: Forecast, classes: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
+    """One record for each of some classes; figures of a class without samples are None."""
+    counts, geometry = forecast.counts, forecast.geometry
+    group = counts.group[classes]
+    figures = {
+        "retained": geometry.group_retained,
+        "samples_to_gain": forecast.group_samples_to_gain,
+        "mean_norm": geometry.group_mean_norms,
+        "head_norm": geometry.group_head_norms,
+        "margin": geometry.group_margins,
+    }
+    columns = {name: np.append(values, np.nan)[group].tolist() for name, values in figures.items()}
+    nearest, cosine = geometry.nearest(classes)
+    status = np.append(forecast.group_status, 3)[group]
+    return [
+        {
+            "class": counts.names[index],
+            "count": plain(float(counts.values[index])),
+            "status": (*STATUSES, "unseen")[status[place]],
+            **{name: finite(column[place]) for name, column in columns.items()},
+            "nearest": counts.names[nearest[place]] if nearest[place] >= 0 else None,
+            "nearest_cosine": finite(float(cosine[place])),
+        }
+        for place, index in enumerate(classes.tolist())
+    ]
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for NaN and infinity, which JSON has no word for."""
+    return value if math.isfinite(value) else None
+
+
+def plain(value: float) -> int | float:
+    """A whole number as int."""
+    return int(value) if value.is_integer() else value

@@ -1,0 +1,76 @@
+"""The forecast in plain sentences."""
+
+from penultimate.forecasting import Forecast
+from penultimate.minimizers.solution import Outcome
+
+
+def verdict(forecast: Forecast) -> str:
+    """Say in a few sentences what a forecast means and what to do about it.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to put in words.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    sentences = [_what_happens(forecast), _what_to_do(forecast), _caveats(forecast)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number for people: whole numbers with separators, others with a few digits, – for none."""
+    if value is None or value != value:
+        return "–"
+    if value in (float("inf"), float("-inf")):
+        return "∞" if value > 0 else "−∞"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def _what_happens(forecast: Forecast) -> str:
+    seen, own = forecast.counts.seen, forecast.classes_with("own")
+    at = f"At weight decay {number(forecast.problem.weight_decay[0])}"
+    if forecast.survivors == 0:
+        return f"{at} every class loses its direction: all features collapse to zero and only the bias is learnt."
+    if own == seen and forecast.survivors == forecast.directions:
+        return f"{at} all {number(seen)} classes keep a direction of their own."
+    shared, lost = forecast.classes_with("shared"), forecast.classes_with("lost")
+    losers = [f"{number(lost)} lose theirs"] if lost else []
+    losers += [f"{number(shared)} share what is left"] if shared else []
+    text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
+    if losers:
+        text += f"; {' and '.join(losers)}, so that the head can hardly tell them apart"
+    if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS):
+        return f"{text}: the width {forecast.problem.width} holds no more directions."
+    return f"{text}: a class needs more than {number(forecast.samples_needed, 3)} samples."
+
+
+def _what_to_do(forecast: Forecast) -> str:
+    safe = forecast.largest_safe_weight_decay
+    if safe is None:
+        if forecast.problem.width is not None and forecast.problem.width < forecast.directions:
+            return f"{number(forecast.directions)} directions need a width of at least {number(forecast.directions)}."
+        return ""
+    if forecast.survivors == forecast.directions:
+        return f"The first direction would die at {number(safe, 3)}."
+    return f"Below {number(safe, 3)} every class would keep its direction."
+
+
+def _caveats(forecast: Forecast) -> str:
+    text = ""
+    if forecast.by_ratio:
+        assumed = "c = 1 is assumed" if forecast.problem.feature_ratio == 1.0 else "c is taken as given"
+        text = (
+            f"The feature decay is not known before training: {assumed}, and the samples a class needs grow with "
+            "the network's own c (see the table)."
+        )
+    if forecast.solution.outcome in (Outcome.BEST_FOUND, Outcome.NOT_CONVERGED, Outcome.TIED):
+        text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
+    if forecast.counts.unseen.size:
+        text += f" {number(forecast.counts.unseen.size)} classes have no samples and no direction."
+    return text

@@ -1,0 +1,203 @@
+"""Singular value decomposition of a K × K matrix that treats classes of equal count alike, in O(K) memory.
+
+Group g (s_g classes of count c_g) contributes s_g − 1 *inside* directions, vectors that sum to zero over the group, all
+with the singular value √c_g and with the same left and right vector; the remaining, *mixed* directions are constant on
+groups and come from the m × m quotient. Inside a group the Helmert basis is used: vector j is ``(1, …, 1, −j, 0, …)``
+with j ones, scaled by ``1/√(j(j+1))``; products with it take O(s_g).
+"""
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.counts import ClassCounts
+from penultimate.spectrum.quotient import Quotient, Side
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
+
+
+@numba.njit(cache=True)
+def _helmert(z, starts, order, positions, out):
+    """Add ``Σ_j z_j q_j`` to out, for the Helmert basis q of every group."""
+    for g in range(positions.size):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        suffix = 0.0
+        for j in range(size - 1, 0, -1):
+            scaled = z[positions[g] + j - 1] / np.sqrt(j * (j + 1.0))
+            out[order[first + j]] += suffix - j * scaled
+            suffix += scaled
+        out[order[first]] += suffix
+
+
+@numba.njit(cache=True)
+def _helmert_transpose(y, starts, order, positions, out):
+    """Write ``⟨q_j, y⟩`` into out, for the Helmert basis q of every group."""
+    for g in range(positions.size):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        prefix = 0.0
+        for j in range(1, size):
+            prefix += y[order[first + j - 1]]
+            out[positions[g] + j - 1] = (prefix - j * y[order[first + j]]) / np.sqrt(j * (j + 1.0))
+
+
+class GroupedSVD:
+    """Thin singular value decomposition ``U diag(σ) Vᵀ`` of a K × K matrix that is symmetric within groups.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        The classes and their groups; a group of count c has the singular value √c inside.
+    quotient : Quotient
+        The decomposition of the m × m quotient.
+    """
+
+    def __init__(self, counts: ClassCounts, quotient: Quotient) -> None:
+        self.counts = counts
+        self.quotient = quotient
+
+    @property
+    def sigma(self) -> Float[np.ndarray, " t"]:
+        """Distinct non-zero singular values, largest first, shape (t,)."""
+        return self._distinct[0]
+
+    @property
+    def multiplicity(self) -> Int[np.ndarray, " t"]:
+        """How many directions share each singular value, shape (t,)."""
+        return self._distinct[1]
+
+    @property
+    def inside_index(self) -> Int[np.ndarray, " m"]:
+        """Index into `sigma` of each group's inside directions; −1 where the group has a single class, shape (m,)."""
+        return self._distinct[2]
+
+    @property
+    def mixed_index(self) -> Int[np.ndarray, " q"]:
+        """Index into `sigma` of each singular value of the quotient, shape (q,)."""
+        return self._distinct[3]
+
+    @property
+    def rank(self) -> int:
+        """How many singular values are not zero, with multiplicity: the number of columns of U and V."""
+        return int(self.multiplicity.sum())
+
+    @property
+    def U(self) -> "LinearOperator":
+        """Left singular vectors as an operator of shape (K, rank); column i belongs to the i-th largest value."""
+        return self._operator("left")
+
+    @property
+    def V(self) -> "LinearOperator":
+        """Right singular vectors as an operator of shape (K, rank); column i belongs to the i-th largest value."""
+        return self._operator("right")
+
+    def vectors(self, side: Side, columns: Int[np.ndarray, " b"] | None = None) -> Float[np.ndarray, "K b"]:
+        """Singular vectors as a dense array.
+
+        Parameters
+        ----------
+        side : {"left", "right"}
+            Columns of U or of V.
+        columns : ndarray of int, optional
+            Which ones, counted from the largest singular value; all of them by default, which takes K × rank numbers.
+
+        Returns
+        -------
+        ndarray of shape (K, len(columns))
+        """
+        columns = np.arange(self.rank) if columns is None else np.asarray(columns, dtype=np.int64)
+        m = self.counts.distinct.size
+        owner = self._owner[columns]
+        mixed = owner >= m
+        out = np.zeros((self.counts.classes, columns.size))
+        per_group = self.quotient.vectors(side, owner[mixed] - m) / np.sqrt(self.counts.multiplicity)[:, None]
+        seen = np.flatnonzero(self.counts.group >= 0)
+        out[np.ix_(seen, np.flatnonzero(mixed))] = per_group[self.counts.group[seen]]
+        for place in np.flatnonzero(~mixed):
+            g = owner[place]
+            j = int(columns[place] - self._first_column[g]) + 1
+            members = self._order[self._starts[g] : self._starts[g] + j + 1]
+            out[members[:-1], place] = 1.0 / np.sqrt(j * (j + 1.0))
+            out[members[-1], place] = -j / np.sqrt(j * (j + 1.0))
+        return out
+
+    @cached_property
+    def _distinct(
+        self,
+    ) -> tuple[Float[np.ndarray, " t"], Int[np.ndarray, " t"], Int[np.ndarray, " m"], Int[np.ndarray, " q"]]:
+        inside = self.counts.multiplicity > 1
+        values = np.concatenate([np.sqrt(self.counts.distinct[inside]), self.quotient.sigma])
+        sizes = np.concatenate([self.counts.multiplicity[inside] - 1, np.ones(self.quotient.sigma.size, dtype=np.int64)])
+        negative, index = np.unique(-values, return_inverse=True)
+        multiplicity = np.bincount(index, weights=sizes, minlength=negative.size).astype(np.int64)
+        inside_index = np.full(inside.size, -1, dtype=np.int64)
+        inside_index[inside] = index[: inside.sum()]
+        return -negative, multiplicity, inside_index, index[inside.sum() :].astype(np.int64)
+
+    @cached_property
+    def _blocks(self) -> tuple[Int[np.ndarray, " mq"], Int[np.ndarray, " mq"]]:
+        """Columns come in blocks, m of inside directions then q mixed ones: their order by σ, and their sizes."""
+        values = np.concatenate([np.sqrt(self.counts.distinct), self.quotient.sigma])
+        sizes = np.concatenate([self.counts.multiplicity - 1, np.ones(self.quotient.sigma.size, dtype=np.int64)])
+        return np.argsort(-values, kind="stable"), sizes
+
+    @cached_property
+    def _first_column(self) -> Int[np.ndarray, " mq"]:
+        order, sizes = self._blocks
+        first = np.empty(order.size, dtype=np.int64)
+        first[order] = np.cumsum(sizes[order]) - sizes[order]
+        return first
+
+    @cached_property
+    def _owner(self) -> Int[np.ndarray, " rank"]:
+        """The block that each column belongs to."""
+        order, sizes = self._blocks
+        return np.repeat(order, sizes[order])
+
+    @property
+    def _mixed_columns(self) -> Int[np.ndarray, " q"]:
+        return self._first_column[self.counts.distinct.size :]
+
+    @property
+    def _inside_columns(self) -> Int[np.ndarray, " m"]:
+        return self._first_column[: self.counts.distinct.size]
+
+    @cached_property
+    def _order(self) -> Int[np.ndarray, " seen"]:
+        """Seen classes, group by group."""
+        return np.argsort(self.counts.group, kind="stable")[self.counts.classes - self.counts.seen :]
+
+    @cached_property
+    def _starts(self) -> Int[np.ndarray, " m1"]:
+        return np.concatenate([[0], np.cumsum(self.counts.multiplicity)])
+
+    def _operator(self, side: Side) -> "LinearOperator":
+        from scipy.sparse.linalg import LinearOperator
+
+        return LinearOperator(
+            shape=(self.counts.classes, self.rank),
+            matvec=partial(self._apply, side),
+            rmatvec=partial(self._apply_transpose, side),
+            dtype=np.float64,
+        )
+
+    def _apply(self, side: Side, z: Float[np.ndarray, " rank"]) -> Float[np.ndarray, " K"]:
+        z = np.ascontiguousarray(z, dtype=np.float64).ravel()
+        per_group = self.quotient.apply(side, z[self._mixed_columns]) / np.sqrt(self.counts.multiplicity)
+        seen = self.counts.group >= 0
+        out = np.zeros(self.counts.classes)
+        out[seen] = per_group[self.counts.group[seen]]
+        _helmert(z, self._starts, self._order, self._inside_columns, out)
+        return out
+
+    def _apply_transpose(self, side: Side, y: Float[np.ndarray, " K"]) -> Float[np.ndarray, " rank"]:
+        y = np.ascontiguousarray(y, dtype=np.float64).ravel()
+        seen = self.counts.group >= 0
+        sums = np.bincount(self.counts.group[seen], weights=y[seen], minlength=self.counts.distinct.size)
+        out = np.empty(self.rank)
+        out[self._mixed_columns] = self.quotient.apply_transpose(side, sums / np.sqrt(self.counts.multiplicity))
+        _helmert_transpose(y, self._starts, self._order, self._inside_columns, out)
+        return out
