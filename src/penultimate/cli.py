@@ -14,24 +14,22 @@ if TYPE_CHECKING:
     from penultimate.counts import ClassCounts
     from penultimate.model.problem import Bias
 
-_WIDTH = 110  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
+_WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
 
 
-class _Decays(click.ParamType):
+class _Decays(click.ParamType[tuple[float, ...]]):
     """One number, or several with commas between."""
 
     name = "W[,W2,…]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
         try:
             return tuple(float(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is no number, nor numbers with commas between them", param, ctx)
 
 
-class _Bias(click.ParamType):
+class _Bias(click.ParamType["Bias"]):
     """``free``, ``none`` or a decay."""
 
     name = "free|none|LAMBDA_B"
@@ -47,7 +45,7 @@ class _Bias(click.ParamType):
             self.fail(f"{value!r} is neither 'free', nor 'none', nor a number", param, ctx)
 
 
-class _Classes(click.ParamType):
+class _Classes(click.ParamType[int | Literal["all", "none"]]):
     """A number, ``all`` or ``none``."""
 
     name = "N|all|none"
@@ -159,9 +157,7 @@ def data() -> None:
     _show(table)
 
 
-def _read(
-    counts: str, column: str | None, holds: Literal["counts", "labels"] | None
-) -> "ClassCounts":
+def _read(counts: str, column: str | None, holds: Literal["counts", "labels"] | None) -> "ClassCounts":
     """Read a file or folder, or bundled counts by name; a file of that name goes first."""
     from penultimate import datasets
     from penultimate.counts import ClassCounts
@@ -170,7 +166,9 @@ def _read(
         return ClassCounts.read(counts, column=column, holds=holds)
     if counts in datasets.names():
         return datasets.counts(counts)
-    raise FileError(f"no file {counts!r}, and no bundled counts of that name: the bundled ones are {', '.join(datasets.names())}")
+    raise FileError(
+        f"no file {counts!r}, and no bundled counts of that name: the bundled ones are {', '.join(datasets.names())}"
+    )
 
 
 def _write_json(record: dict[str, object], path: str) -> None:
@@ -178,9 +176,9 @@ def _write_json(record: dict[str, object], path: str) -> None:
     if path == "-":
         click.echo(text)
         return
-    from penultimate.files import write_text
+    from penultimate.files import write_whole
 
-    write_text(path, text + "\n")
+    write_whole(path, text + "\n")
     click.echo(f"wrote {path}", err=True)
 
 

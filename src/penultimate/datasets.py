@@ -7,8 +7,8 @@ and under which licence.
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
-from penultimate.count_tables import read_table
 from penultimate.counts import ClassCounts
+from penultimate.counts.tables import read_table
 from penultimate.errors import CountsError
 
 _GENERATED = "generated (MIT)"

@@ -1,40 +1,66 @@
-"""Writing files whole or not at all."""
+"""Files that are written whole or not at all."""
 
+import contextlib
 import os
-import tempfile
-from contextlib import suppress
+import secrets
 from pathlib import Path
 
 from penultimate.errors import FileError
 
 
-def write_text(path: "str | os.PathLike[str]", text: str) -> None:
-    """Write a text file under a temporary name beside it, then rename it: it is there whole, or not at all.
+def write_whole(path: "str | os.PathLike[str]", text: str) -> None:
+    """Write text to a file in one step: readers see the old file or the new one, never half of it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; one that exists is replaced, through a link too.
+    text : str
+        What it shall hold, written as UTF-8.
 
     Raises
     ------
     FileError
-        If the folder does not exist or cannot be written to.
+        If the folder is missing, the path is no plain file, or the disk refuses. Nothing is left behind.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "report.html")
+    >>> write_whole(path, "<p>done</p>")
+    >>> path.read_text()
+    '<p>done</p>'
     """
-    target = Path(path)
+    # A link stays a link, and a device (/dev/null) is never replaced by a file.
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "not a plain file"
+        raise FileError(f"cannot write {os.fspath(path)!r}: it is {kind}; give the name of a file")
+    draft = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        # "x" makes the file with the rights that the user's umask gives, which a temporary file would not have.
+        with open(draft, "xb") as file:
+            file.write(text.encode("utf-8", errors="replace"))
+        os.replace(draft, target)
     except OSError as error:
-        raise FileError(f"cannot write {target}: {error.strerror}; choose a folder that exists") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise FileError(f"cannot write {target}: {error.strerror}; choose another path") from error
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
+        _remove(draft)
+        raise FileError(f"cannot write {os.fspath(path)!r}: {_mend(error)}") from error
+    except BaseException:
+        _remove(draft)
+        raise
 
 
-def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _remove(draft: Path) -> None:
+    with contextlib.suppress(OSError):
+        draft.unlink()
+
+
+def _mend(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return f"{reason}; make its folder first"
+        case PermissionError():
+            return f"{reason}; choose a folder you may write to"
+        case _:
+            return f"{reason}; free some space or choose another place"

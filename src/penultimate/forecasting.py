@@ -1,6 +1,6 @@
 """What a practitioner reads off a minimiser before training: which classes keep a direction of their own.
 
-    counts → `forecast` → `Forecast`: thresholds, critical weight decays, and for every class what it retains.
+counts → `forecast` → `Forecast`: thresholds, critical weight decays, and for every class what it retains.
 """
 
 from collections.abc import Sequence
@@ -322,7 +322,7 @@ class Forecast:
 
         return forecast_table(self, classes)
 
-    def plot(self, chart: Chart) -> "alt.Chart | alt.LayerChart":
+    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart":
         """One chart: ``counts``, ``spectrum``, ``retained``, ``cosines`` or ``sweep`` (strength over weight decay)."""
         from penultimate.report import charts
 
@@ -412,4 +412,3 @@ def forecast(
             loss=loss,
         )
     return Forecast(minimise(counts, problem))
-

@@ -76,14 +76,14 @@ def timeline(
     return Timeline(at, strength, np.where(rate > 0, half, np.inf), note)
 
 
-def _logistic(
-    rate: Float[np.ndarray, " t"], start: float, samples: float, time: float
-) -> Float[np.ndarray, " t"]:
+def _logistic(rate: Float[np.ndarray, " t"], start: float, samples: float, time: float) -> Float[np.ndarray, " t"]:
     """x(t) for growth rates 2s/N of either sign, written without overflow and with its limit at s = 0."""
     final = rate * samples / 2.0
     decay = np.exp(-np.abs(rate) * time)
     # ∫ e^{…}: (1 − e^{−|r|t})/|r| → t as r → 0.
-    grown = np.where(np.abs(rate) * time > 1e-12, -np.expm1(-np.abs(rate) * time) / np.where(rate == 0, 1, abs(rate)), time)
+    grown = np.where(
+        np.abs(rate) * time > 1e-12, -np.expm1(-np.abs(rate) * time) / np.where(rate == 0, 1, abs(rate)), time
+    )
     competition = 2.0 * start / samples * grown
     return np.where(final >= 0, start / (decay + competition), start * decay / (1.0 + competition))
 

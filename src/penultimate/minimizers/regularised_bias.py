@@ -86,18 +86,11 @@ def minimise_regularised_bias(counts: ClassCounts, problem: Problem, decay: floa
     Solution
         `gap` bounds the error for one layer of unrestricted width, and is None otherwise.
     """
-    from scipy.optimize import minimize
-
     samples = counts.samples
     shrinkage = Shrinkage(samples, problem.kappa(samples), problem.layers)
     objective = _BiasObjective(counts, shrinkage, decay, problem.width)
     convex = problem.layers == 1 and (problem.width is None or problem.width >= counts.seen)
-    # Coordinates scaled by the Hessian's diagonal bound are not needed: the curvature lies in [λ_b, 1 + λ_b].
-    options = {"maxiter": _MAX_STEPS, "maxfun": 2 * _MAX_STEPS, "ftol": 0.0, "gtol": 1e-15, "maxcor": 30}
-    points = [
-        minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
-        for start in _starts(counts, decay, convex=convex)
-    ]
+    points = [_descend(objective, start) for start in _starts(counts, decay, convex=convex)]
     values = [objective(point) for point in points]
     best = int(np.argmin([value for value, _ in values]))
     bias, (value, gradient) = points[best], values[best]
@@ -119,6 +112,20 @@ def minimise_regularised_bias(counts: ClassCounts, problem: Problem, decay: floa
         tied=shrinkage.tied(svd.sigma),
         geometry=balanced_geometry(svd, problem, samples, strength, surviving, group_bias),
     )
+
+
+def _descend(objective: _BiasObjective, start: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """L-BFGS until rounding stops it: the curvature lies in [λ_b, 1 + λ_b], so no scaling is needed."""
+    from scipy.optimize import minimize
+
+    result = minimize(
+        objective,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _MAX_STEPS, "maxfun": 2 * _MAX_STEPS, "ftol": 0.0, "gtol": 1e-15, "maxcor": 30},
+    )
+    return result.x
 
 
 def _starts(counts: ClassCounts, decay: float, *, convex: bool) -> list[Float[np.ndarray, " m"]]:

@@ -1,6 +1,6 @@
 """One scalar problem per singular value: soft threshold for one layer, hard threshold for more (docs/theory §4).
 
-    minimise over x ≥ 0:   (x − σ)²/(2N) + ((L+1)/2) κ x^p,      p = 2/(L+1),   τ = N κ (L+1)/2
+minimise over x ≥ 0:   (x − σ)²/(2N) + ((L+1)/2) κ x^p,      p = 2/(L+1),   τ = N κ (L+1)/2
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Shrinkage:
 
     @property
     def exponent(self) -> float:
-        """p = 2/(L+1)."""
+        """P = 2/(L+1)."""
         return 2.0 / (self.layers + 1)
 
     @property

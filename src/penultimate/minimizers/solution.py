@@ -33,8 +33,8 @@ class Outcome(Enum):
         "and figures of the classes concerned are averages over the choices"
     )
     BEST_FOUND = (
-        "the best point found from several starts; with a regularised bias and two or more layers, or with a width, the "
-        "problem is not convex and no proof of optimality is given"
+        "the best point found from several starts; with a regularised bias and two or more layers, or with a width, "
+        "the problem is not convex and no proof of optimality is given"
     )
     NOT_CONVERGED = "the iteration limit was reached before the certificate was met: see gap"
 

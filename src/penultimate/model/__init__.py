@@ -1,0 +1,1 @@
+"""The unconstrained feature model and the geometry of its solutions."""

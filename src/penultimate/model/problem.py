@@ -8,7 +8,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -95,7 +95,7 @@ class Problem:
         bias: Bias = "free",
         width: int | None = None,
         loss: str = "mse",
-    ) -> Self:
+    ) -> "Problem":
         """Build a problem from one decay for all layers, or one for each.
 
         Parameters
@@ -134,7 +134,7 @@ class Problem:
     @classmethod
     def from_torch(
         cls, weight_decay: float, *, loss: TorchLoss, classes: int, layers: int = 1, bias: Bias = "free"
-    ) -> Self:
+    ) -> "Problem":
         """Translate an optimiser's ``weight_decay`` and a PyTorch loss into the model's decay (docs/theory §1).
 
         Parameters
@@ -186,7 +186,7 @@ class Problem:
         *,
         bias: Bias = "free",
         width: int | None = None,
-    ) -> Self:
+    ) -> "Problem":
         """Calibrate the feature decay on a trained network: ``λ_H = λ_1 ‖W_1‖² / ‖H − h_G‖²`` (docs/theory §6).
 
         Parameters
@@ -264,7 +264,7 @@ class Problem:
             return "assumed ratio c = 1"
         return f"ratio c = {self.feature_ratio:g}"
 
-    def scaled(self, factor: float) -> Self:
+    def scaled(self, factor: float) -> "Problem":
         """Return the problem with every layer's weight decay multiplied; a given feature decay stays."""
         return replace(self, weight_decay=tuple(decay * factor for decay in self.weight_decay))
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +12,7 @@ from penultimate.forecasting import LOST, OWN, Forecast
 from penultimate.report.records import Selection, class_records, select_classes
 from penultimate.report.words import number, verdict
 
+_LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
 _STYLES = {"own": "blue", "shared": "yellow", "lost": "red", "unseen": "dim"}
 
 
@@ -33,7 +35,9 @@ def forecast_table(forecast: Forecast, classes: Selection = 20) -> Group:
         parts += [Text(), by_ratio(forecast)]
     if classes != "none":
         parts += [Text(), worst(forecast, classes)]
-        parts.append(Text(f"own: retains ≥ {OWN:g} of its own direction; lost: < {LOST:g}; shared: between", style="dim"))
+        parts.append(
+            Text(f"own: retains ≥ {OWN:g} of its own direction; lost: < {LOST:g}; shared: between", style="dim")
+        )
     return Group(*parts)
 
 
@@ -65,7 +69,7 @@ def summary(forecast: Forecast) -> Table:
 
 def by_ratio(forecast: Forecast) -> Table:
     """The answer as a function of the unknown ratio c."""
-    table = Table(title="If the network's ratio c = N λ_H / λ_1 is …", title_justify="left", title_style="bold")
+    table = Table(title="If the network's ratio c = N λ_H / λ_1 is …", **_LOOK)
     for heading in ("c", "samples needed", "classes below", "directions", "safe weight decay"):
         table.add_column(heading, justify="right")
     for row in forecast.by_ratio:
@@ -84,7 +88,7 @@ def worst(forecast: Forecast, classes: Selection) -> Table:
     chosen = select_classes(forecast, classes) if classes == "all" else forecast.worst_groups(int(classes))
     size = np.append(forecast.counts.multiplicity, 1)[forecast.counts.group[chosen]]
     title = "All classes" if classes == "all" else "Classes that retain least, one row for all of equal count"
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, **_LOOK)
     table.add_column("class", overflow="fold")
     table.add_column("alike", justify="right")
     table.add_column("count", justify="right")

@@ -34,7 +34,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def _what_happens(forecast: Forecast) -> str:
     seen, own = forecast.counts.seen, forecast.classes_with("own")
-    at = f"At weight decay {number(forecast.problem.weight_decay[0])}"
+    at = f"At weight decay {number(forecast.problem.weight_decay[0])},"
     if forecast.survivors == 0:
         return f"{at} every class loses its direction: all features collapse to zero and only the bias is learnt."
     if own == seen and forecast.survivors == forecast.directions:

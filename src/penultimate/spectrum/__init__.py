@@ -1,0 +1,1 @@
+"""The singular value decomposition of the label matrix."""

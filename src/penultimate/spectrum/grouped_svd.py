@@ -15,13 +15,14 @@ from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
 from penultimate.spectrum.quotient import Quotient, Side
+from penultimate.spectrum.secular import Floats, Ints
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
 
 @numba.njit(cache=True)
-def _helmert(z, starts, order, positions, out):
+def _helmert(z: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
     """Add ``Σ_j z_j q_j`` to out, for the Helmert basis q of every group."""
     for g in range(positions.size):
         first, size = starts[g], starts[g + 1] - starts[g]
@@ -34,7 +35,7 @@ def _helmert(z, starts, order, positions, out):
 
 
 @numba.njit(cache=True)
-def _helmert_transpose(y, starts, order, positions, out):
+def _helmert_transpose(y: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
     """Write ``⟨q_j, y⟩`` into out, for the Helmert basis q of every group."""
     for g in range(positions.size):
         first, size = starts[g], starts[g + 1] - starts[g]
@@ -130,7 +131,9 @@ class GroupedSVD:
     ) -> tuple[Float[np.ndarray, " t"], Int[np.ndarray, " t"], Int[np.ndarray, " m"], Int[np.ndarray, " q"]]:
         inside = self.counts.multiplicity > 1
         values = np.concatenate([np.sqrt(self.counts.distinct[inside]), self.quotient.sigma])
-        sizes = np.concatenate([self.counts.multiplicity[inside] - 1, np.ones(self.quotient.sigma.size, dtype=np.int64)])
+        sizes = np.concatenate(
+            [self.counts.multiplicity[inside] - 1, np.ones(self.quotient.sigma.size, dtype=np.int64)]
+        )
         negative, index = np.unique(-values, return_inverse=True)
         multiplicity = np.bincount(index, weights=sizes, minlength=negative.size).astype(np.int64)
         inside_index = np.full(inside.size, -1, dtype=np.int64)

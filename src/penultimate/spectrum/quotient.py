@@ -16,7 +16,7 @@ each entry costs O(1) after one product with the Cauchy matrix. (Derived for thi
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,6 +29,7 @@ Side = Literal["left", "right"]
 _TOO_CLOSE = 1e-6
 
 
+@runtime_checkable
 class Gram(Protocol):
     """An m × m matrix ``Σ_i φ_i a_i b_iᵀ`` of which any entry can be had on request."""
 
@@ -42,6 +43,7 @@ class Gram(Protocol):
         ...
 
 
+@runtime_checkable
 class Quotient(Protocol):
     """The singular value decomposition of an m × m quotient, largest singular value first."""
 
@@ -100,7 +102,7 @@ class LoewnerGram:
     row_scale: Float[np.ndarray, " m"]
     column_scale: Float[np.ndarray, " m"]
 
-    @cached_property
+    @property
     def diagonal(self) -> Float[np.ndarray, " m"]:
         return self.row_scale * self.column_scale * self._slope
 
@@ -112,13 +114,13 @@ class LoewnerGram:
         out = (self._values[columns] - self._values[rows][:, None]) / distance
         for a in np.flatnonzero(close.any(axis=1)):
             b = np.flatnonzero(close[a])
-            out[a, b] = self._direct(rows[a], columns[b])
+            out[a, b] = self._direct(rows[a : a + 1], columns[b])
         return self.row_scale[rows][:, None] * out * self.column_scale[columns]
 
-    def _direct(self, row: np.intp, columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, " b"]:
+    def _direct(self, row: Int[np.ndarray, " 1"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, " b"]:
         """Sum over the roots for pairs of counts too close for a divided difference."""
         roots = np.arange(self.weights.size)
-        ours = self.weights / self.system.differences(np.array([row]), roots)[0]
+        ours = self.weights / self.system.differences(row, roots)[0]
         return (1.0 / self.system.differences(columns, roots)) @ ours
 
     @cached_property
@@ -145,7 +147,7 @@ class CauchyQuotient:
     system: CauchySystem
     centred: Side = "right"
 
-    @cached_property
+    @property
     def sigma(self) -> Float[np.ndarray, " q"]:
         return np.sqrt(self.system.roots)
 

@@ -22,6 +22,11 @@ from functools import cached_property
 import numba
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Index = int | np.int64
 
 _EPSILON = 2.0**-52
 _MAX_STEPS = 80
@@ -35,14 +40,14 @@ _SUM_FLAGS = {"reassoc", "contract", "nsz"}
 
 
 @numba.njit(cache=True, inline="never")
-def _differences(values, origin, shift, out):
+def _differences(values: Floats, origin: float, shift: float, out: Floats) -> None:
     """Form ``out = (values − origin) − shift``, rounding each subtraction once."""
     for j in range(values.size):
         out[j] = (values[j] - origin) - shift
 
 
 @numba.njit(cache=True, fastmath=_SUM_FLAGS)
-def _sums(weights, delta, offset, start, stop):
+def _sums(weights: Floats, delta: Floats, offset: float, start: Index, stop: Index) -> tuple[float, float]:
     """Σ w/(δ − τ) and Σ w/(δ − τ)² over [start, stop)."""
     value = 0.0
     slope = 0.0
@@ -55,7 +60,7 @@ def _sums(weights, delta, offset, start, stop):
 
 
 @numba.njit(cache=True)
-def _quadratic_step(a, b, c):
+def _quadratic_step(a: float, b: float, c: float) -> float:
     """Solve a η² − b η + c = 0 for the η between the two poles, without cancellation."""
     root = np.sqrt(max(b * b - 4.0 * a * c, 0.0))
     if b <= 0.0:
@@ -64,14 +69,14 @@ def _quadratic_step(a, b, c):
 
 
 @numba.njit(cache=True)
-def _two_sum(a, b):
+def _two_sum(a: float, b: float) -> tuple[float, float]:
     s = a + b
     t = s - a
     return s, (a - (s - t)) + (b - t)
 
 
 @numba.njit(cache=True)
-def _two_product(a, b):
+def _two_product(a: float, b: float) -> tuple[float, float]:
     p = a * b
     t = _SPLITTER * a
     ah = t - (t - a)
@@ -83,8 +88,8 @@ def _two_product(a, b):
 
 
 @numba.njit(cache=True)
-def _doubled_residual(poles, weights, tails, anchor, offset):
-    """f at ``poles[anchor] + offset`` with about 32 digits; ``weights + tails`` are the weights' two halves."""
+def _doubled_residual(poles: Floats, weights: Floats, tails: Floats, anchor: Index, offset: float) -> float:
+    """F at ``poles[anchor] + offset`` with about 32 digits; ``weights + tails`` are the weights' two halves."""
     high = 0.0
     low = 0.0
     for j in range(poles.size):
@@ -100,7 +105,7 @@ def _doubled_residual(poles, weights, tails, anchor, offset):
 
 
 @numba.njit(cache=True)
-def _root(poles, weights, tails, i, delta):
+def _root(poles: Floats, weights: Floats, tails: Floats, i: Index, delta: Floats) -> tuple[Index, float]:
     """Find the root between ``poles[i]`` and ``poles[i + 1]``: the index of its nearer pole and its offset from it."""
     m = poles.size
     gap = poles[i] - poles[i + 1]
@@ -150,7 +155,7 @@ def _root(poles, weights, tails, i, delta):
 
 
 @numba.njit(cache=True)
-def _inside(low, high):
+def _inside(low: float, high: float) -> float:
     """Bisect a bracket that does not straddle zero, on a logarithmic scale because offsets may be tiny."""
     if low == 0.0:
         return high * 2.0**-10
@@ -160,14 +165,14 @@ def _inside(low, high):
 
 
 @numba.njit(cache=True, parallel=True)
-def _all_roots(poles, weights, tails, anchors, offsets):
+def _all_roots(poles: Floats, weights: Floats, tails: Floats, anchors: Ints, offsets: Floats) -> None:
     for i in numba.prange(poles.size - 1):
         delta = np.empty(poles.size)
         anchors[i], offsets[i] = _root(poles, weights, tails, np.int64(i), delta)
 
 
 @numba.njit(cache=True, fastmath=_SUM_FLAGS)
-def _product_of_ratios(numerator, denominator, start, stop):
+def _product_of_ratios(numerator: Floats, denominator: Floats, start: Index, stop: Index) -> float:
     product = 1.0
     for i in range(start, stop):
         product *= numerator[i] / denominator[i]
@@ -175,7 +180,7 @@ def _product_of_ratios(numerator, denominator, start, stop):
 
 
 @numba.njit(cache=True, parallel=True)
-def _residues(poles, origins, offsets, out):
+def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats) -> None:
     """p_g = Π_i |λ_i − c_g| / Π_{h≠g} |c_h − c_g|: the weights for which the computed roots are exact, normalised."""
     m = poles.size
     for g in numba.prange(m):
@@ -191,7 +196,7 @@ def _residues(poles, origins, offsets, out):
 
 
 @numba.njit(cache=True, fastmath=_SUM_FLAGS)
-def _weighted_inverse_sum(x, delta, power):
+def _weighted_inverse_sum(x: Floats, delta: Floats, power: int) -> float:
     total = 0.0
     if power == 1:
         for j in range(x.size):
@@ -204,7 +209,7 @@ def _weighted_inverse_sum(x, delta, power):
 
 
 @numba.njit(cache=True, parallel=True)
-def _sum_over_roots(poles, origins, offsets, x, power, out):
+def _sum_over_roots(poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats) -> None:
     for g in numba.prange(poles.size):
         delta = np.empty(offsets.size)
         for i in range(offsets.size):
@@ -213,7 +218,7 @@ def _sum_over_roots(poles, origins, offsets, x, power, out):
 
 
 @numba.njit(cache=True, parallel=True)
-def _sum_over_poles(poles, origins, offsets, x, power, out):
+def _sum_over_poles(poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats) -> None:
     for i in numba.prange(offsets.size):
         delta = np.empty(poles.size)
         _differences(poles, origins[i], offsets[i], delta)

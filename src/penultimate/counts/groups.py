@@ -24,7 +24,7 @@ class Groups(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    >>> from penultimate.count_groups import group_counts
+    >>> from penultimate.counts.groups import group_counts
     >>> group_counts(np.array([5.0, 0.0, 9.0, 5.0])).distinct
     array([9., 5.])
     """
@@ -49,7 +49,7 @@ def group_counts(counts: NDArray[np.float64]) -> Groups:
     Examples
     --------
     >>> import numpy as np
-    >>> from penultimate.count_groups import group_counts
+    >>> from penultimate.counts.groups import group_counts
     >>> group_counts(np.array([5.0, 0.0, 9.0, 5.0])).group
     array([ 1, -1,  0,  1], dtype=int32)
     """
@@ -78,7 +78,7 @@ def first_two(group: NDArray[np.int32], groups: int) -> NDArray[np.int64]:
     Examples
     --------
     >>> import numpy as np
-    >>> from penultimate.count_groups import first_two
+    >>> from penultimate.counts.groups import first_two
     >>> first_two(np.array([1, -1, 0, 1], dtype=np.int32), 2)
     array([[ 2, -1],
            [ 0,  3]])

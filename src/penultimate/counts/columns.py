@@ -36,7 +36,7 @@ class Choice(NamedTuple):
 
     Examples
     --------
-    >>> from penultimate.count_columns import choose
+    >>> from penultimate.counts.columns import choose
     >>> choose(["class", "count"])
     Choice(holds='counts', column='count', names='class')
     """
@@ -73,7 +73,7 @@ def choose(
 
     Examples
     --------
-    >>> from penultimate.count_columns import choose
+    >>> from penultimate.counts.columns import choose
     >>> choose(["image", "species"], column="species")
     Choice(holds='labels', column='species', names=None)
     """
@@ -109,7 +109,7 @@ def find(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
 
     Examples
     --------
-    >>> from penultimate.count_columns import find
+    >>> from penultimate.counts.columns import find
     >>> find(["Image", "Label"], ("class", "label"))
     'Label'
     """

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.class_names import NumberedNames
-from penultimate.count_columns import choose, find
-from penultimate.count_tables import count_texts
 from penultimate.counts import ClassCounts
+from penultimate.counts.class_names import NumberedNames
+from penultimate.counts.columns import choose, find
+from penultimate.counts.labels import Tally
+from penultimate.counts.tables import count_texts
 from penultimate.errors import FileError, MissingDependencyError, PenultimateError
-from penultimate.labels import Tally
 
 
 def read_npy(path: Path, column: str | None, holds: str | None) -> ClassCounts:
@@ -44,7 +44,7 @@ def read_npy(path: Path, column: str | None, holds: str | None) -> ClassCounts:
     --------
     >>> import pathlib, tempfile
     >>> import numpy as np
-    >>> from penultimate.count_arrays import read_npy
+    >>> from penultimate.counts.arrays import read_npy
     >>> path = pathlib.Path(tempfile.mkdtemp(), "labels.npy")
     >>> np.save(path, [0, 1, 1])
     >>> read_npy(path, None, None).values
@@ -52,18 +52,14 @@ def read_npy(path: Path, column: str | None, holds: str | None) -> ClassCounts:
     """
     if column is not None:
         raise FileError(f"a .npy file has no columns: leave out column={column!r}")
-    with path.open("rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise FileError(
-                "the file is no .npy array (if it is a pickle, that is never unpickled): write it with numpy.save"
-            )
+    _check_magic(path, b"\x93NUMPY", ".npy array", "numpy.save")
     with _damage_told("a .npy array"):
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return _counts_of(array, None, holds or "labels", hint=holds is None)
 
 
 def read_npz(path: Path, column: str | None, holds: str | None) -> ClassCounts:
-    """Read an archive with counts or labels, and perhaps ``classes``, by the rules of `penultimate.count_columns`.
+    """Read an archive with counts or labels, and perhaps ``classes``, by the rules of `penultimate.counts.columns`.
 
     Parameters
     ----------
@@ -89,13 +85,15 @@ def read_npz(path: Path, column: str | None, holds: str | None) -> ClassCounts:
     --------
     >>> import pathlib, tempfile
     >>> import numpy as np
-    >>> from penultimate.count_arrays import read_npz
+    >>> from penultimate.counts.arrays import read_npz
     >>> path = pathlib.Path(tempfile.mkdtemp(), "train.npz")
     >>> np.savez(path, y=[0, 1, 1], classes=["cat", "dog", "eel"])
     >>> read_npz(path, None, None).values
     array([1., 2., 0.])
     """
-    with _damage_told("an .npz archive"), np.load(path, allow_pickle=False) as archive:
+    _check_magic(path, b"PK\x03\x04", ".npz archive", "numpy.savez")
+    # Opened here, for np.load leaves a damaged archive open.
+    with path.open("rb") as file, _damage_told("a .npz archive"), np.load(file, allow_pickle=False) as archive:
         keys: list[str] = list(archive.files)
         choice = choose(keys, column, holds)
         names = choice.names or find(keys, ("classes", "names"))
@@ -133,7 +131,7 @@ def read_parquet(path: Path, column: str | None, holds: str | None) -> ClassCoun
     --------
     >>> import pathlib, tempfile
     >>> import pyarrow, pyarrow.parquet
-    >>> from penultimate.count_arrays import read_parquet
+    >>> from penultimate.counts.arrays import read_parquet
     >>> path = pathlib.Path(tempfile.mkdtemp(), "train.parquet")
     >>> pyarrow.parquet.write_table(pyarrow.table({"label": ["dog", "cat", "dog"]}), path)
     >>> read_parquet(path, None, None).names
@@ -152,6 +150,12 @@ def read_parquet(path: Path, column: str | None, holds: str | None) -> ClassCoun
         return _tallied(arrow, values, choice.column)
     counts = _numbers(arrow, values, choice.column)
     return ClassCounts(counts, None if names is None else _names(arrow, names))
+
+
+def _check_magic(path: Path, magic: bytes, kind: str, writer: str) -> None:
+    with path.open("rb") as file:
+        if file.read(len(magic)) != magic:
+            raise FileError(f"the file is no {kind} (a pickle, perhaps, is never unpickled): write it with {writer}")
 
 
 @contextmanager

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penultimate.class_names import NumberedNames
 from penultimate.counts import ClassCounts
+from penultimate.counts.checks import as_floats
+from penultimate.counts.class_names import NumberedNames, as_names
+from penultimate.counts.long_tails import long_tail
 from penultimate.errors import CountsError
 
 BAD_VALUES = {
@@ -37,7 +39,6 @@ BAD_VALUES = {
     "nested": ([[1, 2], [3, 4]], "class 0 has count [1, 2] of type list"),
     "two-dimensional": (np.ones((2, 3)), "counts have shape (2, 3)"),
     "scalar-array": (np.array(3), "counts have shape ()"),
-    "number": (7, "counts are of type int"),
     "set": ({3, 4}, "counts are of type set"),
     "too-large": ([3, 1e101], "class 1 has count 1e+101, which is above 1e+100"),
     "too-small": ([3, 1e-101], "class 1 has count 1e-101, which is below 1e-100"),
@@ -52,7 +53,6 @@ BAD_NAMES = {
     "duplicate-number": (["1", "cat", 1], "class name '1' is given twice"),
     "too-few": (["cat", "dog"], "2 names for 3 counts"),
     "too-many": (["cat", "dog", "eel", "yak"], "4 names for 3 counts"),
-    "nameless": (["cat", None, "eel"], "the name of class 1 is None, of type NoneType"),
     "boolean": (["cat", True, "eel"], "the name of class 1 is True, of type bool"),
     "one-text": ("abc", "names is one text"),
 }
@@ -75,6 +75,18 @@ def test_bad_names(names, message):
     with pytest.raises(CountsError) as caught:
         ClassCounts([3, 2, 1], names)
     assert message in str(caught.value)
+
+
+# The annotations forbid these, and are checked while the tests run; the errors are for those who do not check theirs.
+
+
+def test_what_annotations_forbid():
+    with pytest.raises(CountsError, match="counts are of type int: give a sequence"):
+        as_floats(7, None)
+    with pytest.raises(CountsError, match="the name of class 1 is None, of type NoneType"):
+        as_names(["cat", None, "eel"])
+    with pytest.raises(CountsError, match="choose one of exponential, step, zipf"):
+        long_tail(10, 100, 10, "pareto")
 
 
 @pytest.mark.parametrize("bad", [-1, math.nan, math.inf, 1e200, 10**400, "x", True, None])
@@ -281,11 +293,11 @@ BAD_LABELS = {
     "number": (3, None, "labels are of type int"),
     "huge": ([2**70, 1], None, "beyond 64 bits"),
     "one-class": ([1, 1], None, "only one class has samples"),
-    "outside": ([0, 1, 3, 3], 3, "label 3 (2 samples) is outside 0 … 2"),
-    "below": ([0, 1, -1], 3, "label -1 (1 samples) is outside 0 … 2"),
-    "unknown": (["cat", "dog", "eel"], ["cat", "dog"], "label 'eel' (1 samples) is none of the 2 classes"),
-    "unknown-number": ([5, 6, 9], [5, 6], "label '9' (1 samples) is none of the 2 classes"),
-    "text-for-numbers": (["cat", "1"], 2, "label 'cat' (1 samples) is none of the 2 classes"),
+    "outside": ([0, 1, 3, 3], 3, "label 3 (samples: 2) is outside 0 … 2"),
+    "below": ([0, 1, -1], 3, "label -1 (samples: 1) is outside 0 … 2"),
+    "unknown": (["cat", "dog", "eel"], ["cat", "dog"], "label 'eel' (samples: 1) is none of the 2 classes"),
+    "unknown-number": ([5, 6, 9], [5, 6], "label '9' (samples: 1) is none of the 2 classes"),
+    "text-for-numbers": (["cat", "1"], 2, "label 'cat' (samples: 1) is none of the 2 classes"),
     "duplicate-classes": (["cat", "dog"], ["cat", "dog", "cat"], "'cat' is given twice"),
     "no-classes": ([0, 1], 0, "outside"),
 }
@@ -384,7 +396,7 @@ BAD_DATASETS = {
     ),
     "no-label": (Table({"a": VALUE, "c": VALUE}), None, "column=, one of a, c"),
     "no-column": (Table({"a": VALUE, "c": VALUE}), "b", "no column 'b': choose one of a, c"),
-    "unlabelled": (Table({"a": CLASS_LABEL}, a=[-1, -1]), None, "label -1 (2 samples) is outside 0 … 2"),
+    "unlabelled": (Table({"a": CLASS_LABEL}, a=[-1, -1]), None, "label -1 (samples: 2) is outside 0 … 2"),
 }
 
 
@@ -420,7 +432,6 @@ def test_long_tails_reach_their_ratio(classes, smallest, ratio, profile):
 
 
 BAD_TAILS = {
-    "profile": ((10, 100, 10, "pareto"), "choose one of exponential, step, zipf"),
     "classes": ((1, 100, 10), "classes=1"),
     "ratio": ((10, 100, 0.5), "ratio=0.5"),
     "nan": ((10, 100, math.nan), "ratio=nan"),

@@ -1,7 +1,7 @@
 """Counts from text tables: CSV, TSV, or one label a line.
 
 The delimiter is a tab in a .tsv file, elsewhere the first of comma, semicolon and tab that the first line has. The
-first row is a header when ``column`` is given, or when it holds a usual name (`penultimate.count_columns`) and no
+first row is a header when ``column`` is given, or when it holds a usual name (`penultimate.counts.columns`) and no
 number. Without a header, one column is labels, and two columns are class names and counts.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from penultimate.count_columns import CLASS_NAMES, COUNT_NAMES, LABEL_NAMES, Choice, choose
 from penultimate.counts import ClassCounts
+from penultimate.counts.columns import CLASS_NAMES, COUNT_NAMES, LABEL_NAMES, Choice, choose
 from penultimate.errors import FileError
 
 _USUAL = frozenset(COUNT_NAMES + LABEL_NAMES + CLASS_NAMES)
@@ -46,7 +46,7 @@ def read_table(path: Path, column: str | None, holds: str | None) -> ClassCounts
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from penultimate.count_tables import read_table
+    >>> from penultimate.counts.tables import read_table
     >>> path = pathlib.Path(tempfile.mkdtemp(), "labels.txt")
     >>> _ = path.write_text("dog\ncat\ndog\n")
     >>> read_table(path, None, None).values
@@ -76,7 +76,7 @@ def count_texts(tallied: Mapping[str, int]) -> ClassCounts:
 
     Examples
     --------
-    >>> from penultimate.count_tables import count_texts
+    >>> from penultimate.counts.tables import count_texts
     >>> count_texts({"10": 3, "9": 5}).names
     ('9', '10')
     """

@@ -43,7 +43,7 @@ def long_tail(classes: int, largest: float, ratio: float, profile: str = "expone
 
     Examples
     --------
-    >>> from penultimate.long_tails import long_tail
+    >>> from penultimate.counts.long_tails import long_tail
     >>> long_tail(4, 1000, 10)
     array([1000.,  464.,  215.,  100.])
     """

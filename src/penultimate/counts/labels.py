@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.class_names import NumberedNames, as_names
+from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.errors import CountsError
 
 # Whole labels up to this many times the number of samples are counted in a table, others by sorting.
@@ -29,7 +29,7 @@ class Tally:
 
     Examples
     --------
-    >>> from penultimate.labels import tally
+    >>> from penultimate.counts.labels import tally
     >>> tally(["dog", "cat", "dog"])
     Tally(labels=['cat', 'dog'], counts=array([1, 2]))
     """
@@ -66,7 +66,7 @@ def tally(labels: object) -> Tally:
 
     Examples
     --------
-    >>> from penultimate.labels import tally
+    >>> from penultimate.counts.labels import tally
     >>> tally([3, 1, 3]).counts
     array([1, 2])
     """
@@ -102,7 +102,7 @@ def assign(
 
     Examples
     --------
-    >>> from penultimate.labels import assign, tally
+    >>> from penultimate.counts.labels import assign, tally
     >>> assign(tally(["dog", "cat", "dog"]), ["dog", "eel", "cat"])
     (array([2., 0., 1.]), ('dog', 'eel', 'cat'))
     """
@@ -138,7 +138,7 @@ def place(found: Tally, names: Sequence[str], *, by_position: bool) -> NDArray[n
 
     Examples
     --------
-    >>> from penultimate.labels import place, tally
+    >>> from penultimate.counts.labels import place, tally
     >>> folders = ["1", "10", "2"]
     >>> place(tally([2, 2]), folders, by_position=True), place(tally([10, 10]), folders, by_position=False)
     (array([0., 0., 2.]), array([0., 2., 0.]))
@@ -168,7 +168,7 @@ def as_array_or_list(labels: object) -> NDArray[Any] | list[Any]:
 
     Examples
     --------
-    >>> from penultimate.labels import as_array_or_list
+    >>> from penultimate.counts.labels import as_array_or_list
     >>> as_array_or_list(range(3))
     [0, 1, 2]
     """
@@ -241,7 +241,7 @@ def _numbered(found: Tally, classes: int) -> NDArray[Any]:
     if outside.any():
         index = int(outside.argmax())
         raise CountsError(
-            f"label {labels[index]} ({found.counts[index]} samples) is outside 0 … {classes - 1}: "
+            f"label {labels[index]} (samples: {found.counts[index]}) is outside 0 … {classes - 1}: "
             "raise the number of classes or drop those samples"
         )
     return labels
@@ -253,7 +253,7 @@ def _named(found: Tally, names: Sequence[str]) -> list[int]:
     if -1 in positions:
         index = positions.index(-1)
         raise CountsError(
-            f"label {found.names[index]!r} ({found.counts[index]} samples) is none of the {len(names)} classes given: "
+            f"label {found.names[index]!r} (samples: {found.counts[index]}) is none of the {len(names)} classes given: "
             "add it to classes or drop those samples"
         )
     return positions

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from penultimate.counts.labels import as_array_or_list
 from penultimate.errors import CountsError
-from penultimate.labels import as_array_or_list
 
 
 class DatasetLabels(NamedTuple):
@@ -22,7 +22,7 @@ class DatasetLabels(NamedTuple):
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> from penultimate.dataset_labels import labels_of
+    >>> from penultimate.counts.dataset_labels import labels_of
     >>> labels_of(SimpleNamespace(targets=[0, 1, 1], classes=["cat", "dog"])).names
     ['cat', 'dog']
     """
@@ -54,7 +54,7 @@ def labels_of(dataset: Any, column: str | None = None) -> DatasetLabels:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> from penultimate.dataset_labels import labels_of
+    >>> from penultimate.counts.dataset_labels import labels_of
     >>> whole = SimpleNamespace(targets=[0, 1, 1], classes=["cat", "dog"])
     >>> labels_of(SimpleNamespace(dataset=whole, indices=[0, 2])).labels
     [0, 1]

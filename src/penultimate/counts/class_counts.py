@@ -5,17 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from penultimate.class_names import NumberedNames, as_names
-from penultimate.count_checks import as_floats, check_range
-from penultimate.count_groups import Groups, first_two, group_counts
+from penultimate.counts.checks import as_floats, check_range
+from penultimate.counts.class_names import NumberedNames, as_names
+from penultimate.counts.groups import Groups, first_two, group_counts
 from penultimate.errors import CountsError
 
 Classes = int | Iterable[str] | Iterable[int]
+Number = int | float
 Holds = Literal["counts", "labels"]
 Profile = Literal["exponential", "step", "zipf"]
 
@@ -30,7 +31,7 @@ class ClassCounts:
     ----------
     values : array-like of shape (K,), or mapping of str to float
         Samples of each class; fractions are allowed (weighted samples). A mapping names the classes too.
-    names : sequence of str, optional
+    names : iterable of str or int, optional
         One name a class, all different; by default "0", "1", ….
 
     Raises
@@ -57,11 +58,12 @@ class ClassCounts:
     names: Sequence[str]
     """Class names, length K; made when asked for, where none were given."""
 
-    def __init__(self, values: ArrayLike | Mapping[str, Any], names: Iterable[str] | None = None) -> None:
+    def __init__(self, values: ArrayLike | Iterable[Any], names: Iterable[str | int] | None = None) -> None:
         if isinstance(values, Mapping):
             if names is not None:
                 raise CountsError("values is a mapping, which names the classes already: leave names out")
-            values, names = list(values.values()), values.keys()
+            named = cast(Mapping[Any, Any], values)
+            values, names = list(named.values()), named.keys()
         given = None if names is None else as_names(names)
         counts = as_floats(values, given)
         if given is not None and len(given) != counts.size:
@@ -79,8 +81,7 @@ class ClassCounts:
         Parameters
         ----------
         labels : array-like of shape (N,)
-            Whole numbers or text: a list, an array, a tensor on the CPU. Whole numbers held as floating point are
-            refused; cast them with ``labels.astype(int)``.
+            Whole numbers (not as floats: cast with ``labels.astype(int)``) or text: a list, array, or CPU tensor.
         classes : int, or iterable of str or int, optional
             The classes in order; those that do not occur are unseen. An int K means 0 … K-1. Where labels are whole
             numbers and classes are named in words, label k is the k-th class. By default the distinct labels that
@@ -97,7 +98,7 @@ class ClassCounts:
         >>> pen.ClassCounts.from_labels([0, 1, 1, 1], classes=["cat", "dog", "eel"]).to_dict()["unseen"]
         1
         """
-        from penultimate.labels import assign, tally
+        from penultimate.counts.labels import assign, tally
 
         return cls(*assign(tally(labels), classes))
 
@@ -128,8 +129,8 @@ class ClassCounts:
         >>> pen.ClassCounts.from_dataset(dataset).values
         array([1., 2.])
         """
-        from penultimate.dataset_labels import labels_of
-        from penultimate.labels import place, tally
+        from penultimate.counts.dataset_labels import labels_of
+        from penultimate.counts.labels import place, tally
 
         found = labels_of(dataset, column)
         if classes is not None or found.names is None:
@@ -139,7 +140,7 @@ class ClassCounts:
 
     @classmethod
     def read(cls, path: str | PathLike[str], column: str | None = None, holds: Holds | None = None) -> "ClassCounts":
-        r"""Read counts, or count labels, from a file or a folder (`penultimate.count_readers` has the rules).
+        r"""Read counts, or count labels, from a file or a folder (`penultimate.counts.readers` has the rules).
 
         Parameters
         ----------
@@ -168,12 +169,14 @@ class ClassCounts:
         >>> pen.ClassCounts.read(path).values
         array([100.,  40.])
         """
-        from penultimate.count_readers import read_counts
+        from penultimate.counts.readers import read_counts
 
         return read_counts(path, column=column, holds=holds)
 
     @classmethod
-    def long_tailed(cls, classes: int, largest: float, ratio: float, profile: Profile = "exponential") -> "ClassCounts":
+    def long_tailed(
+        cls, classes: int, largest: Number, ratio: Number, profile: Profile = "exponential"
+    ) -> "ClassCounts":
         """Make a long-tailed split as the literature does (Cao et al. 2019, arXiv:1906.07413).
 
         Parameters
@@ -185,9 +188,9 @@ class ClassCounts:
         ratio : float
             Largest count over smallest, at least 1.
         profile : {"exponential", "step", "zipf"}, default "exponential"
-            Samples of class k: ``largest * (1/ratio)**(k/(K-1))`` (CIFAR-LT); ``largest`` for k < K//2, else ``largest
-            / ratio``; or ``largest * (k+1)**-a``, the last being ``largest / ratio``. Each is cut to a whole number,
-            after raising it by one part in 10¹² lest rounding error turn a whole number into the one below.
+            Samples of class k: ``largest * (1/ratio)**(k/(K-1))`` (CIFAR-LT); ``largest`` for k < K//2, then ``largest
+            / ratio``; or ``largest * (k+1)**-a`` that ends at ``largest / ratio``. Each is cut to a whole number (after
+            raising it by one part in 10¹², lest rounding error turn it into the one below).
 
         Raises
         ------
@@ -200,7 +203,7 @@ class ClassCounts:
         >>> pen.ClassCounts.long_tailed(10, 5000, 100) == pen.datasets.counts("cifar10-lt")
         True
         """
-        from penultimate.long_tails import long_tail
+        from penultimate.counts.long_tails import long_tail
 
         return cls(long_tail(classes, largest, ratio, profile))
 
@@ -268,7 +271,7 @@ class ClassCounts:
     def _groups(self) -> Groups:
         return Groups(*map(_frozen, group_counts(self.values)))
 
-    def bands(self, many: float = 100, few: float = 20) -> NDArray[np.str_]:
+    def bands(self, many: Number = 100, few: Number = 20) -> NDArray[np.character]:
         """Sort classes into the bands by which the long-tail literature reports accuracy.
 
         Parameters
@@ -299,7 +302,7 @@ class ClassCounts:
         bands = np.where(self.distinct > many, "many", np.where(self.distinct < few, "few", "medium"))
         return np.append(bands, "unseen")[self.group]  # -1, the group of the unseen, is the last entry
 
-    def to_dict(self) -> dict[str, int | float]:
+    def to_dict(self) -> dict[str, Number]:
         """Summarise as plain numbers, whole ones as int.
 
         Returns
@@ -313,15 +316,16 @@ class ClassCounts:
         >>> pen.ClassCounts([100, 40, 40, 0]).to_dict()["ratio"]
         2.5
         """
-        return {
+        figures = {
             "classes": self.classes,
-            "samples": _plain(self.samples),
-            "largest": _plain(self.largest),
-            "smallest": _plain(self.smallest),
-            "ratio": _plain(self.ratio),
+            "samples": self.samples,
+            "largest": self.largest,
+            "smallest": self.smallest,
+            "ratio": self.ratio,
             "distinct": self.distinct.size,
             "unseen": self.unseen.size,
         }
+        return {key: int(value) if value % 1 == 0 and value < 2**53 else value for key, value in figures.items()}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ClassCounts):
@@ -343,7 +347,3 @@ class ClassCounts:
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     array.setflags(write=False)
     return array
-
-
-def _plain(number: float) -> int | float:
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number

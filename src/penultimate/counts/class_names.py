@@ -19,7 +19,7 @@ class NumberedNames(Sequence[str]):
 
     Examples
     --------
-    >>> from penultimate.class_names import NumberedNames
+    >>> from penultimate.counts.class_names import NumberedNames
     >>> names = NumberedNames(10_000_000)
     >>> names[-1], len(names)
     ('9999999', 10000000)
@@ -83,7 +83,7 @@ def as_names(names: Iterable[object]) -> Sequence[str]:
 
     Examples
     --------
-    >>> from penultimate.class_names import as_names
+    >>> from penultimate.counts.class_names import as_names
     >>> as_names(["cat", 7])
     ('cat', '7')
     """
@@ -114,7 +114,7 @@ def culprit(names: Sequence[str] | None, index: int) -> str:
 
     Examples
     --------
-    >>> from penultimate.class_names import culprit
+    >>> from penultimate.counts.class_names import culprit
     >>> culprit(["cat", "dog"], 1)
     "class 'dog' (index 1)"
     """

@@ -1,10 +1,10 @@
 """Counts from files, by suffix, and from folders.
 
 ===================  ==================================================================================================
-.csv .tsv .txt       a column of class names and one of counts, or one label a line (`penultimate.count_tables`)
+.csv .tsv .txt       a column of class names and one of counts, or one label a line (`penultimate.counts.tables`)
 .json                a mapping of class names to counts, or COCO/LVIS annotations: one sample for each annotation
 .npy                 labels; counts with ``holds="counts"``
-.npz, .parquet       counts (with class names) or labels, found by name (`penultimate.count_columns`)
+.npz, .parquet       counts (with class names) or labels, found by name (`penultimate.counts.columns`)
 a folder             one sub-folder for each class, sorted by name: one sample for each file in or below it
 ===================  ==================================================================================================
 
@@ -19,7 +19,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
-from penultimate.counts import ClassCounts, Holds
+from penultimate.counts.class_counts import ClassCounts, Holds
 from penultimate.errors import CountsError, FileError, PenultimateError
 
 
@@ -51,7 +51,7 @@ def read_counts(path: str | PathLike[str], column: str | None = None, holds: Hol
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from penultimate.count_readers import read_counts
+    >>> from penultimate.counts.readers import read_counts
     >>> path = pathlib.Path(tempfile.mkdtemp(), "train.json")
     >>> _ = path.write_text('{"cat": 100, "dog": 40}')
     >>> read_counts(path).names
@@ -93,8 +93,8 @@ def _reader(path: Path) -> Reader:
 
 
 def _readers() -> dict[str, Reader]:
-    from penultimate.count_arrays import read_npy, read_npz, read_parquet
-    from penultimate.count_tables import read_table
+    from penultimate.counts.arrays import read_npy, read_npz, read_parquet
+    from penultimate.counts.tables import read_table
 
     return {
         ".csv": read_table,
@@ -113,7 +113,7 @@ def _read_json(path: Path, column: str | None, holds: str | None) -> ClassCounts
     _refuse_choices("JSON", column, holds)
     try:
         content: object = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
-    except UnicodeDecodeError:
+    except (PenultimateError, UnicodeDecodeError):  # these are ValueErrors too, and say what is wrong already
         raise
     except (ValueError, RecursionError) as error:
         raise FileError(f"the file is no JSON ({error}): check that it was written to its end") from None

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.class_names import culprit
+from penultimate.counts.class_names import culprit
 from penultimate.errors import CountsError
 
 LEAST, MOST = 1e-100, 1e100
@@ -52,7 +52,7 @@ def as_floats(values: object, names: Sequence[str] | None) -> NDArray[np.float64
 
     Examples
     --------
-    >>> from penultimate.count_checks import as_floats
+    >>> from penultimate.counts.checks import as_floats
     >>> as_floats([3, 0.5], None)
     array([3. , 0.5])
     """
@@ -88,7 +88,7 @@ def check_range(counts: NDArray[np.float64], names: Sequence[str]) -> None:
     Examples
     --------
     >>> import numpy as np
-    >>> from penultimate.count_checks import check_range
+    >>> from penultimate.counts.checks import check_range
     >>> check_range(np.array([3.0, -1.0]), ["cat", "dog"])
     Traceback (most recent call last):
     penultimate.errors.CountsError: class 'dog' (index 1) has count -1, which is negative: give 0 for a class ...

@@ -1,0 +1,174 @@
+"""The chart of strength against weight decay."""
+
+from dataclasses import dataclass
+
+import altair as alt
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from penultimate.forecasting import Forecast
+from penultimate.minimizers.shrinkage import keep_widest
+from penultimate.report.chart_style import (
+    INK,
+    STATUS_COLOURS,
+    Row,
+    inline,
+    log_axis,
+    log_scale,
+    spread,
+    titled,
+    whole_axis,
+)
+from penultimate.report.words import number
+
+_WIDTH = 780
+# Directions of one chart, and weight decays of one curve beside those where something happens.
+_DIRECTIONS = 10
+_POINTS = 140
+# A decay just below and just above this fraction of a critical one, so that a hard threshold is drawn as a cliff.
+_CLIFF = 1e-9
+
+
+def sweep(forecast: Forecast) -> alt.VConcatChart:
+    """Draw the strength of some directions, and how many survive, against weight decay (all layers scaled alike).
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to draw.
+
+    Returns
+    -------
+    altair.VConcatChart
+    """
+    figures = _figures(forecast)
+    domain = (float(figures.decays[0]), float(figures.decays[-1]))
+    chosen = alt.Chart(inline([{"decay": forecast.problem.weight_decay[0], "text": _chosen(forecast)}]))
+    rule = chosen.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.2).encode(x="decay:Q")
+    right = forecast.problem.weight_decay[0] ** 2 > domain[0] * domain[1]
+    label = chosen.mark_text(align="right" if right else "left", baseline="bottom", color=INK, fontWeight=500)
+    label = label.encode(x="decay:Q", y=alt.value(-3), text="text:N")
+    upper = alt.LayerChart(layer=[_curves(figures, domain), rule, label], width=_WIDTH, height=230)
+    lower = alt.LayerChart(layer=[_survivors(figures, domain), rule], width=_WIDTH, height=80)
+    chart = alt.VConcatChart(vconcat=[upper, lower], spacing=14, resolve=alt.Resolve(scale={"x": "shared"}))
+    return titled(chart, _title(forecast), _lines(forecast, figures))
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What is plotted: for each decay the strength of each chosen direction as a share of σ, and all survivors."""
+
+    decays: Float[np.ndarray, " w"]
+    labels: list[str]
+    share: Float[np.ndarray, "w p"]
+    survivors: Int[np.ndarray, " w"]
+    directions: int
+
+
+def _figures(forecast: Forecast) -> _Figures:
+    solution = forecast.solution
+    real = _real(forecast)
+    first = np.cumsum(solution.multiplicity) - solution.multiplicity + 1
+    picked = np.flatnonzero(real)[spread(first[real], _DIRECTIONS, log=False)]
+    decays = _decays(forecast, picked)
+    strength = forecast.strengths_at(decays)
+    kept = np.stack([keep_widest(row, solution.multiplicity, forecast.problem.width) for row in strength])
+    share = np.where(kept > 0, strength, 0.0)[:, picked] / solution.sigma[picked]
+    labels = [f"{first[i]:,}: σ = {number(float(solution.sigma[i]), 3)}" for i in picked.tolist()]
+    return _Figures(decays, labels, share, kept.sum(axis=1), int(solution.multiplicity[real].sum()))
+
+
+def _real(forecast: Forecast) -> Bool[np.ndarray, " t"]:
+    """With a regularised bias a singular value may be zero to rounding: that direction does not exist."""
+    sigma = forecast.solution.sigma
+    return sigma > 1e-12 * sigma[0]
+
+
+def _decays(forecast: Forecast, picked: Int[np.ndarray, " p"]) -> Float[np.ndarray, " w"]:
+    """Decays from well below the first death to beyond the last, the chosen one and both sides of each cliff."""
+    chosen, critical = forecast.problem.weight_decay[0], forecast.critical_weight_decay
+    cliffs = critical[picked]
+    cliffs = cliffs[np.isfinite(cliffs)]
+    if not forecast.has_critical_weight_decays:
+        # A bound of where they lie: λ grows at most like the square of the threshold.
+        critical = chosen * (forecast.solution.sigma[_real(forecast)] / forecast.threshold) ** 2
+    critical = critical[np.isfinite(critical)]
+    low, high = min(float(critical.min()) / 10.0, chosen / 2.0), max(float(critical.max()) * 2.0, chosen * 2.0)
+    grid = np.geomspace(low, high, _POINTS)
+    return np.unique(np.concatenate([grid, [chosen], cliffs * (1 - _CLIFF), cliffs * (1 + _CLIFF)]))
+
+
+def _curves(figures: _Figures, domain: tuple[float, float]) -> alt.Chart:
+    rows: list[Row] = [
+        {"decay": decay, "share": share, "direction": label}
+        for label, curve in zip(figures.labels, figures.share.T.tolist(), strict=True)
+        for decay, share in zip(figures.decays.tolist(), curve, strict=True)
+    ]
+    axis = log_axis(domain)
+    axis.labels, axis.ticks = False, False
+    colour = alt.Color(
+        "direction:N",
+        title="direction",
+        scale=alt.Scale(domain=figures.labels, scheme=alt.SchemeParams("viridis", extent=[0.0, 0.88])),
+        legend=alt.Legend(symbolType="stroke", symbolStrokeWidth=3),
+    )
+    curves = alt.Chart(inline(rows)).mark_line(strokeWidth=1.8)
+    return curves.encode(
+        x=alt.X("decay:Q", title=None, scale=log_scale(domain), axis=axis),
+        y=alt.Y("share:Q", title="strength left, x / σ", scale=alt.Scale(domain=[0, 1])),
+        color=colour,
+        tooltip=[
+            "direction:N",
+            alt.Tooltip("decay:Q", title="weight decay", format=".3g"),
+            alt.Tooltip("share:Q", title="x / σ", format=".3f"),
+        ],
+    )
+
+
+def _survivors(figures: _Figures, domain: tuple[float, float]) -> alt.Chart:
+    rows: list[Row] = [
+        {"decay": decay, "survivors": survivors}
+        for decay, survivors in zip(figures.decays.tolist(), figures.survivors.tolist(), strict=True)
+    ]
+    scale = alt.Scale(domain=[0, figures.directions], nice=False)
+    area = {"color": STATUS_COLOURS["own"], "strokeWidth": 1.8}
+    curve = alt.Chart(inline(rows)).mark_area(line=area, color=STATUS_COLOURS["own"], fillOpacity=0.12)
+    return curve.encode(
+        x=alt.X("decay:Q", title="weight decay λ", scale=log_scale(domain), axis=log_axis(domain)),
+        y=alt.Y("survivors:Q", title="survivors", scale=scale, axis=whole_axis(0, figures.directions, 3)),
+        tooltip=[
+            alt.Tooltip("decay:Q", title="weight decay", format=".3g"),
+            alt.Tooltip("survivors:Q", title="directions alive", format=","),
+        ],
+    )
+
+
+def _chosen(forecast: Forecast) -> str:
+    return f"chosen: {number(forecast.problem.weight_decay[0])}"
+
+
+def _title(forecast: Forecast) -> str:
+    critical = forecast.critical_weight_decay[np.isfinite(forecast.critical_weight_decay)]
+    safe = forecast.largest_safe_weight_decay
+    if critical.size == 0:
+        return "Strength of directions against weight decay"
+    last = f"the last direction dies at weight decay {number(float(critical.max()), 3)}"
+    if safe is None:
+        return last.capitalize()
+    if critical.size == 1:
+        return f"All directions die at weight decay {number(safe, 3)}"
+    return f"All survive below {number(safe, 3)}; {last}"
+
+
+def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
+    several = forecast.problem.layers > 1
+    lines = ["The decays of all layers are scaled together" if several else ""]
+    if int(_real(forecast).sum()) > len(figures.labels):
+        lines.append(f"{len(figures.labels)} of {number(forecast.directions)} directions, evenly by rank")
+    if (forecast.problem.width or np.inf) < forecast.directions:
+        lines.append(
+            f"The width has room for {number(forecast.problem.width)} of {number(forecast.directions)} directions"
+        )
+    if not forecast.has_critical_weight_decays:
+        lines.append("Approximate: singular values are kept fixed, though the bias moves them with the decay")
+    return lines

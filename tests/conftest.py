@@ -1,0 +1,29 @@
+"""Array shapes and types, as annotated, are checked while the tests run.
+
+Left alone are the kernels that Numba compiles, and modules whose own checks of bad arguments are under test.
+"""
+
+import os
+
+import hypothesis
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+_CHECKED = [
+    "penultimate.forecasting",
+    "penultimate.minimizers",
+    "penultimate.model.geometry",
+    "penultimate.model.grouped_matrix",
+    "penultimate.spectrum.label_spectrum",
+    "penultimate.spectrum.quotient",
+    "penultimate.timeline",
+    "penultimate.report",
+]
+install_import_hook(_CHECKED, "typecheck.checked")
+
+# Compiling kernels makes the first example of a property slow, whatever the property.
+hypothesis.settings.register_profile(
+    "penultimate", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("penultimate")

@@ -1,0 +1,114 @@
+"""The report in a real browser, offline: charts drawn, nothing asked of the network, no name run, no barrier."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from report_cases import CASES
+
+pytest.importorskip("playwright", reason="pip install playwright: for tests of the report in a browser")
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SHOWN = ("lvis", "hostile", "collapsed", "two-classes", "width-splits", "million")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        reason = "no chromium on this machine: install it (Debian: apt-get install chromium)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+class Opened:
+    """A report in a browser page, with everything that the page said or asked for."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("dialog", lambda dialog: (self.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(url)
+        page.wait_for_function("document.querySelectorAll('.chart svg.marks').length === 5", timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def opened(browser, tmp_path_factory):
+    """Open the report of a case, each once."""
+    folder = tmp_path_factory.mktemp("reports")
+    context = browser.new_context(offline=True, viewport={"width": 1200, "height": 900})
+    pages: dict[str, Opened] = {}
+
+    def open_case(case: str) -> Opened:
+        if case not in pages:
+            CASES[case]().report(folder / f"{case}.html")
+            pages[case] = Opened(context.new_page(), (folder / f"{case}.html").as_uri())
+        return pages[case]
+
+    yield open_case
+    context.close()
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_five_charts_are_drawn_without_a_word(opened, case):
+    report = opened(case)
+    boxes = [chart.bounding_box() for chart in report.page.query_selector_all(".chart svg.marks")]
+    assert len(boxes) == 5
+    assert all(box and box["width"] > 100 and box["height"] > 60 for box in boxes)
+    assert report.said == []
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_nothing_but_the_file_is_asked_for(opened, case):
+    asked = opened(case).asked
+    assert asked and all(url.startswith(("file://", "data:", "blob:")) for url in asked)
+
+
+def test_a_hostile_name_is_text(opened):
+    page = opened("hostile").page
+    assert page.title().startswith("Forecast of the last layer")
+    assert page.locator("tbody th", has_text="<script>document.title='pwned'</script>").count() >= 1
+    assert page.locator("img").count() == 0
+
+
+def test_a_tooltip_is_text_too(opened):
+    page = opened("hostile").page
+    page.locator("#chart-counts svg.marks .mark-symbol path").first.hover()
+    tip = page.locator("#vg-tooltip-element")
+    tip.wait_for(state="visible")
+    assert "<script>" in tip.inner_text()
+    assert page.title().startswith("Forecast of the last layer")
+    page.mouse.move(0, 0)
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_page_never_scrolls_sideways(opened, width):
+    page = opened("lvis").page
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("case", ["lvis", "hostile", "known-decay"])
+def test_no_serious_barrier(opened, case):
+    module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+    found = module.Axe().run(opened(case).page).response["violations"]
+    grave = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
+    assert grave == []

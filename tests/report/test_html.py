@@ -1,0 +1,187 @@
+"""The report is one file, whole or absent, that trusts no class name and asks nothing of the network."""
+
+import errno
+import itertools
+import json
+import os
+from functools import cache
+from html.parser import HTMLParser
+
+import pytest
+
+import penultimate as pen
+from penultimate.errors import FileError
+from penultimate.report.html import report_html, summary_html
+from penultimate.report.words import verdict
+from report_cases import CASES, HOSTILE
+
+
+class Page(HTMLParser):
+    """What a browser would take from a page: tags with attributes, text of scripts, text of the rest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self._within = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._within = tag if tag in ("script", "style") else ""
+        self.text += " "
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self._within = ""
+
+    def handle_data(self, data):
+        if self._within == "script":
+            self.scripts[-1] += data
+        elif not self._within:
+            self.text += data
+
+
+@cache
+def page(case: str) -> Page:
+    return Page(report_html(CASES[case]()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_forecast_has_a_report_with_five_charts(case):
+    found = page(case)
+    specs = [json.loads(script) for script in found.scripts[:5]]
+    assert all(spec["title"]["text"] for spec in specs)
+    assert " ".join(verdict(CASES[case]()).split()) in " ".join(found.text.split())
+    assert "nan" not in found.text.lower().split() and "inf" not in found.text.lower().split()
+
+
+@pytest.mark.parametrize("case", ["fashion", "hostile"])
+def test_nothing_refers_outside_the_file(case):
+    found = page(case)
+    for tag, attributes in found.tags:
+        assert not {"src", "href", "srcset", "action", "data"} & set(attributes), f"<{tag} {attributes}>"
+        assert tag not in ("link", "iframe", "object", "img", "base")
+    policy = next(a["content"] for t, a in found.tags if t == "meta" and "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    for script in found.scripts[:5]:
+        assert "$schema" not in script
+
+
+def test_hostile_names_stay_text():
+    found = page("hostile")
+    assert len(found.scripts) == 7  # five specs, the library, what draws
+    for name in HOSTILE:
+        assert name in found.text
+    assert not any(name in ("img", "onerror") for name, _ in found.tags)
+    raw = "\n".join(found.scripts[:5])
+    assert "<" not in raw and ">" not in raw
+
+
+def test_class_names_that_are_no_unicode_are_written(tmp_path):
+    counts = pen.ClassCounts({"lone \ud800 surrogate": 30, "other": 9})
+    pen.forecast(counts, weight_decay=0.01).report(tmp_path / "report.html")
+    assert "lone" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", ["lvis", "unseen", "known-decay"])
+def test_the_page_is_well_formed(case):
+    found = page(case)
+    levels = [int(tag[1]) for tag, _ in found.tags if tag in ("h1", "h2", "h3")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert dict(found.tags[0][1])["lang"] == "en"
+    tables = [tag for tag, _ in found.tags].count("table")
+    assert tables == [tag for tag, _ in found.tags].count("caption")
+    assert all("scope" in attributes for tag, attributes in found.tags if tag == "th")
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    labels = {attributes["aria-labelledby"] for _, attributes in found.tags if "aria-labelledby" in attributes}
+    assert labels <= set(ids)
+
+
+def test_the_table_by_ratio_is_there_only_when_the_feature_decay_is_unknown():
+    assert "as a function of the ratio c" in page("fashion").text
+    assert "as a function of the ratio c" not in page("known-decay").text
+    assert "The feature decay is given" in page("known-decay").text
+
+
+def test_classes_of_equal_count_share_a_row():
+    assert [tag for tag, _ in page("million").tags].count("tr") == 5 + 1 + 4 + 1
+    assert "+ 249,999 more" in " ".join(page("million").text.split())
+
+
+def test_report_is_written_whole(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    CASES["fashion"]().report(path)
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_report_follows_a_link(tmp_path):
+    (tmp_path / "real.html").write_text("old")
+    (tmp_path / "link.html").symlink_to(tmp_path / "real.html")
+    CASES["fashion"]().report(tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert "<h1>" in (tmp_path / "real.html").read_text(encoding="utf-8")
+
+
+def test_a_failing_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(FileError, match=r"no space left on device; free some space"):
+        CASES["fashion"]().report(path)
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["report.html"]
+
+
+def test_an_interrupt_leaves_no_draft(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        CASES["fashion"]().report(tmp_path / "report.html")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path):
+    path = tmp_path / "none" / "report.html"
+    with pytest.raises(FileError) as caught:
+        CASES["fashion"]().report(path)
+    assert str(path) in str(caught.value) and "make its folder first" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_or_device_is_not_replaced(tmp_path):
+    with pytest.raises(FileError, match="it is a folder"):
+        CASES["fashion"]().report(tmp_path)
+    with pytest.raises(FileError, match="not a plain file"):
+        CASES["fashion"]().report(os.devnull)
+
+
+def test_a_folder_without_rights_is_one_clear_line(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refused)
+    with pytest.raises(FileError, match="choose a folder you may write to"):
+        CASES["fashion"]().report(tmp_path / "report.html")
+
+
+def test_summary_is_a_small_table_without_scripts():
+    text = summary_html(CASES["hostile"]())
+    assert text == CASES["hostile"]()._repr_html_()
+    assert len(text) < 4000 and "<script" not in text and "<table>" in text
+
+
+def test_report_has_the_worst_classes_first():
+    found = " ".join(page("fashion").text.split())
+    assert found.index("9 60 own") < found.index("0 6,000 own")
