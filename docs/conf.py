@@ -30,7 +30,14 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "examples", "gallery/**/*.ipynb", "sg_execution_times.rst", "**/sg_execution_times.rst"]
+exclude_patterns = [
+    "_build",
+    "_templates",
+    "examples",
+    "gallery/**/*.ipynb",
+    "sg_execution_times.rst",
+    "**/sg_execution_times.rst",
+]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "code"  # single backticks in docstrings
 myst_enable_extensions = ["deflist", "colon_fence"]
@@ -71,7 +78,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 4,
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},

@@ -75,7 +75,5 @@ lines = (
         color=alt.Color("c:N", sort=["100", "10", "1", "0.1", "0.01"], scale=alt.Scale(scheme="viridis")),
     )
 )
-largest = (
-    alt.Chart(alt.Data(values=[{"samples": counts.largest}])).mark_rule(strokeDash=[5, 4]).encode(y="samples:Q")
-)
+largest = alt.Chart(alt.Data(values=[{"samples": counts.largest}])).mark_rule(strokeDash=[5, 4]).encode(y="samples:Q")
 needed = (lines + largest).properties(width=560, height=280, title="LVIS: samples a class needs, by the ratio c")

@@ -42,6 +42,22 @@ def objective(flat: np.ndarray, problem: pen.Problem) -> tuple[float, np.ndarray
     return float(value), np.concatenate(gradients[::-1])
 
 
+def descend(problem: pen.Problem, seed: int) -> list[float]:
+    """Objectives after each step of L-BFGS from a random start."""
+    size = width * samples + (problem.layers - 1) * width**2 + classes * width + classes
+    path: list[float] = []
+    minimize(
+        objective,
+        np.random.default_rng(seed).normal(scale=0.5, size=size),
+        args=(problem,),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 400, "ftol": 0, "gtol": 1e-12},
+        callback=lambda intermediate_result: path.append(intermediate_result.fun),
+    )
+    return path
+
+
 # %%
 # Ten starts each, for one layer and for two
 # ------------------------------------------
@@ -53,25 +69,13 @@ rows = []
 for layers in (1, 2):
     problem = pen.Problem.of(decay, layers=layers)
     solution = pen.minimise(counts, problem)
-    size = width * samples + (layers - 1) * width**2 + classes * width + classes
-    gaps = []
-    for seed in range(10):
-        start = np.random.default_rng(seed).normal(scale=0.5, size=size)
-        path = []
-        result = minimize(
-            objective,
-            start,
-            args=(problem,),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": 400, "ftol": 0, "gtol": 1e-12},
-            callback=lambda intermediate_result: path.append(intermediate_result.fun),
-        )
-        gaps.append(result.fun / solution.objective - 1)
-        rows += [
-            {"step": step, "gap": max(value / solution.objective - 1, 1e-13), "start": seed, "layers": f"L = {layers}"}
-            for step, value in enumerate(path, start=1)
-        ]
+    paths = [descend(problem, seed) for seed in range(10)]
+    gaps = [path[-1] / solution.objective - 1 for path in paths]
+    rows += [
+        {"step": step, "gap": max(value / solution.objective - 1, 1e-13), "start": start, "layers": f"L = {layers}"}
+        for start, path in enumerate(paths)
+        for step, value in enumerate(path, start=1)
+    ]
     reached = sum(gap < 1e-8 for gap in gaps)
     print(
         f"L = {layers}: closed form {solution.objective:.12f}, {solution.survivors} of 3 directions survive; "

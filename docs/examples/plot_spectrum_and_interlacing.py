@@ -41,15 +41,15 @@ ticks = (
     .encode(
         x=alt.X("value:Q", scale=alt.Scale(type="log", domain=[7, 600], nice=False), title="samples, or σ²"),
         y=alt.Y("kind:N", sort=kinds, title=None),
-        color=alt.Color(
-            "kind:N", scale=alt.Scale(domain=kinds, range=["#555555", "#2a6f97", "#c1553b"]), legend=None
-        ),
+        color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=["#555555", "#2a6f97", "#c1553b"]), legend=None),
     )
 )
 grid = (
-    alt.Chart(alt.Data(values=[{"value": value} for value in c])).mark_rule(strokeDash=[2, 3], color="#bbb").encode(x="value:Q")
+    alt.Chart(alt.Data(values=[{"value": value} for value in c]))
+    .mark_rule(strokeDash=[2, 3], color="#bbb")
+    .encode(x="value:Q")
 )
-interlacing = (grid + ticks).properties(width=600, height=130, title="One singular value in each gap between the counts")
+interlacing = (grid + ticks).properties(width=600, height=130, title="One σ² in each gap between the counts")
 
 # %%
 # Counting without solving

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from penultimate.forecasting import Forecast as Forecast
     from penultimate.forecasting import forecast as forecast
     from penultimate.minimizers import frames as frames
+    from penultimate.minimizers.descent import Descent as Descent
+    from penultimate.minimizers.descent import descend as descend
     from penultimate.minimizers.solution import Outcome as Outcome
     from penultimate.minimizers.solution import Solution as Solution
     from penultimate.minimizers.squared_error import minimise as minimise
@@ -34,6 +36,7 @@ _MODULES = {"datasets": "datasets", "frames": "minimizers.frames"}
 _HOMES = {
     "ClassCounts": "counts",
     "CountsError": "errors",
+    "Descent": "minimizers.descent",
     "Factors": "model.geometry",
     "FileError": "errors",
     "Forecast": "forecasting",
@@ -47,6 +50,7 @@ _HOMES = {
     "ProblemError": "errors",
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
+    "descend": "minimizers.descent",
     "forecast": "forecasting",
     "minimise": "minimizers.squared_error",
 }

@@ -114,16 +114,17 @@ def forecast(
     from penultimate.model.problem import Problem
 
     class_counts = _read(counts, column, holds)
-    scale = class_counts.classes / 2 if torch_loss == "mse" else 1.0
-    problem = Problem.of(
-        [decay * scale for decay in weight_decay],
-        layers=layers,
-        feature_decay=feature_decay,
-        feature_ratio=1.0 if feature_ratio is None else feature_ratio,
-        bias=bias if isinstance(bias, str) else bias * scale,
-        width=width,
-        loss=loss,
-    )
+    settings: dict[str, Any] = {
+        "layers": layers,
+        "feature_decay": feature_decay,
+        "feature_ratio": 1.0 if feature_ratio is None else feature_ratio,
+        "bias": bias,
+        "width": width,
+    }
+    if torch_loss == "mse":
+        problem = Problem.from_torch(weight_decay, loss="MSELoss", classes=class_counts.classes, **settings)
+    else:
+        problem = Problem.of(weight_decay, loss=loss, **settings)
     result = make_forecast(class_counts, problem=problem)
     if html_path is not None:
         result.report(html_path)
@@ -196,8 +197,7 @@ def main() -> None:
     except PenultimateError as error:
         _fail(str(error), 2)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        _fail(f"{error.format_message()} (see penultimate --help)", 2)
     except (KeyboardInterrupt, click.exceptions.Abort):
         _fail("interrupted", 130)
     except BrokenPipeError:

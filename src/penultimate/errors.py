@@ -16,16 +16,50 @@ class PenultimateError(Exception):
 
 
 class CountsError(PenultimateError, ValueError):
-    """Class counts that no data set can have: negative, not finite, fewer than two classes, duplicated names."""
+    """Class counts that no data set can have: negative, not finite, fewer than two classes, duplicated names.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> pen.ClassCounts({"cat": 3})
+    Traceback (most recent call last):
+    ...
+    penultimate.errors.CountsError: ...
+    """
 
 
 class ProblemError(PenultimateError, ValueError):
-    """A model that cannot be: a decay that is not positive, no layers, no width, an unknown loss."""
+    """A model that cannot be: a decay that is not positive, no layers, no width, an unknown loss.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> pen.Problem.of(weight_decay=0.0)
+    Traceback (most recent call last):
+    ...
+    penultimate.errors.ProblemError: the weight decay of layer 1 must be positive and finite, got 0.0
+    """
 
 
 class FileError(PenultimateError, OSError):
-    """A file that is missing, cannot be read or written, or holds something else than was asked for."""
+    """A file that is missing, cannot be read or written, or holds something else than was asked for.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> pen.ClassCounts.read("missing.csv")
+    Traceback (most recent call last):
+    ...
+    penultimate.errors.FileError: ...
+    """
 
 
 class MissingDependencyError(PenultimateError, ImportError):
-    """An optional library is needed for this and is not installed."""
+    """An optional library is needed for this and is not installed.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> issubclass(pen.MissingDependencyError, ImportError)
+    True
+    """

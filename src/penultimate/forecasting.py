@@ -4,7 +4,7 @@ counts → `forecast` → `Forecast`: thresholds, critical weight decays, and fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -44,9 +44,9 @@ class RatioForecast:
     ratio : float
         c.
     samples_needed : float
-        A class with more samples than this keeps its direction (threshold²).
+        threshold²: as many directions survive as classes have more samples than this, or one fewer.
     classes_below : int
-        Seen classes that have fewer.
+        Seen classes that do not have more.
     survivors : int
         Directions that survive.
     largest_safe_weight_decay : float or None
@@ -107,7 +107,7 @@ class Forecast:
 
     @property
     def samples_needed(self) -> float:
-        """threshold²: a class with more samples keeps a direction of its own (interlacing, docs/theory §4)."""
+        """threshold²: as many directions survive as classes have more samples, or one fewer (docs/theory §4)."""
         return self.solution.threshold**2
 
     @property
@@ -140,6 +140,11 @@ class Forecast:
     def classes_with(self, status: str) -> int:
         """How many seen classes are ``own``, ``shared`` or ``lost``."""
         return int(self.counts.multiplicity[self.group_status == STATUSES.index(status)].sum())
+
+    @cached_property
+    def negative_margins(self) -> int:
+        """How many seen classes the head answers with another class, even for their own class mean."""
+        return int(self.counts.multiplicity[self.geometry.group_margins < 0].sum())
 
     @cached_property
     def smallest_surviving_count(self) -> float | None:
@@ -210,13 +215,17 @@ class Forecast:
         layers, width = self.problem.layers, self.problem.width or self.directions
         change = ratio / self.problem.feature_ratio
         threshold = self.threshold * change ** (1.0 / (2 * layers))
-        spectrum = LabelSpectrum(self.counts, centred=self.problem.bias != "none")
+        if self.has_critical_weight_decays:
+            spectrum = LabelSpectrum(self.counts, centred=self.problem.bias != "none")
+            survivors = min(spectrum.count_above(threshold), width)
+        else:  # the singular values move with the decays, so the problem is solved again
+            survivors = minimise(self.counts, replace(self.problem, feature_ratio=ratio)).survivors
         safe = self.largest_safe_weight_decay
         return RatioForecast(
             ratio=ratio,
             samples_needed=threshold**2,
             classes_below=int(self.counts.multiplicity[self.counts.distinct <= threshold**2].sum()),
-            survivors=min(spectrum.count_above(threshold), width),
+            survivors=survivors,
             largest_safe_weight_decay=None if safe is None else safe * change ** (-1.0 / (layers + 1)),
         )
 
@@ -294,7 +303,7 @@ class Forecast:
         >>> import penultimate as pen
         >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3)
         >>> forecast.timeline(lr=0.1, momentum=0.9, steps=500).learnt_at.round()
-        array([ 65., 107.])
+        array([ 69., 113.])
         """
         return timeline(self.solution, learning_rate=lr, momentum=momentum, steps=steps, start=start, points=points)
 
@@ -399,7 +408,7 @@ def forecast(
     >>> import penultimate as pen
     >>> counts = pen.datasets.counts("fashion-mnist-lt")
     >>> print(pen.forecast(counts, weight_decay=5e-3).largest_safe_weight_decay.__round__(4))
-    0.0737
+    0.066
     """
     if problem is None:
         problem = Problem.of(

@@ -24,6 +24,13 @@ class Timeline:
         The step at which a direction has half its final strength; infinite for one that dies.
     note : str
         What was assumed.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> curve = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3).timeline(lr=0.1, steps=3000)
+    >>> curve.strength.shape, curve.strength[-1].round(2)
+    ((200, 2), array([6.37, 3.63]))
     """
 
     steps: Float[np.ndarray, " T"]

@@ -45,7 +45,7 @@ def simplex_etf(classes: int) -> Geometry:
     >>> pen.frames.simplex_etf(5).mean_gram.dense()[0].round(2)
     array([ 1.  , -0.25, -0.25, -0.25, -0.25])
     """
-    return _equal(LabelSpectrum(_one_each(classes)), (classes / (classes - 1)) ** 0.5)
+    return _equal(LabelSpectrum(_one_each(classes)), (classes / (classes - 1)) ** 0.5, centred=True)
 
 
 def orthogonal_frame(classes: int) -> Geometry:
@@ -70,7 +70,7 @@ def orthogonal_frame(classes: int) -> Geometry:
     >>> pen.frames.orthogonal_frame(3).head_gram.dense()[1]
     array([0., 1., 0.])
     """
-    return _equal(LabelSpectrum(_one_each(classes), centred=False), 1.0)
+    return _equal(LabelSpectrum(_one_each(classes), centred=False), 1.0, centred=False)
 
 
 def general_orthogonal_frame(counts: ClassCounts, problem: Problem | None = None) -> Geometry:
@@ -155,9 +155,9 @@ def _balanced(svd: GroupedSVD) -> Geometry:
     return Geometry(svd, (root,), root, np.ones_like(root), np.zeros(svd.counts.distinct.size))
 
 
-def _equal(svd: GroupedSVD, length: float) -> Geometry:
+def _equal(svd: GroupedSVD, length: float, *, centred: bool) -> Geometry:
     values = np.full_like(svd.sigma, length)
-    return Geometry(svd, (values,), values, np.ones_like(values), np.zeros(svd.counts.distinct.size))
+    return Geometry(svd, (values,), values, np.ones_like(values), np.zeros(svd.counts.distinct.size), centred)
 
 
 def _one_each(classes: int) -> ClassCounts:

@@ -7,8 +7,9 @@ singular values of M(b) (docs/theory §4, with M for Ŷ). So only b is searched,
     ∇φ(b) = (1/N) (A − M) √n + λ_b b,        A the thresholded M,
 
 one number for each group of equal counts, by L-BFGS. Derived for this project (docs/theory §4.1). With one layer φ is
-convex, and strongly so with modulus λ_b: ``φ − φ_min ≤ ‖∇φ‖²/(2λ_b)`` is the certificate. With more layers, or a width
-that binds, φ is not convex; the best of several starts is returned and named so.
+convex, and strongly so with modulus λ_b: ``φ − φ_min ≤ ‖∇φ‖²/(2λ_b)`` is the certificate, and its minimiser treats
+classes of equal count alike. With more layers, or a width that binds, φ is not convex, equal biases within a group are
+an assumption, and the best of several starts is returned and named so.
 """
 
 from dataclasses import dataclass

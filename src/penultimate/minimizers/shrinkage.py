@@ -133,4 +133,5 @@ def balanced_geometry(
     layers = [root / np.sqrt(decay) for decay in problem.weight_decay]
     # The last factor takes what rounding left, so that the product is x to the last bit.
     features = np.divide(strength, np.prod(layers, axis=0), out=np.zeros_like(strength), where=strength > 0)
-    return Geometry(svd, tuple(layers), features, surviving / svd.multiplicity, group_bias)
+    share = surviving / svd.multiplicity
+    return Geometry(svd, tuple(layers), features, share, group_bias, centred=problem.bias != "none")

@@ -34,7 +34,7 @@ class Outcome(Enum):
     )
     BEST_FOUND = (
         "the best point found from several starts; with a regularised bias and two or more layers, or with a width, "
-        "the problem is not convex and no proof of optimality is given"
+        "the problem is not convex: no proof of optimality is given, and classes of equal count are given equal biases"
     )
     NOT_CONVERGED = "the iteration limit was reached before the certificate was met: see gap"
 
@@ -65,6 +65,13 @@ class Solution:
         Where σ equals a hard threshold: 0, reported, and the threshold's own strength are equally good.
     geometry : Geometry
         Class means, head, bias, logits; ``geometry.svd`` has the singular values and their multiplicities.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> solution = pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.of(0.5))
+    >>> solution.outcome.name, solution.survivors, solution.sigma.round(2)
+    ('OPTIMAL', 1, array([6.38, 3.64]))
     """
 
     counts: ClassCounts

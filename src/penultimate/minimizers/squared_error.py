@@ -27,15 +27,15 @@ def minimise(counts: ClassCounts, problem: Problem) -> Solution:
     Returns
     -------
     Solution
-        Strength of every direction, threshold, outcome and `Geometry`. For equal counts, and with a free bias or
-        none, in closed form; otherwise numerical with a bound on the error (`gap`), see `Solution.method`.
+        Strength of every direction, threshold, outcome and `Geometry`. In closed form with a free bias or none; with
+        a regularised one numerical, and for one layer of unrestricted width with a bound on the error (`gap`).
 
     Examples
     --------
     >>> import penultimate as pen
     >>> solution = pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.of(2e-2, layers=1))
-    >>> solution.threshold, solution.strength.round(3), solution.outcome.name
-    (0.2, array([6.282, 3.584]), 'OPTIMAL')
+    >>> round(solution.threshold, 6), solution.strength.round(3), solution.outcome.name
+    (0.2, array([6.183, 3.44 ]), 'OPTIMAL')
     """
     if isinstance(problem.bias, str):
         return _closed_form(counts, problem)

@@ -32,6 +32,13 @@ class Factors:
         Class means, one row a class; NaN for classes without samples.
     bias : ndarray of shape (K,)
         Zero without a bias.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> factors = pen.forecast(pen.ClassCounts([60, 30, 10]), layers=2).geometry.factors(d=4)
+    >>> [weight.shape for weight in factors.weights], factors.logits.argmax(axis=1)
+    ([(4, 4), (3, 4)], array([0, 1, 2]))
     """
 
     weights: tuple[Float[np.ndarray, "_out d"], ...]
@@ -69,13 +76,15 @@ class Geometry:
         choice is then a minimiser and the figures here are averages over the choices.
     group_bias : ndarray of shape (m,)
         Bias of each group's classes.
+    centred : bool, default True
+        Whether a bias takes the global mean out of what the features have to say.
 
     Examples
     --------
     >>> import penultimate as pen
     >>> geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3).geometry
     >>> geometry.mean_norms.round(2)
-    array([ 4.33,  6.32, 10.09])
+    array([0.64, 1.18, 1.83])
     >>> geometry.factors(d=4, seed=0).means.shape
     (3, 4)
     """
@@ -85,6 +94,7 @@ class Geometry:
     features: Float[np.ndarray, " t"]
     share: Float[np.ndarray, " t"]
     group_bias: Float[np.ndarray, " m"]
+    centred: bool = True
 
     @property
     def counts(self) -> ClassCounts:
@@ -137,9 +147,16 @@ class Geometry:
     @cached_property
     def group_retained(self) -> Float[np.ndarray, " m"]:
         """Share of each group's classes' own direction that survives, shape (m,): see `retained`."""
-        alive = self._gram((self.strength > 0).astype(float), "right", "right")
-        whole = self._gram(np.ones_like(self.strength), "right", "right", share=np.ones_like(self.share))
-        return np.clip(alive.group_diagonal / whole.group_diagonal, 0.0, 1.0)
+        alive = (self.strength > 0) * self.share
+        own = self._gram(alive, "right", "right", share=np.ones_like(self.share)).group_diagonal
+        if not self.centred:
+            return np.clip(own, 0.0, 1.0)
+        counts, quotient = self.counts, self.svd.quotient
+        u = np.sqrt(counts.distinct / counts.samples)
+        along_u = alive[self.svd.mixed_index] * quotient.apply_transpose("right", u * np.sqrt(counts.multiplicity))
+        projected_u = quotient.apply("right", along_u) / np.sqrt(counts.multiplicity)
+        own = own - 2.0 * u * projected_u + u**2 * np.sum(counts.multiplicity * u * projected_u)
+        return np.clip(own / (1.0 - u**2), 0.0, 1.0)
 
     @cached_property
     def group_nearest(self) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
@@ -163,9 +180,10 @@ class Geometry:
 
     @property
     def retained(self) -> Float[np.ndarray, " K"]:
-        """Share of each class's own direction that survives, ``Σ_{i alive} V_ik² / Σ_i V_ik²``, shape (K,).
+        """Share of each class's own direction that survives, shape (K,); NaN for classes without samples.
 
-        With a free bias the denominator is ``1 − n_k/N``. NaN for classes without samples.
+        ``‖P a‖²/‖a‖²`` with P the projector on the surviving right vectors and a the class's own direction: its unit
+        vector e_k, with a bias less its part along ``u = √n/√N``. With a free bias ``Σ_{i alive} V_ik²/(1 − n_k/N)``.
         """
         return per_class(self.counts, self.group_retained)
 

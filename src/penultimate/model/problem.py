@@ -133,23 +133,35 @@ class Problem:
 
     @classmethod
     def from_torch(
-        cls, weight_decay: float, *, loss: TorchLoss, classes: int, layers: int = 1, bias: Bias = "free"
+        cls,
+        weight_decay: float | Sequence[float],
+        *,
+        loss: TorchLoss,
+        classes: int,
+        layers: int | None = None,
+        feature_decay: float | None = None,
+        feature_ratio: float = 1.0,
+        bias: Bias = "free",
+        width: int | None = None,
     ) -> "Problem":
         """Translate an optimiser's ``weight_decay`` and a PyTorch loss into the model's decay (docs/theory §1).
 
         Parameters
         ----------
-        weight_decay : float
-            As given to ``torch.optim.SGD``, which adds ``(weight_decay/2)‖W‖²`` to the loss.
+        weight_decay : float or sequence of float
+            As given to ``torch.optim.SGD``, which adds ``(weight_decay/2)‖W‖²`` to the loss; one for all layers or
+            one for each.
         loss : {"MSELoss", "half_squared_error", "CrossEntropyLoss"}
             ``nn.MSELoss()`` averages over all N·K entries, which multiplies the decay by K/2; half the squared error
             summed over classes, and cross-entropy, leave it as it is.
         classes : int
             K, the number of outputs.
-        layers : int, default 1
+        layers : int, optional
             L.
         bias : {"free", "none"} or float, default "free"
             As for `Problem`; a number is translated like the weight decay.
+        feature_decay, feature_ratio, width
+            As for `Problem`: the feature decay is the model's λ_H, no setting of an optimiser, and is not translated.
 
         Returns
         -------
@@ -171,8 +183,11 @@ class Problem:
             raise ProblemError(f"unknown PyTorch loss {loss!r}: give one of {', '.join(map(repr, scales))}")
         scale = scales[loss]
         return cls.of(
-            weight_decay * scale,
+            [float(decay) * scale for decay in np.atleast_1d(weight_decay)],
             layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            width=width,
             bias=bias if isinstance(bias, str) else bias * scale,
             loss="ce" if loss == "CrossEntropyLoss" else "mse",
         )

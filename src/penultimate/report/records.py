@@ -44,6 +44,7 @@ def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, ob
             "samples_needed": forecast.samples_needed,
             "smallest_surviving_count": forecast.smallest_surviving_count,
             "largest_safe_weight_decay": forecast.largest_safe_weight_decay,
+            "negative_margins": forecast.negative_margins,
             "classes_by_status": {status: forecast.classes_with(status) for status in STATUSES},
         },
         "by_feature_ratio": [vars(row) for row in forecast.by_ratio],

@@ -58,13 +58,22 @@ def summary(forecast: Forecast) -> Table:
         ("feature decay", f"{feature_decay:.3g} ({problem.feature_decay_source})"),
         ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
         ("classes keep", bands),
-        ("samples needed", f"more than {number(forecast.samples_needed, 3)} to stand above the threshold"),
-        ("safe weight decay", f"below {number(forecast.largest_safe_weight_decay, 3)}"),
+        ("overruled", f"{number(forecast.negative_margins)} classes have a negative margin: the head prefers another"),
+        ("samples needed", f"about {number(forecast.samples_needed, 3)} to stand above the threshold"),
+        ("safe weight decay", _safe(forecast)),
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
     ]
     for name, value in rows:
         table.add_row(name, value)
     return table
+
+
+def _safe(forecast: Forecast) -> str:
+    if forecast.largest_safe_weight_decay is not None:
+        return f"below {number(forecast.largest_safe_weight_decay, 3)}"
+    if forecast.has_critical_weight_decays:
+        return "none: the width already takes directions"
+    return "no closed form with a regularised bias: forecast several weight decays"
 
 
 def by_ratio(forecast: Forecast) -> Table:

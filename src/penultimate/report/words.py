@@ -37,23 +37,25 @@ def _what_happens(forecast: Forecast) -> str:
     at = f"At weight decay {number(forecast.problem.weight_decay[0])},"
     if forecast.survivors == 0:
         return f"{at} every class loses its direction: all features collapse to zero and only the bias is learnt."
-    if own == seen and forecast.survivors == forecast.directions:
+    if own == seen:
         return f"{at} all {number(seen)} classes keep a direction of their own."
     shared, lost = forecast.classes_with("shared"), forecast.classes_with("lost")
+    text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
     losers = [f"{number(lost)} lose theirs"] if lost else []
     losers += [f"{number(shared)} share what is left"] if shared else []
-    text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
     if losers:
-        text += f"; {' and '.join(losers)}, so that the head can hardly tell them apart"
+        text += f"; {' and '.join(losers)}"
+    if forecast.negative_margins:
+        text += f", and the head answers {number(forecast.negative_margins)} with some other class"
     if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS):
         return f"{text}: the width {forecast.problem.width} holds no more directions."
-    return f"{text}: a class needs more than {number(forecast.samples_needed, 3)} samples."
+    return f"{text}: a class needs about {number(forecast.samples_needed, 3)} samples."
 
 
 def _what_to_do(forecast: Forecast) -> str:
     safe = forecast.largest_safe_weight_decay
     if safe is None:
-        if forecast.problem.width is not None and forecast.problem.width < forecast.directions:
+        if forecast.has_critical_weight_decays:
             return f"{number(forecast.directions)} directions need a width of at least {number(forecast.directions)}."
         return ""
     if forecast.survivors == forecast.directions:

@@ -1,0 +1,58 @@
+# Everything runs from a plain virtual environment made here; nothing has to be installed before.
+PYTHON ?= python3
+BIN := .venv/bin
+
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: install demo test lint format bench docs clean
+
+install: .make/dev
+
+# What the command needs, and no more: the demo starts from this.
+.make/runtime: pyproject.toml
+	@mkdir -p .make
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.make/dev: .make/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.make/docs: .make/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	@touch $@
+
+# The report is tested in a real browser. Where none can be installed those tests say so and are skipped, but not in CI.
+.make/browser:
+	@mkdir -p .make
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+		|| echo "no chromium: install it to run the browser tests"
+	@touch $@
+
+demo: .make/runtime
+	@$(BIN)/python demo.py
+
+test: .make/dev .make/browser
+	$(BIN)/python -m pytest
+
+lint: .make/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: .make/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .make/dev
+	@for file in benchmarks/bench_*.py; do env -u OMP_NUM_THREADS $(BIN)/python $$file || exit 1; done
+
+docs: .make/docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -D plot_gallery=0 -b doctest docs docs/_build/doctest
+	@echo "docs/_build/html/index.html"
+
+clean:
+	rm -rf .venv .make docs/_build docs/gallery docs/generated
