@@ -26,7 +26,7 @@ def dense(counts: pen.ClassCounts) -> np.ndarray:
     return (np.eye(n.size) - np.outer(n, np.ones(n.size)) / n.sum()) * np.sqrt(n)
 
 
-@numba.njit(parallel=True, fastmath=True)
+@numba.njit(parallel=True, fastmath=True, error_model="numpy")
 def divisions(x: np.ndarray, sweeps: int) -> float:
     """Sweeps × m² divisions and additions at full speed: what any direct method does at the least."""
     total = 0.0

@@ -59,6 +59,18 @@ def test_layers_are_balanced_and_the_means_are_centred(n, problem):
         np.testing.assert_allclose(factors.bias, counts.values / counts.samples)
 
 
+@pytest.mark.parametrize("bias", [1e-3, 0.5])
+def test_retained_with_a_regularised_bias_leaves_out_the_global_mean(bias):
+    counts = pen.ClassCounts([60, 30, 30, 4, 2, 1])
+    solution = pen.minimise(counts, pen.Problem.of(0.1, bias=bias))
+    assert 0 < solution.survivors < 6
+    right = solution.geometry.svd.vectors("right")[:, np.repeat(solution.strength > 0, solution.multiplicity)]
+    root = np.sqrt(counts.values / counts.samples)
+    own = np.eye(6) - np.outer(root, root)
+    expected = np.sum((own @ right) ** 2, axis=1) / np.sum(own**2, axis=1)
+    np.testing.assert_allclose(solution.geometry.retained, expected, atol=1e-12)
+
+
 @given(counts_lists, problems)
 def test_retained_is_the_survivors_share_of_the_own_direction(n, problem):
     counts = pen.ClassCounts(n)

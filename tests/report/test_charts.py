@@ -102,7 +102,9 @@ def test_retained_is_the_projector_onto_surviving_directions():
     svd = result.geometry.svd
     vectors = svd.vectors("right")
     alive = np.repeat(result.solution.strength > 0, svd.multiplicity)
-    expected = (vectors[:, alive] ** 2).sum(axis=1) / (vectors**2).sum(axis=1)
+    root = np.sqrt(result.counts.values / result.counts.samples)
+    own = np.eye(root.size) - np.outer(root, root)  # row k: the class's own direction, less its part along √n
+    expected = np.sum((own @ vectors[:, alive]) ** 2, axis=1) / np.sum(own**2, axis=1)
     shown = rows("regularised-bias", "retained", "retained")
     for row in shown:
         np.testing.assert_allclose(expected[row["first"] - 1 : row["last"]], row["retained"], atol=1e-10)

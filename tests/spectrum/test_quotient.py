@@ -25,6 +25,7 @@ def test_loewner_form_equals_the_products_of_vectors(values, rows, columns):
     np.testing.assert_allclose(gram.diagonal, np.diagonal(dense), atol=1e-12 * scale)
     np.testing.assert_allclose(gram.block(groups, groups), dense, atol=1e-9 * scale)
     np.testing.assert_allclose(gram.block(groups[3:5], groups[:4]), dense[3:5, :4], atol=1e-9 * scale)
+    np.testing.assert_allclose(gram.transposed.block(groups[:4], groups[3:5]), dense[3:5, :4].T, atol=1e-9 * scale)
 
 
 def test_every_quotient_applies_its_vectors():

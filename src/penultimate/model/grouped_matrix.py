@@ -8,8 +8,8 @@ with B the m × m quotient in orthonormal coordinates. Gram matrices of class me
 all of this form (docs/theory §3, §5). Memory O(m); an entry costs O(1) where the quotient's does.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,10 +18,8 @@ from jaxtyping import Float, Int
 from penultimate.counts import ClassCounts
 from penultimate.spectrum.quotient import Gram
 
-_Score = Callable[[Int[np.ndarray, " a"], Float[np.ndarray, "a m"]], Float[np.ndarray, "a m"]]
-
-# Rows of the m × m quotient that are looked at together: 2,000,000 numbers, 16 MB.
-_BLOCK_ENTRIES = 2_000_000
+# Rows of the m × m quotient that are looked at together: 200,000 numbers, which a cache holds.
+_BLOCK_ENTRIES = 200_000
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,12 @@ class GroupedMatrix:
     def group_block(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
         """Entries of *different* classes of some pairs of groups, shape (len(rows), len(columns))."""
         root = np.sqrt(self.counts.multiplicity)
-        left, right = self.row_scale / root, self.column_scale / root
-        out = left[rows][:, None] * self.quotient.block(rows, columns) * right[columns]
-        same = rows[:, None] == columns
-        return np.where(same, self.group_offdiagonal[rows][:, None], out)
+        out = self.quotient.block(rows, columns)
+        out *= (self.row_scale / root)[rows][:, None]
+        out *= (self.column_scale / root)[columns]
+        row, column = np.nonzero(rows[:, None] == columns)
+        out[row, column] = self.group_offdiagonal[rows[row]]
+        return out
 
     def block(self, rows: Sequence[int], columns: Sequence[int]) -> Float[np.ndarray, "a b"]:
         """Entries for some classes.
@@ -123,27 +123,20 @@ class GroupedMatrix:
         """
         norms = np.sqrt(np.maximum(self.group_diagonal, 0.0))
         inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-
-        def cosines(rows: Int[np.ndarray, " a"], block: Float[np.ndarray, "a m"]) -> Float[np.ndarray, "a m"]:
-            out = block * inverse[rows][:, None] * inverse
-            out[:, norms == 0] = -np.inf
-            return out
-
-        index, value = self._best(cosines, by_row=True)
+        cosines = replace(self, row_scale=self.row_scale * inverse, column_scale=self.column_scale * inverse)
+        index, value = cosines._best(np.where(norms > 0, 0.0, -np.inf))
         alive = (norms > 0) & np.isfinite(value)
         return np.where(alive, index, -1), np.where(alive, np.clip(value, -1.0, 1.0), np.nan)
 
     def margins(self, bias: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         """For logits: each group's own logit minus the largest other one, with biases of shape (m,) added."""
+        samples_as_rows = replace(
+            self, quotient=self.quotient.transposed, row_scale=self.column_scale, column_scale=self.row_scale
+        )
+        return self.group_diagonal + bias - samples_as_rows._best(bias)[1]
 
-        def logits(rows: Int[np.ndarray, " a"], block: Float[np.ndarray, "a m"]) -> Float[np.ndarray, "a m"]:
-            return block + bias
-
-        _, value = self._best(logits, by_row=False)
-        return self.group_diagonal + bias - value
-
-    def _best(self, score: _Score, *, by_row: bool) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-        """Largest score of each group over the other classes, block by block of rows (or of columns, transposed)."""
+    def _best(self, offset: Float[np.ndarray, " m"]) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Largest entry plus offset of its column in each group's row, among other classes; block by block of rows."""
         m = self.counts.distinct.size
         every = np.arange(m)
         alone = self.counts.multiplicity == 1
@@ -151,7 +144,8 @@ class GroupedMatrix:
         step = max(1, _BLOCK_ENTRIES // m)
         for start in range(0, m, step):
             rows = every[start : start + step]
-            block = score(rows, self.group_block(rows, every) if by_row else self.group_block(every, rows).T)
+            block = self.group_block(rows, every)
+            block += offset
             block[np.flatnonzero(alone[rows]), rows[alone[rows]]] = -np.inf
             index[rows] = np.argmax(block, axis=1)
             value[rows] = block[np.arange(rows.size), index[rows]]

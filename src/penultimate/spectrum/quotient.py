@@ -25,9 +25,6 @@ from penultimate.spectrum.secular import CauchySystem
 
 Side = Literal["left", "right"]
 
-# Below this relative distance of two counts a divided difference has lost ten digits; the sum is formed instead.
-_TOO_CLOSE = 1e-6
-
 
 @runtime_checkable
 class Gram(Protocol):
@@ -40,6 +37,11 @@ class Gram(Protocol):
 
     def block(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
         """Its entries for some rows and columns, dense."""
+        ...
+
+    @property
+    def transposed(self) -> "Gram":
+        """The same with rows and columns exchanged."""
         ...
 
 
@@ -82,6 +84,10 @@ class DenseGram:
     def block(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
         return self.array[np.ix_(rows, columns)]
 
+    @property
+    def transposed(self) -> "DenseGram":
+        return DenseGram(self.array.T)
+
 
 @dataclass(frozen=True)
 class DiagonalGram:
@@ -91,6 +97,10 @@ class DiagonalGram:
 
     def block(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
         return np.where(rows[:, None] == columns, self.diagonal[rows][:, None], 0.0)
+
+    @property
+    def transposed(self) -> "DiagonalGram":
+        return self
 
 
 @dataclass(frozen=True)
@@ -107,21 +117,14 @@ class LoewnerGram:
         return self.row_scale * self.column_scale * self._slope
 
     def block(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
-        poles = self.system.poles
-        distance = poles[rows][:, None] - poles[columns]
-        close = np.abs(distance) < _TOO_CLOSE * poles[rows][:, None]
-        distance[close] = 1.0
-        out = (self._values[columns] - self._values[rows][:, None]) / distance
-        for a in np.flatnonzero(close.any(axis=1)):
-            b = np.flatnonzero(close[a])
-            out[a, b] = self._direct(rows[a : a + 1], columns[b])
-        return self.row_scale[rows][:, None] * out * self.column_scale[columns]
+        out = self.system.loewner(self.weights, self._values, rows, columns)
+        out *= self.row_scale[rows][:, None]
+        out *= self.column_scale[columns]
+        return out
 
-    def _direct(self, row: Int[np.ndarray, " 1"], columns: Int[np.ndarray, " b"]) -> Float[np.ndarray, " b"]:
-        """Sum over the roots for pairs of counts too close for a divided difference."""
-        roots = np.arange(self.weights.size)
-        ours = self.weights / self.system.differences(row, roots)[0]
-        return (1.0 / self.system.differences(columns, roots)) @ ours
+    @property
+    def transposed(self) -> "LoewnerGram":
+        return LoewnerGram(self.system, self.weights, self.column_scale, self.row_scale)
 
     @cached_property
     def _values(self) -> Float[np.ndarray, " m"]:

@@ -32,6 +32,8 @@ _EPSILON = 2.0**-52
 _MAX_STEPS = 80
 # A condition number of 16 costs four bits: relative errors stay near 1e-15 below it, with room to the promised 1e-12.
 _ILL_CONDITIONED = 16.0
+# Below this relative distance of two poles a divided difference has lost ten digits; the sum is formed instead.
+_TOO_CLOSE = 1e-6
 _SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant: halves a 53-bit significand for exact products.
 
 # Sums may be re-associated (and so vectorised); the subtraction c_g − c_a must not, hence it lives in functions
@@ -39,19 +41,19 @@ _SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant: halves a 53-bit signif
 _SUM_FLAGS = {"reassoc", "contract", "nsz"}
 
 
-@numba.njit(cache=True, inline="never")
+@numba.njit(cache=True, error_model="numpy")
 def _differences(values: Floats, origin: float, shift: float, out: Floats) -> None:
     """Form ``out = (values − origin) − shift``, rounding each subtraction once."""
     for j in range(values.size):
         out[j] = (values[j] - origin) - shift
 
 
-@numba.njit(cache=True, fastmath=_SUM_FLAGS)
-def _sums(weights: Floats, delta: Floats, offset: float, start: Index, stop: Index) -> tuple[float, float]:
-    """Σ w/(δ − τ) and Σ w/(δ − τ)² over [start, stop)."""
+@numba.njit(cache=True, fastmath=_SUM_FLAGS, error_model="numpy")
+def _sums(weights: Floats, delta: Floats, offset: float) -> tuple[float, float]:
+    """Σ w/(δ − τ) and Σ w/(δ − τ)²; slices are passed, as loops that do not start at 0 are not vectorised."""
     value = 0.0
     slope = 0.0
-    for j in range(start, stop):
+    for j in range(weights.size):
         inverse = 1.0 / (delta[j] - offset)
         term = weights[j] * inverse
         value += term
@@ -59,7 +61,7 @@ def _sums(weights: Floats, delta: Floats, offset: float, start: Index, stop: Ind
     return value, slope
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _quadratic_step(a: float, b: float, c: float) -> float:
     """Solve a η² − b η + c = 0 for the η between the two poles, without cancellation."""
     root = np.sqrt(max(b * b - 4.0 * a * c, 0.0))
@@ -68,14 +70,14 @@ def _quadratic_step(a: float, b: float, c: float) -> float:
     return 2.0 * c / (b + root)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _two_sum(a: float, b: float) -> tuple[float, float]:
     s = a + b
     t = s - a
     return s, (a - (s - t)) + (b - t)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _two_product(a: float, b: float) -> tuple[float, float]:
     p = a * b
     t = _SPLITTER * a
@@ -87,7 +89,7 @@ def _two_product(a: float, b: float) -> tuple[float, float]:
     return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _doubled_residual(poles: Floats, weights: Floats, tails: Floats, anchor: Index, offset: float) -> float:
     """F at ``poles[anchor] + offset`` with about 32 digits; ``weights + tails`` are the weights' two halves."""
     high = 0.0
@@ -104,14 +106,13 @@ def _doubled_residual(poles: Floats, weights: Floats, tails: Floats, anchor: Ind
     return high + low
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _root(poles: Floats, weights: Floats, tails: Floats, i: Index, delta: Floats) -> tuple[Index, float]:
     """Find the root between ``poles[i]`` and ``poles[i + 1]``: the index of its nearer pole and its offset from it."""
-    m = poles.size
     gap = poles[i] - poles[i + 1]
     _differences(poles, poles[i + 1], 0.0, delta)
-    above, _ = _sums(weights, delta, 0.5 * gap, 0, i + 1)
-    below, _ = _sums(weights, delta, 0.5 * gap, i + 1, m)
+    above, _ = _sums(weights[: i + 1], delta[: i + 1], 0.5 * gap)
+    below, _ = _sums(weights[i + 1 :], delta[i + 1 :], 0.5 * gap)
     f = above + below
     # f increases through the gap, so a positive value at the midpoint puts the root in the lower half.
     anchor = i + 1 if f >= 0.0 else i
@@ -132,8 +133,8 @@ def _root(poles: Floats, weights: Floats, tails: Floats, i: Index, delta: Floats
         if not low < trial < high:
             trial = _inside(low, high)
         offset = trial
-        above, above_slope = _sums(weights, delta, offset, 0, i + 1)
-        below, below_slope = _sums(weights, delta, offset, i + 1, m)
+        above, above_slope = _sums(weights[: i + 1], delta[: i + 1], offset)
+        below, below_slope = _sums(weights[i + 1 :], delta[i + 1 :], offset)
         f = above + below
         slope = above_slope + below_slope
         size = above - below
@@ -154,7 +155,7 @@ def _root(poles: Floats, weights: Floats, tails: Floats, i: Index, delta: Floats
     return anchor, offset
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _inside(low: float, high: float) -> float:
     """Bisect a bracket that does not straddle zero, on a logarithmic scale because offsets may be tiny."""
     if low == 0.0:
@@ -164,22 +165,22 @@ def _inside(low: float, high: float) -> float:
     return np.sign(low) * np.sqrt(low * high)
 
 
-@numba.njit(cache=True, parallel=True)
+@numba.njit(cache=True, parallel=True, error_model="numpy")
 def _all_roots(poles: Floats, weights: Floats, tails: Floats, anchors: Ints, offsets: Floats) -> None:
     for i in numba.prange(poles.size - 1):
         delta = np.empty(poles.size)
         anchors[i], offsets[i] = _root(poles, weights, tails, np.int64(i), delta)
 
 
-@numba.njit(cache=True, fastmath=_SUM_FLAGS)
-def _product_of_ratios(numerator: Floats, denominator: Floats, start: Index, stop: Index) -> float:
+@numba.njit(cache=True, fastmath=_SUM_FLAGS, error_model="numpy")
+def _product_of_ratios(numerator: Floats, denominator: Floats) -> float:
     product = 1.0
-    for i in range(start, stop):
+    for i in range(numerator.size):
         product *= numerator[i] / denominator[i]
     return product
 
 
-@numba.njit(cache=True, parallel=True)
+@numba.njit(cache=True, parallel=True, error_model="numpy")
 def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats) -> None:
     """p_g = Π_i |λ_i − c_g| / Π_{h≠g} |c_h − c_g|: the weights for which the computed roots are exact, normalised."""
     m = poles.size
@@ -190,12 +191,12 @@ def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats) -> N
             to_roots[i] = (poles[g] - origins[i]) - offsets[i]
         _differences(poles, poles[g], 0.0, to_poles)
         # Root i is paired with the farther pole of its gap, so that no factor exceeds one.
-        above = _product_of_ratios(to_roots, to_poles, 0, g)
-        below = _product_of_ratios(to_roots[g : m - 1], to_poles[g + 1 :], 0, m - 1 - g)
+        above = _product_of_ratios(to_roots[:g], to_poles[:g])
+        below = _product_of_ratios(to_roots[g : m - 1], to_poles[g + 1 :])
         out[g] = abs(above * below)
 
 
-@numba.njit(cache=True, fastmath=_SUM_FLAGS)
+@numba.njit(cache=True, fastmath=_SUM_FLAGS, error_model="numpy")
 def _weighted_inverse_sum(x: Floats, delta: Floats, power: int) -> float:
     total = 0.0
     if power == 1:
@@ -208,7 +209,7 @@ def _weighted_inverse_sum(x: Floats, delta: Floats, power: int) -> float:
     return total
 
 
-@numba.njit(cache=True, parallel=True)
+@numba.njit(cache=True, parallel=True, error_model="numpy")
 def _sum_over_roots(poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats) -> None:
     for g in numba.prange(poles.size):
         delta = np.empty(offsets.size)
@@ -217,12 +218,33 @@ def _sum_over_roots(poles: Floats, origins: Floats, offsets: Floats, x: Floats, 
         out[g] = _weighted_inverse_sum(x, delta, power)
 
 
-@numba.njit(cache=True, parallel=True)
+@numba.njit(cache=True, parallel=True, error_model="numpy")
 def _sum_over_poles(poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats) -> None:
     for i in numba.prange(offsets.size):
         delta = np.empty(poles.size)
         _differences(poles, origins[i], offsets[i], delta)
         out[i] = _weighted_inverse_sum(x, delta, power)
+
+
+@numba.njit(cache=True, parallel=True, error_model="numpy")
+def _loewner(
+    poles: Floats, origins: Floats, offsets: Floats, x: Floats, values: Floats, rows: Ints, columns: Ints, out: Floats
+) -> None:
+    """Divided differences of `values`; for poles too close for that, the sum over the roots that they stand for."""
+    for a in numba.prange(rows.size):
+        g = rows[a]
+        for b in range(columns.size):
+            h = columns[b]
+            distance = poles[g] - poles[h]
+            if abs(distance) >= _TOO_CLOSE * poles[g]:
+                out[a, b] = (values[h] - values[g]) / distance
+            else:
+                total = 0.0
+                for i in range(x.size):
+                    ours = (poles[g] - origins[i]) - offsets[i]
+                    theirs = (poles[h] - origins[i]) - offsets[i]
+                    total += x[i] / (ours * theirs)
+                out[a, b] = total
 
 
 @dataclass(frozen=True)
@@ -281,6 +303,19 @@ class CauchySystem:
         """Σ_g x_g / (c_g − λ_i)^power for every root i; power is 1 or 2."""
         out = np.empty(self.offset.size)
         _sum_over_poles(self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
+        return out
+
+    def loewner(
+        self,
+        x: Float[np.ndarray, " r"],
+        values: Float[np.ndarray, " m"],
+        rows: Int[np.ndarray, " a"],
+        columns: Int[np.ndarray, " b"],
+    ) -> Float[np.ndarray, "a b"]:
+        """Σ_i x_i / ((c_g − λ_i)(c_h − λ_i)) for some pairs of poles, from ``values = sum_over_roots(x)``."""
+        out = np.empty((rows.size, columns.size))
+        index = (rows.astype(np.int64), columns.astype(np.int64))
+        _loewner(self.poles, self._origins, self.offset, np.ascontiguousarray(x), values, *index, out)
         return out
 
     @cached_property
