@@ -262,7 +262,8 @@ class Forecast:
 
     @cached_property
     def _worst_first(self) -> Int[np.ndarray, " m"]:
-        return np.lexsort((self.counts.distinct, self.geometry.group_retained))
+        # Rounded, so that among classes that keep all of their direction the smallest count comes first.
+        return np.lexsort((self.counts.distinct, self.geometry.group_retained.round(9)))
 
     @property
     def verdict(self) -> str:
