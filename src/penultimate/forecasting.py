@@ -16,6 +16,7 @@ from penultimate.minimizers.solution import Solution
 from penultimate.minimizers.squared_error import minimise
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
+from penultimate.samples_to_gain import samples_to_gain
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 from penultimate.timeline import Timeline, timeline
 
@@ -189,20 +190,9 @@ class Forecast:
 
         Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them.
         """
-        n, samples = self.counts.distinct, self.counts.samples
-        # threshold² grows like N when λ_H = c λ_1/N, like N^{(L+1)/L} when λ_H is fixed.
-        power = 1.0 if self.problem.feature_decay is None else (self.problem.layers + 1) / self.problem.layers
-        gain = np.zeros_like(n)
-        for _ in range(100):
-            needed = self.samples_needed * ((samples + gain) / samples) ** power
-            slope = power * needed / (samples + gain) - 1.0
-            missing = needed - n - gain
-            with np.errstate(divide="ignore", invalid="ignore"):
-                step = np.where(missing > 0, np.where(slope < 0, -missing / slope, np.inf), 0.0)
-            gain = gain + step
-            if np.all((step <= 1e-9 * (1.0 + gain)) | np.isinf(gain)):
-                break
-        return np.where(self.samples_needed < n, 0.0, np.floor(gain) + 1.0)
+        fixed = self.problem.feature_decay is not None
+        power = (self.problem.layers + 1) / self.problem.layers if fixed else 1.0
+        return samples_to_gain(self.counts.distinct, self.counts.samples, self.samples_needed, power)
 
     @cached_property
     def by_ratio(self) -> tuple[RatioForecast, ...]:
@@ -215,10 +205,10 @@ class Forecast:
         layers, width = self.problem.layers, self.problem.width or self.directions
         change = ratio / self.problem.feature_ratio
         threshold = self.threshold * change ** (1.0 / (2 * layers))
-        if self.has_critical_weight_decays:
-            spectrum = LabelSpectrum(self.counts, centred=self.problem.bias != "none")
+        spectrum = self.geometry.svd
+        if isinstance(spectrum, LabelSpectrum):
             survivors = min(spectrum.count_above(threshold), width)
-        else:  # the singular values move with the decays, so the problem is solved again
+        else:  # with a regularised bias the singular values move with the decays, so the problem is solved again
             survivors = minimise(self.counts, replace(self.problem, feature_ratio=ratio)).survivors
         safe = self.largest_safe_weight_decay
         return RatioForecast(

@@ -1,0 +1,43 @@
+"""How many samples a class must gain to stand above the threshold, which itself grows with them."""
+
+import numpy as np
+from jaxtyping import Float
+
+_MAX_STEPS = 100
+
+
+def samples_to_gain(n: Float[np.ndarray, " m"], samples: float, needed: float, power: float) -> Float[np.ndarray, " m"]:
+    """Fewest whole samples with ``n + gain > needed · ((N + gain)/N)^power``, each class gaining alone.
+
+    Parameters
+    ----------
+    n : ndarray of shape (m,)
+        Counts.
+    samples : float
+        N, before anything is gained.
+    needed : float
+        threshold² at N samples.
+    power : float
+        How threshold² grows with N: 1 when λ_H = c λ_1/N, (L+1)/L when λ_H is fixed; at least 1.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        Zero for a class that stands above already; infinite where the threshold outruns any number of samples.
+
+    Examples
+    --------
+    >>> samples_to_gain(np.array([90.0, 10.0]), samples=100.0, needed=12.0, power=1.0)
+    array([0., 3.])
+    """
+    # What is missing is convex in the gain, so Newton from zero rises to its first root, or finds no descent.
+    gain = np.zeros_like(n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(_MAX_STEPS):
+            bar = needed * ((samples + gain) / samples) ** power
+            missing, slope = bar - n - gain, power * bar / (samples + gain) - 1.0
+            step = np.where(missing > 0, np.where(slope < 0, -missing / slope, np.inf), 0.0)
+            gain = gain + step
+            if np.all((step <= 1e-9 * (1.0 + gain)) | np.isinf(gain)):
+                break
+    return np.where(needed < n, 0.0, np.floor(gain) + 1.0)
