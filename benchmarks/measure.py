@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -51,8 +50,3 @@ def table(title: str, *columns: str) -> Table:
     for index, column in enumerate(columns):
         out.add_column(column, justify="left" if index == 0 else "right")
     return out
-
-
-def peak_memory() -> float:
-    """Peak memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
