@@ -179,6 +179,7 @@ BAD_OPTIONS = [
     ["--bias", "-1"],
     ["--bias", "maybe"],
     ["--loss", "ce"],
+    ["--loss", "ce", "--torch-loss", "mse"],
     ["--classes", "-3"],
     ["--classes", "some"],
     ["--column", "nope"],

@@ -121,7 +121,7 @@ def forecast(
         "bias": bias,
         "width": width,
     }
-    if torch_loss == "mse":
+    if torch_loss == "mse" and loss == "mse":
         problem = Problem.from_torch(weight_decay, loss="MSELoss", classes=class_counts.classes, **settings)
     else:
         problem = Problem.of(weight_decay, loss=loss, **settings)
