@@ -46,7 +46,7 @@ def check() -> None:
     reached = sum(difference <= 1e-6 for difference in differences)
     console.print(
         f"L-BFGS knows nothing of singular values. It {below} the closed form, and reached it in {reached} of "
-        f"{len(differences)} cases.\nOther starts were too narrow, or ended in the worse stationary points of a non-convex model."
+        f"{len(differences)} cases.\nOther starts were too narrow, or ended in worse stationary points."
     )
 
 
