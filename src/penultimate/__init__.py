@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from penultimate import datasets as datasets
     from penultimate.counts import ClassCounts as ClassCounts
     from penultimate.errors import CountsError as CountsError
+    from penultimate.errors import FeaturesError as FeaturesError
     from penultimate.errors import FileError as FileError
     from penultimate.errors import MissingDependencyError as MissingDependencyError
     from penultimate.errors import PenultimateError as PenultimateError
     from penultimate.errors import ProblemError as ProblemError
+    from penultimate.features.decisions import Decisions as Decisions
+    from penultimate.features.statistics import FeatureStatistics as FeatureStatistics
     from penultimate.forecasting import Forecast as Forecast
     from penultimate.forecasting import forecast as forecast
     from penultimate.minimizers import frames as frames
@@ -36,8 +39,11 @@ _MODULES = {"datasets": "datasets", "frames": "minimizers.frames"}
 _HOMES = {
     "ClassCounts": "counts",
     "CountsError": "errors",
+    "Decisions": "features.decisions",
     "Descent": "minimizers.descent",
     "Factors": "model.geometry",
+    "FeatureStatistics": "features.statistics",
+    "FeaturesError": "errors",
     "FileError": "errors",
     "Forecast": "forecasting",
     "Geometry": "model.geometry",

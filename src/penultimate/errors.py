@@ -41,6 +41,19 @@ class ProblemError(PenultimateError, ValueError):
     """
 
 
+class FeaturesError(PenultimateError, ValueError):
+    """Features, labels or a head that no audit can use: NaN, labels out of range, shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> pen.FeatureStatistics(classes=2, dimension=1).update(np.array([[np.nan]]), np.array([0]))
+    Traceback (most recent call last):
+    ...
+    penultimate.errors.FeaturesError: ...
+    """
+
+
 class FileError(PenultimateError, OSError):
     """A file that is missing, cannot be read or written, or holds something else than was asked for.
 

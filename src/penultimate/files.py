@@ -8,15 +8,15 @@ from pathlib import Path
 from penultimate.errors import FileError
 
 
-def write_whole(path: "str | os.PathLike[str]", text: str) -> None:
-    """Write text to a file in one step: readers see the old file or the new one, never half of it.
+def write_whole(path: "str | os.PathLike[str]", content: str | bytes) -> None:
+    """Write text or bytes to a file in one step: readers see the old file or the new one, never half of it.
 
     Parameters
     ----------
     path : path-like
         The file; one that exists is replaced, through a link too.
-    text : str
-        What it shall hold, written as UTF-8.
+    content : str or bytes
+        What it shall hold; text is written as UTF-8.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def write_whole(path: "str | os.PathLike[str]", text: str) -> None:
     try:
         # "x" makes the file with the rights that the user's umask gives, which a temporary file would not have.
         with open(draft, "xb") as file:
-            file.write(text.encode("utf-8", errors="replace"))
+            file.write(content if isinstance(content, bytes) else content.encode("utf-8", errors="replace"))
         os.replace(draft, target)
     except OSError as error:
         _remove(draft)

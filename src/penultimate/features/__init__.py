@@ -1,0 +1,1 @@
+"""Penultimate features: what one pass over them keeps, and what it measures."""

@@ -1,0 +1,169 @@
+"""What users hand in, as NumPy arrays: features as a matrix of floats, labels as whole numbers, all of it checked."""
+
+import sys
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penultimate.errors import FeaturesError
+
+_FLOATS = (np.float16, np.float32, np.float64)
+
+
+def as_array(values: object, what: str) -> NDArray[Any]:
+    """Turn an array of any library into NumPy's, without a copy where the memory can be shared.
+
+    Parameters
+    ----------
+    values : ndarray, tensor, anything with ``__dlpack__`` or ``__array__``, or nested lists of numbers
+        bfloat16 becomes float32; tensors on other devices are copied to this one.
+    what : str
+        Named in messages.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    FeaturesError
+        When it is no array of numbers (objects are refused, whatever they hold).
+    """
+    if isinstance(values, np.ndarray):
+        array = cast(NDArray[Any], values)
+    elif _is_tensor(values):
+        array = _of_tensor(values)
+    elif hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+        array = np.from_dlpack(cast(Any, values))
+    else:
+        array = np.asarray(values)
+    if array.dtype.name == "bfloat16":  # of the library ml_dtypes
+        array = array.astype(np.float32)
+    if array.dtype.kind not in "fiub":
+        raise FeaturesError(f"{what} are of type {array.dtype}, not numbers: give an array of numbers")
+    return array
+
+
+def _is_tensor(values: object) -> bool:
+    # Looked up, never imported: who has a tensor has imported torch.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
+
+
+def _of_tensor(tensor: Any) -> NDArray[Any]:
+    import torch
+
+    plain = tensor.detach()
+    return (plain.float() if plain.dtype == torch.bfloat16 else plain).cpu().numpy()
+
+
+def as_features(values: object, dimension: int | None = None) -> NDArray[np.floating]:
+    """Check features: a matrix of finite floats, one row a sample.
+
+    Parameters
+    ----------
+    values : array-like of shape (N, d)
+        float16, float32, float64, or bfloat16.
+    dimension : int, optional
+        The d that is expected.
+
+    Returns
+    -------
+    ndarray of shape (N, d)
+
+    Raises
+    ------
+    FeaturesError
+        When the shape is another, or values are no floats.
+    """
+    array = as_array(values, "features")
+    if array.ndim != 2 or (dimension is not None and array.shape[1] != dimension):
+        expected = "(samples, width)" if dimension is None else f"(samples, {dimension})"
+        raise FeaturesError(f"features have shape {array.shape}, expected {expected}: give one row a sample")
+    if array.dtype.type not in _FLOATS:
+        if array.dtype.kind == "f":
+            raise FeaturesError(f"features are {array.dtype}: give float16, bfloat16, float32 or float64")
+        array = array.astype(np.float64)
+    return array
+
+
+def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
+    """Which rows hold neither NaN nor infinity; None when all do, which is found out at the speed of memory.
+
+    Parameters
+    ----------
+    features : ndarray of shape (N, d)
+
+    Returns
+    -------
+    ndarray of bool of shape (N,), or None
+    """
+    with np.errstate(all="ignore"):
+        wide = features if features.dtype != np.float16 else features.astype(np.float32)
+        sums = np.vdot(wide, wide)  # squares of large float32 numbers overflow: then every row is looked at
+    if np.isfinite(sums):
+        return None
+    rows = np.isfinite(features).all(axis=1)
+    return None if rows.all() else rows
+
+
+def as_labels(values: object, samples: int, classes: int, what: str = "labels") -> NDArray[np.int64]:
+    """Check labels: one whole number from 0 to K − 1 for each sample.
+
+    Parameters
+    ----------
+    values : array-like of shape (N,)
+    samples, classes : int
+        N and K.
+    what : str, default "labels"
+        Named in messages.
+
+    Returns
+    -------
+    ndarray of shape (N,), int64
+
+    Raises
+    ------
+    FeaturesError
+        When there is not one for each sample, or one is no whole number or out of range; the message says which.
+    """
+    array = as_array(values, what)
+    if array.shape != (samples,):
+        raise FeaturesError(f"{what} have shape {array.shape} for {samples} samples: give one for each sample")
+    if array.dtype.kind not in "iu":
+        raise FeaturesError(f"{what} are {array.dtype}: give whole numbers from 0 to {classes - 1}")
+    if samples and (int(array.min()) < 0 or int(array.max()) >= classes):
+        row = int(np.flatnonzero((array < 0) | (array >= classes))[0])
+        raise FeaturesError(
+            f"{what}: row {row} has {array[row]}, outside 0 … {classes - 1}: mend it, or give the number of classes"
+        )
+    return array.astype(np.int64, copy=False)
+
+
+def as_weights(values: object, samples: int) -> NDArray[np.float64]:
+    """Check weights: one finite number, zero or above, for each sample.
+
+    Parameters
+    ----------
+    values : array-like of shape (N,)
+    samples : int
+        N.
+
+    Returns
+    -------
+    ndarray of shape (N,), float64
+
+    Raises
+    ------
+    FeaturesError
+        When there is not one for each sample, or one is negative, NaN or infinite.
+    """
+    array = as_array(values, "weights").astype(np.float64)
+    if array.shape != (samples,):
+        raise FeaturesError(f"weights have shape {array.shape} for {samples} samples: give one for each sample")
+    wrong = np.flatnonzero(~(np.isfinite(array) & (array >= 0)))
+    if wrong.size:
+        row = int(wrong[0])
+        raise FeaturesError(f"weights: row {row} has {array[row]}: give finite numbers, zero or above")
+    return array

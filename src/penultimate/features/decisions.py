@@ -1,0 +1,107 @@
+"""What the head answers, counted for each class: recall, confusion, and agreement with the nearest class mean."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Up to this many classes the table of true class against answer is kept: 32 MiB at most. Beyond, it would be K × K.
+CONFUSION_CLASSES = 2048
+
+
+@dataclass
+class Decisions:
+    """Counts of answers, added to in place; all are sums over samples, so they merge by addition.
+
+    Attributes
+    ----------
+    answered : ndarray of shape (K,)
+        Samples of each class whose answer is known.
+    correct : ndarray of shape (K,)
+        Of these, answered with their class.
+    predicted : ndarray of shape (K,)
+        How often each class was the answer.
+    compared, agreed : ndarray of shape (K,)
+        Samples of each class whose nearest class mean is known too, and of these, those whose answer it is.
+    confusion : ndarray of shape (K, K) or None
+        True class (row) against answer (column); None above 2,048 classes.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> decisions = pen.Decisions.empty(2)
+    >>> decisions.add(np.array([0, 0, 1]), np.array([0, 1, 1]))
+    >>> decisions.recall, decisions.confusion
+    (array([0.5, 1. ]), array([[1, 1],
+           [0, 1]]))
+    """
+
+    answered: NDArray[np.int64]
+    correct: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    compared: NDArray[np.int64]
+    agreed: NDArray[np.int64]
+    confusion: NDArray[np.int64] | None
+
+    @classmethod
+    def empty(cls, classes: int) -> "Decisions":
+        """No answers yet."""
+        confusion = np.zeros((classes, classes), dtype=np.int64) if classes <= CONFUSION_CLASSES else None
+        return cls(*(np.zeros(classes, dtype=np.int64) for _ in range(5)), confusion)
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """Share of each class's samples that are answered correctly, shape (K,); NaN where none was answered."""
+        return _share(self.correct, self.answered)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of all samples that are answered correctly; NaN where none was answered."""
+        return float(_share(self.correct.sum(), self.answered.sum()))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes that have answers; NaN without any."""
+        known = self.answered > 0
+        return float(self.recall[known].mean()) if known.any() else float("nan")
+
+    @property
+    def agreement(self) -> NDArray[np.float64]:
+        """Share of each class's samples answered with their nearest class mean, shape (K,); NaN where not compared."""
+        return _share(self.agreed, self.compared)
+
+    def add(
+        self,
+        labels: NDArray[np.int64],
+        predictions: NDArray[np.int64],
+        nearest: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Count answers.
+
+        Parameters
+        ----------
+        labels, predictions : ndarray of shape (N,)
+            True classes and answers, from 0 to K − 1.
+        nearest : ndarray of shape (N,), optional
+            The class whose mean is nearest.
+        """
+        classes = self.answered.size
+        hits = labels[predictions == labels]
+        self.answered += np.bincount(labels, minlength=classes)
+        self.correct += np.bincount(hits, minlength=classes)
+        self.predicted += np.bincount(predictions, minlength=classes)
+        if nearest is not None:
+            self.compared += np.bincount(labels, minlength=classes)
+            self.agreed += np.bincount(labels[predictions == nearest], minlength=classes)
+        if self.confusion is not None:
+            np.add.at(self.confusion, (labels, predictions), 1)
+
+    def merge(self, other: "Decisions") -> None:
+        """Add the counts of other samples."""
+        for own, others in zip(vars(self).values(), vars(other).values(), strict=True):
+            if own is not None:
+                own += others
+
+
+def _share(part: NDArray[np.int64] | np.int64, whole: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)

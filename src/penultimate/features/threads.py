@@ -1,0 +1,63 @@
+"""Work on blocks of rows in threads, each with one thread of BLAS: faster than one block with all threads of BLAS."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Result = TypeVar("Result")
+
+_lock = threading.Lock()
+_entered = 0
+_limit: Any = None
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def workers() -> int:
+    """How many threads BLAS may use (``OMP_NUM_THREADS`` and the like decide), and so may we."""
+    return max([library["num_threads"] for library in _controller().select(user_api="blas").info()], default=1)
+
+
+def each(function: Callable[[int], Result], number: int) -> list[Result]:
+    """Call a function with 0 … number − 1, each in a thread of its own, and return what it returned, in order.
+
+    Parameters
+    ----------
+    function : callable
+        Releases Python's lock for most of its time (NumPy's products and our kernels do).
+    number : int
+        How many calls; one is made in the calling thread.
+
+    Returns
+    -------
+    list
+    """
+    if number == 1:
+        return [function(0)]
+    with _one_thread_of_blas(), ThreadPoolExecutor(number) as pool:
+        return list(pool.map(function, range(number)))
+
+
+@contextmanager
+def _one_thread_of_blas() -> Iterator[None]:
+    # The setting belongs to the whole process: of several callers the first makes it and the last takes it back.
+    global _entered, _limit
+    with _lock:
+        if _entered == 0:
+            _limit = _controller().limit(limits=1, user_api="blas")
+        _entered += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _entered -= 1
+            if _entered == 0:
+                _limit.restore_original_limits()
