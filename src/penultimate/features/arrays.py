@@ -104,8 +104,8 @@ def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
         sums = np.vdot(wide, wide)  # squares of large float32 numbers overflow: then every row is looked at
     if np.isfinite(sums):
         return None
-    rows = np.isfinite(features).all(axis=1)
-    return None if rows.all() else rows
+    rows: NDArray[np.bool_] = np.isfinite(features).all(axis=1)
+    return None if bool(rows.all()) else rows
 
 
 def as_labels(values: object, samples: int, classes: int, what: str = "labels") -> NDArray[np.int64]:

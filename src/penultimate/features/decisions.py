@@ -47,7 +47,8 @@ class Decisions:
     def empty(cls, classes: int) -> "Decisions":
         """No answers yet."""
         confusion = np.zeros((classes, classes), dtype=np.int64) if classes <= CONFUSION_CLASSES else None
-        return cls(*(np.zeros(classes, dtype=np.int64) for _ in range(5)), confusion)
+        answered, correct, predicted, compared, agreed = np.zeros((5, classes), dtype=np.int64)
+        return cls(answered, correct, predicted, compared, agreed, confusion)
 
     @property
     def recall(self) -> NDArray[np.float64]:

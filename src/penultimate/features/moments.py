@@ -1,8 +1,8 @@
-"""Sums of one pass over features, about a shift of each class, from which means and scatter follow without cancellation.
+"""Sums of one pass over features, about a shift of each class: means and scatter follow without cancellation.
 
 For the samples x of class k, weights w, and a fixed vector s_k near them,
 
-    weight_k = Σ w,     total_k = Σ w (x − s_k),     square_k = Σ w ‖x − s_k‖²,     moment = Σ_k Σ w (x − s_k)(x − s_k)ᵀ,
+    weight_k = Σ w,   total_k = Σ w (x − s_k),   square_k = Σ w ‖x − s_k‖²,   moment = Σ_k Σ w (x − s_k)(x − s_k)ᵀ,
 
     mean_k = s_k + total_k/weight_k,     scatter = moment − Σ_k total_k total_kᵀ/weight_k.
 

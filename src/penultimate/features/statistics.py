@@ -42,6 +42,13 @@ class FeatureStatistics:
     batch size, order and sharding; so is the scatter of float64 features, and that of narrower ones to about 1e-7 of
     its size. Memory O(K d + d²).
 
+    Attributes
+    ----------
+    decisions : Decisions
+        What the head answered, where predictions were given.
+    rows, dropped : int
+        Samples used, whatever their weights, and samples left out because they held NaN or infinity.
+
     Examples
     --------
     >>> import numpy as np, penultimate as pen
@@ -60,6 +67,7 @@ class FeatureStatistics:
         self._moments = Moments.empty(classes, dimension, classes if per_class else 1)
         self.decisions = Decisions.empty(classes)
         self.rows = 0
+        self.dropped = 0
 
     @property
     def classes(self) -> int:
@@ -68,7 +76,7 @@ class FeatureStatistics:
 
     @property
     def dimension(self) -> int:
-        """d."""
+        """D."""
         return self._moments.shift.shape[1]
 
     @property
@@ -118,7 +126,7 @@ class FeatureStatistics:
     @property
     def nbytes(self) -> int:
         """Bytes of everything kept, which no number of batches changes."""
-        return sum(array.nbytes for array in self._arrays().values())
+        return sum(array.nbytes for array in self.arrays().values())
 
     @classmethod
     def of(cls, features: object, labels: object, classes: int | None = None) -> "FeatureStatistics":
@@ -161,7 +169,7 @@ class FeatureStatistics:
         *,
         predictions: object = None,
         drop_bad: bool = False,
-    ) -> int:
+    ) -> None:
         """Add a batch; when it is refused, the statistic stays as it was.
 
         Parameters
@@ -175,12 +183,7 @@ class FeatureStatistics:
         predictions : array-like of shape (N,), optional
             The head's answers, for recall and confusion; weights do not count there.
         drop_bad : bool, default False
-            Leave out rows that hold NaN or infinity, instead of refusing the batch.
-
-        Returns
-        -------
-        int
-            How many rows were left out.
+            Leave out rows that hold NaN or infinity, and count them in `dropped`, instead of refusing the batch.
 
         Raises
         ------
@@ -192,10 +195,8 @@ class FeatureStatistics:
         own = as_labels(labels, len(rows), self.classes)
         factor = np.empty(0) if weights is None else as_weights(weights, len(rows))
         answers = None if predictions is None else as_labels(predictions, len(rows), self.classes, "predictions")
-        kept = finite_rows(rows)
+        kept = self.finite(rows, self.rows, drop_bad=drop_bad)
         if kept is not None:
-            if not drop_bad:
-                raise FeaturesError(self._where(rows, kept))
             rows, own = rows[kept], own[kept]
             factor = factor[kept] if factor.size else factor
             answers = None if answers is None else answers[kept]
@@ -203,13 +204,36 @@ class FeatureStatistics:
         self.rows += len(rows)
         if answers is not None:
             self.decisions.add(own, answers)
-        return 0 if kept is None else int((~kept).sum())
+        self.dropped += 0 if kept is None else int((~kept).sum())
 
-    def _where(self, rows: NDArray[np.floating], kept: NDArray[np.bool_]) -> str:
+    @staticmethod
+    def finite(rows: NDArray[np.floating], seen: int, *, drop_bad: bool) -> NDArray[np.bool_] | None:
+        """Which rows may be used: None for all, else a mask, or an error unless bad ones may be dropped.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (N, d)
+        seen : int
+            Samples before these, for the message.
+        drop_bad : bool
+            Whether rows that hold NaN or infinity may be left out.
+
+        Returns
+        -------
+        ndarray of bool of shape (N,), or None
+
+        Raises
+        ------
+        FeaturesError
+            When there are such rows and they may not.
+        """
+        kept = finite_rows(rows)
+        if kept is None or drop_bad:
+            return kept
         row = int(np.argmin(kept))
         column = int(np.argmin(np.isfinite(rows[row])))
-        return (
-            f"{int((~kept).sum())} of {len(kept)} rows hold NaN or infinity, the first is sample {self.rows + row} "
+        raise FeaturesError(
+            f"{int((~kept).sum())} of {len(kept)} rows hold NaN or infinity, the first is sample {seen + row} "
             f"(column {column}: {rows[row, column]}): mend the features, or drop such rows (drop_bad=True, --drop-bad)"
         )
 
@@ -249,13 +273,15 @@ class FeatureStatistics:
         self._moments.merge(other._moments)
         self.decisions.merge(other.decisions)
         self.rows += other.rows
+        self.dropped += other.dropped
         return self
 
     def copy(self) -> "FeatureStatistics":
         """An independent copy, equal bit for bit."""
-        return self.from_arrays({name: array.copy() for name, array in self._arrays().items()})
+        return self.from_arrays({name: array.copy() for name, array in self.arrays().items()})
 
-    def _arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that is kept, by name: what `save` writes; the arrays themselves, not copies."""
         moments, decisions = self._moments, self.decisions
         arrays: dict[str, NDArray[Any]] = {
             "weight": moments.weight,
@@ -263,7 +289,7 @@ class FeatureStatistics:
             "total": moments.total,
             "square": moments.square,
             "moment": moments.moment,
-            "progress": np.array([moments.looked_at, self.rows], dtype=np.float64),
+            "progress": np.array([moments.looked_at, self.rows, self.dropped], dtype=np.float64),
         }
         return arrays | {name: array for name, array in vars(decisions).items() if array is not None}
 
@@ -271,13 +297,13 @@ class FeatureStatistics:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "FeatureStatistics":
         """The statistic whose `save` wrote these arrays; they are used, not copied."""
         statistics = cls(*arrays["shift"].shape, per_class=len(arrays["moment"]) > 1)
-        for name, held in statistics._arrays().items():
+        for name, held in statistics.arrays().items():
             if name not in arrays or arrays[name].shape != held.shape or arrays[name].dtype != held.dtype:
                 raise FeaturesError(f"array {name!r} is missing or of another shape or type: this is no such statistic")
         names = ("weight", "shift", "total", "square", "moment")
         statistics._moments = Moments(*(arrays[name] for name in names), looked_at=float(arrays["progress"][0]))
         statistics.decisions = Decisions(**{name: arrays.get(name) for name in vars(statistics.decisions)})  # pyright: ignore[reportArgumentType]
-        statistics.rows = int(arrays["progress"][1])
+        statistics.rows, statistics.dropped = (int(number) for number in arrays["progress"][1:])
         return statistics
 
     def save(self, path: "str | os.PathLike[str]", note: Mapping[str, object] | None = None) -> None:
@@ -299,7 +325,7 @@ class FeatureStatistics:
 
         from penultimate.files import write_whole
 
-        arrays = {name: np.ascontiguousarray(array) for name, array in self._arrays().items()}
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays().items()}
         header = {"format": _FORMAT, "note": json.dumps(dict(note or {}))}
         write_whole(path, save(arrays, metadata=header))
 
@@ -336,11 +362,11 @@ class FeatureStatistics:
         from safetensors import SafetensorError, safe_open
 
         try:
-            with safe_open(Path(path), framework="np") as file:
-                header = cast(dict[str, str], file.metadata() or {})
+            with cast(Any, safe_open(Path(path), framework="np")) as file:
+                header: dict[str, str] = file.metadata() or {}
                 if header.get("format") != _FORMAT:
                     raise FileError(f"{path}: this holds no feature statistics that save() wrote: give another file")
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                arrays = {name: file.get_tensor(name) for name in file.keys()}
             return cls.from_arrays(arrays), json.loads(header["note"])
         except FileNotFoundError:
             raise FileError(f"{path}: there is no such file: check the path") from None
@@ -373,4 +399,5 @@ def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -
         return np.full(means.shape[1], np.nan)
     # About the first mean, so that a common offset does not cost digits.
     origin = means[seen][0]
-    return origin + weights[seen] @ (means[seen] - origin) / weights[seen].sum()
+    offset = np.average(means[seen] - origin, axis=0, weights=weights[seen])
+    return origin + offset

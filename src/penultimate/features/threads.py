@@ -1,11 +1,11 @@
 """Work on blocks of rows in threads, each with one thread of BLAS: faster than one block with all threads of BLAS."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from threadpoolctl import ThreadpoolController
 
@@ -17,13 +17,15 @@ _limit: Any = None
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+def _blas() -> Any:
+    # The library ships no types.
+    return cast(Any, ThreadpoolController()).select(user_api="blas")
 
 
 def workers() -> int:
     """How many threads BLAS may use (``OMP_NUM_THREADS`` and the like decide), and so may we."""
-    return max([library["num_threads"] for library in _controller().select(user_api="blas").info()], default=1)
+    threads: list[int] = [library["num_threads"] for library in _blas().info()]
+    return max(threads, default=1)
 
 
 def each(function: Callable[[int], Result], number: int) -> list[Result]:
@@ -47,12 +49,12 @@ def each(function: Callable[[int], Result], number: int) -> list[Result]:
 
 
 @contextmanager
-def _one_thread_of_blas() -> Iterator[None]:
+def _one_thread_of_blas() -> Generator[None]:
     # The setting belongs to the whole process: of several callers the first makes it and the last takes it back.
     global _entered, _limit
     with _lock:
         if _entered == 0:
-            _limit = _controller().limit(limits=1, user_api="blas")
+            _limit = _blas().limit(limits=1)
         _entered += 1
     try:
         yield
