@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# What the tests need of PyTorch; where its wheels for CPUs are elsewhere, say so to pip in its own way.
+TORCH ?= torch==2.13.0
+
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: install demo test lint format bench docs clean
@@ -16,11 +19,11 @@ install: .make/dev
 	@touch $@
 
 .make/dev: .make/runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' '$(TORCH)'
 	@touch $@
 
 .make/docs: .make/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]' '$(TORCH)'
 	@touch $@
 
 # The report is tested in a real browser. Where none can be installed those tests say so and are skipped, but not in CI.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from penultimate.errors import PenultimateError as PenultimateError
     from penultimate.errors import ProblemError as ProblemError
     from penultimate.features.decisions import Decisions as Decisions
+    from penultimate.features.head import Head as Head
+    from penultimate.features.readers import ArraySource as ArraySource
+    from penultimate.features.readers import open_features as open_features
     from penultimate.features.statistics import FeatureStatistics as FeatureStatistics
     from penultimate.forecasting import Forecast as Forecast
     from penultimate.forecasting import forecast as forecast
@@ -37,6 +40,7 @@ __version__ = "0.1.0"
 
 _MODULES = {"datasets": "datasets", "frames": "minimizers.frames"}
 _HOMES = {
+    "ArraySource": "features.readers",
     "ClassCounts": "counts",
     "CountsError": "errors",
     "Decisions": "features.decisions",
@@ -48,6 +52,7 @@ _HOMES = {
     "Forecast": "forecasting",
     "Geometry": "model.geometry",
     "GroupedMatrix": "model.grouped_matrix",
+    "Head": "features.head",
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
     "Outcome": "minimizers.solution",
@@ -59,6 +64,7 @@ _HOMES = {
     "descend": "minimizers.descent",
     "forecast": "forecasting",
     "minimise": "minimizers.squared_error",
+    "open_features": "features.readers",
 }
 
 __all__ = ["__version__", *_MODULES, *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,15 +1,19 @@
-"""Class counts of long-tailed data sets the field knows, bundled with their sources.
+"""Class counts of long-tailed data sets the field knows, and features of networks, bundled with their sources.
 
-Counts only: no image, text or annotation is here. ``data/counts/SOURCES.md`` in the package says where each comes from
-and under which licence.
+No image, text or annotation is here. ``SOURCES.md`` in ``data/counts`` and ``data/features`` of the package says where
+each file comes from and under which licence.
 """
 
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.tables import read_table
-from penultimate.errors import CountsError
+from penultimate.errors import CountsError, FeaturesError
+
+if TYPE_CHECKING:
+    from penultimate.features.readers import FeatureSource
 
 _GENERATED = "generated (MIT)"
 
@@ -20,6 +24,13 @@ _DESCRIBED: dict[str, tuple[str, str]] = {
     "cifar100-lt": ("CIFAR-100-LT: exponential profile, ratio 100", _GENERATED),
     "fashion-mnist-lt": ("Fashion-MNIST-LT: exponential profile, ratio 100", _GENERATED),
     "wordnet": ("WordNet 3.0: synsets of each lexicographer file", "WordNet 3.0"),
+}
+
+_FEATURES: dict[str, str] = {
+    "cnn-mse": "small CNN on Fashion-MNIST-LT, squared error: training samples",
+    "cnn-mse-test": "the same network: test samples, balanced",
+    "cnn-ce": "small CNN on Fashion-MNIST-LT, cross-entropy: training samples",
+    "cnn-ce-test": "the same network: test samples, balanced",
 }
 
 
@@ -124,3 +135,76 @@ def table() -> list[CountsInfo]:
 def _info(name: str, description: str, licence: str) -> CountsInfo:
     held = counts(name)
     return CountsInfo(name, description, held.classes, int(held.samples), held.ratio, licence)
+
+
+def feature_names() -> list[str]:
+    """List the bundled features.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> pen.datasets.feature_names()
+    ['cnn-mse', 'cnn-mse-test', 'cnn-ce', 'cnn-ce-test']
+    """
+    return list(_FEATURES)
+
+
+def describe_features(name: str) -> str:
+    """Say in a line what bundled features are of.
+
+    Parameters
+    ----------
+    name : str
+        One of `feature_names`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> pen.datasets.describe_features("cnn-mse-test")
+    'the same network: test samples, balanced'
+    """
+    return _FEATURES[_known_features(name)]
+
+
+def features(name: str) -> "FeatureSource":
+    """Penultimate features, labels and head of a trained network.
+
+    Parameters
+    ----------
+    name : str
+        One of `feature_names`.
+
+    Returns
+    -------
+    FeatureSource
+        Streams batches; its `head` is the network's last layer.
+
+    Raises
+    ------
+    FeaturesError
+        When there are no features of that name; the message lists those there are.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> source = pen.datasets.features("cnn-mse")
+    >>> source.samples, source.dimension, source.head.classes
+    (14886, 64, 10)
+    """
+    from penultimate.features.readers import open_features
+
+    return open_features(str(files("penultimate") / "data" / "features" / f"{_known_features(name)}.npz"))
+
+
+def _known_features(name: str) -> str:
+    if name not in _FEATURES:
+        raise FeaturesError(f"there are no bundled features {name!r}: choose one of {', '.join(_FEATURES)}")
+    return name

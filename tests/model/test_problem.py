@@ -81,7 +81,7 @@ def test_calibration_recovers_the_decay_of_a_minimiser():
         features = np.repeat(factors.means, [6, 4, 3], axis=0)
         measured = pen.Problem.from_head(features, list(factors.weights), weight_decay=2e-2)
         assert measured.feature_decay == pytest.approx(7e-4, rel=1e-12)
-        assert measured.feature_decay_source == "measured"
+        assert measured.feature_decay_source == "measured by norms"
         assert measured.layers == layers
 
 

@@ -104,7 +104,7 @@ def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
         sums = np.vdot(wide, wide)  # squares of large float32 numbers overflow: then every row is looked at
     if np.isfinite(sums):
         return None
-    rows: NDArray[np.bool_] = np.isfinite(features).all(axis=1)
+    rows = np.asarray(np.isfinite(features).all(axis=1))
     return None if bool(rows.all()) else rows
 
 

@@ -33,6 +33,8 @@ class Replicates:
         K and d.
     number : int
         How many parts; 1 keeps the whole only, and there are no intervals.
+    drop_bad : bool, default False
+        Leave out rows that hold NaN or infinity, and count them, instead of refusing the batch.
 
     Examples
     --------
@@ -44,7 +46,8 @@ class Replicates:
     ([3.0, 1.0], 4.0)
     """
 
-    def __init__(self, classes: int, dimension: int, number: int) -> None:
+    def __init__(self, classes: int, dimension: int, number: int, *, drop_bad: bool = False) -> None:
+        self.drop_bad = drop_bad
         self.parts = [FeatureStatistics(classes, dimension) for _ in range(number)]
         self._dealt = np.zeros(classes, dtype=np.int64)
 
@@ -53,16 +56,16 @@ class Replicates:
         """Samples seen, those with weights counted once."""
         return sum(part.rows for part in self.parts)
 
-    def update(self, features: object, labels: object, weights: object = None, *, drop_bad: bool = False) -> None:
+    def update(self, features: object, labels: object, weights: object = None) -> None:
         """Add a batch; arguments and errors are those of `FeatureStatistics.update`."""
         if len(self.parts) == 1:
-            self.parts[0].update(features, labels, weights, drop_bad=drop_bad)
+            self.parts[0].update(features, labels, weights, drop_bad=self.drop_bad)
             return
         first = self.parts[0]
         rows = as_features(features, first.dimension)
         own = as_labels(labels, len(rows), first.classes)
         factor = None if weights is None else as_weights(weights, len(rows))
-        kept = first.finite(rows, self.rows, drop_bad=drop_bad)
+        kept = first.finite(rows, self.rows, drop_bad=self.drop_bad)
         if kept is not None:
             rows, own = rows[kept], own[kept]
             factor = None if factor is None else factor[kept]

@@ -394,10 +394,10 @@ def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -
     ndarray of shape (d,)
         NaN when nothing has weight.
     """
-    seen = weights > 0
+    seen: NDArray[np.bool_] = weights > 0
     if not seen.any():
-        return np.full(means.shape[1], np.nan)
+        return np.full(int(means.shape[1]), np.nan)
     # About the first mean, so that a common offset does not cost digits.
-    origin = means[seen][0]
-    offset = np.average(means[seen] - origin, axis=0, weights=weights[seen])
-    return origin + offset
+    origin: NDArray[np.float64] = means[seen][0]
+    share: NDArray[np.float64] = weights[seen] / weights[seen].sum()
+    return origin + np.asarray(share @ (means[seen] - origin))

@@ -39,8 +39,8 @@ class Problem:
         The narrowest width r of all layers and of the features; None if it does not bind (r ≥ K).
     loss : {"mse"}, default "mse"
         Squared error.
-    measured : bool, default False
-        Whether `feature_decay` was measured on a trained network (`from_head`); only changes how it is named.
+    measured : {"norms", "strengths"}, optional
+        How `feature_decay` was measured on a trained network (docs/theory §6); only changes how it is named.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class Problem:
     bias: Bias = "free"
     width: int | None = None
     loss: str = "mse"
-    measured: bool = False
+    measured: str | None = None
 
     def __post_init__(self) -> None:
         if not self.weight_decay:
@@ -247,7 +247,7 @@ class Problem:
         if size == 0.0 or strength == 0.0:
             raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
         problem = cls.of(weight_decay, layers=len(matrices), bias=bias, width=width)
-        return replace(problem, feature_decay=problem.weight_decay[0] * strength / size, measured=True)
+        return replace(problem, feature_decay=problem.weight_decay[0] * strength / size, measured="norms")
 
     @property
     def layers(self) -> int:
@@ -272,9 +272,9 @@ class Problem:
 
     @property
     def feature_decay_source(self) -> str:
-        """Where λ_H comes from: "measured", "given", "ratio c = …" or "assumed ratio c = 1"."""
+        """Where λ_H comes from: "measured by norms", "given", "ratio c = …" or "assumed ratio c = 1"."""
         if self.feature_decay is not None:
-            return "measured" if self.measured else "given"
+            return "given" if self.measured is None else f"measured by {self.measured}"
         if self.feature_ratio == 1.0:
             return "assumed ratio c = 1"
         return f"ratio c = {self.feature_ratio:g}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
 from penultimate.spectrum.quotient import Quotient, Side
@@ -32,6 +33,20 @@ def _helmert(z: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats)
             out[order[first + j]] += suffix - j * scaled
             suffix += scaled
         out[order[first]] += suffix
+
+
+@numba.njit(cache=True)
+def _helmert_rows(
+    rows: NDArray[np.float64], starts: Ints, order: Ints, positions: Ints, out: NDArray[np.float64]
+) -> None:
+    """`_helmert_transpose` of every column at once; positions beyond the end of out are left out."""
+    prefix = np.empty(rows.shape[1])
+    for g in range(positions.size):
+        first, size = starts[g], starts[g + 1] - starts[g]
+        prefix[:] = 0.0
+        for j in range(1, min(size, out.shape[0] - positions[g] + 1)):
+            prefix += rows[order[first + j - 1]]
+            out[positions[g] + j - 1] = (prefix - j * rows[order[first + j]]) / np.sqrt(j * (j + 1.0))
 
 
 @numba.njit(cache=True)
@@ -123,6 +138,35 @@ class GroupedSVD:
             members = self._order[self._starts[g] : self._starts[g] + j + 1]
             out[members[:-1], place] = 1.0 / np.sqrt(j * (j + 1.0))
             out[members[-1], place] = -j / np.sqrt(j * (j + 1.0))
+        return out
+
+    def project(
+        self, side: Side, rows: Float[np.ndarray, "K d"], directions: int | None = None
+    ) -> Float[np.ndarray, "r d"]:
+        """``UᵀX`` or ``VᵀX`` for a matrix with one row a class: its coordinates along the leading directions.
+
+        Parameters
+        ----------
+        side : {"left", "right"}
+            U or V.
+        rows : ndarray of shape (K, d)
+            Rows of classes without samples do not count.
+        directions : int, optional
+            How many, counted from the largest singular value; all by default.
+
+        Returns
+        -------
+        ndarray of shape (directions, d)
+        """
+        count = self.rank if directions is None else min(directions, self.rank)
+        m = self.counts.distinct.size
+        members = np.ascontiguousarray(rows, dtype=np.float64)
+        sums = np.add.reduceat(members[self._order], self._starts[:-1], axis=0)
+        sums /= np.sqrt(self.counts.multiplicity)[:, None]
+        out = np.empty((count, members.shape[1]))
+        mixed = np.flatnonzero(self._owner[:count] >= m)
+        out[mixed] = self.quotient.vectors(side, self._owner[mixed] - m).T @ sums
+        _helmert_rows(members, self._starts, self._order, self._inside_columns, out)
         return out
 
     @cached_property

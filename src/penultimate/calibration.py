@@ -1,0 +1,248 @@
+"""What one trained network tells about the feature decay, which nobody sets and every forecast needs (docs/theory §6).
+
+*By norms*: at a minimiser the factors are balanced, so ``λ_H = λ_1 ‖W_1‖² / ‖H − h_G‖²``.
+
+*By strengths*: direction i keeps x(σ_i) of its σ_i, which the decays decide; so every direction that was learnt well
+says what they are. For one layer ``θ = σ_i − t_i``, in general ``τ = (σ_i − t_i) t_i^{1−p}/p``. Their median forecasts
+other weight decays (λ_H stays as it is) and other counts (N λ_H does); their quartiles are the band of the forecast.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from jaxtyping import Float
+
+from penultimate.alignment import Alignment, LastLayer
+from penultimate.errors import FileError, ProblemError
+from penultimate.minimizers.shrinkage import Shrinkage
+from penultimate.model.problem import Bias, Problem
+
+# A direction counts as learnt well when head and means agree on it this much and this share of its σ is there.
+ALIGNED = 0.5
+LEARNT = 0.25
+# With fewer such directions a median and its quartiles mean nothing.
+_ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The feature decay of a trained network, measured in two ways.
+
+    Attributes
+    ----------
+    weight_decay : tuple of float
+        λ_1 … λ_L it was trained with.
+    samples : float
+        N it was trained on.
+    bias : {"free", "none"} or float
+        Of its head.
+    loss : str
+        It was trained with.
+    by_norms : float
+        λ_H from the balance of norms.
+    by_strengths : tuple of float or None
+        λ_H from the lower quartile, the median and the upper quartile of the directions that were learnt well; None
+        when there are fewer than three, or they kept all of their strength, so that nothing can be read off.
+    directions : int
+        How many directions were learnt well.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> audit = pen.audit("cnn-mse", weight_decay=5e-4)
+    >>> print(audit.calibration.directions)
+    8
+    """
+
+    weight_decay: tuple[float, ...]
+    samples: float
+    bias: Bias
+    loss: str
+    by_norms: float
+    by_strengths: tuple[float, float, float] | None
+    directions: int
+
+    @property
+    def feature_decay(self) -> float:
+        """λ_H by strengths where there is one, else by norms."""
+        return self.by_norms if self.by_strengths is None else self.by_strengths[1]
+
+    @property
+    def source(self) -> str:
+        """How `feature_decay` was measured: "strengths" or "norms"."""
+        return "norms" if self.by_strengths is None else "strengths"
+
+    def threshold(self, feature_decay: float) -> float:
+        """The σ below which a direction dies, at the network's own weight decay, for a feature decay λ_H."""
+        problem = self._problem(feature_decay, self.source)
+        return Shrinkage(self.samples, problem.kappa(self.samples), problem.layers).threshold
+
+    def problem(self, samples: float | None = None, weight_decay: tuple[float, ...] | None = None) -> Problem:
+        """The calibrated problem, for the network's own data and decay or for others.
+
+        Parameters
+        ----------
+        samples : float, optional
+            N of the data to forecast; N λ_H is kept (docs/theory §1).
+        weight_decay : tuple of float, optional
+            Decays to forecast, one for all layers or one for each; λ_H does not depend on them.
+
+        Returns
+        -------
+        Problem
+
+        Raises
+        ------
+        ProblemError
+            When the decays are neither one nor one for each layer.
+        """
+        return self._problem(self.feature_decay, self.source, samples, weight_decay)
+
+    def band(
+        self, samples: float | None = None, weight_decay: tuple[float, ...] | None = None
+    ) -> tuple[Problem, Problem] | None:
+        """The problems with the feature decay at the lower and the upper quartile; None when calibrated by norms."""
+        if self.by_strengths is None:
+            return None
+        low, _, high = self.by_strengths
+        return (
+            self._problem(low, self.source, samples, weight_decay),
+            self._problem(high, self.source, samples, weight_decay),
+        )
+
+    def _problem(
+        self,
+        feature_decay: float,
+        source: str,
+        samples: float | None = None,
+        weight_decay: tuple[float, ...] | None = None,
+    ) -> Problem:
+        decays = self.weight_decay if weight_decay is None else weight_decay
+        if len(decays) not in (1, len(self.weight_decay)):
+            raise ProblemError(f"{len(decays)} weight decays for {len(self.weight_decay)} layers: give one, or as many")
+        decays = decays * len(self.weight_decay) if len(decays) == 1 else decays
+        scale = 1.0 if samples is None else self.samples / samples
+        return Problem(decays, feature_decay * scale, bias=self.bias, loss=self.loss, measured=source)
+
+    def to_dict(self) -> dict[str, object]:
+        """The ``calibration`` part of an audit's JSON, which `read` understands."""
+        strengths = None if self.by_strengths is None else list(self.by_strengths)
+        return {
+            "weight_decay": list(self.weight_decay),
+            "samples": self.samples,
+            "bias": self.bias,
+            "loss": self.loss,
+            "feature_decay_by_norms": self.by_norms,
+            "feature_decay_by_strengths": strengths,
+            "directions": self.directions,
+        }
+
+    @classmethod
+    def read(cls, path: "str | os.PathLike[str]") -> "Calibration":
+        """Read the calibration from the JSON of an audit.
+
+        Parameters
+        ----------
+        path : path-like
+            As written by ``penultimate audit --json``.
+
+        Returns
+        -------
+        Calibration
+
+        Raises
+        ------
+        FileError
+            When the file is missing, is no audit, or the audit could not calibrate (it had no features or no head).
+        """
+        try:
+            record = cast(object, json.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
+        except ValueError as error:
+            raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
+        held = cast(Mapping[str, Any], record).get("calibration") if isinstance(record, dict) else None
+        if held is None:
+            raise FileError(f"{path}: no calibration in it: give the JSON of an audit of features and their head")
+        try:
+            strengths = held["feature_decay_by_strengths"]
+            return cls(
+                tuple(float(decay) for decay in held["weight_decay"]),
+                float(held["samples"]),
+                held["bias"],
+                str(held["loss"]),
+                float(held["feature_decay_by_norms"]),
+                None if strengths is None else tuple(float(decay) for decay in strengths),  # pyright: ignore[reportArgumentType]
+                int(held["directions"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
+
+
+def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_square: float) -> Calibration:
+    """Measure the feature decay of a trained network in both ways.
+
+    Parameters
+    ----------
+    layer : LastLayer
+        Its last layer.
+    alignment : Alignment
+        Of that layer.
+    problem : Problem
+        Its decays, bias and loss.
+    total_square : float
+        ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    ProblemError
+        When features or the first layer are constant, so that norms say nothing.
+    """
+    samples, decays = layer.counts.samples, problem.weight_decay
+    first = float(np.sum(np.square(np.asarray(layer.head.layers[0], dtype=np.float64))))
+    if first == 0.0 or not total_square > 0.0:
+        raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
+    implied = implied_kappas(alignment, samples, problem.layers)
+    strengths = None
+    if implied.size >= _ENOUGH:
+        # Each direction counts as often as its σ occurs; a κ below zero is one that gained strength.
+        quartiles = np.quantile(implied, [0.25, 0.5, 0.75])
+        if quartiles[1] > 0:
+            low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
+            strengths = (max(float(low), np.finfo(float).tiny), float(middle), float(high))
+    return Calibration(
+        decays, samples, problem.bias, problem.loss, decays[0] * first / total_square, strengths, int(implied.size)
+    )
+
+
+def implied_kappas(alignment: Alignment, samples: float, layers: int) -> Float[np.ndarray, " i"]:
+    """κ that each direction which was learnt well implies, by ``x − σ + τ p x^{p−1} = 0`` with τ = N κ/p.
+
+    Parameters
+    ----------
+    alignment : Alignment
+        Measured strengths and cosines.
+    samples : float
+        N.
+    layers : int
+        L.
+
+    Returns
+    -------
+    ndarray of shape (i,)
+        One for each direction, counted with multiplicity; negative where a direction is stronger than its σ.
+    """
+    power = 2.0 / (layers + 1)
+    well = (alignment.cosine >= ALIGNED) & (alignment.strength >= LEARNT * alignment.sigma)
+    sigma, strength = alignment.sigma[well], alignment.strength[well]
+    kappa = (sigma - strength) * strength ** (1.0 - power) / samples
+    return np.repeat(kappa, alignment.multiplicity[well])

@@ -1,0 +1,313 @@
+"""Features as a stream of batches: what every reader offers, arrays at hand, and several parts as one."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penultimate.errors import FeaturesError
+from penultimate.features.arrays import as_array, as_features
+from penultimate.features.head import Head, checked_names
+
+_BLOCK_BYTES = 16 << 20
+# Below this width the labels take as much room as the features.
+_NARROW = 64
+# How many rows of an array tell it from another.
+_SAMPLED = 4096
+
+
+class Batch(NamedTuple):
+    """Some samples.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n, d)
+    labels : ndarray of shape (n,)
+        Whole numbers.
+    weights : ndarray of shape (n,) or None
+    """
+
+    features: NDArray[np.floating]
+    labels: NDArray[np.integer]
+    weights: NDArray[np.floating] | None = None
+
+
+class FeatureSource(Protocol):
+    """Features and labels that can be streamed, from the start or from any sample on, as often as wanted.
+
+    It can be pickled, and files are open only while batches are drawn.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features, d."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """Type of the features as stored: float16, bfloat16 (read as float32), float32 or float64."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Class names, if known."""
+        ...
+
+    @property
+    def head(self) -> Head | None:
+        """The head that came with the features."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells these data from others, and is the same in every process."""
+        ...
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Samples in order, from sample `start` on, in blocks whose bounds do not depend on it."""
+        ...
+
+    def shards(self) -> "list[FeatureSource]":
+        """Independent parts, in order."""
+        ...
+
+
+def block_rows(dimension: int) -> int:
+    """How many samples a block has: about 16 MiB of float32 features, at least 1,024 rows.
+
+    Parameters
+    ----------
+    dimension : int
+        Width of the features, d.
+
+    Returns
+    -------
+    int
+        A multiple of 4,096 up to a width of 1,024, and at most 65,536.
+
+    Examples
+    --------
+    >>> from penultimate.features.readers.sources import block_rows
+    >>> block_rows(512), block_rows(4096)
+    (8192, 1024)
+    """
+    rows = _BLOCK_BYTES // (4 * max(dimension, _NARROW))
+    return rows // 4096 * 4096 if rows >= 4096 else max(rows, 1024)
+
+
+def spans(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    """Bounds of the blocks from `start` to `stop`, cut at the multiples of `size`.
+
+    Parameters
+    ----------
+    start, stop : int
+        First row, and the row after the last.
+    size : int
+        Rows of a block.
+
+    Yields
+    ------
+    tuple of int
+        First row of a block, and the row after its last.
+
+    Examples
+    --------
+    >>> from penultimate.features.readers.sources import spans
+    >>> list(spans(3, 9, 4))
+    [(3, 4), (4, 8), (8, 9)]
+    """
+    while start < stop:
+        end = min(stop, (start // size + 1) * size)
+        yield start, end
+        start = end
+
+
+def check_start(start: int, samples: int) -> None:
+    """Refuse to start outside the data.
+
+    Parameters
+    ----------
+    start : int
+        The sample to start from.
+    samples : int
+        N; to start there is to be done.
+
+    Raises
+    ------
+    FeaturesError
+        When it is negative or beyond the last sample.
+    """
+    if not 0 <= start <= samples:
+        raise FeaturesError(f"cannot start at sample {start} of {samples}: give a number from 0 to {samples}")
+
+
+class ArraySource:
+    """Features and labels at hand, as a source.
+
+    Parameters
+    ----------
+    features : array-like of shape (N, d)
+        float16, bfloat16, float32 or float64; not copied if NumPy can share the memory.
+    labels : array-like of shape (N,)
+        Whole numbers.
+    head : Head, optional
+    names : sequence of str, optional
+        Class names.
+
+    Raises
+    ------
+    FeaturesError
+        When there are no samples, shapes do not fit, or labels are no whole numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.features.readers import ArraySource
+    >>> source = ArraySource(np.zeros((5, 3), dtype=np.float32), np.array([0, 1, 1, 0, 2]))
+    >>> source.samples, source.dimension, source.dtype, [len(batch.labels) for batch in source.batches()]
+    (5, 3, 'float32', [5])
+    """
+
+    def __init__(
+        self, features: object, labels: object, head: Head | None = None, names: tuple[str, ...] | None = None
+    ) -> None:
+        self._features = as_features(features)
+        self._labels = as_array(labels, "labels")
+        if self._labels.dtype.kind not in "iu":
+            raise FeaturesError(f"labels are {self._labels.dtype}: cast them to whole numbers")
+        if self._labels.shape != (self.samples,):
+            raise FeaturesError(
+                f"labels have shape {self._labels.shape} for {self.samples} samples: give one for each sample"
+            )
+        if not self._features.size:
+            raise FeaturesError(f"features have shape {self._features.shape}: give at least one sample and one column")
+        if head is not None:
+            head.check(head.classes, self.dimension)
+        self.head = head
+        self.names = None if head is None else head.names
+        if names is not None:
+            self.names = checked_names(names, None if head is None else head.classes)
+
+    def __str__(self) -> str:
+        return "arrays"
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features, d."""
+        return self._features.shape[1]
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return self._features.shape[0]
+
+    @property
+    def dtype(self) -> str:
+        """Type of the features."""
+        return self._features.dtype.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of shapes, types, and up to 4,096 samples spread over all."""
+        chosen = np.unique(np.linspace(0, self.samples - 1, min(self.samples, _SAMPLED)).astype(np.int64))
+        digest = hashlib.sha256(f"{self._features.shape} {self.dtype} {self._labels.dtype}".encode())
+        digest.update(self._features[chosen].tobytes())
+        digest.update(self._labels[chosen].tobytes())
+        return digest.hexdigest()
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Views of the arrays, block by block from sample `start` on."""
+        check_start(start, self.samples)
+        for first, end in spans(start, self.samples, block_rows(self.dimension)):
+            yield Batch(self._features[first:end], self._labels[first:end])
+
+    def shards(self) -> list[FeatureSource]:
+        """The whole, as one part."""
+        return [self]
+
+
+class Joined:
+    """Several sources one after the other, as one; its blocks are theirs.
+
+    Parameters
+    ----------
+    parts : sequence of FeatureSource
+        At least one, all of one width.
+    head : Head, optional
+    names : tuple of str, optional
+        Class names.
+
+    Raises
+    ------
+    FeaturesError
+        When there are no parts, or their widths differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.features.readers import ArraySource, Joined
+    >>> parts = [ArraySource(np.zeros((n, 2)), np.zeros(n, dtype=int)) for n in (3, 4)]
+    >>> joined = Joined(parts)
+    >>> joined.samples, [len(batch.labels) for batch in joined.batches(start=2)]
+    (7, [1, 4])
+    """
+
+    def __init__(
+        self,
+        parts: "list[FeatureSource] | tuple[FeatureSource, ...]",
+        head: Head | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        if not parts:
+            raise FeaturesError("there are no parts to join: give at least one")
+        self._parts = tuple(parts)
+        for part in self._parts:
+            if part.dimension != self.dimension:
+                raise FeaturesError(
+                    f"{part} has features of width {part.dimension} and {self._parts[0]} of width {self.dimension}: "
+                    "give shards of one run"
+                )
+        self.head = head
+        self.names = names
+
+    def __str__(self) -> str:
+        return f"{self._parts[0]} … {self._parts[-1]}"
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features, d."""
+        return self._parts[0].dimension
+
+    @property
+    def samples(self) -> int:
+        """N over all parts."""
+        return sum(part.samples for part in self._parts)
+
+    @property
+    def dtype(self) -> str:
+        """The type with the most bits of those of the parts."""
+        return max((part.dtype for part in self._parts), key=("bfloat16", "float16", "float32", "float64").index)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the parts' in order."""
+        return hashlib.sha256(" ".join(part.fingerprint for part in self._parts).encode()).hexdigest()
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Blocks of the parts in order, from sample `start` of them all on."""
+        check_start(start, self.samples)
+        for part in self._parts:
+            if start < part.samples:
+                yield from part.batches(start)
+            start = max(0, start - part.samples)
+
+    def shards(self) -> list[FeatureSource]:
+        """The parts, as they were given."""
+        return list(self._parts)
