@@ -12,13 +12,18 @@ def members(owner: object) -> list[tuple[str, object]]:
 
 
 PUBLIC = {name: getattr(pen, name) for name in pen.__all__ if not name.startswith("_")}
-PUBLIC |= {f"datasets.{name}": value for name, value in members(pen.datasets) if name in ("names", "counts", "table")}
+PUBLIC |= {
+    f"datasets.{name}": value
+    for name, value in members(pen.datasets)
+    if name in ("names", "counts", "table", "feature_names", "describe_features", "features")
+}
 PUBLIC |= {
     f"frames.{name}": value
     for name, value in members(pen.frames)
     if inspect.isfunction(value) and value.__module__.endswith("frames") and name != "minimise"
 }
-MODULES = {"datasets", "frames"}
+PUBLIC |= {f"metrics.{name}": value for name, value in members(pen.metrics) if not inspect.ismodule(value)}
+MODULES = {"datasets", "frames", "metrics"}
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC.keys() - MODULES))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penultimate.errors import MissingDependencyError as MissingDependencyError
     from penultimate.errors import PenultimateError as PenultimateError
     from penultimate.errors import ProblemError as ProblemError
+    from penultimate.features import metrics as metrics
     from penultimate.features.decisions import Decisions as Decisions
     from penultimate.features.head import Head as Head
     from penultimate.features.readers import ArraySource as ArraySource
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"datasets": "datasets", "frames": "minimizers.frames"}
+_MODULES = {"datasets": "datasets", "metrics": "features.metrics", "frames": "minimizers.frames"}
 _HOMES = {
     "ArraySource": "features.readers",
     "ClassCounts": "counts",

@@ -54,9 +54,12 @@ class Calibration:
     Examples
     --------
     >>> import penultimate as pen
-    >>> audit = pen.audit("cnn-mse", weight_decay=5e-4)
-    >>> print(audit.calibration.directions)
-    8
+    >>> from penultimate.calibration import Calibration
+    >>> trained = Calibration((5e-4,), 14886.0, "free", "mse", 1.6e-7, (3e-8, 5e-8, 9e-8), directions=9)
+    >>> trained.feature_decay, trained.source, round(trained.threshold(trained.by_norms), 3)
+    (5e-08, 'strengths', 0.133)
+    >>> pen.forecast(pen.datasets.counts("fashion-mnist-lt"), problem=trained.problem(weight_decay=(0.1,))).survivors
+    9
     """
 
     weight_decay: tuple[float, ...]

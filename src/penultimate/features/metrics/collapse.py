@@ -1,0 +1,162 @@
+"""NC1: how far features of a class have collapsed to their mean, measured against how far the means lie apart."""
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from penultimate.features.metrics.centred import (
+    Centre,
+    centred_means,
+    row_blocks,
+    seen_classes,
+    squared_distances,
+    variances,
+)
+from penultimate.features.statistics import FeatureStatistics
+
+
+def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
+    """Within-class scatter seen through the between-class one, ``tr(Σ_W Σ_B⁺)/K``.
+
+    Σ_W is the within-class covariance of all samples, Σ_B the plain average over classes of ``(h̄_k − h_G)(…)ᵀ``
+    (Papyan, Han and Donoho 2020, arXiv 2008.08186). K counts classes with samples. Eigenvalues of Σ_B below
+    ``1e-15 · max(K, d)`` of the largest count as zero, as NumPy's pinv has it.
+
+    Parameters
+    ----------
+    statistics : FeatureStatistics
+    centre : {"samples", "classes"}, default "samples"
+        Which global mean.
+
+    Returns
+    -------
+    float
+        Zero when features have collapsed; NaN when all class means are equal.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> features = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.0], [-1.0, 0.0]])
+    >>> pen.metrics.nc1(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1])))
+    0.0
+    """
+    seen = seen_classes(statistics)
+    if seen.size == 0:
+        return float("nan")
+    means = centred_means(statistics, centre)[seen] / np.sqrt(seen.size)
+    # Σ_B = MᵀM; its eigenvectors come from the smaller of MᵀM and M Mᵀ.
+    directions: NDArray[np.float64]
+    _, sizes, directions = np.linalg.svd(means, full_matrices=False)
+    kept = sizes**2 > 1e-15 * max(means.shape) * sizes[0] ** 2
+    if not (sizes[0] > 0 and kept.any()):
+        return float("nan")
+    directions = directions[kept]
+    seen_scatter = np.einsum("rd,rd->r", directions @ statistics.within_scatter, directions)
+    return float(np.asarray(seen_scatter / sizes[kept] ** 2).sum()) / statistics.samples / seen.size
+
+
+def variability_quotient(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
+    """``tr Σ_W / tr Σ_B``, which needs no pseudo-inverse; NaN when all class means are equal.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> features = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.0], [-1.0, 0.0]])
+    >>> round(pen.metrics.variability_quotient(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1]))), 9)
+    0.005
+    """
+    seen = seen_classes(statistics)
+    between = float(np.mean(np.sum(centred_means(statistics, centre)[seen] ** 2, axis=1))) if seen.size else 0.0
+    return float(statistics.spreads.sum() / statistics.samples / between) if between > 0 else float("nan")
+
+
+def signal_to_noise(statistics: FeatureStatistics, centre: Centre = "samples") -> Float[np.ndarray, " K"]:
+    """``‖h̄_k − h_G‖² / E‖h − h̄_k‖²`` of each class, shape (K,); infinite when collapsed, NaN without samples.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> features = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.0], [-1.0, 0.0]])
+    >>> pen.metrics.signal_to_noise(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1]))).round(6)
+    array([100.,  inf])
+    """
+    signal, noise = np.sum(centred_means(statistics, centre) ** 2, axis=1), variances(statistics)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return signal / noise
+
+
+class PairwiseVariance:
+    """Class-distance normalised variance of every pair of classes, ``(v_i + v_j) / (2 ‖h̄_i − h̄_j‖²)``.
+
+    v is the variance within a class (Galanti, György and Hutter 2021, arXiv 2112.15121). The K × K table is gone
+    through in blocks and never held.
+
+    Parameters
+    ----------
+    statistics : FeatureStatistics
+    merged_at : float, default 0.5
+        Classes i and j are merged when the quotient of their pair is at least this: at 0.5 their means are closer than
+        their joint spread, ``‖h̄_i − h̄_j‖² ≤ v_i + v_j``.
+
+    Attributes
+    ----------
+    mean : float
+        Average over all pairs of classes with samples; infinite when two means coincide with spread around them, NaN
+        with fewer than two classes.
+    of_class : ndarray of shape (K,)
+        Average over the pairs with one class; NaN for classes without samples.
+    worst : ndarray of shape (K,)
+        The class with which the quotient is largest; −1 where there is none.
+    merged : tuple of ndarray
+        Groups of classes that merged, directly or through others, largest group first.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> features = np.array([[0.0], [2.0], [1.0], [3.0], [90.0], [92.0]])
+    >>> pairs = pen.metrics.PairwiseVariance(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1, 2, 2])))
+    >>> pairs.of_class.round(4), pairs.worst, pairs.merged
+    (array([5.001e-01, 5.001e-01, 1.000e-04]), array([1, 0, 1]), (array([0, 1]),))
+    """
+
+    def __init__(self, statistics: FeatureStatistics, merged_at: float = 0.5) -> None:
+        seen = seen_classes(statistics)
+        means, spread = centred_means(statistics)[seen], variances(statistics)[seen]
+        totals, worst = np.zeros(seen.size), np.full(seen.size, -1)
+        pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        for block in row_blocks(seen.size):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                quotient = (spread[block, None] + spread) / (2.0 * squared_distances(means, block))
+            # Two collapsed classes with one mean: nothing tells them apart.
+            quotient[np.isnan(quotient)] = np.inf
+            own = np.arange(int(block.start), int(block.stop))
+            quotient[own - block.start, own] = 0.0
+            totals[block] = quotient.sum(axis=1)
+            if seen.size > 1:
+                quotient[own - block.start, own] = -1.0
+                worst[block] = seen[quotient.argmax(axis=1)]
+            first, second = np.nonzero(quotient >= merged_at)
+            pairs.append((first + block.start, second))
+        self.of_class = np.full(statistics.classes, np.nan)
+        self.worst = np.full(statistics.classes, -1)
+        self.mean = float("nan")
+        if seen.size > 1:
+            self.of_class[seen] = totals / (seen.size - 1)
+            self.worst[seen] = worst
+            self.mean = float(totals.sum() / (seen.size * (seen.size - 1)))
+        self.merged = _groups(pairs, seen)
+
+
+def _groups(
+    pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]], seen: Int[np.ndarray, " s"]
+) -> tuple[Int[np.ndarray, " g"], ...]:
+    if not pairs:
+        return ()
+    first, second = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
+    edges = coo_array((np.ones(first.size, dtype=np.int8), (first, second)), shape=(seen.size, seen.size))
+    label: NDArray[np.int32] = connected_components(edges, directed=False)[1]
+    sizes = np.bincount(label)
+    large = [group for group in np.argsort(-sizes, kind="stable").tolist() if sizes[group] > 1]
+    return tuple(seen[label == group] for group in large)
