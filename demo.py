@@ -1,4 +1,4 @@
-"""What the project does, on its bundled data: two forecasts, a report, and one claim checked before your eyes."""
+"""What the project does, on its bundled data: two forecasts, a report, an audit, and one claim checked before your eyes."""
 
 import time
 from pathlib import Path
@@ -21,6 +21,12 @@ def forecasts() -> None:
         if page is not None:
             forecast.report(page)
             console.print(f"The same with charts: [bold]{Path(page).resolve()}[/bold]\n", soft_wrap=True)
+
+
+def audit() -> None:
+    """Audit a bundled network that was trained with squared error, and show T beside the forecast."""
+    console.rule("penultimate audit cnn-mse")
+    console.print(pen.audit("cnn-mse", weight_decay=5e-4).table())
 
 
 def check() -> None:
@@ -53,6 +59,7 @@ def check() -> None:
 if __name__ == "__main__":
     started = time.perf_counter()
     forecasts()
+    audit()
     check()
     console.print(
         f"\n{time.perf_counter() - started:.1f} s. Next: penultimate forecast YOUR_COUNTS.csv --html report.html"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penultimate import datasets as datasets
+    from penultimate.auditing import Audit as Audit
+    from penultimate.auditing import audit as audit
     from penultimate.counts import ClassCounts as ClassCounts
     from penultimate.errors import CountsError as CountsError
     from penultimate.errors import FeaturesError as FeaturesError
@@ -42,6 +44,7 @@ __version__ = "0.1.0"
 _MODULES = {"datasets": "datasets", "metrics": "features.metrics", "frames": "minimizers.frames"}
 _HOMES = {
     "ArraySource": "features.readers",
+    "Audit": "auditing",
     "ClassCounts": "counts",
     "CountsError": "errors",
     "Decisions": "features.decisions",
@@ -62,6 +65,7 @@ _HOMES = {
     "ProblemError": "errors",
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
+    "audit": "auditing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",
     "minimise": "minimizers.squared_error",

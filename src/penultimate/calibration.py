@@ -27,6 +27,8 @@ ALIGNED = 0.5
 LEARNT = 0.25
 # With fewer such directions a median and its quartiles mean nothing.
 _ENOUGH = 3
+# A decay is positive; where a quarter of the directions lost nothing, the band begins at this part of its middle.
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_sq
         quartiles = np.quantile(implied, [0.25, 0.5, 0.75])
         if quartiles[1] > 0:
             low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
-            strengths = (max(float(low), np.finfo(float).tiny), float(middle), float(high))
+            strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
     return Calibration(
         decays, samples, problem.bias, problem.loss, decays[0] * first / total_square, strengths, int(implied.size)
     )

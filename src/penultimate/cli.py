@@ -2,16 +2,24 @@
 
 import json
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from penultimate import __version__
 from penultimate.errors import FileError, PenultimateError, ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from rich.progress import TaskID
+
     from penultimate.counts import ClassCounts
+    from penultimate.features.head import Head
     from penultimate.model.problem import Bias
 
 _WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
@@ -82,6 +90,7 @@ def cli() -> None:
 @click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
 @click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
 @click.option("--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]")
+@click.option("--calibrate", metavar="AUDIT.json", help="Take layers, bias and λ_H from an audited network.")
 @click.option("--bias", type=_Bias(), default="free", show_default=True, help="Bias of the head, or its decay.")
 @click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
 @click.option("--classes", type=_Classes(), default="20", show_default=True, help="Classes to list, worst first.")
@@ -97,6 +106,7 @@ def forecast(
     weight_decay: tuple[float, ...],
     feature_decay: float | None,
     feature_ratio: float | None,
+    calibrate: str | None,
     bias: "Bias",
     width: int | None,
     classes: int | Literal["all", "none"],
@@ -121,7 +131,17 @@ def forecast(
         "bias": bias,
         "width": width,
     }
-    if torch_loss == "mse" and loss == "mse":
+    band = None
+    if calibrate is not None:
+        _refuse_beside_calibrate()
+        from penultimate.calibration import Calibration
+
+        factor = class_counts.classes / 2.0 if torch_loss == "mse" else 1.0
+        decays = tuple(decay * factor for decay in weight_decay)
+        trained = Calibration.read(calibrate)
+        problem = replace(trained.problem(class_counts.samples, decays), width=width)
+        band = trained.band(class_counts.samples, decays)
+    elif torch_loss == "mse" and loss == "mse":
         problem = Problem.from_torch(weight_decay, loss="MSELoss", classes=class_counts.classes, **settings)
     else:
         problem = Problem.of(weight_decay, loss=loss, **settings)
@@ -133,11 +153,105 @@ def forecast(
         _write_json(result.to_dict(classes), json_path)
     if json_path != "-":
         _show(result.table(classes))
+        if band is not None:
+            low, high = (make_forecast(class_counts, problem=replace(end, width=width)) for end in band)
+            click.echo(
+                f"Between the quartiles of the network's own feature decay: {high.survivors} to {low.survivors} "
+                f"directions survive, a class needs {low.samples_needed:.3g} to {high.samples_needed:.3g} samples."
+            )
+
+
+def _refuse_beside_calibrate() -> None:
+    """Refuse options that an audit has settled."""
+    context = click.get_current_context()
+    for name in ("loss", "layers", "feature_decay", "feature_ratio", "bias"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = "--" + name.replace("_", "-")
+            raise ProblemError(f"{option} beside --calibrate: the audited network has settled it, leave it out")
+
+
+@cli.command()
+@click.argument("features")
+@click.option("--head", "head_path", metavar="FILE", help="Linear layers, if they are not beside the features.")
+@click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
+@click.option("--loss", default="mse", show_default=True, metavar="mse", help="Loss of the training.")
+@click.option("--torch-loss", type=click.Choice(["mse"]), help="Read decays as PyTorch's for nn.MSELoss: times K/2.")
+@click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
+@click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")
+@click.option("--checkpoint", metavar="FILE", help="From which an interrupted audit goes on.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+def audit(
+    features: str,
+    head_path: str | None,
+    counts_path: str | None,
+    loss: str,
+    torch_loss: str | None,
+    weight_decay: tuple[float, ...],
+    drop_bad: bool,
+    checkpoint: str | None,
+    json_path: str | None,
+) -> None:
+    """Audit a trained network's penultimate features against the forecast for its class counts.
+
+    FEATURES is an .npz, .safetensors, .zarr, .parquet or .h5 file, a folder or a quoted glob of such shards, a folder
+    of .npy arrays, or the name of bundled features (`penultimate data`).
+    """
+    from penultimate.auditing import audit as make_audit
+    from penultimate.features.head import Head
+
+    head = None if head_path is None else Head.read(head_path)
+    counts = None if counts_path is None else _read(counts_path, None, None)
+    factor = _torch_factor(head, features) if torch_loss == "mse" else 1.0
+    decays = tuple(decay * factor for decay in weight_decay)
+    with _progress() as advance:
+        result = make_audit(
+            features,
+            head=head,
+            counts=counts,
+            weight_decay=decays,
+            loss=loss,
+            drop_bad=drop_bad,
+            checkpoint=checkpoint,
+            advance=advance,
+        )
+    if json_path is not None:
+        _write_json(result.to_dict(), json_path)
+    if json_path != "-":
+        _show(result.table())
+
+
+def _torch_factor(head: "Head | None", features: str) -> float:
+    """K/2 for PyTorch's squared error, which averages over outputs (docs/theory §1)."""
+    from penultimate.auditing import source_of
+
+    own = source_of(features).head if head is None else head
+    if own is None:
+        raise ProblemError("--torch-loss needs the number of outputs: give the head with --head")
+    return own.classes / 2.0
+
+
+@contextmanager
+def _progress() -> "Generator[Callable[[str, int], object]]":
+    """Count the samples of each pass on stderr; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} samples"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(stage: str, rows: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(f"reading {stage}", total=None)
+            bars.advance(tasks[stage], rows)
+
+        yield advance
 
 
 @cli.command()
 def data() -> None:
-    """List the bundled class counts, which can be named instead of a file."""
+    """List the bundled class counts and features, which can be named instead of a file."""
+    from rich.console import Group
     from rich.table import Table
 
     from penultimate import datasets
@@ -155,7 +269,12 @@ def data() -> None:
             f"{number(info.ratio, 4)}:1",
             info.licence,
         )
-    _show(table)
+    held = Table()
+    for heading in ("features", "what"):
+        held.add_column(heading)
+    for name in datasets.feature_names():
+        held.add_row(name, datasets.describe_features(name))
+    _show(Group(table, held))
 
 
 def _read(counts: str, column: str | None, holds: Literal["counts", "labels"] | None) -> "ClassCounts":

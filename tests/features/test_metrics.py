@@ -24,8 +24,6 @@ def by_definition(features, labels):
     centre = features.mean(axis=0)
     rest = features - means[np.searchsorted(seen, labels)]
     within = sum(np.outer(row, row) for row in rest) / len(labels)
-        labels
-    )
     between = (means - centre).T @ (means - centre) / len(seen)
     variance = np.array([((features[labels == k] - means[seen == k]) ** 2).sum(axis=1).mean() for k in seen])
     return means, centre, within, between, variance

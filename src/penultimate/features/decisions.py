@@ -23,6 +23,8 @@ class Decisions:
         How often each class was the answer.
     compared, agreed : ndarray of shape (K,)
         Samples of each class whose nearest class mean is known too, and of these, those whose answer it is.
+    by_means : ndarray of shape (K,)
+        Samples of each compared class whose nearest class mean is that of their class.
     confusion : ndarray of shape (K, K) or None
         True class (row) against answer (column); None above 2,048 classes.
 
@@ -41,19 +43,25 @@ class Decisions:
     predicted: NDArray[np.int64]
     compared: NDArray[np.int64]
     agreed: NDArray[np.int64]
+    by_means: NDArray[np.int64]
     confusion: NDArray[np.int64] | None
 
     @classmethod
     def empty(cls, classes: int) -> "Decisions":
         """No answers yet."""
         confusion = np.zeros((classes, classes), dtype=np.int64) if classes <= CONFUSION_CLASSES else None
-        answered, correct, predicted, compared, agreed = np.zeros((5, classes), dtype=np.int64)
-        return cls(answered, correct, predicted, compared, agreed, confusion)
+        answered, correct, predicted, compared, agreed, by_means = np.zeros((6, classes), dtype=np.int64)
+        return cls(answered, correct, predicted, compared, agreed, by_means, confusion)
 
     @property
     def recall(self) -> NDArray[np.float64]:
         """Share of each class's samples that are answered correctly, shape (K,); NaN where none was answered."""
         return _share(self.correct, self.answered)
+
+    @property
+    def recall_by_means(self) -> NDArray[np.float64]:
+        """Recall of the nearest class mean instead of the head, shape (K,); NaN where not compared."""
+        return _share(self.by_means, self.compared)
 
     @property
     def accuracy(self) -> float:
@@ -94,6 +102,7 @@ class Decisions:
         if nearest is not None:
             self.compared += np.bincount(labels, minlength=classes)
             self.agreed += np.bincount(labels[predictions == nearest], minlength=classes)
+            self.by_means += np.bincount(labels[labels == nearest], minlength=classes)
         if self.confusion is not None:
             np.add.at(self.confusion, (labels, predictions), 1)
 

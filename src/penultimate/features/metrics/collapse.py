@@ -50,11 +50,12 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
     directions: NDArray[np.float64]
     _, sizes, directions = np.linalg.svd(means, full_matrices=False)
     kept = sizes**2 > 1e-15 * max(means.shape) * sizes[0] ** 2
-    if not (sizes[0] > 0 and kept.any()):
+    if not (float(sizes[0]) > 0 and kept.any()):
         return float("nan")
     directions = directions[kept]
     seen_scatter = np.einsum("rd,rd->r", directions @ statistics.within_scatter, directions)
-    return float(np.asarray(seen_scatter / sizes[kept] ** 2).sum()) / statistics.samples / seen.size
+    through: list[float] = (seen_scatter / sizes[kept] ** 2).tolist()
+    return sum(through) / statistics.samples / int(seen.size)
 
 
 def variability_quotient(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
@@ -68,7 +69,7 @@ def variability_quotient(statistics: FeatureStatistics, centre: Centre = "sample
     0.005
     """
     seen = seen_classes(statistics)
-    between = float(np.mean(np.sum(centred_means(statistics, centre)[seen] ** 2, axis=1))) if seen.size else 0.0
+    between = float(np.linalg.norm(centred_means(statistics, centre)[seen])) ** 2 / max(seen.size, 1)
     return float(statistics.spreads.sum() / statistics.samples / between) if between > 0 else float("nan")
 
 

@@ -22,6 +22,7 @@ from penultimate.features.metrics.frames import (
 from penultimate.features.statistics import FeatureStatistics
 
 if TYPE_CHECKING:
+    from penultimate.counts import ClassCounts
     from penultimate.model.geometry import Geometry
 
 
@@ -230,7 +231,14 @@ def _distances(means: Float[np.ndarray, "K d"], geometry: "Geometry | None") -> 
     values = (
         gram_distance(means, geometry.mean_gram),
         gram_distance(means, frames.general_orthogonal_frame(counts).mean_gram),
-        gram_distance(means, frames.seli(counts).mean_gram),
+        gram_distance(seen, frames.seli(_seen_counts(counts)).mean_gram) if len(seen) == counts.seen else float("nan"),
         gram_distance(seen, frames.simplex_etf(len(seen)).mean_gram) if len(seen) > 1 else float("nan"),
     )
     return dict(zip(names, values, strict=True))
+
+
+def _seen_counts(counts: "ClassCounts") -> "ClassCounts":
+    """The classes with training samples alone, for frames that know no others."""
+    from penultimate.counts import ClassCounts
+
+    return ClassCounts(counts.values[counts.values > 0])

@@ -1,0 +1,480 @@
+"""A trained network against the forecast for its class counts, in two streaming passes.
+
+features, labels, head → `audit` → `Audit`: measures of collapse, the factors along the directions of the label matrix,
+where strength was lost, the feature decay that the network itself implies, and every class against its forecast.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+from penultimate import datasets
+from penultimate.alignment import Alignment, Budget, LastLayer, align, class_budget
+from penultimate.calibration import Calibration, calibrate
+from penultimate.counts import ClassCounts
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.deciding import Deciding
+from penultimate.features.decisions import Decisions
+from penultimate.features.head import Head
+from penultimate.features.metrics import ClassMetrics, CollapseMetrics, measure, measure_classes
+from penultimate.features.passes import Checkpoint, run
+from penultimate.features.readers import ArraySource, FeatureSource, open_features
+from penultimate.features.replicates import Jackknife, Replicates
+from penultimate.features.statistics import FeatureStatistics
+from penultimate.forecasting import Forecast, forecast
+from penultimate.model.geometry import Geometry
+from penultimate.model.problem import Problem
+
+if TYPE_CHECKING:
+    import os
+
+    from rich.console import Group
+
+# Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
+PARTS = 8
+_PARTS_BYTES = 128 << 20
+# A network whose bias is farther than this from the class shares, or whose directions are stronger than this many σ,
+# was not trained to the end with squared error.
+_BIAS_OFF = 0.1
+_TOO_STRONG = 1.5
+# A class is weaker than its count explains when it lacks this share of what the forecast gives it.
+_WEAKER = 0.1
+_WILSON = 1.959963984540054
+
+Interval = Float[np.ndarray, "... 2"] | None
+Advance = Callable[[str, int], object]
+
+
+@dataclass(frozen=True)
+class LayerAudit:
+    """What needs a head: the last layer along the directions of the label matrix, against its forecast.
+
+    Attributes
+    ----------
+    layer : LastLayer
+        Means, head, noise.
+    alignment : Alignment
+        Strengths, cosines and off-diagonal shares.
+    class_budget : Budget
+        Where each class's own logit went.
+    calibration : Calibration
+        The feature decay that the network implies.
+    forecast : Forecast
+        For these counts and decays, with that feature decay.
+    weakest : Forecast
+        The same at the upper quartile of the feature decay; equal to `forecast` when there are no quartiles.
+    balance : tuple of float
+        How far neighbouring layers are from balanced, L − 1 numbers; zero at a minimiser.
+    """
+
+    layer: LastLayer
+    alignment: Alignment
+    class_budget: Budget
+    calibration: Calibration
+    forecast: Forecast
+    weakest: Forecast
+    balance: tuple[float, ...]
+
+    @property
+    def forecast_strength(self) -> Float[np.ndarray, " t"]:
+        """Strengths that the forecast gives the directions of `alignment`, shape (t,)."""
+        return self.forecast.solution.strength[: self.alignment.sigma.size]
+
+    @property
+    def fits_squared_error(self) -> bool:
+        """Whether bias and strengths are what squared error leaves; if not, the comparison is with a foreign law."""
+        strong = float(np.median(self.alignment.strength / self.alignment.sigma))
+        return strong < _TOO_STRONG and not self.layer.bias_error > _BIAS_OFF
+
+    @property
+    def dead(self) -> tuple[int, int]:
+        """Directions without strength (below a hundredth of σ): measured, and forecast."""
+        alignment = self.alignment
+        measured = np.abs(alignment.strength) < 0.01 * alignment.sigma
+        expected = self.forecast_strength < 0.01 * alignment.sigma
+        size = alignment.multiplicity
+        return int(size[measured].sum()), int(size[expected].sum())
+
+    @property
+    def departure(self) -> Float[np.ndarray, " K"]:
+        """``lift / forecast lift − 1`` of each class, shape (K,); NaN where the forecast has none."""
+        return _departure(self.layer.lift, self.forecast)
+
+    @property
+    def weaker(self) -> Bool[np.ndarray, " K"]:
+        """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too."""
+        if not self.fits_squared_error:
+            return np.zeros(self.layer.counts.classes, dtype=bool)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(_departure(self.layer.lift, self.weakest) < -_WEAKER)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a trained network made of its classes.
+
+    Made by `audit`.
+
+    Attributes
+    ----------
+    counts : ClassCounts
+        Samples of each class in training.
+    statistics : FeatureStatistics
+        Of the features that were read.
+    dtype : str
+        Their type as stored.
+    decisions : Decisions
+        Answers of the head (of the nearest class mean without one).
+    certified : int
+        Samples whose answers were certain from their distance to their class mean alone.
+    metrics : CollapseMetrics
+        Measures of collapse.
+    classes : ClassMetrics
+        The same class by class.
+    layer : LayerAudit or None
+        The last layer against its forecast; None without a head.
+    intervals : dict of str to ndarray
+        95 % jackknife intervals of the figures of `metrics`, of the alignment and of classes; empty where memory does
+        not hold several parts.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> audit = pen.audit("cnn-mse", weight_decay=5e-4)
+    >>> round(audit.layer.alignment.off_diagonal_share, 4), round(audit.layer.layer.bias_error, 4)
+    (0.0067, 0.0004)
+    >>> audit.decisions.accuracy > 0.999
+    True
+    """
+
+    counts: ClassCounts
+    statistics: FeatureStatistics
+    dtype: str
+    decisions: Decisions
+    certified: int
+    metrics: CollapseMetrics
+    classes: ClassMetrics
+    layer: LayerAudit | None
+    intervals: dict[str, NDArray[np.float64]]
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The feature decay that the network implies; None without a head."""
+        return None if self.layer is None else self.layer.calibration
+
+    @cached_property
+    def recall_interval(self) -> Float[np.ndarray, "K 2"]:
+        """95 % interval of every recall (Wilson 1927), shape (K, 2); NaN where no sample was answered."""
+        answered = self.decisions.answered.astype(np.float64)
+        size = np.where(answered > 0, answered, np.nan)
+        recall, square = self.decisions.recall, _WILSON**2
+        middle = (recall + square / (2 * size)) / (1 + square / size)
+        half = _WILSON / (1 + square / size) * np.sqrt(recall * (1 - recall) / size + square / (4 * size**2))
+        return np.stack([middle - half, middle + half], axis=1)
+
+    def confused_with(self, index: int) -> int:
+        """The class that most wrong answers for a class name, or, without any, the one that its mean points to.
+
+        Returns
+        -------
+        int
+            −1 when neither exists.
+        """
+        if self.decisions.confusion is not None:
+            row = self.decisions.confusion[index].copy()
+            row[index] = 0
+            if row.any():
+                return int(row.argmax())
+        return int(self.classes.nearest[index])
+
+    @property
+    def verdict(self) -> str:
+        """The audit in a few plain sentences."""
+        from penultimate.report.audit_words import verdict
+
+        return verdict(self)
+
+    def to_dict(self, classes: bool = True) -> dict[str, object]:
+        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
+
+        Parameters
+        ----------
+        classes : bool, default True
+            Whether to list the classes.
+
+        Returns
+        -------
+        dict
+            Keys ``penultimate``, ``counts``, ``features``, ``metrics``, ``alignment``, ``calibration``,
+            ``intervals``, ``classes``, ``verdict``.
+        """
+        from penultimate.report.audit_records import audit_record
+
+        return audit_record(self, classes)
+
+    def table(self) -> "Group":
+        """Summary, directions and classes as a renderable of the library rich: ``rich.print(audit.table())``."""
+        from penultimate.report.audit_terminal import audit_table
+
+        return audit_table(self)
+
+    def __str__(self) -> str:
+        return self.verdict
+
+
+def audit(
+    features: "FeatureSource | os.PathLike[str] | str | object",
+    labels: object = None,
+    *,
+    head: "Head | os.PathLike[str] | str | None" = None,
+    counts: ClassCounts | None = None,
+    weight_decay: float | tuple[float, ...] = 5e-4,
+    loss: str = "mse",
+    problem: Problem | None = None,
+    drop_bad: bool = False,
+    checkpoint: "os.PathLike[str] | str | None" = None,
+    advance: Advance | None = None,
+) -> Audit:
+    """Audit a trained network in two passes over its penultimate features.
+
+    Parameters
+    ----------
+    features : FeatureSource, path, name, or array of shape (N, d)
+        A file, folder or glob (`penultimate.open_features`), bundled features (`penultimate.datasets.feature_names`),
+        or an array, then with `labels`.
+    labels : array-like of shape (N,), optional
+        Whole numbers from 0; for arrays only.
+    head : Head or path, optional
+        The linear layers after the features; by default the ones that came with them, if any.
+    counts : ClassCounts, optional
+        Samples of each class *in training*; by default those of the features. Where they differ from the features' own
+        counts, the features are taken for other samples, and the share of noise is not known.
+    weight_decay : float or tuple of float, default 5e-4
+        λ of every linear layer, in the convention of `Problem`.
+    loss : {"mse"}, default "mse"
+        What the network was trained with.
+    problem : Problem, optional
+        Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
+    drop_bad : bool, default False
+        Leave out rows that hold NaN or infinity instead of refusing them.
+    checkpoint : path-like, optional
+        From which an interrupted audit of the same data goes on; deleted at the end.
+    advance : callable, optional
+        Called with the name of the pass and the number of rows read, for a progress bar.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    FeaturesError
+        When features, labels, head and counts do not fit one another, or hold NaN or infinity.
+    FileError
+        When a file cannot be read, or the checkpoint is of another run.
+    ProblemError
+        For decays that cannot be, and a regularised bias.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2).geometry.factors(d=4)
+    >>> labels = np.repeat(np.arange(3), [60, 30, 10])
+    >>> audit = pen.audit(ideal.means[labels], labels, head=pen.Head(ideal.weights, ideal.bias), weight_decay=1e-2)
+    >>> audit.layer.alignment.cosine.round(6)
+    array([1., 1.])
+    """
+    source = source_of(features, labels)
+    last = Head.read(head) if isinstance(head, str | Path) else head if isinstance(head, Head) else source.head
+    classes = _classes(source, last, counts)
+    if last is not None:
+        last.check(classes, source.dimension)
+    model = _problem(problem, weight_decay, loss, last)
+    held = _checkpoint(checkpoint, source, last, classes, drop_bad)
+    replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
+    run(source, replicates, "features", held, _step(advance, "features"))
+    whole = replicates.whole
+    if not whole.samples > 0:
+        raise FeaturesError("there are no samples: give features of at least two classes")
+    deciding = Deciding(whole, last, drop_bad=drop_bad)
+    run(source, deciding, "answers", held, _step(advance, "answers"))
+    names = counts.names if counts is not None else _names(source, last)
+    training = ClassCounts(whole.counts, names) if counts is None else counts
+    result = _judge(whole, replicates, deciding, training, last, model, source.dtype)
+    if held is not None:
+        held.remove()
+    return result
+
+
+def _judge(
+    whole: FeatureStatistics,
+    replicates: Replicates,
+    deciding: Deciding,
+    counts: ClassCounts,
+    head: Head | None,
+    problem: Problem,
+    dtype: str,
+) -> Audit:
+    layer = None if head is None else _layer_audit(whole, counts, head, problem)
+    look = partial(_figures, counts=counts, head=head, judged=layer)
+    jackknife = Jackknife(look(whole), [look(part) for part in replicates.leave_one_out])
+    found = {name: jackknife.interval(name) for name in look(whole)}
+    return Audit(
+        counts=counts,
+        statistics=whole,
+        dtype=dtype,
+        decisions=deciding.decisions,
+        certified=deciding.certified,
+        metrics=measure(whole, None if head is None else head.product, _geometry(counts, layer)),
+        classes=measure_classes(whole, None if head is None else head.product),
+        layer=layer,
+        intervals={name: interval for name, interval in found.items() if interval is not None},
+    )
+
+
+def _geometry(counts: ClassCounts, layer: LayerAudit | None) -> Geometry:
+    return forecast(counts).geometry if layer is None else layer.forecast.geometry
+
+
+def _last_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, centred: bool) -> LastLayer:
+    same = np.array_equal(statistics.counts > 0, counts.values > 0) and np.allclose(
+        statistics.counts / statistics.samples, counts.values / counts.samples, rtol=0.05
+    )
+    noise = statistics.within_scatter / statistics.samples if same else None
+    return LastLayer(counts, statistics.means, head, noise, centred)
+
+
+def _layer_audit(statistics: FeatureStatistics, counts: ClassCounts, head: Head, problem: Problem) -> LayerAudit:
+    first = forecast(counts, problem=problem)
+    layer = _last_layer(statistics, counts, head, problem.bias != "none")
+    alignment = align(layer, first.geometry.svd, problem.weight_decay[-1])
+    calibration = calibrate(layer, alignment, problem, _total_square(statistics, layer))
+    best = weakest = first
+    if problem.feature_decay is None:
+        best = weakest = forecast(counts, problem=replace(calibration.problem(), width=problem.width))
+        band = calibration.band()
+        if band is not None:
+            weakest = forecast(counts, problem=replace(band[1], width=problem.width))
+    return LayerAudit(
+        layer=layer,
+        alignment=alignment,
+        class_budget=class_budget(layer, problem.weight_decay[-1]),
+        calibration=calibration,
+        forecast=best,
+        weakest=weakest,
+        balance=layer.imbalance_of_layers(problem.weight_decay),
+    )
+
+
+def _total_square(statistics: FeatureStatistics, layer: LastLayer) -> float:
+    """``‖H − h_G‖²`` of the training samples; spreads are those of the features, per sample, where these are others."""
+    counts, own = layer.counts.values, statistics.counts
+    spread = np.divide(statistics.spreads, own, out=np.zeros(own.size), where=own > 0)
+    return float(counts @ spread + np.trace(layer.between))
+
+
+def _figures(
+    statistics: FeatureStatistics, counts: ClassCounts, head: Head | None, judged: LayerAudit | None
+) -> dict[str, NDArray[np.float64]]:
+    """Every figure that gets an interval."""
+    product = None if head is None else head.product
+    measured = measure(statistics, product, None if judged is None else judged.forecast.geometry)
+    classes = measure_classes(statistics, product)
+    figures = {f"metrics/{name}": np.array(np.nan if v is None else v) for name, v in measured.to_dict().items()}
+    spread = np.sqrt(_per_sample(statistics))
+    figures |= {"classes/spread": spread, "classes/mean_norm": classes.mean_norm}
+    if head is None or judged is None:
+        return figures
+    layer = LastLayer(counts, _filled(statistics, judged.layer.means), head, None, judged.layer.centred)
+    alignment = align(layer, judged.forecast.geometry.svd, None)
+    names = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "strength", "cosine")
+    figures |= {f"alignment/{name}": np.asarray(getattr(alignment, name), dtype=np.float64) for name in names}
+    return figures | {"classes/lift": layer.lift}
+
+
+def _filled(statistics: FeatureStatistics, means: Float[np.ndarray, "K d"]) -> Float[np.ndarray, "K d"]:
+    """Means of a part; a class whose only sample is elsewhere keeps its mean, so that its own interval is too short."""
+    return np.where(statistics.counts[:, None] > 0, statistics.means, means)
+
+
+def _per_sample(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
+    counts = statistics.counts
+    return np.divide(statistics.spreads, counts, out=np.full(counts.size, np.nan), where=counts > 0)
+
+
+def _departure(lift: Float[np.ndarray, " K"], expected: Forecast) -> Float[np.ndarray, " K"]:
+    law = np.append(expected.geometry.logits.group_diagonal, np.nan)[expected.counts.group]
+    return np.divide(lift, law, out=np.full(lift.size, np.nan), where=law > 1e-9) - 1.0
+
+
+def source_of(features: object, labels: object = None) -> FeatureSource:
+    """The features to stream: of a file, folder, glob or bundled name, of arrays, or of a source as it is."""
+    if isinstance(features, str | Path):
+        if labels is not None:
+            raise FeaturesError("labels are for arrays: a file holds its own, as y")
+        if str(features) in datasets.feature_names() and not Path(features).exists():
+            return datasets.features(str(features))
+        return open_features(features)
+    if hasattr(features, "batches") and hasattr(features, "fingerprint"):
+        return features  # pyright: ignore[reportReturnType]
+    if labels is None:
+        raise FeaturesError("an array of features needs labels: give one whole number for each row")
+    return ArraySource(features, labels)
+
+
+def _classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int:
+    known = {
+        "the counts": None if counts is None else counts.classes,
+        "the head": None if head is None else head.classes,
+        "the class names": None if source.names is None else len(source.names),
+    }
+    told = {what: number for what, number in known.items() if number is not None}
+    if len(set(told.values())) > 1:
+        listed = ", ".join(f"{what} have {number}" for what, number in told.items())
+        raise FeaturesError(f"different numbers of classes ({listed}): give parts of one task")
+    if told:
+        return next(iter(told.values()))
+    return 1 + max((int(batch.labels.max(initial=0)) for batch in source.batches()), default=0)
+
+
+def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
+    return source.names if source.names is not None else None if head is None else head.names
+
+
+def _problem(problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str, head: Head | None) -> Problem:
+    layers = None if head is None else len(head.layers)
+    if problem is None:
+        bias = "none" if head is not None and head.bias is None else "free"
+        problem = Problem.of(weight_decay, layers=layers, bias=bias, loss=loss)
+    if not isinstance(problem.bias, str):
+        raise ProblemError("an audit needs a bias that is free or absent: for a small decay of the bias say 'free'")
+    if layers is not None and problem.layers != layers:
+        raise ProblemError(f"the problem has {problem.layers} layers and the head {layers}: give one decay a layer")
+    if head is not None and (head.bias is None) != (problem.bias == "none"):
+        raise ProblemError(f"the problem's bias is {problem.bias} and the head says otherwise: make them agree")
+    return problem
+
+
+def _parts(classes: int, dimension: int) -> int:
+    one = 8 * (2 * classes * dimension + dimension**2)
+    return PARTS if one * PARTS <= _PARTS_BYTES else 1
+
+
+def _step(advance: Advance | None, stage: str) -> Callable[[int], object] | None:
+    return None if advance is None else partial(advance, stage)
+
+
+def _checkpoint(
+    path: "os.PathLike[str] | str | None", source: FeatureSource, head: Head | None, classes: int, drop_bad: bool
+) -> Checkpoint | None:
+    if path is None:
+        return None
+    weights = [] if head is None else [*head.layers, head.offset]
+    of_head = [float(np.abs(np.asarray(array, dtype=np.float64)).sum()) for array in weights]
+    return Checkpoint(path, {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad})

@@ -1,0 +1,132 @@
+"""Tables of an audit for the terminal, built with rich."""
+
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from penultimate.auditing import Audit, LayerAudit
+from penultimate.report.audit_records import class_records
+from penultimate.report.words import number
+
+_LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
+# Rows of a table; the JSON has all.
+_DIRECTIONS = 16
+_CLASSES = 20
+
+
+def audit_table(audit: Audit) -> Group:
+    """Verdict and key figures on top, then directions, then the classes that are answered worst.
+
+    Parameters
+    ----------
+    audit : Audit
+        What to show.
+
+    Returns
+    -------
+    rich.console.Group
+    """
+    parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
+    if audit.layer is not None:
+        parts += [Text(), directions(audit, audit.layer)]
+        parts.append(Text("decay, noise, others: strength lost to each; settled heads add up to σ − measured", "dim"))
+    return Group(*parts, Text(), classes(audit))
+
+
+def summary(audit: Audit) -> Table:
+    """Key figures, one a line."""
+    measured, decisions = audit.metrics, audit.decisions
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="cyan")
+    table.add_column()
+    compared = int(decisions.compared.sum())
+    agreement = number(float(decisions.agreed.sum() / compared), 4) if compared else "–"
+    rows = [
+        ("features", f"{number(audit.statistics.samples)} × {audit.statistics.dimension}, {audit.dtype}"),
+        ("NC1", f"{number(measured.nc1, 3)}{_interval(audit, 'metrics/nc1')}, CDNV {number(measured.nc1_cdnv, 3)}"),
+        ("NC2", f"equinorm {number(measured.nc2_equinorm, 3)}, equiangular {number(measured.nc2_equiangular, 3)}"),
+        ("NC3", f"duality {number(measured.nc3_duality, 3)}, mean cosine {number(measured.nc3_cosine, 3)}"),
+        ("NC4", f"head and nearest class mean agree on {agreement}"),
+        (
+            "distance of means to",
+            f"forecast {number(measured.distance_to_forecast, 3)}, orthogonal frame "
+            f"{number(measured.distance_to_gof, 3)}, SELI {number(measured.distance_to_seli, 3)}, "
+            f"simplex {number(measured.distance_to_etf, 3)} (0 … 1.41)",
+        ),
+        ("rank of means", f"{number(measured.effective_rank, 3)} effective directions"),
+        (
+            "norms by count",
+            f"means n^{number(measured.mean_norm_slope, 2)}, head n^{number(measured.head_norm_slope, 2)}",
+        ),
+    ]
+    if audit.layer is not None:
+        problem, samples = audit.layer.forecast.problem, audit.counts.samples
+        decay = f"{problem.resolved_feature_decay(samples):.3g} ({problem.feature_decay_source})"
+        rows.append(("feature decay", decay))
+        rows.append(("bias", f"at most {number(audit.layer.layer.bias_error, 3)} from the class shares"))
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def directions(audit: Audit, layer: LayerAudit) -> Table:
+    """T beside the forecast, and the factors, one row for each of the leading directions."""
+    alignment, budget = layer.alignment, layer.alignment.budget
+    shown = min(_DIRECTIONS, alignment.sigma.size)
+    title = f"Directions, strongest first ({shown} of {alignment.sigma.size})"
+    table = Table(title=title, **_LOOK)
+    for heading in ("σ", "alike", "forecast", "measured T", "cosine", "‖p‖", "‖q‖", "decay", "noise", "others"):
+        table.add_column(heading, justify="right")
+    columns = (
+        layer.forecast_strength,
+        alignment.strength,
+        alignment.cosine,
+        alignment.head_norm,
+        alignment.mean_norm,
+        budget.decay,
+        budget.noise,
+        budget.mixing,
+    )
+    for i in range(shown):
+        size = number(float(alignment.multiplicity[i]))
+        table.add_row(number(float(alignment.sigma[i])), size, *(number(float(column[i]), 3) for column in columns))
+    return table
+
+
+def classes(audit: Audit) -> Table:
+    """The classes that are answered worst, those of fewest samples first among equals."""
+    recall = np.where(np.isfinite(audit.decisions.recall), audit.decisions.recall, np.inf)
+    order = np.lexsort((audit.counts.values, recall))[:_CLASSES]
+    table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **_LOOK)
+    table.add_column("class", overflow="fold")
+    for heading in ("count", "recall", "spread", "‖mean‖", "‖head‖", "retained", "departs"):
+        table.add_column(heading, justify="right")
+    table.add_column("nearest", overflow="fold")
+    table.add_column("cos", justify="right")
+    records = class_records(audit)
+    places: list[int] = order.tolist()
+    for record in (records[place] for place in places):
+        keys = ("recall", "spread", "mean_norm", "head_norm", "retained", "departure")
+        table.add_row(
+            Text(str(record["class"])),
+            number(_float(record["count"])),
+            *(number(_float(record[key]), 3) for key in keys),
+            Text("–" if record["nearest"] is None else str(record["nearest"])),
+            number(_float(record["nearest_cosine"]), 3),
+        )
+    return table
+
+
+def _interval(audit: Audit, name: str) -> str:
+    if name not in audit.intervals:
+        return ""
+    low, high = audit.intervals[name].tolist()
+    return f" ({number(low, 3)} … {number(high, 3)})"
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
