@@ -1,4 +1,4 @@
-"""What the project does, on its bundled data: two forecasts, a report, an audit, and one claim checked before your eyes."""
+"""What the project does, on its bundled data: forecasts, a report, an audit, and one claim checked before your eyes."""
 
 import time
 from pathlib import Path

@@ -83,7 +83,8 @@ def test_collapsed_features_sorted_by_class_keep_their_digits():
 def test_a_first_sample_far_away_does_not_spoil_its_class():
     features, labels = samples(4, np.float32, number=2000)
     features[np.argmax(labels == 1)] += 1e4
-    assert relative(pen.FeatureStatistics.of(features, labels).within_scatter, truth(features, labels)[2]) < 1e-6
+    # Single precision about a shift 1e4 away: a few 1e-6, ten times what a mean nearby costs.
+    assert relative(pen.FeatureStatistics.of(features, labels).within_scatter, truth(features, labels)[2]) < 1e-5
 
 
 def test_whole_weights_are_repeated_samples():
