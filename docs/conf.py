@@ -15,6 +15,7 @@ import penultimate
 
 # ``pen.frames`` lives in penultimate.minimizers; autodoc imports by path and needs to find it under its public name.
 sys.modules["penultimate.frames"] = penultimate.frames
+sys.modules["penultimate.metrics"] = penultimate.metrics
 
 project = "penultimate"
 author = "The penultimate developers"

@@ -1,0 +1,87 @@
+"""One pass over features against one matrix product of the same size, the second pass, growth, and memory."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import penultimate as pen
+from measure import best, console, table
+from penultimate.features import deciding as deciding_module
+from penultimate.features import moments
+from penultimate.features.deciding import Deciding
+
+DIMENSION = 512
+
+
+def trained(samples: int, classes: int, spread: float = 0.05) -> tuple[np.ndarray, np.ndarray, pen.Head]:
+    """Features as of a trained network: class means in random directions, spread around them, the head its means."""
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(classes, DIMENSION)).astype(np.float32)
+    labels = rng.integers(0, classes, size=samples)
+    features = means[labels] + spread * np.sqrt(2) * rng.normal(size=(samples, DIMENSION)).astype(np.float32)
+    return features, labels, pen.Head((means,), -0.5 * np.sum(means**2, axis=1))
+
+
+def fill(features: np.ndarray, labels: np.ndarray, classes: int) -> pen.FeatureStatistics:
+    """The first pass."""
+    statistics = pen.FeatureStatistics(classes, DIMENSION)
+    statistics.update(features, labels)
+    return statistics
+
+
+def second(statistics: pen.FeatureStatistics, head: pen.Head, features: np.ndarray, labels: np.ndarray) -> Deciding:
+    """The second pass."""
+    deciding = Deciding(statistics, head)
+    deciding.update(features, labels)
+    return deciding
+
+
+def passes(count: int) -> None:
+    """Print both passes against HᵀH in float32 with as many threads."""
+    title = f"Passes over features, d = {DIMENSION}, float32, threads: {count}"
+    out = table(title, "samples, classes, spread", "HᵀH", "statistic", "÷ HᵀH", "bound", "second pass", "certified")
+    sizes = ((50_000, 100, 0.05), (50_000, 100, 1.0), (100_000, 1000, 0.05), (200_000, 100, 0.05))
+    for samples, classes, spread in sizes:
+        features, labels, head = trained(samples, classes, spread)
+        with threadpool_limits(count):
+            product = best(lambda features=features: features.T @ features, 3)
+        statistics = fill(features, labels, classes)
+        first = best(lambda features=features, labels=labels, classes=classes: fill(features, labels, classes), 3)
+        deciding = second(statistics, head, features, labels)
+        again = best(lambda s=statistics, h=head, f=features, y=labels: second(s, h, f, y), 2)
+        bound = "0.75" if samples == 50_000 else ""
+        name = f"{samples:,}, {classes:,}, {spread:g}"
+        row = (f"{product:.3f} s", f"{first:.3f} s", f"{first / product:.2f}", bound, f"{again:.3f} s")
+        out.add_row(name, *row, f"{deciding.certified / samples:.0%}")
+    console.print(out)
+
+
+def memory() -> None:
+    """Print the peak of a process that audits 10,000 classes, over that of one that does nothing."""
+    code = (
+        "import numpy as np, resource, penultimate as pen\n"
+        "rng = np.random.default_rng(0)\n"
+        "if {classes}:\n"
+        "    y = np.arange(20000) % {classes}\n"
+        "    H = rng.normal(size=(20000, 512)).astype(np.float32)\n"
+        "    pen.audit(H, y, head=pen.Head((rng.normal(size=({classes}, 512)),), np.zeros({classes})))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    out = table("Peak memory of an audit, d = 512", "classes", "peak MiB", "bound MiB")
+    for classes in (100, 10_000):
+        command = [sys.executable, "-c", code.format(classes=classes)]
+        peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        out.add_row(f"{classes:,}", f"{peak:,.0f}", "1,024" if classes == 10_000 else "")
+    console.print(out)
+
+
+if __name__ == "__main__":
+    every = len(os.sched_getaffinity(0))
+    for number in sorted({1, every}):
+        for module in (moments, deciding_module):
+            module.workers = lambda number=number: number
+        passes(number)
+    memory()
