@@ -126,7 +126,7 @@ class PairwiseVariance:
         seen = seen_classes(statistics)
         means, spread = centred_means(statistics)[seen], variances(statistics)[seen]
         totals, worst = np.zeros(seen.size), np.full(seen.size, -1)
-        pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        group = np.arange(seen.size)
         for block in row_blocks(seen.size):
             with np.errstate(divide="ignore", invalid="ignore"):
                 quotient = (spread[block, None] + spread) / (2.0 * squared_distances(means, block))
@@ -139,7 +139,7 @@ class PairwiseVariance:
                 quotient[own - block.start, own] = -1.0
                 worst[block] = seen[quotient.argmax(axis=1)]
             first, second = np.nonzero(quotient >= merged_at)
-            pairs.append((first + block.start, second))
+            group = _joined(group, first + int(block.start), second)
         self.of_class = np.full(statistics.classes, np.nan)
         self.worst = np.full(statistics.classes, -1)
         self.mean = float("nan")
@@ -147,17 +147,17 @@ class PairwiseVariance:
             self.of_class[seen] = totals / (seen.size - 1)
             self.worst[seen] = worst
             self.mean = float(totals.sum() / (seen.size * (seen.size - 1)))
-        self.merged = _groups(pairs, seen)
+        self.merged = _groups(group, seen)
 
 
-def _groups(
-    pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]], seen: Int[np.ndarray, " s"]
-) -> tuple[Int[np.ndarray, " g"], ...]:
-    if not pairs:
-        return ()
-    first, second = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    edges = coo_array((np.ones(first.size, dtype=np.int8), (first, second)), shape=(seen.size, seen.size))
+def _joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Groups after some pairs have merged too; only one block of pairs is ever held, however many merge."""
+    edges = coo_array((np.ones(first.size, dtype=np.int8), (group[first], group[second])), shape=(group.size,) * 2)
     label: NDArray[np.int32] = connected_components(edges, directed=False)[1]
-    sizes = np.bincount(label)
-    large = [group for group in np.argsort(-sizes, kind="stable").tolist() if sizes[group] > 1]
-    return tuple(seen[label == group] for group in large)
+    return label[group].astype(np.int64)
+
+
+def _groups(group: NDArray[np.int64], seen: Int[np.ndarray, " s"]) -> tuple[Int[np.ndarray, " g"], ...]:
+    sizes = np.bincount(group) if group.size else np.zeros(0, dtype=np.int64)
+    large = [index for index in np.argsort(-sizes, kind="stable").tolist() if sizes[index] > 1]
+    return tuple(seen[group == index] for index in large)
