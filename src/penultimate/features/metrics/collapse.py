@@ -152,7 +152,8 @@ class PairwiseVariance:
 
 def _joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     """Groups after some pairs have merged too; only one block of pairs is ever held, however many merge."""
-    edges = coo_array((np.ones(first.size, dtype=np.int8), (group[first], group[second])), shape=(group.size,) * 2)
+    size = group.size
+    edges = coo_array((np.ones(first.size, dtype=np.int8), (group[first], group[second])), shape=(size, size))
     label: NDArray[np.int32] = connected_components(edges, directed=False)[1]
     return label[group].astype(np.int64)
 
