@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penultimate import datasets as datasets
+    from penultimate import heads as heads
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
     from penultimate.counts import ClassCounts as ClassCounts
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"datasets": "datasets", "metrics": "features.metrics", "frames": "minimizers.frames"}
+_MODULES = {"datasets": "datasets", "frames": "minimizers.frames", "heads": "heads", "metrics": "features.metrics"}
 _HOMES = {
     "ArraySource": "features.readers",
     "Audit": "auditing",

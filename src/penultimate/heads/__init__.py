@@ -1,0 +1,13 @@
+"""Better heads on the same features: scikit-learn estimators that export W and b."""
+
+from penultimate.heads.calibrated import CalibratedHead as CalibratedHead
+from penultimate.heads.calibrated import WeightScalingHead as WeightScalingHead
+from penultimate.heads.discriminant import DiscriminantHead as DiscriminantHead
+from penultimate.heads.framed import FrameHead as FrameHead
+from penultimate.heads.linear_head import LinearHead as LinearHead
+from penultimate.heads.logistic import LogisticHead as LogisticHead
+from penultimate.heads.nearest_mean import NearestMeanHead as NearestMeanHead
+from penultimate.heads.rescaled import AdjustedHead as AdjustedHead
+from penultimate.heads.rescaled import NormalisedHead as NormalisedHead
+from penultimate.heads.rescaled import PriorScaledHead as PriorScaledHead
+from penultimate.heads.ridge import RidgeHead as RidgeHead

@@ -1,0 +1,285 @@
+"""What all heads share: scores ``W h + b``, answers, probabilities, another prior, and the way out to a network.
+
+Two kinds of heads differ in what they are fitted on: `StatisticsHead` needs no more than counts, means and scatter, so
+one streaming pass is enough; `SamplesHead` needs the samples themselves.
+"""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from penultimate.errors import FeaturesError, MissingDependencyError
+from penultimate.features.head import Head
+from penultimate.features.statistics import FeatureStatistics
+from penultimate.heads.softmax import softmax
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    raise MissingDependencyError(
+        "heads need scikit-learn, which is not installed: pip install 'penultimate[heads]'"
+    ) from None
+
+if TYPE_CHECKING:
+    import torch
+
+Prior = Literal["balanced"] | Float[np.ndarray, " K"] | None
+Weights = tuple[Float[np.ndarray, "K d"], Float[np.ndarray, " K"]]
+
+# The bias of a class without samples: finite, so that files and float32 hold it, and never the answer.
+NEVER = -1e30
+
+
+class LinearHead(ClassifierMixin, BaseEstimator):
+    """A classifier whose scores are linear in the features; the base of all heads.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        Labels, in the order of the rows of `coef_`.
+    coef_ : ndarray of shape (K, d)
+        W.
+    intercept_ : ndarray of shape (K,)
+        b; −1e30 for a class without samples, which is never the answer.
+    prior_ : ndarray of shape (K,) or None
+        The class shares that the scores take for granted; None where they carry no prior.
+    n_features_in_ : int
+        d.
+    """
+
+    classes_: NDArray[Any]
+    coef_: NDArray[np.float64]
+    intercept_: NDArray[np.float64]
+    prior_: NDArray[np.float64] | None
+    n_features_in_: int
+
+    # Whether scores are shares of probability (least squares) instead of their logarithms.
+    _scores_are_shares = False
+
+    def decision_function(self, X: object, prior: Prior = None) -> NDArray[np.floating]:
+        """Scores of every class; with two classes, the second's less the first's.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, d)
+        prior : "balanced" or array of shape (K,), optional
+            Class shares where the head is used; by default those it was fitted for. `prior_` is taken out and this put
+            in, so that an adjustment made in fitting and one made here are not confused.
+
+        Returns
+        -------
+        ndarray of shape (N, K), or (N,) for two classes
+
+        Raises
+        ------
+        FeaturesError
+            When the prior is none, or the head's scores carry none that could be replaced.
+        NotFittedError
+            Before `fit`.
+        """
+        scores = self._scores(X, prior)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: object, prior: Prior = None) -> NDArray[Any]:
+        """The label that scores highest; parameters and errors as `decision_function`.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+        """
+        best = np.argmax(self._scores(X, prior), axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X: object, prior: Prior = None) -> NDArray[np.floating]:
+        """Softmax of the scores; parameters and errors as `decision_function`.
+
+        Returns
+        -------
+        ndarray of shape (N, K)
+        """
+        return softmax(self._scores(X, prior))
+
+    def head(self) -> Head:
+        """W and b for a network, a file or an audit.
+
+        Returns
+        -------
+        Head
+            Named by `classes_` where these are texts.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self)
+        named = self.classes_.dtype.kind in "US"
+        return Head((self.coef_,), self.intercept_, tuple(map(str, self.classes_)) if named else None)
+
+    def to_torch(self) -> "torch.nn.Linear":
+        """The same as ``torch.nn.Linear``, in torch's default precision.
+
+        Returns
+        -------
+        torch.nn.Linear
+
+        Raises
+        ------
+        MissingDependencyError
+            When torch is not installed.
+        """
+        check_is_fitted(self)
+        try:
+            import torch
+        except ImportError:
+            raise MissingDependencyError("to_torch needs torch, which is not installed: install it") from None
+        layer = torch.nn.Linear(self.n_features_in_, len(self.classes_))
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(self.coef_))
+            layer.bias.copy_(torch.from_numpy(self.intercept_))
+        return layer
+
+    def _scores(self, X: object, prior: Prior) -> NDArray[np.floating]:
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        scores = rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
+        if prior is None:
+            return scores
+        old, new = self._known_prior(), self._checked_prior(prior)
+        seen = old > 0
+        if self._scores_are_shares:
+            scores[:, seen] *= (new[seen] / old[seen]).astype(rows.dtype)
+        else:
+            scores[:, seen] += (np.log(new[seen]) - np.log(old[seen])).astype(rows.dtype)
+        return scores
+
+    def _known_prior(self) -> NDArray[np.float64]:
+        if self.prior_ is None:
+            raise FeaturesError(
+                f"the scores of {type(self).__name__} carry no prior that another could replace: leave prior= out, "
+                "or put the head into CalibratedHead"
+            )
+        return self.prior_
+
+    def _checked_prior(self, prior: Prior) -> NDArray[np.float64]:
+        size = len(self.classes_)
+        shares = np.ones(size) if isinstance(prior, str) and prior == "balanced" else np.asarray(prior)
+        if shares.shape != (size,) or shares.dtype.kind not in "fiu" or not np.all(np.isfinite(shares) & (shares > 0)):
+            raise FeaturesError(f"prior={prior!r}: give 'balanced', or one positive share for each of {size} classes")
+        return shares / shares.sum()
+
+    def _take(self, X: object, y: object, classes: int | None) -> tuple[NDArray[np.floating], Int[np.ndarray, " N"]]:
+        """Check what `fit` was given, note classes and width, and return rows and class indices.
+
+        With `classes` given, labels are indices themselves, and classes may lack samples.
+        """
+        rows, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(labels)
+        if classes is not None:
+            if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
+                raise FeaturesError(f"labels beside a head must be whole numbers from 0 to {classes - 1}, its rows")
+            self.classes_ = np.arange(classes)
+            return rows, labels.astype(np.int64)
+        self.classes_, own = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise FeaturesError(
+                f"all labels are {self.classes_[0]!r}: give samples of at least two classes, not one class"
+            )
+        return rows, own
+
+    def _settle(self, weights: Weights, counts: Float[np.ndarray, " K"], prior: NDArray[np.float64] | None) -> Self:
+        """Note the fitted head; classes without samples are switched off."""
+        weight, bias = (np.array(part, dtype=np.float64) for part in weights)
+        weight[counts == 0], bias[counts == 0] = 0.0, NEVER
+        self.coef_, self.intercept_, self.prior_ = weight, bias, prior
+        return self
+
+
+class StatisticsHead(LinearHead):
+    """A head that follows from `FeatureStatistics` alone."""
+
+    def fit(self, X: object, y: object) -> Self:
+        """Fit on samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, d)
+        y : array-like of shape (N,)
+            Labels of any kind; beside a base head, its rows 0 … K − 1.
+
+        Returns
+        -------
+        StatisticsHead
+            This one.
+
+        Raises
+        ------
+        ValueError
+            For NaN, shapes that do not fit, and labels that are none (`FeaturesError` where it is ours).
+        """
+        rows, own = self._take(X, y, self._classes_given())
+        return self._fit_rows(rows, own)
+
+    def fit_statistics(self, statistics: FeatureStatistics) -> Self:
+        """Fit on statistics, whose classes are the labels 0 … K − 1.
+
+        Parameters
+        ----------
+        statistics : FeatureStatistics
+            Of one pass, or merged from several. Classes without samples are never the answer.
+
+        Returns
+        -------
+        StatisticsHead
+            This one.
+
+        Raises
+        ------
+        FeaturesError
+            When fewer than two classes have samples, the base head does not fit, or more would have to be known.
+        """
+        if np.count_nonzero(statistics.counts) < 2:
+            raise FeaturesError("fewer than two classes have samples: give statistics of at least two")
+        self.classes_ = np.arange(statistics.classes)
+        self.n_features_in_ = statistics.dimension
+        return self._fit_statistics(statistics)
+
+    def _classes_given(self) -> int | None:
+        return None
+
+    def _fit_rows(self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]) -> Self:
+        return self._fit_statistics(FeatureStatistics.of(rows, own, len(self.classes_)))
+
+    @abstractmethod
+    def _fit_statistics(self, statistics: FeatureStatistics) -> Self: ...
+
+
+class SamplesHead(LinearHead):
+    """A head that is fitted on samples by descent."""
+
+    def fit(self, X: object, y: object) -> Self:
+        """Fit on samples; parameters and errors as `StatisticsHead.fit`.
+
+        Returns
+        -------
+        SamplesHead
+            This one.
+        """
+        rows, own = self._take(X, y, self._classes_given())
+        return self._fit_samples(rows, own)
+
+    def _classes_given(self) -> int | None:
+        return None
+
+    @abstractmethod
+    def _fit_samples(self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]) -> Self: ...
+
+
+def filled_means(statistics: FeatureStatistics) -> Float[np.ndarray, "K d"]:
+    """Class means, those of classes without samples at the global mean, where they weigh nothing."""
+    return np.where(statistics.counts[:, None] > 0, statistics.means, statistics.global_mean)
