@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from penultimate import heads as heads
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
+    from penultimate.comparing import HeadComparison as HeadComparison
+    from penultimate.comparing import compare_heads as compare_heads
     from penultimate.counts import ClassCounts as ClassCounts
     from penultimate.errors import CountsError as CountsError
     from penultimate.errors import FeaturesError as FeaturesError
@@ -58,6 +60,7 @@ _HOMES = {
     "Geometry": "model.geometry",
     "GroupedMatrix": "model.grouped_matrix",
     "Head": "features.head",
+    "HeadComparison": "comparing",
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
     "Outcome": "minimizers.solution",
@@ -67,6 +70,7 @@ _HOMES = {
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
     "audit": "auditing",
+    "compare_heads": "comparing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",
     "minimise": "minimizers.squared_error",

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -236,6 +237,45 @@ def _progress() -> "Generator[Callable[[str, int], object]]":
             bars.advance(tasks[stage], rows)
 
         yield advance
+
+
+@cli.command()
+@click.argument("train")
+@click.argument("valid", required=False)
+@click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside the features.")
+@click.option("--many", type=float, default=100, show_default=True, help="Classes with more samples are 'many'.")
+@click.option("--few", type=float, default=20, show_default=True, help="Classes with fewer samples are 'few'.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of parts and bootstrap.")
+@click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head to use.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+def heads(
+    train: str,
+    valid: str | None,
+    head_path: str | None,
+    many: float,
+    few: float,
+    seed: int,
+    out: str | None,
+    json_path: str | None,
+) -> None:
+    """Find a better head for the features of TRAIN, chosen and judged on those of VALID.
+
+    TRAIN and VALID are features as for `penultimate audit`; nothing is chosen on TRAIN. Without VALID the present head
+    is adjusted as theory says, unjudged. When nothing beats the present head, it is kept.
+    """
+    from penultimate.comparing import compare_heads
+
+    with _progress() as advance:
+        result = compare_heads(
+            train, valid, head=head_path, many=many, few=few, seed=seed, advance=partial(advance, "parts of VALID")
+        )
+    if out is not None:
+        result.save_head(out)
+        click.echo(f"wrote {out}", err=True)
+    if json_path is not None:
+        _write_json(result.to_dict(), json_path)
+    if json_path != "-":
+        _show(result.table())
 
 
 @cli.command()

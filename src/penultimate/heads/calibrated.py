@@ -108,7 +108,7 @@ def _fit_three(
     def objective(numbers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         scaled = scores * np.exp(numbers[0] - numbers[1] * powers).astype(scores.dtype)
         value, slope = cross_entropy(scaled - (numbers[2] * log_prior).astype(scores.dtype), labels, weights)
-        along = np.einsum("nk,nk->k", slope, scaled, dtype=np.float64)
+        along = np.sum(slope * scaled, axis=0, dtype=np.float64)
         gradient = np.array([along.sum(), -along @ powers, -slope.sum(axis=0, dtype=np.float64) @ log_prior])
         return value + 0.5 * _PRIOR * float(numbers @ numbers), gradient + _PRIOR * numbers
 
@@ -159,7 +159,7 @@ class WeightScalingHead(_FittedOnTop):
             scaled = scores * np.exp(logs).astype(scores.dtype)
             value, slope = cross_entropy(scaled.copy(), own, weights)
             away = logs - logs.mean()
-            gradient = np.einsum("nk,nk->k", slope, scaled, dtype=np.float64) + _PRIOR * away
+            gradient = np.sum(slope * scaled, axis=0, dtype=np.float64) + _PRIOR * away
             return value + 0.5 * _PRIOR * float(away @ away), gradient
 
         logs, self.n_iter_ = descend(objective, np.zeros(len(self.classes_)), _MAX_ITER, _TOL)

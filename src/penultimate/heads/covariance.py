@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import cho_factor, cho_solve
 
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics
@@ -74,6 +75,9 @@ def whitened(
         return means
     if share == 1.0:
         return means / variance
-    values, vectors = np.linalg.eigh((1.0 - share) * covariance + share * variance * np.eye(len(covariance)))
+    if share > 0.0:
+        shrunk = (1.0 - share) * covariance + share * variance * np.eye(len(covariance))
+        return cho_solve(cho_factor(shrunk), means.T).T
+    values, vectors = np.linalg.eigh(covariance)
     kept = values > _RANK * values[-1]
     return (means @ vectors[:, kept]) / values[kept] @ vectors[:, kept].T

@@ -5,6 +5,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics, mean_of
@@ -74,5 +75,5 @@ class RidgeHead(StatisticsHead):
         lifted = (means - centre) * mass[:, None]
         system = scatter + (means - centre).T @ lifted
         system[np.diag_indices_from(system)] += self.weight_decay * counts.sum()
-        rows = np.linalg.solve(system, lifted.T).T
+        rows = cho_solve(cho_factor(system), lifted.T).T
         return self._settle((rows, shares - rows @ centre), counts, shares)

@@ -116,6 +116,6 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
         bend = float(weights @ variance) * factor**2 + abs(slope)
         step = float(np.clip(-slope / max(bend, 1e-300), -1.0, 1.0))
         log_factor = float(np.clip(log_factor + step, middle - 6.9, middle + 6.9))
-        if abs(step) < 1e-4:
+        if abs(step) < 1e-3:
             break
     return float(np.exp(log_factor))
