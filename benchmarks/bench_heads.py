@@ -1,4 +1,4 @@
-"""What a comparison of heads gains on samples it never saw, and how long it takes at N = 100,000, d = 512, K = 1,000."""
+"""What a comparison of heads gains on samples it never saw, and the time of a large one."""
 
 import sys
 

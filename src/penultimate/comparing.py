@@ -180,9 +180,9 @@ class HeadComparison:
 
         if Path(path).suffix != ".npz":
             raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
-        content = {"W": self.head.product.astype(np.float32), "b": self.head.offset.astype(np.float32)}
+        weight, bias = self.head.product.astype(np.float32), self.head.offset.astype(np.float32)
         buffer = io.BytesIO()
-        np.savez(buffer, **content, classes=np.array(list(self.counts.names)))
+        np.savez(buffer, W=weight, b=bias, classes=np.array(list(self.counts.names)))
         write_whole(path, buffer.getvalue())
 
     def __str__(self) -> str:

@@ -15,6 +15,8 @@ from penultimate.heads.softmax import balanced_weights, cross_entropy, descend
 
 # Keeps parameters that samples say nothing about where they start.
 _PRIOR = 1e-4
+# Logarithms of scales, powers of shares, and multiples of their logarithms stay within these, so that no step overflows.
+_SCALE, _POWER, _MULTIPLE = (-10.0, 10.0), (-3.0, 3.0), (-10.0, 10.0)
 _MAX_ITER = 200
 _TOL = 1e-5
 
@@ -70,6 +72,7 @@ class CalibratedHead(_FittedOnTop):
     True
     """
 
+    counts: ArrayLike | None
     temperature_: float
     rho_: float
     tau_: float
@@ -112,7 +115,7 @@ def _fit_three(
         gradient = np.array([along.sum(), -along @ powers, -slope.sum(axis=0, dtype=np.float64) @ log_prior])
         return value + 0.5 * _PRIOR * float(numbers @ numbers), gradient + _PRIOR * numbers
 
-    return descend(objective, np.zeros(3), _MAX_ITER, _TOL)
+    return descend(objective, np.zeros(3), _MAX_ITER, _TOL, [_SCALE, _POWER, _MULTIPLE])
 
 
 class WeightScalingHead(_FittedOnTop):
@@ -152,8 +155,9 @@ class WeightScalingHead(_FittedOnTop):
     def _fit_samples(self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]) -> Self:
         base, scores, size = self._prepared(rows, own)
         scores = scores / np.asarray(size, dtype=scores.dtype)
-        present = np.bincount(own, minlength=len(self.classes_)) > 0
-        weights = balanced_weights(own, len(self.classes_))
+        classes = len(self.classes_)
+        present = np.bincount(own, minlength=classes) > 0
+        weights = balanced_weights(own, classes)
 
         def objective(logs: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             scaled = scores * np.exp(logs).astype(scores.dtype)
@@ -162,7 +166,7 @@ class WeightScalingHead(_FittedOnTop):
             gradient = np.sum(slope * scaled, axis=0, dtype=np.float64) + _PRIOR * away
             return value + 0.5 * _PRIOR * float(away @ away), gradient
 
-        logs, self.n_iter_ = descend(objective, np.zeros(len(self.classes_)), _MAX_ITER, _TOL)
+        logs, self.n_iter_ = descend(objective, np.zeros(classes), _MAX_ITER, _TOL, [_SCALE] * classes)
         self.scales_ = np.exp(np.where(present, logs, logs[present].mean())) / size
-        kept = np.ones(len(self.classes_))
+        kept = np.ones(classes)
         return self._settle((base.product * self.scales_[:, None], base.offset * self.scales_), kept, None)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.exceptions import ConvergenceWarning
 
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
@@ -19,6 +18,7 @@ from penultimate.heads.logistic import LogisticHead
 from penultimate.heads.nearest_mean import NearestMeanHead
 from penultimate.heads.rescaled import AdjustedHead, NormalisedHead, PriorScaledHead
 from penultimate.heads.ridge import RidgeHead
+from penultimate.heads.scikit import ConvergenceWarning
 
 # Multiply-adds of one pass over all samples up to which heads are fitted by descent: a few minutes for the whole
 # comparison where there are most.
@@ -130,7 +130,7 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
     list of Candidate, dict of str to str
     """
     left_out: dict[str, str] = {}
-    found = [*_of_present(training), *_of_statistics(training)]
+    found = _of_present(training) + _of_statistics(training)
     if training.statistics.classes <= _FRAME_CLASSES:
         found += _frames(training)
     else:
@@ -144,7 +144,8 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
         found += [_correction(training), _held_out_scaling(training)]
     else:
         left_out["corrected, held-out weight scaling"] = "VALID is too large for descent within a comparison"
-    if np.bincount(valid.labels)[np.unique(valid.labels)].min() >= _ENOUGH:
+    number: Int[np.ndarray, " k"] = np.unique(valid.labels, return_counts=True)[1]
+    if number.min() >= _ENOUGH:
         found.append(_held_out_discriminant())
     else:
         left_out["held-out discriminant"] = f"a class has fewer than {_ENOUGH} samples in VALID"

@@ -41,6 +41,9 @@ class DiscriminantHead(StatisticsHead):
     array([0, 1])
     """
 
+    shrinkage: Shrinkage
+    prior: Literal["balanced", "counts"] | ArrayLike
+
     def __init__(
         self, shrinkage: Shrinkage = "auto", *, prior: Literal["balanced", "counts"] | ArrayLike = "balanced"
     ) -> None:

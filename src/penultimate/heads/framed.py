@@ -1,6 +1,6 @@
 """Heads whose rows are a named geometry, turned to where the class means are."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -42,6 +42,9 @@ class FrameHead(StatisticsHead):
     (array([1., 1., 1.]), array([0, 1, 2]))
     """
 
+    frame: Literal["simplex", "orthogonal", "forecast"]
+    weight_decay: float
+
     def __init__(
         self, frame: Literal["simplex", "orthogonal", "forecast"] = "simplex", *, weight_decay: float = 5e-4
     ) -> None:
@@ -54,7 +57,7 @@ class FrameHead(StatisticsHead):
         means = filled_means(statistics)
         centre = means[seen].mean(axis=0)
         vectors = self._vectors(counts[seen])
-        left, _, right = svd((means[seen] - centre).T @ vectors, full_matrices=False)
+        left, _, right = cast(Any, svd)((means[seen] - centre).T @ vectors, full_matrices=False)
         rows = np.zeros_like(means)
         rows[seen] = vectors @ (left @ right).T
         return self._settle((rows, -rows @ centre), counts, None)

@@ -14,16 +14,8 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError, MissingDependencyError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.heads.scikit import BaseEstimator, ClassifierMixin, check_fitted, checked_rows, checked_samples
 from penultimate.heads.softmax import softmax
-
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError:
-    raise MissingDependencyError(
-        "heads need scikit-learn, which is not installed: pip install 'penultimate[heads]'"
-    ) from None
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +109,7 @@ class LinearHead(ClassifierMixin, BaseEstimator):
         NotFittedError
             Before `fit`.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         named = self.classes_.dtype.kind in "US"
         return Head((self.coef_,), self.intercept_, tuple(map(str, self.classes_)) if named else None)
 
@@ -133,20 +125,20 @@ class LinearHead(ClassifierMixin, BaseEstimator):
         MissingDependencyError
             When torch is not installed.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         try:
             import torch
         except ImportError:
             raise MissingDependencyError("to_torch needs torch, which is not installed: install it") from None
         layer = torch.nn.Linear(self.n_features_in_, len(self.classes_))
         with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(self.coef_))
-            layer.bias.copy_(torch.from_numpy(self.intercept_))
+            layer.weight.copy_(torch.as_tensor(self.coef_))
+            layer.bias.copy_(torch.as_tensor(self.intercept_))
         return layer
 
     def _scores(self, X: object, prior: Prior) -> NDArray[np.floating]:
-        check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        check_fitted(self)
+        rows = checked_rows(self, X)
         scores = rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
         if prior is None:
             return scores
@@ -178,8 +170,7 @@ class LinearHead(ClassifierMixin, BaseEstimator):
 
         With `classes` given, labels are indices themselves, and classes may lack samples.
         """
-        rows, labels = validate_data(self, X, y, dtype=[np.float64, np.float32])
-        check_classification_targets(labels)
+        rows, labels = checked_samples(self, X, y)
         if classes is not None:
             if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
                 raise FeaturesError(f"labels beside a head must be whole numbers from 0 to {classes - 1}, its rows")
@@ -187,9 +178,7 @@ class LinearHead(ClassifierMixin, BaseEstimator):
             return rows, labels.astype(np.int64)
         self.classes_, own = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise FeaturesError(
-                f"all labels are {self.classes_[0]!r}: give samples of at least two classes, not one class"
-            )
+            raise FeaturesError(f"all labels are {self.classes_[0]!r}: one class is not enough")
         return rows, own
 
     def _settle(self, weights: Weights, counts: Float[np.ndarray, " K"], prior: NDArray[np.float64] | None) -> Self:

@@ -67,6 +67,9 @@ class LogisticHead(SamplesHead):
 
     n_iter_: int
 
+    class_weight: ClassWeight
+    base: Head | None
+
     def __init__(
         self,
         weight_decay: float = 1e-3,
@@ -138,7 +141,8 @@ class LogisticHead(SamplesHead):
             gradient[:, width] += slope.sum(axis=0, dtype=np.float64)
             return value, gradient.ravel()
 
-        flat, self.n_iter_ = descend(objective, np.zeros(seen.size * (width + 1)), self.max_iter, self.tol)
+        zero = np.zeros(int(seen.size) * (width + 1))
+        flat, self.n_iter_ = descend(objective, zero, self.max_iter, self.tol)
         both = flat.reshape(seen.size, width + 1)
         change = both[:, :width] / scale
         return change, both[:, width] - change @ centre

@@ -37,6 +37,10 @@ class NearestMeanHead(StatisticsHead):
     array(['a', 'b'], dtype='<U1')
     """
 
+    metric: Literal["euclidean", "within"]
+    shrinkage: Shrinkage
+    pull: float
+
     def __init__(
         self,
         metric: Literal["euclidean", "within"] = "euclidean",

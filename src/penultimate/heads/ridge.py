@@ -42,6 +42,9 @@ class RidgeHead(StatisticsHead):
 
     _scores_are_shares = True
 
+    weight_decay: float
+    class_weight: ClassWeight
+
     def __init__(self, weight_decay: float = 5e-4, *, class_weight: ClassWeight = None) -> None:
         self.weight_decay = weight_decay
         self.class_weight = class_weight

@@ -1,12 +1,13 @@
 """How good a head's answers are, and intervals of what it gains over another on the same samples.
 
-Every figure but the plain accuracy is for balanced classes: samples are weighted so that each class that has some counts
-alike. The bootstrap draws samples within their classes, the same for all heads, so differences are paired.
+Every figure but the plain accuracy is for balanced classes: samples are weighted so that each class that has some
+counts alike. The bootstrap draws samples within their classes, the same for all heads, so differences are paired.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -69,17 +70,24 @@ class Scorer:
     labels : ndarray of shape (M,)
     bands : ndarray of shape (K,), str
         "many", "medium" or "few" for every class, by its training samples.
+
+    Attributes
+    ----------
+    labels, weights, bands : ndarray of shape (M,)
+        Of each sample; the weights sum to 1, alike over classes.
+    classes : int
+        K.
     """
 
     def __init__(self, labels: Int[np.ndarray, " M"], bands: NDArray[np.character]) -> None:
-        self._labels = labels
-        self._bands = bands[labels]
-        self._classes = len(bands)
-        self._weights = balanced_weights(labels, self._classes)
+        self.labels = labels
+        self.bands = bands[labels]
+        self.classes = len(bands)
+        self.weights = balanced_weights(labels, self.classes)
 
     def figures(self, answers: Answers) -> dict[str, float]:
         """Value of each of `FIGURES`; NaN for a band without samples."""
-        once = np.ones((1, len(self._labels)))
+        once = np.ones((1, len(self.labels)))
         return dict(zip(FIGURES, _Table(self, answers).totals(once)[0].tolist(), strict=True))
 
     def gains(
@@ -100,7 +108,7 @@ class Scorer:
             For each of `FIGURES`: difference, lower end, upper end.
         """
         tables = [_Table(self, answers) for answers in (reference, *all_answers)]
-        points = [table.totals(np.ones((1, len(self._labels))))[0] for table in tables]
+        points = [table.totals(np.ones((1, len(self.labels))))[0] for table in tables]
         draws: list[list[NDArray[np.float64]]] = [[] for _ in tables]
         for drawn in self._draws(seed):
             for place, table in zip(draws, tables, strict=True):
@@ -113,14 +121,14 @@ class Scorer:
             gains.append({name: (gain, low, high) for name, (gain, low, high) in zip(FIGURES, columns, strict=True)})
         return gains
 
-    def _draws(self, seed: int):
+    def _draws(self, seed: int) -> Generator[Float[np.ndarray, "B M"]]:
         """How often each sample is drawn, a block of replicates at a time."""
         rng = np.random.default_rng(seed)
-        size = len(self._labels)
-        order = np.argsort(self._labels, kind="stable")
-        number = np.bincount(self._labels, minlength=self._classes)
-        starts = (np.cumsum(number) - number)[self._labels[order]]
-        number = number[self._labels[order]]
+        size = len(self.labels)
+        order = np.argsort(self.labels, kind="stable")
+        number = np.bincount(self.labels, minlength=self.classes)
+        starts = (np.cumsum(number) - number)[self.labels[order]]
+        number = number[self.labels[order]]
         block = max(1, _ENTRIES // size)
         for start in range(0, REPLICATES, block):
             rows = min(block, REPLICATES - start)
@@ -148,44 +156,51 @@ class _Table:
     @cached_property
     def _band_shares(self) -> Float[np.ndarray, " 3"]:
         scorer = self._scorer
-        return np.array([scorer._weights[scorer._bands == band].sum() for band in BANDS])
+        return np.array([scorer.weights[scorer.bands == band].sum() for band in BANDS])
 
     @cached_property
     def _correct(self) -> NDArray[np.bool_]:
-        return self._answers.predicted == self._scorer._labels
+        return self._answers.predicted == self._scorer.labels
 
     @cached_property
     def _columns(self) -> Float[np.ndarray, "M c"]:
         """Of each sample: its parts of the accuracies, the log loss, and the gap of its bin of confidence."""
         scorer, answers = self._scorer, self._answers
-        weights = scorer._weights
+        weights = scorer.weights
         rate = self._correct.mean(axis=0)
         plain = [rate / len(weights), weights * rate]
-        of_bands = [weights * rate * (scorer._bands == band) for band in BANDS]
+        of_bands = [weights * rate * (scorer.bands == band) for band in BANDS]
         bins = np.minimum((answers.confidence * _BINS).astype(np.int64), _BINS - 1)
         gaps = np.zeros((len(weights), _BINS))
-        for bin_, gap in zip(bins, self._correct - answers.confidence, strict=True):
-            gaps[np.arange(len(weights)), bin_] += weights * gap / len(bins)
+        surplus: NDArray[np.float64] = self._correct - answers.confidence
+        for repeat, bin_ in enumerate(bins):
+            gaps[np.arange(len(weights)), bin_] += weights * surplus[repeat] / len(bins)
         return np.column_stack([*plain, *of_bands, weights * answers.loss.mean(axis=0), gaps])
 
     @cached_property
     def _predictions(self) -> csr_array:
         """Weight that each sample gives to each class as an answer, (K, M)."""
-        predicted, weights = self._answers.predicted, self._scorer._weights
-        repeats, samples = predicted.shape
+        predicted, weights = self._answers.predicted, self._scorer.weights
+        repeats, samples = len(predicted), len(weights)
         data = np.tile(weights / repeats, repeats)
-        places = (predicted.ravel(), np.tile(np.arange(samples), repeats))
-        return csr_array((data, places), shape=(self._scorer._classes, samples))
+        columns: NDArray[np.int64] = np.tile(np.arange(samples), repeats)
+        return _sparse(data, predicted.ravel(), columns, (self._scorer.classes, samples))
 
     @cached_property
     def _hits(self) -> csr_array:
         scorer = self._scorer
-        data = scorer._weights * self._correct.mean(axis=0)
-        return csr_array((data, (scorer._labels, np.arange(len(data)))), shape=self._predictions.shape)
+        data = scorer.weights * self._correct.mean(axis=0)
+        return _sparse(data, scorer.labels, np.arange(len(data)), (scorer.classes, len(data)))
 
     def _macro_f1(self, drawn: Float[np.ndarray, "B M"]) -> Float[np.ndarray, " B"]:
-        present = np.unique(self._scorer._labels)
+        present = np.unique(self._scorer.labels)
         hits = (self._hits @ drawn.T)[present]
         predicted = (self._predictions @ drawn.T)[present]
         # Draws keep the weight of every class, 1 over their number.
         return (2.0 * hits / (predicted + 1.0 / present.size)).mean(axis=0)
+
+
+def _sparse(
+    data: NDArray[np.float64], rows: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, int]
+) -> csr_array:
+    return cast(Any, csr_array)((data, (rows, columns)), shape=shape)

@@ -2,11 +2,14 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+
+from penultimate.heads.scikit import ConvergenceWarning
 
 
 def softmax(scores: Float[np.ndarray, "N K"]) -> Float[np.ndarray, "N K"]:
@@ -60,6 +63,7 @@ def descend(
     start: NDArray[np.float64],
     max_iter: int,
     tol: float,
+    bounds: list[tuple[float, float]] | None = None,
 ) -> tuple[NDArray[np.float64], int]:
     """Minimise by SciPy's L-BFGS; warns when it stops early.
 
@@ -69,13 +73,11 @@ def descend(
         Where it ended, and after how many iterations.
     """
     options = {"maxiter": max_iter, "maxfun": 2 * max_iter, "gtol": tol, "ftol": 0.0}
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    found = cast(Any, minimize)(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if found.nit >= max_iter or found.nfev >= 2 * max_iter:
-        from sklearn.exceptions import ConvergenceWarning
-
+        slope = float(np.abs(found.jac).max())
         warnings.warn(
-            f"not converged after {found.nit} iterations (gradient {np.abs(found.jac).max():.1e}): raise max_iter, "
-            "tol or the weight decay",
+            f"not converged after {found.nit} iterations (gradient {slope:.1e}): raise max_iter, tol or the decay",
             ConvergenceWarning,
             stacklevel=2,
         )

@@ -47,7 +47,8 @@ def tau_curves(comparison: HeadComparison) -> alt.LayerChart:
     base = alt.Chart(inline(rows)).encode(x=alt.X("tau:Q", title="τ"), color=colour)
     band = base.mark_area(opacity=0.18, clip=True).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     line = base.mark_line(clip=True).encode(y=y)
-    picks = base.mark_circle(size=90, opacity=1, clip=True).encode(y=y).transform_filter("datum.picked > 0")
-    chart = alt.layer(band, line, picks).properties(width=WIDTH, height=HEIGHT)
+    picked = alt.Chart(inline([row for row in rows if row["picked"]])).mark_circle(size=90, opacity=1, clip=True)
+    picks = picked.encode(x="tau:Q", y=y, color=colour)
+    chart = alt.LayerChart(layer=[band, line, picks]).properties(width=WIDTH, height=HEIGHT)
     lines = ["Bands: one standard error. Dots: the first τ within one standard error of the best"]
     return titled(chart, "How much adjustment: balanced accuracy over τ", lines)

@@ -72,7 +72,8 @@ def _how(comparison: HeadComparison) -> str:
     return (
         f"choice: the kind that was best on the other parts. {number(comparison.held_out.samples)} held-out samples, "
         f"{comparison.folds} parts, {comparison.repeats} repeats; every figure but accuracy is for balanced classes. "
-        f"acc., bal.: accuracy as it is, and balanced, the target; of the settings the first within one standard error of the best. "
+        "acc., bal.: accuracy as it is, and balanced, the target; setting: the first within one standard error of the "
+        "best. "
         f"many: more than {number(many)} training samples, few: fewer than {number(few)}. "
         f"gain: of balanced accuracy over the present head, in points, with the paired bootstrap's interval."
         + (f" Not tried: {left_out}." if left_out else "")

@@ -1,0 +1,38 @@
+"""The parts of scikit-learn that heads are made of, with the types that it does not ship."""
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penultimate.errors import MissingDependencyError
+
+try:
+    from sklearn.base import BaseEstimator as BaseEstimator
+    from sklearn.base import ClassifierMixin as ClassifierMixin
+    from sklearn.exceptions import ConvergenceWarning as ConvergenceWarning
+    from sklearn.utils import multiclass, validation
+except ImportError:
+    raise MissingDependencyError(
+        "heads need scikit-learn, which is not installed: pip install 'penultimate[heads]'"
+    ) from None
+
+_multiclass, _validation = cast(Any, multiclass), cast(Any, validation)
+_FLOATS = [np.float64, np.float32]
+
+
+def check_fitted(estimator: BaseEstimator) -> None:
+    """Raise NotFittedError before `fit`."""
+    _validation.check_is_fitted(estimator)
+
+
+def checked_rows(estimator: BaseEstimator, X: object) -> NDArray[np.floating]:
+    """Features as finite floats of the width that was fitted."""
+    return _validation.validate_data(estimator, X, reset=False, dtype=_FLOATS)
+
+
+def checked_samples(estimator: BaseEstimator, X: object, y: object) -> tuple[NDArray[np.floating], NDArray[Any]]:
+    """Features as finite floats, whose width is noted, and one class label for each row."""
+    rows, labels = _validation.validate_data(estimator, X, y, dtype=_FLOATS)
+    _multiclass.check_classification_targets(labels)
+    return rows, labels
