@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from penultimate.minimizers.descent import descend as descend
     from penultimate.minimizers.solution import Outcome as Outcome
     from penultimate.minimizers.solution import Solution as Solution
-    from penultimate.minimizers.squared_error import minimise as minimise
+    from penultimate.minimizers.minimising import minimise as minimise
     from penultimate.model.geometry import Factors as Factors
     from penultimate.model.geometry import Geometry as Geometry
     from penultimate.model.grouped_matrix import GroupedMatrix as GroupedMatrix
@@ -68,7 +68,7 @@ _HOMES = {
     "audit": "auditing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",
-    "minimise": "minimizers.squared_error",
+    "minimise": "minimizers.minimising",
     "open_features": "features.readers",
 }
 

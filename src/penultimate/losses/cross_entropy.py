@@ -166,6 +166,16 @@ class GroupedCrossEntropy:
         """All scaled logits shifted alike."""
         return 1.0 / self.scale[-1]
 
+    @property
+    def steepness(self) -> Float[np.ndarray, "m1 m"]:
+        """Δ: how fast a softmax changes with each logit."""
+        return self.scale
+
+    @cached_property
+    def smoothed(self) -> bool:
+        """Whether labels are not one-hot."""
+        return bool(np.any(self.target[:-1]))
+
     @cached_property
     def whole_target(self) -> Float[np.ndarray, "m1 m"]:
         """Targets summed over the classes of a row."""
@@ -180,8 +190,12 @@ class GroupedCrossEntropy:
         p *= self.multiplicity
         total = p.sum(axis=0)
         p /= total
-        value = np.log(total) - np.einsum("ij,ij->j", self.whole_target, v)
-        return _SoftmaxPoint(self, value, p)
+        missing = p[:-1].sum(axis=0)
+        # −log p of one's own class, where p is near 1 from what is missing, so that small losses keep their digits.
+        value = np.where(missing < 0.5, -np.log1p(-np.minimum(missing, 0.5)), np.log(total) - v[-1])
+        if self.smoothed:
+            value += np.einsum("ij,ij->j", self.whole_target, v[-1] - v)
+        return _SoftmaxPoint(self, value, p, missing)
 
     def value(self, logits: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, " m"]:
         """``log Σ exp(v − v_own) + v_own − Σ y v``."""
@@ -217,20 +231,25 @@ class GroupedCrossEntropy:
 
 @dataclass(frozen=True)
 class _SoftmaxPoint:
-    """Probabilities of every row, summed over its classes."""
+    """Probabilities of every row, summed over its classes; differences to one's own, near 1, are taken from the others."""
 
     loss: GroupedCrossEntropy
     value: Float[np.ndarray, " m"]
     p: Float[np.ndarray, "m1 m"]
+    missing: Float[np.ndarray, " m"]
 
     @property
     def slope(self) -> Float[np.ndarray, "m1 m"]:
-        return self.loss.scale * (self.p - self.loss.whole_target)
+        residual = self.p - self.loss.whole_target
+        residual[-1] = -residual[:-1].sum(axis=0)
+        residual *= self.loss.scale
+        return residual
 
     def curve(self, change: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, "m1 m"]:
         out = self.loss.scale * change
+        out -= out[-1].copy()
+        out -= np.einsum("ij,ij->j", self.p, out)
         out *= self.p
-        out -= self.p * out.sum(axis=0)
         out *= self.loss.scale
         return out
 
@@ -242,13 +261,19 @@ class _SoftmaxPoint:
         return out
 
     def pair_curvature(self) -> Float[np.ndarray, "m m"]:
-        return self.loss.scale[:-1] ** 2 * self.grouped * (1.0 - self.grouped)
+        rest = 1.0 - self.grouped
+        diagonal = np.diag_indices_from(rest)
+        rest[diagonal] = np.maximum(self.missing - self.p[diagonal], 0.0)
+        return self.loss.scale[:-1] ** 2 * self.grouped * rest
 
     def shared_curvature(self, share: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
-        scaled = self.loss.scale[:-1] * self.grouped
-        out = -(scaled * share) @ scaled.T
-        out[np.diag_indices_from(out)] += (self.loss.scale[:-1] * scaled) @ share
-        return out
+        """``Σ share (diag p − p pᵀ)``; its diagonal is what makes the rows sum to zero, which 1 − p would not to the digit."""
+        scale = self.loss.scale[:-1, 0]
+        out = -(self.grouped * share) @ self.grouped.T
+        diagonal = np.diag_indices_from(out)
+        out[diagonal] = 0.0
+        out[diagonal] = -out.sum(axis=1)
+        return scale[:, None] * out * scale
 
 
 def _log_priors(counts: ClassCounts) -> Float[np.ndarray, " K"]:

@@ -51,6 +51,11 @@ class GroupedLoss(Protocol):
         ...
 
     @property
+    def steepness(self) -> Float[np.ndarray, "m1 m"]:
+        """How fast second derivatives change with each logit: logits may move by its inverse before they are stale."""
+        ...
+
+    @property
     def unseen_shift(self) -> Float[np.ndarray, " m"] | None:
         """The change of the logits, one number a group, that this loss does not see; None if it sees all."""
         ...

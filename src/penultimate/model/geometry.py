@@ -78,6 +78,8 @@ class Geometry:
         Bias of each group's classes.
     centred : bool, default True
         Whether a bias takes the global mean out of what the features have to say.
+    unseen_bias : float, default 0
+        Bias of classes without samples; −∞ where a softmax would drive it there.
 
     Examples
     --------
@@ -95,6 +97,7 @@ class Geometry:
     share: Float[np.ndarray, " t"]
     group_bias: Float[np.ndarray, " m"]
     centred: bool = True
+    unseen_bias: float = 0.0
 
     @property
     def counts(self) -> ClassCounts:
@@ -108,8 +111,8 @@ class Geometry:
 
     @cached_property
     def bias(self) -> Float[np.ndarray, " K"]:
-        """Bias of every output, shape (K,); zero for classes without samples (n/N of theirs)."""
-        return np.append(self.group_bias, 0.0)[self.counts.group]
+        """Bias of every output, shape (K,); for classes without samples zero (n/N of theirs), or −∞ with a softmax."""
+        return np.append(self.group_bias, self.unseen_bias)[self.counts.group]
 
     @cached_property
     def mean_gram(self) -> GroupedMatrix:

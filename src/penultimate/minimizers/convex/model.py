@@ -155,10 +155,11 @@ class ConvexModel:
         hessian = at.shared_curvature(self.share) * self.row * self.row[:, 0] / self.counts.samples
         diagonal = np.diag_indices_from(hessian)
         hessian[diagonal] += self.bias_decay
-        mean = float(np.trace(hessian)) / hessian.shape[0]
+        # A single group has no bias that matters: then only the floor is left.
+        mean = max(float(np.trace(hessian)) / hessian.shape[0], 1e-12 / self.counts.samples)
         if self.unseen is not None and self.bias_decay == 0.0:
             hessian += mean * np.outer(self.unseen, self.unseen)
-        hessian[diagonal] += 1e-14 * mean + 1e-300
+        hessian[diagonal] += 1e-14 * mean
         return hessian
 
     def bias_slope(self, at: LossPoint, bias: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penultimate.minimizers.convex.certificate import Certificate, certify
+from penultimate.minimizers.certificate import Certificate, certify
 from penultimate.minimizers.convex.model import ConvexModel, Unknowns
 from penultimate.minimizers.convex.newton_step import NewtonModel
 from penultimate.minimizers.convex.point import Point, proximal_step
@@ -23,7 +23,7 @@ from penultimate.minimizers.convex.start import refit_bias, start
 _LOOSEST = 0.1  # reduction that conjugate gradients reach at least
 _MOST_PRODUCTS = 400
 _HALVINGS = 12
-_ROUNDING = 1e-14
+_ROUNDING, _NOISE = 1e-14, 1e-11
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def run(model: ConvexModel, limits: Limits, warm: Unknowns | None = None) -> Run
     try:
         for steps in range(limits.steps):
             if _may_be_good(point, limits):
-                judged = judge(model, point)
+                judged = judge(model, point.unknowns)
                 if judged[1].relative_gap <= limits.gap:
                     ended = "converged"
                     break
@@ -108,15 +108,15 @@ def run(model: ConvexModel, limits: Limits, warm: Unknowns | None = None) -> Run
             point, judged = better, None
     except KeyboardInterrupt:
         ended, judged = "interrupted", None
-    unknowns, certificate = judge(model, point) if judged is None else judged
+    unknowns, certificate = judge(model, point.unknowns) if judged is None else judged
     if certificate.relative_gap <= limits.gap:
         ended = "converged"
     return Run(unknowns, certificate, ended, steps, products)
 
 
-def judge(model: ConvexModel, point: Point) -> tuple[Unknowns, Certificate]:
-    """Refit the bias exactly and certify the point."""
-    x = refit_bias(model, point.unknowns)
+def judge(model: ConvexModel, unknowns: Unknowns) -> tuple[Unknowns, Certificate]:
+    """Refit the bias exactly and certify a point."""
+    x = refit_bias(model, unknowns)
     bias = model.group_bias(x.bias)
     return x, certify(model.counts, model.loss, model.mu, model.bias, x.matrix, x.inside, bias)
 
@@ -134,8 +134,15 @@ def _iterate(model: ConvexModel, point: Point, length: float) -> tuple[Point | N
     part = newton.reach(step)
     for _ in range(_HALVINGS):
         found = proximal_step(model, newton.move(step, part), length)
-        if found.objective <= point.objective * (1.0 + _ROUNDING):
+        if _better(found, point):
             return found, step.iterations
         part /= 4.0
     plain = proximal_step(model, point.unknowns, length)
     return (plain if plain.objective < point.objective else None), step.iterations
+
+
+def _better(found: Point, point: Point) -> bool:
+    """Whether the objective fell, or, where it cannot be told from rounding, the residual."""
+    if found.objective <= point.objective * (1.0 + _ROUNDING):
+        return True
+    return found.objective <= point.objective * (1.0 + _NOISE) and found.error < 0.5 * point.error

@@ -83,6 +83,7 @@ class NewtonModel:
     def reach(self, step: Step) -> float:
         """The longest part of a step, at most 1, within which no column's logits spread by more than `_REACH`."""
         change = self.model.logits(self._change(step.matrix, step.inside, step.bias))
+        change *= self.model.loss.steepness
         spread = float(np.max(change.max(axis=0) - change.min(axis=0)))
         return min(1.0, _REACH / max(spread, _TINY))
 
@@ -151,11 +152,12 @@ class NewtonModel:
     def _damping(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"]]:
         """Curvatures that keep a single entry from moving its logit further than `_REACH`; and dying α likewise."""
         model, inside = self.model, self.point.unknowns.inside
-        matrix = np.abs(self.residual) * model.row * model.column / _REACH
+        steepness = model.loss.steepness / _REACH
+        matrix = np.abs(self.residual) * model.row * model.column * steepness[:-1]
         slope = self.inside_residual / model.root_several
         dying = np.maximum(np.sign(inside) * slope, 0.0)
         kept = np.divide(dying, 2.0 * np.abs(inside), out=np.zeros_like(inside), where=self.point.alive_inside)
-        return matrix, np.abs(self.inside_residual) / (model.root_several * model.root * _REACH) + kept
+        return matrix, np.abs(self.inside_residual) * steepness[-1] / (model.root_several * model.root) + kept
 
     def _survivors(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
         """Leave out dead–dead changes."""
@@ -180,14 +182,9 @@ class NewtonModel:
         from scipy.linalg import cho_factor
 
         hessian = self.model.bias_hessian(self.point.at)
-        size = np.sqrt(self.counts_samples * self.model.size)
-        hessian[np.diag_indices_from(hessian)] += np.abs(self.bias_residual) / (size * _REACH)
+        steepness = self.model.group_bias(self.model.loss.steepness[-1] / _REACH)
+        hessian[np.diag_indices_from(hessian)] += np.abs(self.bias_residual) * steepness
         return cho_factor(hessian)
-
-    @property
-    def counts_samples(self) -> float:
-        """N."""
-        return self.model.counts.samples
 
     def _solve_bias(self, right: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         from scipy.linalg import cho_solve

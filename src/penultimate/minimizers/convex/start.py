@@ -6,7 +6,6 @@ others, which is a simplex with one length a class. Newton's method needs about 
 """
 
 import numpy as np
-from jaxtyping import Float
 
 from penultimate.minimizers.convex.model import ConvexModel, Unknowns
 
@@ -30,15 +29,18 @@ def start(model: ConvexModel) -> Unknowns:
     Unknowns
     """
     counts, classes = model.counts, float(model.size.sum())
-    lacking = counts.samples * model.mu / (model.loss.weight * model.root)
-    lacking = np.clip(lacking, 1e-12, 1.0)
-    apart = np.log(np.maximum((classes - 1.0) * (1.0 - lacking) / lacking, 1.0))
-    if model.unseen is None:  # logits are no logarithms: a label is one away from the others
-        apart = np.maximum(1.0 - lacking, 0.0)
-    apart = np.where(lacking < _LOST, apart, 0.0)
-    inside = apart * model.root
-    matrix = np.diag(inside) - np.outer(np.sqrt(model.size), np.sqrt(model.size) * inside) / classes
-    unknowns = Unknowns(model.project(matrix), np.where(model.several > 0, inside, 0.0), _priors(model))
+    lacking = np.clip(counts.samples * model.mu / (model.loss.weight * model.root), 1e-12, 1.0)
+    steepness = model.loss.steepness[-1]
+    exponential = steepness > 0
+    # How far apart: in the exponent of a softmax, or as a share of the label where logits are fitted to it.
+    apart = np.where(exponential, np.log(np.maximum((classes - 1.0) * (1.0 - lacking) / lacking, 1.0)), 1.0 - lacking)
+    apart = np.where(lacking < _LOST, apart, 0.0) * model.root
+    scale = np.where(exponential, steepness, 1.0)
+    inside = apart / scale
+    matrix = np.diag(inside) - np.outer(np.sqrt(model.size) / scale, np.sqrt(model.size) * apart) / classes
+    unknowns = Unknowns(
+        model.project(matrix), np.where(model.several > 0, inside, 0.0), np.zeros_like(model.size)
+    )
     return refit_bias(model, unknowns, tolerance=0.1)
 
 
@@ -66,18 +68,8 @@ def refit_bias(model: ConvexModel, unknowns: Unknowns, tolerance: float = 1e-13)
     for _ in range(_STEPS):
         at = model.loss.at(model.logits(Unknowns(unknowns.matrix, unknowns.inside, bias)))
         change = -cho_solve(cho_factor(model.bias_hessian(at)), model.bias_slope(at, bias))
-        moved = model.group_bias(change)
-        spread = float(moved.max() - moved.min()) if model.unseen is not None else float(np.abs(moved).max())
-        bias = bias + change * (min(1.0, _REACH / spread) if spread > 0 else 1.0)
+        spread = float(np.ptp(model.group_bias(change) * model.loss.steepness[-1]))
+        bias = bias + change * (_REACH / spread if spread > _REACH else 1.0)
         if spread <= tolerance:
             break
     return Unknowns(unknowns.matrix, unknowns.inside, bias)
-
-
-def _priors(model: ConvexModel) -> Float[np.ndarray, " m"]:
-    """β of ``b = log(n/N)`` for a loss that takes logarithms, of ``b = n/N`` for others; zero without a free bias."""
-    if model.bias != "free":
-        return np.zeros_like(model.size)
-    share = model.counts.distinct / model.counts.samples
-    bias = share if model.unseen is None else np.log(share)
-    return bias * np.sqrt(model.counts.samples * model.size)
