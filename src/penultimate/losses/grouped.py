@@ -5,12 +5,13 @@ its own, row m. Every array here has these m + 1 rows and one column a group; `m
 row stands, ``s_g`` (one less in the own group), and 1 in row m.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 
+@runtime_checkable
 class LossPoint(Protocol):
     """Value and derivatives at some logits; a row's derivatives are summed over the classes that it stands for."""
 
@@ -37,6 +38,7 @@ class LossPoint(Protocol):
         ...
 
 
+@runtime_checkable
 class GroupedLoss(Protocol):
     """A loss over columns of logits."""
 

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from penultimate.minimizers.certificate import Certificate, certify
 from penultimate.minimizers.convex.model import ConvexModel, Unknowns
@@ -23,7 +24,7 @@ from penultimate.minimizers.convex.start import refit_bias, start
 _LOOSEST = 0.1  # reduction that conjugate gradients reach at least
 _MOST_PRODUCTS = 400
 _HALVINGS = 12
-_ROUNDING, _NOISE = 1e-14, 1e-11
+_ROUNDING, _NOISE = 1e-14, 1e-12
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class Run:
 
     Attributes
     ----------
-    unknowns : Unknowns
-        The best point.
+    point : Point
+        The best point, but for the bias.
+    bias : ndarray of shape (m,)
+        β, optimal for this point.
     certificate : Certificate
         Of that point.
     ended : {"converged", "stalled", "steps", "seconds", "interrupted"}
@@ -61,7 +64,8 @@ class Run:
         Newton steps, and products with the Hessian in all of them.
     """
 
-    unknowns: Unknowns
+    point: Point
+    bias: Float[np.ndarray, " m"]
     certificate: Certificate
     ended: str
     steps: int
@@ -95,7 +99,6 @@ def run(model: ConvexModel, limits: Limits, warm: Unknowns | None = None) -> Run
             if _may_be_good(point, limits):
                 judged = judge(model, point.unknowns)
                 if judged[1].relative_gap <= limits.gap:
-                    ended = "converged"
                     break
             if time.monotonic() - begun > limits.seconds:
                 ended = "seconds"
@@ -111,7 +114,7 @@ def run(model: ConvexModel, limits: Limits, warm: Unknowns | None = None) -> Run
     unknowns, certificate = judge(model, point.unknowns) if judged is None else judged
     if certificate.relative_gap <= limits.gap:
         ended = "converged"
-    return Run(unknowns, certificate, ended, steps, products)
+    return Run(point, unknowns.bias, certificate, ended, steps, products)
 
 
 def judge(model: ConvexModel, unknowns: Unknowns) -> tuple[Unknowns, Certificate]:
@@ -124,7 +127,7 @@ def judge(model: ConvexModel, unknowns: Unknowns) -> tuple[Unknowns, Certificate
 def _may_be_good(point: Point, limits: Limits) -> bool:
     """Whether the certificate is worth its price: the residual bounds the gap to first order."""
     size = max(point.model.penalty(point.singular, point.unknowns.inside), np.sqrt(point.model.counts.samples))
-    return point.error * point.model.mu * size <= 30.0 * limits.gap * point.objective
+    return bool(point.error * point.model.mu * size <= 30.0 * limits.gap * point.objective)
 
 
 def _iterate(model: ConvexModel, point: Point, length: float) -> tuple[Point | None, int]:
@@ -134,15 +137,10 @@ def _iterate(model: ConvexModel, point: Point, length: float) -> tuple[Point | N
     part = newton.reach(step)
     for _ in range(_HALVINGS):
         found = proximal_step(model, newton.move(step, part), length)
-        if _better(found, point):
-            return found, step.iterations
+        if found.objective <= point.objective * (1.0 + _NOISE):
+            # Where the objective cannot tell better from worse any more, the residual can.
+            gained = found.objective < point.objective * (1.0 - _ROUNDING) or found.error < 0.7 * point.error
+            return (found if gained else None), step.iterations
         part /= 4.0
     plain = proximal_step(model, point.unknowns, length)
     return (plain if plain.objective < point.objective else None), step.iterations
-
-
-def _better(found: Point, point: Point) -> bool:
-    """Whether the objective fell, or, where it cannot be told from rounding, the residual."""
-    if found.objective <= point.objective * (1.0 + _ROUNDING):
-        return True
-    return found.objective <= point.objective * (1.0 + _NOISE) and found.error < 0.5 * point.error

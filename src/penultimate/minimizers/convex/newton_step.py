@@ -108,7 +108,7 @@ class NewtonModel:
     def full(self) -> bool:
         """Whether every direction is alive that can be (one cannot where the loss or a free bias leaves one out)."""
         missing = int(self.model.unseen is not None or self.model.bias == "free")
-        return self.point.rank >= self.point.singular.size - missing
+        return 0 < self.point.rank >= self.point.singular.size - missing
 
     @cached_property
     def mask(self) -> Bool[np.ndarray, "m m"]:

@@ -12,17 +12,14 @@ from penultimate.errors import ProblemError
 from penultimate.losses import Loss, resolve
 from penultimate.losses.squared_error import SquaredError
 from penultimate.minimizers.convex.model import ConvexModel, Unknowns
-from penultimate.minimizers.convex.newton import Limits, Run, judge, run
-from penultimate.minimizers.convex.point import Point, proximal_step
+from penultimate.minimizers.convex.newton import Limits, Run, run
+from penultimate.minimizers.convex.point import Point
 from penultimate.minimizers.shrinkage import balanced_geometry
 from penultimate.minimizers.solution import Outcome, Solution
 from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD
 from penultimate.spectrum.quotient import DenseQuotient
 
-# The Newton solver is asked for a smaller gap than the user: the last proximal step, which gives the directions, may
-# widen it by a little.
-_RESERVE = 0.2
 _ENDINGS = {"seconds": Outcome.OUT_OF_TIME, "interrupted": Outcome.INTERRUPTED}
 
 
@@ -67,7 +64,7 @@ def limits(gap: float, steps: int, seconds: float | None) -> Limits:
     """
     if not gap > 0 or steps < 1 or not (seconds is None or seconds > 0):
         raise ProblemError(f"limits must be positive, got gap={gap}, steps={steps}, seconds={seconds}")
-    return Limits(_RESERVE * gap, steps, float("inf") if seconds is None else seconds)
+    return Limits(gap, steps, float("inf") if seconds is None else seconds)
 
 
 def build(counts: ClassCounts, problem: Problem) -> ConvexModel:
@@ -102,10 +99,8 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
     -------
     Solution
     """
-    counts, threshold = model.counts, model.counts.samples * model.mu
-    point = proximal_step(model, found.unknowns, counts.samples)
-    unknowns, certificate = judge(model, point.unknowns)
-    svd = decompose(model, point)
+    counts, threshold, certificate = model.counts, model.counts.samples * model.mu, found.certificate
+    svd = decompose(model, found.point)
     strength = np.maximum(svd.sigma - threshold, 0.0)
     surviving = np.where(strength > 0, svd.multiplicity, 0)
     geometry = balanced_geometry(
@@ -114,7 +109,7 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
         counts.samples,
         strength,
         surviving,
-        model.group_bias(unknowns.bias),
+        model.group_bias(found.bias),
         unseen_bias=0.0 if model.unseen is None else -np.inf,
     )
     return Solution(
@@ -134,7 +129,7 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
 
 
 def decompose(model: ConvexModel, point: Point) -> GroupedSVD:
-    """The directions of ``Z̄D − N G``, of a point reached by a proximal step of length N; those that cannot live left out."""
+    """The directions of ``Z̄D − N G``, with ``x_i + N S_i`` for singular values; those that cannot live left out."""
     missing = int(model.unseen is not None or model.bias == "free")
     kept = point.singular.size - missing
     step = model.counts.samples
