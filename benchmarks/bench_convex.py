@@ -6,10 +6,10 @@ All counts distinct, from 5,000 down to 50, weight decay 5e-4, c = 1. Both gaps 
 import argparse
 
 import numpy as np
-from measure import best, console, once, table
 from scipy.special import softmax
 
 import penultimate as pen
+from measure import best, console, once, table
 from penultimate.losses import CrossEntropy
 from penultimate.minimizers.certificate import certify
 

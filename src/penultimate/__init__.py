@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penultimate import datasets as datasets
+    from penultimate import losses as losses
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
     from penultimate.counts import ClassCounts as ClassCounts
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
     from penultimate.forecasting import Forecast as Forecast
     from penultimate.forecasting import forecast as forecast
     from penultimate.minimizers import frames as frames
+    from penultimate.minimizers.certificate import Certificate as Certificate
+    from penultimate.minimizers.convex.path import Death as Death
+    from penultimate.minimizers.convex.path import Path as Path
+    from penultimate.minimizers.convex.path import path as path
     from penultimate.minimizers.descent import Descent as Descent
     from penultimate.minimizers.descent import descend as descend
+    from penultimate.minimizers.minimising import minimise as minimise
     from penultimate.minimizers.solution import Outcome as Outcome
     from penultimate.minimizers.solution import Solution as Solution
-    from penultimate.minimizers.minimising import minimise as minimise
     from penultimate.model.geometry import Factors as Factors
     from penultimate.model.geometry import Geometry as Geometry
     from penultimate.model.grouped_matrix import GroupedMatrix as GroupedMatrix
@@ -41,12 +46,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"datasets": "datasets", "metrics": "features.metrics", "frames": "minimizers.frames"}
+_MODULES = {"datasets": "datasets", "losses": "losses", "metrics": "features.metrics", "frames": "minimizers.frames"}
 _HOMES = {
     "ArraySource": "features.readers",
     "Audit": "auditing",
+    "Certificate": "minimizers.certificate",
     "ClassCounts": "counts",
     "CountsError": "errors",
+    "Death": "minimizers.convex.path",
     "Decisions": "features.decisions",
     "Descent": "minimizers.descent",
     "Factors": "model.geometry",
@@ -60,6 +67,7 @@ _HOMES = {
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
     "Outcome": "minimizers.solution",
+    "Path": "minimizers.convex.path",
     "PenultimateError": "errors",
     "Problem": "model.problem",
     "ProblemError": "errors",
@@ -70,6 +78,7 @@ _HOMES = {
     "forecast": "forecasting",
     "minimise": "minimizers.minimising",
     "open_features": "features.readers",
+    "path": "minimizers.convex.path",
 }
 
 __all__ = ["__version__", *_MODULES, *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

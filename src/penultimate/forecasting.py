@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
-from penultimate.minimizers.solution import Solution
 from penultimate.minimizers.minimising import minimise
+from penultimate.minimizers.solution import Solution
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
 from penultimate.samples_to_gain import samples_to_gain

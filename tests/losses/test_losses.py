@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from convex_oracles import DenseProblem
 from scipy.optimize import check_grad, minimize
 
 import penultimate as pen
+from convex_oracles import DenseProblem
 from penultimate.losses import CrossEntropy, SquaredError, resolve
 from penultimate.losses.weights import effective_weights
 
@@ -87,6 +87,7 @@ def test_the_conjugate_is_the_supremum(name, shrink):
     x = rng.standard_normal((4, 3))
     r = shrink * grouped.multiplicity * grouped.slope(x)
     for k in range(3):
+
         def negative(z, k=k):
             full = x.copy()
             full[:, k] = z
@@ -103,8 +104,15 @@ def test_gradient_of_small_losses_keeps_its_digits():
     at = grouped.at(x)
     np.testing.assert_allclose(at.value, np.log1p(np.exp([-30.0, -28.0])), rtol=1e-14)
     np.testing.assert_allclose(at.slope[-1], -1 / (1 + np.exp([30.0, 28.0])), rtol=1e-14)
-    assert check_grad(lambda v: grouped.at(v.reshape(3, 2)).value.sum(),
-                      lambda v: grouped.at(v.reshape(3, 2)).slope.ravel(), x.ravel(), seed=0) < 1e-6
+    assert (
+        check_grad(
+            lambda v: grouped.at(v.reshape(3, 2)).value.sum(),
+            lambda v: grouped.at(v.reshape(3, 2)).slope.ravel(),
+            x.ravel(),
+            seed=0,
+        )
+        < 1e-6
+    )
 
 
 torch_losses = [

@@ -5,12 +5,12 @@ import threading
 
 import numpy as np
 import pytest
-from convex_oracles import DenseProblem, dense_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 import penultimate as pen
+from convex_oracles import DenseProblem, dense_matrix
 from penultimate.losses import CrossEntropy, SquaredError, resolve
 
 COUNTS = [60, 30, 30, 9, 9, 2]
@@ -98,9 +98,7 @@ def test_squared_error_has_its_closed_form(bias, decay):
     np.testing.assert_allclose(numerical.geometry.bias, closed.geometry.bias, atol=1e-6)
     if bias == "free":
         np.testing.assert_allclose(numerical.sigma, closed.sigma, rtol=1e-8)
-        np.testing.assert_allclose(
-            numerical.geometry.mean_gram.dense(), closed.geometry.mean_gram.dense(), atol=1e-7
-        )
+        np.testing.assert_allclose(numerical.geometry.mean_gram.dense(), closed.geometry.mean_gram.dense(), atol=1e-7)
 
 
 @pytest.mark.parametrize("decay", [1e-4, 1e-2, 0.3])
@@ -134,7 +132,9 @@ def test_cross_entropy_collapses_where_squared_error_does(n):
     above, below = (solve(n, critical * factor, "ce") for factor in (1 + 1e-6, 1 - 1e-6))
     assert above.outcome is pen.Outcome.COLLAPSED
     assert above.survivors == 0
-    np.testing.assert_allclose(above.geometry.bias - above.geometry.bias.mean(), np.log(n) - np.log(n).mean(), atol=1e-7)
+    np.testing.assert_allclose(
+        above.geometry.bias - above.geometry.bias.mean(), np.log(n) - np.log(n).mean(), atol=1e-7
+    )
     assert below.survivors >= 1
 
 
@@ -198,9 +198,7 @@ def test_groups_save_work_and_change_nothing(loss):
     counts = pen.ClassCounts([40, 40, 40, 7, 7])
     alone = counts.split(np.arange(5))
     assert alone.distinct.size == 5
-    ends = [
-        run(ConvexModel(c, resolve(loss, c).grouped(c), 3e-3, "free"), Limits(gap=1e-11)) for c in (counts, alone)
-    ]
+    ends = [run(ConvexModel(c, resolve(loss, c).grouped(c), 3e-3, "free"), Limits(gap=1e-11)) for c in (counts, alone)]
     assert ends[0].certificate.primal == pytest.approx(ends[1].certificate.primal, rel=1e-10)
     inside, whole = ends[0].point.unknowns.inside, ends[1].point.unknowns.matrix
     np.testing.assert_allclose(whole[0, 0] - whole[1, 0], inside[0], rtol=1e-5)
@@ -225,7 +223,11 @@ def cases(draw):
     else:
         sizes = draw(st.lists(st.integers(1, 200), min_size=2, max_size=4))
         n = np.repeat([10.0 ** (k + 1) for k in range(len(sizes))], sizes)
-    loss = draw(st.sampled_from(["ce", "weighted:inverse", "la:2", "cdt:0.3", "vs:0.3:1", "ldam:2", "smooth:0.3", "mse:inverse"]))
+    loss = draw(
+        st.sampled_from(
+            ["ce", "weighted:inverse", "la:2", "cdt:0.3", "vs:0.3:1", "ldam:2", "smooth:0.3", "mse:inverse"]
+        )
+    )
     bias = draw(st.sampled_from(["free", "none", 1e-4, 0.5]))
     return n, loss, bias, draw(st.floats(-5, 0.5))
 
@@ -305,5 +307,3 @@ def test_an_interrupt_returns_the_best_point(monkeypatch):
     assert cut.outcome is pen.Outcome.INTERRUPTED
     best = solve(COUNTS, 3e-2, "ce").objective
     assert cut.objective - cut.gap <= best < cut.objective
-
-

@@ -1,8 +1,8 @@
 """Minority collapse as published: Fang, He, Long and Su 2021 (PNAS, arXiv 2101.12699), K = 10, half the classes large.
 
 Their model has no bias and bounds mean squared norms, ``Σ‖w_k‖²/K ≤ E_W`` and ``Σ‖h_k‖²/K ≤ E_H`` with every class mean
-counting once. So the classes get one sample each here and the samples become weights; the two bounds amount to one on the
-nuclear norm, ``‖Z̄‖_* ≤ K √(E_W E_H)``, and its multiplier is μ. Their program's figures are for E_W = 1, E_H = 5.
+counting once. So the classes get one sample each here and the samples become weights; the two bounds amount to one on
+the nuclear norm, ``‖Z̄‖_* ≤ K √(E_W E_H)``, and its multiplier is μ. Their program's figures are for E_W = 1, E_H = 5.
 """
 
 import numpy as np

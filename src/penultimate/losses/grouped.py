@@ -1,8 +1,8 @@
 """What a solver asks of a loss: columns of logits, one a group of classes that nothing tells apart.
 
-For a sample of a class of group h only m + 1 different logits exist: one for *another* class of each group g, row g, and
-its own, row m. Every array here has these m + 1 rows and one column a group; `multiplicity` says for how many classes a
-row stands, ``s_g`` (one less in the own group), and 1 in row m.
+For a sample of a class of group h only m + 1 different logits exist: one for *another* class of each group g, row g,
+and its own, row m. Every array here has these m + 1 rows and one column a group; `multiplicity` says for how many
+classes a row stands, ``s_g`` (one less in the own group), and 1 in row m.
 """
 
 from typing import Protocol, runtime_checkable

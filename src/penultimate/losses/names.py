@@ -93,7 +93,9 @@ def resolve(loss: str | Loss, counts: ClassCounts) -> Loss:
         return _make(loss, counts)
     for what, vector in loss.vectors.items():
         if vector.size != counts.classes:
-            raise ProblemError(f"{vector.size} {what} of the loss for {counts.classes} classes: give one for each class")
+            raise ProblemError(
+                f"{vector.size} {what} of the loss for {counts.classes} classes: give one for each class"
+            )
     return loss
 
 

@@ -1,7 +1,7 @@
 """Half the squared distance of the logits to the one-hot label, with class weights.
 
-Without weights the minimiser has a closed form (docs/theory §4); with them the columns of the problem curve differently,
-and it is solved like any other convex loss.
+Without weights the minimiser has a closed form (docs/theory §4); with them the columns of the problem curve
+differently, and it is solved like any other convex loss.
 """
 
 from dataclasses import dataclass

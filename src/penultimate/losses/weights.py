@@ -47,7 +47,9 @@ def as_vector(values: ArrayLike, what: str) -> Float[np.ndarray, " K"]:
     except (TypeError, ValueError) as error:
         raise ProblemError(f"the {what} of a loss must be numbers, one for each class") from error
     if vector.ndim != 1:
-        raise ProblemError(f"the {what} of a loss must be a vector, one number for each class; got shape {vector.shape}")
+        raise ProblemError(
+            f"the {what} of a loss must be a vector, one number for each class; got shape {vector.shape}"
+        )
     bad = np.flatnonzero(~np.isfinite(vector))
     if bad.size:
         raise ProblemError(f"the {what} of a loss must be finite, got {vector[bad[0]]} for class {bad[0]}")

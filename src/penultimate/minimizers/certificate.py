@@ -4,9 +4,9 @@ The dual of the problem of docs/theory §5 is, over one residual vector r_k for 
 
     maximise  −Σ_k w_k ℓ_k*(r_k)  −  ‖δ‖²/(2λ_b)        subject to  ‖G‖₂ ≤ μ,   G_k = w_k r_k / √n_k,   δ = Σ_k w_k r_k
 
-(δ = 0 for a free bias; without a bias there is no such term). At the gradient's own residuals every ℓ_k* is finite; they
-are shrunk until the spectral norm fits. For a free bias δ is zero but for rounding, and what is left of it enters the
-gap as ``‖δ‖₁`` times the spread of the bias, so that rounding cannot make the certificate optimistic.
+(δ = 0 for a free bias; without a bias there is no such term). At the gradient's own residuals every ℓ_k* is finite;
+they are shrunk until the spectral norm fits. For a free bias δ is zero but for rounding, and what is left of it enters
+the gap as ``‖δ‖₁`` times the spread of the bias, so that rounding cannot make the certificate optimistic.
 """
 
 from dataclasses import dataclass

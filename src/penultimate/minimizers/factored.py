@@ -4,9 +4,10 @@ With features collapsed to class means the objective of docs/theory §5 is, in f
 
     Σ_k w_k ℓ_k(F_L ⋯ F_1 F_0ᵀ D⁻¹ + b)  +  (κ/2) Σ_l ‖F_l‖²,      κ = (λ_H λ_1 ⋯ λ_L)^{1/(L+1)},
 
-a Schatten quasi-norm with exponent 2/(L+1). L-BFGS descends from many starts: from the solution of the one-layer problem,
-cut to every few of its ranks, and from random ones. The best point is returned and called just that. Every class is its own
-group here, for a minimum need not treat equal classes alike; so K² numbers are optimised, and K is limited.
+a Schatten quasi-norm with exponent 2/(L+1). L-BFGS descends from many starts: from the solution of the one-layer
+problem, cut to every few of its ranks, and from random ones. The best point is returned and called just that. Every
+class is its own group here, for a minimum need not treat equal classes alike; so K² numbers are optimised, and K is
+limited.
 """
 
 from dataclasses import dataclass, replace
@@ -30,9 +31,7 @@ _STEPS = 5000
 _ALIVE = 1e-6  # of the largest singular value: what descent leaves of a direction that dies
 
 
-def solve_factored(
-    counts: ClassCounts, problem: Problem, *, near: Solution | None = None, seed: int = 0
-) -> Solution:
+def solve_factored(counts: ClassCounts, problem: Problem, *, near: Solution | None = None, seed: int = 0) -> Solution:
     """Minimise on factors from many starts; see `penultimate.minimise`.
 
     Parameters
@@ -95,7 +94,11 @@ class _Factored:
 
     def cut(self, flat: Float[np.ndarray, " all"]) -> tuple[_Factors, Float[np.ndarray, " K"]]:
         """Cut a flat vector into factors and bias."""
-        shapes = [(self.classes, self.width), *[(self.width, self.width)] * (self.layers - 1), (self.classes, self.width)]
+        shapes = [
+            (self.classes, self.width),
+            *[(self.width, self.width)] * (self.layers - 1),
+            (self.classes, self.width),
+        ]
         ends = np.cumsum([rows * columns for rows, columns in shapes])
         *pieces, bias = np.split(flat, ends)
         return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)], bias
@@ -127,10 +130,9 @@ class _Factored:
 
     def starts(self, near: Solution, rng: np.random.Generator) -> list[Float[np.ndarray, " all"]]:
         """The one-layer solution cut to several ranks, and random factors of its size."""
-        order = np.argsort(-self.model.counts.values[self._classes], kind="stable")
-        logits = near.geometry.logits.block(self._classes, self._classes)[np.ix_(order, order)]
-        left, x, right = np.linalg.svd(logits * self.model.root)
-        bias = near.geometry.bias[self._classes][order] * np.sqrt(self.model.counts.samples)
+        classes = self.model.counts.representatives[:, 0].tolist()
+        left, x, right = np.linalg.svd(near.geometry.logits.block(classes, classes) * self.model.root)
+        bias = near.geometry.bias[classes] * np.sqrt(self.model.counts.samples)
         out: list[Float[np.ndarray, " all"]] = []
         for rank in np.unique(np.linspace(1, self.width, _CUTS).astype(int)):
             root = np.append(x[:rank], np.zeros(self.width - rank)) ** (1.0 / (self.layers + 1))
@@ -141,10 +143,6 @@ class _Factored:
             draws = [rng.standard_normal(factor.shape) for factor in self.cut(out[0])[0]]
             out.append(self._flat([size * draw for draw in draws], bias))
         return out
-
-    @property
-    def _classes(self) -> np.ndarray:
-        return np.flatnonzero(self.model.counts.group >= 0)
 
     def _flat(self, factors: _Factors, bias: Float[np.ndarray, " K"]) -> Float[np.ndarray, " all"]:
         return np.concatenate([part.ravel() for part in (*factors, bias)])

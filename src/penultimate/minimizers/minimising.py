@@ -29,9 +29,9 @@ def minimise(
     Returns
     -------
     Solution
-        Strength of every direction, outcome and `Geometry`. Squared error without weights is solved in closed form (with a
-        regularised bias numerically), other losses with one layer numerically, with a `certificate`; where no optimality
-        can be proven `converged` is False and `outcome` says why.
+        Strength of every direction, outcome and `Geometry`. Squared error without weights is solved in closed form
+        (with a regularised bias numerically), other losses with one layer numerically, with a `certificate`; where no
+        optimality can be proven `converged` is False and `outcome` says why.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 Group g (s_g classes of count c_g) contributes s_g − 1 *inside* directions, vectors that sum to zero over the group, all
 with one singular value (√c_g for the label matrix) and with the same left and right vector; the remaining, *mixed*
-directions are constant on groups and come from the m × m quotient. Inside a group the Helmert basis is used: vector j is ``(1, …, 1, −j, 0, …)``
-with j ones, scaled by ``1/√(j(j+1))``; products with it take O(s_g).
+directions are constant on groups and come from the m × m quotient. Inside a group the Helmert basis is used: vector j
+is ``(1, …, 1, −j, 0, …)`` with j ones, scaled by ``1/√(j(j+1))``; products with it take O(s_g).
 """
 
 from functools import cached_property, partial

@@ -3,7 +3,8 @@
     minimise  Σ_h w_h ℓ_h(logits of column h)  +  (λ_b/2) ‖b‖²  +  μ ( ‖A‖_*  +  Σ_g (s_g − 1) |α_g| ),
 
 ``w_h = ω_h s_h c_h / N``. The K × K matrix Z̄D is A (m × m) on the vectors ``1_g/√s_g`` and α_g on every vector of
-group g that sums to zero (docs/theory §5). The bias enters as ``A + β uᵀ`` with ``u_h = √(s_h c_h/N)`` and ``β_g = √(N s_g) b_g``.
+group g that sums to zero (docs/theory §5). The bias enters as ``A + β uᵀ`` with ``u_h = √(s_h c_h/N)`` and ``β_g = √(N
+s_g) b_g``.
 """
 
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class ConvexModel:
 
     @cached_property
     def several(self) -> Float[np.ndarray, " m"]:
-        """s − 1, directions inside each group."""
+        """S − 1, directions inside each group."""
         return self.size - 1.0
 
     @cached_property

@@ -1,7 +1,7 @@
 """One Newton step on the surviving directions, by preconditioned conjugate gradients.
 
-With U, V of the point (`point`), a change E = Uᵀ dA V of A may be anything but dead–dead. On such changes the nuclear norm
-is smooth, with second derivatives that couple E_ij and E_ji only,
+With U, V of the point (`point`), a change E = Uᵀ dA V of A may be anything but dead–dead. On such changes the nuclear
+norm is smooth, with second derivatives that couple E_ij and E_ji only,
 
     symmetric part:      0 between surviving directions,  (μ − S_j)/x_i  between a surviving i and a dead j,
     antisymmetric part:  2μ/(x_i + x_j),                  (μ + S_j)/x_i,
@@ -9,17 +9,17 @@ is smooth, with second derivatives that couple E_ij and E_ji only,
 so a product with the Hessian costs four m³ products of matrices. The bias is eliminated exactly. Three guards make the
 quadratic model trustworthy far from the solution, and all vanish with the residual:
 
-- directions that want to die (G + S > 0 along i) get the curvature that factors A = P Rᵀ would give them, and the step is
-  taken on such factors, so that no singular value jumps through zero to the other sign;
+- directions that want to die (G + S > 0 along i) get the curvature that factors A = P Rᵀ would give them, and the step
+  is taken on such factors, so that no singular value jumps through zero to the other sign;
 - every entry gets a curvature that keeps its own logit from moving by more than `_REACH`;
 - the whole step is shortened until no column's logits spread by more than that (a softmax changes slowly within it).
 
-Preconditioners, both pair by pair: near full rank in the standard basis, where the loss is diagonal but for its bias and
-the nuclear norm nearly so (condition number about 3 for K = 30, where the Jacobi preconditioner has 30 and the spectral
-one 250); below full rank in the basis of U and V, where it is the other way round.
+Preconditioners, both pair by pair: near full rank in the standard basis, where the loss is diagonal but for its bias
+and the nuclear norm nearly so (condition number about 3 for K = 30, where the Jacobi preconditioner has 30 and the
+spectral one 250); below full rank in the basis of U and V, where it is the other way round.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np

@@ -1,8 +1,9 @@
 """A point reached by a proximal step: a singular value decomposition, and an exact subgradient of the nuclear norm.
 
-From any point Y with gradient G, ``M = Y − t G`` is decomposed and its singular values are thresholded at tμ. That gives
-the next A, its rank, and ``S = (M − A)/t``, which is μ times a subgradient of the nuclear norm at A: on the surviving
-directions it is μ, on the dead ones a number below. With t at most the inverse of the curvature the objective cannot rise.
+From any point Y with gradient G, ``M = Y − t G`` is decomposed and its singular values are thresholded at tμ. That
+gives the next A, its rank, and ``S = (M − A)/t``, which is μ times a subgradient of the nuclear norm at A: on the
+surviving directions it is μ, on the dead ones a number below. With t at most the inverse of the curvature the objective
+cannot rise.
 """
 
 from dataclasses import dataclass

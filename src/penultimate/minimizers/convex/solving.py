@@ -1,8 +1,8 @@
 """From class counts and a problem with one layer to a certified solution with its geometry.
 
 The geometry's directions are those of ``M = Z̄D − N G``, G the gradient of the data term at the solution: on surviving
-directions its singular values are ``x_i + N μ``, on dead ones below Nμ, so that thresholding M at Nμ gives back Z̄D, just as
-thresholding Ŷ does for squared error, where M is Ŷ (docs/theory §5).
+directions its singular values are ``x_i + N μ``, on dead ones below Nμ, so that thresholding M at Nμ gives back Z̄D,
+just as thresholding Ŷ does for squared error, where M is Ŷ (docs/theory §5).
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Where the solver starts: logits of the size that optimality asks for, and the bias that fits them.
 
-At a minimiser the gradient of every column is at most μ long, and about μ where the class is alive: for cross-entropy the
-probability that its own class lacks is about ``N μ / (ω √n)``. So the start separates every class just that far from all
-others, which is a simplex with one length a class. Newton's method needs about 8 steps from here, whatever μ.
+At a minimiser the gradient of every column is at most μ long, and about μ where the class is alive: for cross-entropy
+the probability that its own class lacks is about ``N μ / (ω √n)``. So the start separates every class just that far
+from all others, which is a simplex with one length a class. Newton's method needs about 8 steps from here, whatever μ.
 """
 
 import numpy as np
@@ -38,9 +38,7 @@ def start(model: ConvexModel) -> Unknowns:
     scale = np.where(exponential, steepness, 1.0)
     inside = apart / scale
     matrix = np.diag(inside) - np.outer(np.sqrt(model.size) / scale, np.sqrt(model.size) * apart) / classes
-    unknowns = Unknowns(
-        model.project(matrix), np.where(model.several > 0, inside, 0.0), np.zeros_like(model.size)
-    )
+    unknowns = Unknowns(model.project(matrix), np.where(model.several > 0, inside, 0.0), np.zeros_like(model.size))
     return refit_bias(model, unknowns, tolerance=0.1)
 
 
