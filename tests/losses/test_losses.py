@@ -200,7 +200,7 @@ def test_unseen_classes():
     whole = pen.minimise(pen.ClassCounts(n), pen.Problem.of(1e-2, loss="ce"))
     assert whole.objective == pytest.approx(seen.objective, rel=1e-12)
     assert whole.geometry.bias[1] == -np.inf
-    with pytest.raises(pen.ProblemError, match="'1' has no samples.*free the bias"):
+    with pytest.raises(pen.ProblemError, match=r"'1' has no samples.*free the bias"):
         pen.minimise(pen.ClassCounts(n), pen.Problem.of(1e-2, loss="ce", bias="none"))
     with pytest.raises(pen.ProblemError, match="smoothing gives it a share"):
         pen.minimise(pen.ClassCounts(n), pen.Problem.of(1e-2, loss="smooth"))

@@ -1,4 +1,4 @@
-"""Certified solutions: against an interior-point method, descent on factors, closed forms, published figures, and laws."""
+"""Certified solutions: against an interior-point method, descent on factors, closed forms, and laws."""
 
 import signal
 import threading
@@ -152,7 +152,7 @@ def _away_from_seli(n, decay, bias, labels):
 
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_no_decay_is_the_seli_geometry(bias):
-    """As μ → 0: SELI (2208.05512) without bias, and with a free one its centred form (I − 11ᵀ/K) Ŷ; slowly, by log μ."""
+    """As μ → 0: SELI (2208.05512) without bias, with a free one its centred form (I − 11ᵀ/K) Ŷ; slowly, by log μ."""
     n = np.array([100.0, 100.0, 10.0, 10.0])
     centred = np.eye(4) - np.outer(n, np.ones(4)) / n.sum() if bias == "free" else np.eye(4)
     labels = (np.eye(4) - 1 / 4) @ centred @ np.diag(np.sqrt(n))

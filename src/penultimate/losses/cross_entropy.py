@@ -1,4 +1,4 @@
-"""Cross-entropy and its relatives for imbalanced classes: weights, offsets, scales, margins and smoothing of one family.
+"""Cross-entropy and its relatives for imbalanced classes: one family of weights, offsets, scales, margins, smoothing.
 
 The loss of a sample of class k with logits z (bias included) is, for the class weight ω_k,
 
@@ -192,7 +192,8 @@ class GroupedCrossEntropy:
         p /= total
         missing = p[:-1].sum(axis=0)
         # −log p of one's own class, where p is near 1 from what is missing, so that small losses keep their digits.
-        value = np.where(missing < 0.5, -np.log1p(-np.minimum(missing, 0.5)), np.log(total) - v[-1])
+        value = np.log(total) - v[-1]
+        np.negative(np.log1p(-np.minimum(missing, 0.5)), out=value, where=missing < 0.5)
         if self.smoothed:
             value += np.einsum("ij,ij->j", self.whole_target, v[-1] - v)
         return _SoftmaxPoint(self, value, p, missing)
@@ -231,7 +232,7 @@ class GroupedCrossEntropy:
 
 @dataclass(frozen=True)
 class _SoftmaxPoint:
-    """Probabilities of every row, summed over its classes; differences to one's own, near 1, are taken from the others."""
+    """Probabilities of every row, summed over its classes; what is missing to one's own is summed from the others."""
 
     loss: GroupedCrossEntropy
     value: Float[np.ndarray, " m"]
@@ -267,7 +268,7 @@ class _SoftmaxPoint:
         return self.loss.scale[:-1] ** 2 * self.grouped * rest
 
     def shared_curvature(self, share: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
-        """``Σ share (diag p − p pᵀ)``; its diagonal is what makes the rows sum to zero, which 1 − p would not to the digit."""
+        """``Σ share (diag p − p pᵀ)``, with the diagonal that makes rows sum to zero to the last digit."""
         scale = self.loss.scale[:-1, 0]
         out = -(self.grouped * share) @ self.grouped.T
         diagonal = np.diag_indices_from(out)

@@ -27,19 +27,32 @@ from penultimate.losses.squared_error import SquaredError
 Loss = CrossEntropy | SquaredError
 _Maker = Callable[..., Loss]
 
+
+def _smoothed(counts: ClassCounts, *smoothing: float) -> CrossEntropy:
+    return CrossEntropy.smoothed(*smoothing)
+
+
+def _plain(counts: ClassCounts) -> CrossEntropy:
+    return CrossEntropy()
+
+
+def _squared(counts: ClassCounts) -> SquaredError:
+    return SquaredError()
+
+
 # For each first word: what makes the loss from counts and numbers, and how many numbers it takes at most.
 _MAKERS: dict[str, tuple[_Maker, int]] = {
-    "mse": (lambda counts: SquaredError(), 0),
+    "mse": (_squared, 0),
     "mse:inverse": (SquaredError.inverse, 0),
     "mse:effective": (SquaredError.effective, 1),
-    "ce": (lambda counts: CrossEntropy(), 0),
+    "ce": (_plain, 0),
     "weighted:inverse": (CrossEntropy.inverse, 0),
     "weighted:effective": (CrossEntropy.effective, 1),
     "la": (CrossEntropy.logit_adjusted, 1),
     "cdt": (CrossEntropy.cdt, 1),
     "vs": (CrossEntropy.vs, 2),
     "ldam": (CrossEntropy.ldam, 1),
-    "smooth": (lambda counts, *smoothing: CrossEntropy.smoothed(*smoothing), 1),
+    "smooth": (_smoothed, 1),
 }
 _ANY = ClassCounts([2, 1])
 

@@ -112,7 +112,8 @@ class _Factored:
         at = model.loss.at(model.logits(Unknowns(forward[-1].T, np.zeros(self.classes), bias)))
         slope = model.adjoint(at.slope)[0]
         to_bias = slope @ model.u + model.bias_decay * bias if model.has_bias else np.zeros_like(bias)
-        value, back, gradients = model.data_term(at, bias), slope.T, []
+        value, back = model.data_term(at, bias), slope.T
+        gradients: _Factors = []
         for factor, before in zip(factors[:0:-1], forward[-2::-1], strict=True):
             gradients.append(back.T @ before + model.mu * factor)
             back = back @ factor
@@ -124,8 +125,13 @@ class _Factored:
         """Descend with L-BFGS."""
         from scipy.optimize import minimize
 
-        options = {"maxiter": _STEPS, "maxfun": 2 * _STEPS, "ftol": 1e-16, "gtol": 1e-11, "maxcor": 30}
-        result = minimize(self, start, jac=True, method="L-BFGS-B", options=options)
+        result = minimize(
+            self,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": _STEPS, "maxfun": 2 * _STEPS, "ftol": 1e-16, "gtol": 1e-11, "maxcor": 30},
+        )
         return float(result.fun), *self.cut(result.x)
 
     def starts(self, near: Solution, rng: np.random.Generator) -> list[Float[np.ndarray, " all"]]:

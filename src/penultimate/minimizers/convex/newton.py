@@ -92,10 +92,10 @@ def run(model: ConvexModel, limits: Limits, warm: Unknowns | None = None) -> Run
     begun = time.monotonic()
     length = model.counts.samples / model.loss.bound
     point = proximal_step(model, start(model) if warm is None else warm, length)
-    products, steps, ended = 0, 0, "steps"
+    products, steps, ended = 0, -1, "steps"
     judged: tuple[Unknowns, Certificate] | None = None
     try:
-        for steps in range(limits.steps):
+        while (steps := steps + 1) < limits.steps:
             if _may_be_good(point, limits):
                 judged = judge(model, point.unknowns)
                 if judged[1].relative_gap <= limits.gap:

@@ -233,10 +233,9 @@ class NewtonModel:
     def _pairs(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
         """Factors of an entry and of its mirror image, and the determinant of the pair, in the basis that suits."""
         if self.full:
-            x, s = self.point.singular, self.point.subgradient
-            heights = [np.einsum("ij,j,ij->i", side, x, side) for side in (self.point.left, self.point.right)]
-            duals = [np.einsum("ij,j,ij->i", side, s, side) for side in (self.point.left, self.point.right)]
-            height, dual = sum(heights) / 2.0, sum(duals) / 2.0
+            # Mean over both sides of the diagonals of (AᵀA)^½, (AAᵀ)^½ and of the same for S; twice each.
+            squares = self.point.left**2 + self.point.right**2
+            height, dual = squares @ self.point.singular, squares @ self.point.subgradient
             crossed = -(dual[:, None] + dual) / (2.0 * (height[:, None] + height))
             np.fill_diagonal(crossed, 0.0)
             straight = self.entry_curvature - crossed

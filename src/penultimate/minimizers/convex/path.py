@@ -5,6 +5,7 @@ lives and negative once it is dead (docs/theory §5). Deaths are roots of it, fo
 started from the one before, and then proved from both sides: alive at the lower end of a bracket, dead at the upper.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -199,9 +200,14 @@ def _root(
     alive = np.flatnonzero(signs > 0)
     if alive.size == 0 or alive[0] == 0:
         return float("nan"), (float("nan"), float("nan"))
-    low, high = grid[alive[0]], grid[alive[0] - 1]
-    log = brentq(lambda x: family.signs(float(np.exp(x)))[column], np.log(low), np.log(high), xtol=1e-9, rtol=1e-14)
-    decay = float(np.exp(log))
+    first = int(alive[0])
+    low, high = grid[first], grid[first - 1]
+
+    def sign(log: float) -> float:
+        return float(family.signs(math.exp(log))[column])
+
+    log = brentq(sign, math.log(low), math.log(high), xtol=1e-9, rtol=1e-14)
+    decay = math.exp(log)
     below, above = decay * (1.0 - _HALF_BRACKET), decay * (1.0 + _HALF_BRACKET)
     checked = family.signs(below)[column] > 0 >= family.signs(above)[column]
     return decay, (below, above) if checked else (low, high)

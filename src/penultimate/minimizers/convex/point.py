@@ -63,7 +63,7 @@ class Point:
 
     @cached_property
     def residual(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-        """What optimality wants to be zero: ``G + S`` in A, the same for each inside direction, and the bias's slope."""
+        """What optimality wants to be zero: ``G + S`` in A, the same for each inside direction, the bias's slope."""
         model, (slope, inside_slope) = self.model, self.gradient
         matrix = model.project(slope + (self.left * self.subgradient) @ self.right.T)
         inside = np.where(model.several > 0, inside_slope / model.root_several + self.inside_subgradient, 0.0)
