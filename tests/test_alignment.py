@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 import penultimate as pen
 from penultimate.alignment import LastLayer, align, class_budget
@@ -125,6 +126,31 @@ def test_other_decays_and_counts_keep_what_the_network_told():
     assert (low.feature_decay, high.feature_decay) == (1e-6, 4e-6)
     with pytest.raises(ProblemError, match="3 weight decays for 2 layers"):
         trained.problem(weight_decay=(1.0, 2.0, 3.0))
+
+
+def test_a_calibrated_forecast_lies_between_those_of_its_quartiles():
+    counts = pen.datasets.counts("cifar100-lt")
+    trained = Calibration((1e-3,), counts.samples, "free", "mse", 1e-5, (1e-6, 2e-6, 8e-6), 5)
+    found = trained.forecast(counts, (0.2,))
+    low, high = found.band
+    assert high.survivors < found.survivors < low.survivors
+    record = found.to_dict()
+    assert record["band"]["survivors"] == [high.survivors, low.survivors]
+    # One layer and a fixed feature decay: λ_1 of death goes like 1/λ_H.
+    for row in record["spectrum"]:
+        assert row["critical_weight_decay_band"] == pytest.approx(
+            [row["critical_weight_decay"] / 4, row["critical_weight_decay"] * 2]
+        )
+    assert "quartiles" in str_table(found) and found.plot("sweep").to_dict()
+    by_norms = Calibration((1e-3,), counts.samples, "free", "mse", 1e-5, None, 0).forecast(counts)
+    assert by_norms.band is None and by_norms.to_dict()["band"] is None
+
+
+def str_table(found: pen.Forecast) -> str:
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(found.table())
+    return capture.get()
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_the_command_audits_and_forecasts_from_the_audit(monkeypatch, capsys, tm
     held = json.loads(path.read_text())["calibration"]["feature_decay_by_strengths"]
     arguments = ("forecast", "fashion-mnist-lt", "--calibrate", path, "--weight-decay", "2")
     status, out, _ = penultimate(monkeypatch, capsys, *arguments)
-    assert status == 0 and "measured by strengths" in out and "Between the quartiles" in out
+    assert status == 0 and "measured by strengths" in out and "of the network's own feature decay" in out
     status, out, _ = penultimate(monkeypatch, capsys, *arguments, "--json", "-")
     expected = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 2.0, feature_decay=held[1])
     assert json.loads(out)["solution"]["threshold"] == pytest.approx(expected.threshold)

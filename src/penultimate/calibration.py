@@ -10,7 +10,7 @@ other weight decays (λ_H stays as it is) and other counts (N λ_H does); their 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,9 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.alignment import Alignment, LastLayer
+from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
+from penultimate.forecasting import Forecast, forecast
 from penultimate.minimizers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
 
@@ -119,6 +121,46 @@ class Calibration:
             self._problem(low, self.source, samples, weight_decay),
             self._problem(high, self.source, samples, weight_decay),
         )
+
+    def forecast(
+        self, counts: ClassCounts, weight_decay: tuple[float, ...] | None = None, *, width: int | None = None
+    ) -> Forecast:
+        """Forecast from what the network told, with the band of its own uncertainty.
+
+        Parameters
+        ----------
+        counts : ClassCounts
+            The network's own, or others.
+        weight_decay : tuple of float, optional
+            As for `problem`; by default the network's own.
+        width : int, optional
+            The narrowest layer or feature width, if below the number of classes.
+
+        Returns
+        -------
+        Forecast
+            Its `band` is that of the quartiles; None when calibrated by norms.
+
+        Raises
+        ------
+        ProblemError
+            As `problem`.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> calibration = pen.audit("cnn-mse").calibration
+        >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(10.0,))
+        >>> forecast.survivors, [end.survivors for end in forecast.band]
+        (8, [9, 4])
+        """
+
+        def at(problem: Problem) -> Forecast:
+            return forecast(counts, problem=replace(problem, width=width))
+
+        band = self.band(counts.samples, weight_decay)
+        middle = at(self.problem(counts.samples, weight_decay))
+        return middle if band is None else replace(middle, band=(at(band[0]), at(band[1])))
 
     def _problem(
         self,

@@ -3,7 +3,6 @@
 import json
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -131,21 +130,18 @@ def forecast(
         "bias": bias,
         "width": width,
     }
-    band = None
     if calibrate is not None:
         _refuse_beside_calibrate()
         from penultimate.calibration import Calibration
 
         factor = class_counts.classes / 2.0 if torch_loss == "mse" else 1.0
         decays = tuple(decay * factor for decay in weight_decay)
-        trained = Calibration.read(calibrate)
-        problem = replace(trained.problem(class_counts.samples, decays), width=width)
-        band = trained.band(class_counts.samples, decays)
+        result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
     elif torch_loss == "mse" and loss == "mse":
         problem = Problem.from_torch(weight_decay, loss="MSELoss", classes=class_counts.classes, **settings)
+        result = make_forecast(class_counts, problem=problem)
     else:
-        problem = Problem.of(weight_decay, loss=loss, **settings)
-    result = make_forecast(class_counts, problem=problem)
+        result = make_forecast(class_counts, problem=Problem.of(weight_decay, loss=loss, **settings))
     if html_path is not None:
         result.report(html_path)
         click.echo(f"wrote {html_path}", err=True)
@@ -153,12 +149,6 @@ def forecast(
         _write_json(result.to_dict(classes), json_path)
     if json_path != "-":
         _show(result.table(classes))
-        if band is not None:
-            low, high = (make_forecast(class_counts, problem=replace(end, width=width)) for end in band)
-            click.echo(
-                f"Between the quartiles of the network's own feature decay: {high.survivors} to {low.survivors} "
-                f"directions survive, a class needs {low.samples_needed:.3g} to {high.samples_needed:.3g} samples."
-            )
 
 
 def _refuse_beside_calibrate() -> None:

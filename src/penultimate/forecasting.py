@@ -72,6 +72,9 @@ class Forecast:
     ----------
     solution : Solution
         The minimiser: strengths, outcome, objective.
+    band : tuple of Forecast or None
+        The same at the lower and at the upper quartile of a trained network's feature decay; None where it was not
+        measured by strengths (see `penultimate.calibration`).
 
     Examples
     --------
@@ -85,6 +88,7 @@ class Forecast:
     """
 
     solution: Solution
+    band: "tuple[Forecast, Forecast] | None" = None
 
     @property
     def counts(self) -> ClassCounts:
@@ -309,7 +313,7 @@ class Forecast:
         Returns
         -------
         dict
-            Keys ``penultimate``, ``counts``, ``problem``, ``solution``, ``by_feature_ratio``, ``spectrum``,
+            Keys ``penultimate``, ``counts``, ``problem``, ``solution``, ``by_feature_ratio``, ``band``, ``spectrum``,
             ``classes``, ``verdict`` (and ``bias``).
         """
         from penultimate.report.records import forecast_record

@@ -48,6 +48,7 @@ def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, ob
             "classes_by_status": {status: forecast.classes_with(status) for status in STATUSES},
         },
         "by_feature_ratio": [vars(row) for row in forecast.by_ratio],
+        "band": band_record(forecast),
         "spectrum": spectrum_records(forecast),
         "classes": class_records(forecast, select_classes(forecast, classes)),
         "verdict": verdict(forecast),
@@ -57,9 +58,23 @@ def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, ob
     return record
 
 
+def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
+    """Lower and upper end of what the quartiles of a measured feature decay allow; None without them."""
+    if forecast.band is None:
+        return None
+    low, high = forecast.band
+    return {
+        "feature_decay": [end.problem.feature_decay for end in (low, high)],
+        "survivors": [end.survivors for end in (high, low)],
+        "samples_needed": [end.samples_needed for end in (low, high)],
+        "largest_safe_weight_decay": [end.largest_safe_weight_decay for end in (high, low)],
+    }
+
+
 def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
     """One record a distinct singular value, largest first."""
     solution = forecast.solution
+    ends = np.stack([end.critical_weight_decay for end in reversed(forecast.band or (forecast, forecast))], axis=1)
     columns = zip(
         solution.sigma.tolist(),
         solution.multiplicity.tolist(),
@@ -67,6 +82,7 @@ def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
         solution.surviving.tolist(),
         forecast.critical_weight_decay.tolist(),
         solution.tied.tolist(),
+        ends.tolist(),
         strict=True,
     )
     return [
@@ -78,8 +94,9 @@ def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
             "surviving": surviving,
             "critical_weight_decay": finite(critical),
             "tied": tied,
+            **({} if forecast.band is None else {"critical_weight_decay_band": [finite(end) for end in band]}),
         }
-        for sigma, multiplicity, strength, surviving, critical, tied in columns
+        for sigma, multiplicity, strength, surviving, critical, tied, band in columns
     ]
 
 

@@ -49,19 +49,24 @@ def sweep(forecast: Forecast) -> alt.VConcatChart:
     label = chosen.mark_text(align="right" if right else "left", baseline="bottom", color=INK, fontWeight=500)
     label = label.encode(x="decay:Q", y=alt.value(-3), text="text:N")
     upper = alt.LayerChart(layer=[_curves(figures, domain), rule, label], width=_WIDTH, height=230)
-    lower = alt.LayerChart(layer=[_survivors(figures, domain), rule], width=_WIDTH, height=80)
+    lower = alt.LayerChart(layer=[*_survivors(figures, domain), rule], width=_WIDTH, height=80)
     chart = alt.VConcatChart(vconcat=[upper, lower], spacing=14, resolve=alt.Resolve(scale={"x": "shared"}))
     return titled(chart, _title(forecast), _lines(forecast, figures))
 
 
 @dataclass(frozen=True)
 class _Figures:
-    """What is plotted: for each decay the strength of each chosen direction as a share of σ, and all survivors."""
+    """What is plotted: for each decay the strength of each chosen direction as a share of σ, and all survivors.
+
+    `fewest` and `most` are the survivors at the quartiles of a measured feature decay, or twice the same.
+    """
 
     decays: Float[np.ndarray, " w"]
     labels: list[str]
     share: Float[np.ndarray, "w p"]
     survivors: Int[np.ndarray, " w"]
+    fewest: Int[np.ndarray, " w"]
+    most: Int[np.ndarray, " w"]
     directions: int
 
 
@@ -72,10 +77,17 @@ def _figures(forecast: Forecast) -> _Figures:
     picked = np.flatnonzero(real)[spread(first[real], _DIRECTIONS, log=False)]
     decays = _decays(forecast, picked)
     strength = forecast.strengths_at(decays)
-    kept = np.stack([keep_widest(row, solution.multiplicity, forecast.problem.width) for row in strength])
+    kept = _kept(forecast, strength)
+    low, high = forecast.band or (forecast, forecast)
+    most, fewest = (_kept(end, end.strengths_at(decays)).sum(axis=1) for end in (low, high))
     share = np.where(kept > 0, strength, 0.0)[:, picked] / solution.sigma[picked]
     labels = [f"{first[i]:,}: σ = {number(float(solution.sigma[i]), 3)}" for i in picked.tolist()]
-    return _Figures(decays, labels, share, kept.sum(axis=1), int(solution.multiplicity[real].sum()))
+    return _Figures(decays, labels, share, kept.sum(axis=1), fewest, most, int(solution.multiplicity[real].sum()))
+
+
+def _kept(forecast: Forecast, strength: Float[np.ndarray, "w t"]) -> Int[np.ndarray, "w t"]:
+    multiplicity, width = forecast.solution.multiplicity, forecast.problem.width
+    return np.stack([keep_widest(row, multiplicity, width) for row in strength])
 
 
 def _real(forecast: Forecast) -> Bool[np.ndarray, " t"]:
@@ -125,22 +137,30 @@ def _curves(figures: _Figures, domain: tuple[float, float]) -> alt.Chart:
     )
 
 
-def _survivors(figures: _Figures, domain: tuple[float, float]) -> alt.Chart:
+def _survivors(figures: _Figures, domain: tuple[float, float]) -> list[alt.Chart]:
+    columns = (figures.decays, figures.survivors, figures.fewest, figures.most)
     rows: list[Row] = [
-        {"decay": decay, "survivors": survivors}
-        for decay, survivors in zip(figures.decays.tolist(), figures.survivors.tolist(), strict=True)
+        {"decay": decay, "survivors": survivors, "fewest": fewest, "most": most}
+        for decay, survivors, fewest, most in zip(*(column.tolist() for column in columns), strict=True)
     ]
     scale = alt.Scale(domain=[0, figures.directions], nice=False)
     area = {"color": STATUS_COLOURS["own"], "strokeWidth": 1.8}
-    curve = alt.Chart(inline(rows)).mark_area(line=area, color=STATUS_COLOURS["own"], fillOpacity=0.12)
-    return curve.encode(
-        x=alt.X("decay:Q", title="weight decay λ", scale=log_scale(domain), axis=log_axis(domain)),
-        y=alt.Y("survivors:Q", title="survivors", scale=scale, axis=whole_axis(0, figures.directions, 3)),
+    data = inline(rows)
+    x = alt.X("decay:Q", title="weight decay λ", scale=log_scale(domain), axis=log_axis(domain))
+    y = alt.Y("survivors:Q", title="survivors", scale=scale, axis=whole_axis(0, figures.directions, 3))
+    curve = alt.Chart(data).mark_area(line=area, color=STATUS_COLOURS["own"], fillOpacity=0.12)
+    curve = curve.encode(
+        x=x,
+        y=y,
         tooltip=[
             alt.Tooltip("decay:Q", title="weight decay", format=".3g"),
             alt.Tooltip("survivors:Q", title="directions alive", format=","),
         ],
     )
+    if np.array_equal(figures.fewest, figures.most):
+        return [curve]
+    band = alt.Chart(data).mark_area(color=STATUS_COLOURS["shared"], opacity=0.3)
+    return [curve, band.encode(x=x, y=alt.Y("fewest:Q", scale=scale), y2="most:Q")]
 
 
 def _chosen(forecast: Forecast) -> str:
@@ -163,6 +183,8 @@ def _title(forecast: Forecast) -> str:
 def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
     several = forecast.problem.layers > 1
     lines = ["The decays of all layers are scaled together" if several else ""]
+    if forecast.band is not None:
+        lines.append("Shaded: survivors between the quartiles of the network's own feature decay")
     if int(_real(forecast).sum()) > len(figures.labels):
         lines.append(f"{len(figures.labels)} of {number(forecast.directions)} directions, evenly by rank")
     if (forecast.problem.width or np.inf) < forecast.directions:

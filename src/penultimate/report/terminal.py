@@ -62,10 +62,22 @@ def summary(forecast: Forecast) -> Table:
         ("samples needed", f"about {number(forecast.samples_needed, 3)} to stand above the threshold"),
         ("safe weight decay", _safe(forecast)),
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
+        *_band(forecast),
     ]
     for name, value in rows:
         table.add_row(name, value)
     return table
+
+
+def _band(forecast: Forecast) -> list[tuple[str, str]]:
+    """What the quartiles of a measured feature decay allow."""
+    if forecast.band is None:
+        return []
+    low, high = forecast.band
+    needed = f"a class needs {number(low.samples_needed, 3)} to {number(high.samples_needed, 3)} samples"
+    survive = f"{number(high.survivors)} to {number(low.survivors)} directions survive"
+    decays = " to ".join(f"{end.problem.feature_decay:.3g}" for end in forecast.band)
+    return [("quartiles", f"of the network's own feature decay, {decays}: {survive}, {needed}")]
 
 
 def _safe(forecast: Forecast) -> str:

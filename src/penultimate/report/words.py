@@ -41,8 +41,8 @@ def _what_happens(forecast: Forecast) -> str:
         return f"{at} all {number(seen)} classes keep a direction of their own."
     shared, lost = forecast.classes_with("shared"), forecast.classes_with("lost")
     text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
-    losers = [f"{number(lost)} lose theirs"] if lost else []
-    losers += [f"{number(shared)} share what is left"] if shared else []
+    losers = [f"{number(lost)} {'loses its own' if lost == 1 else 'lose theirs'}"] if lost else []
+    losers += [f"{number(shared)} {'shares' if shared == 1 else 'share'} what is left"] if shared else []
     if losers:
         text += f"; {' and '.join(losers)}"
     if forecast.negative_margins:
