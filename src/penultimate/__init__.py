@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from penultimate import losses as losses
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
+    from penultimate.comparing import Comparison as Comparison
+    from penultimate.comparing import compare as compare
     from penultimate.counts import ClassCounts as ClassCounts
     from penultimate.errors import CountsError as CountsError
     from penultimate.errors import FeaturesError as FeaturesError
@@ -52,6 +54,7 @@ _HOMES = {
     "Audit": "auditing",
     "Certificate": "minimizers.certificate",
     "ClassCounts": "counts",
+    "Comparison": "comparing",
     "CountsError": "errors",
     "Death": "minimizers.convex.path",
     "Decisions": "features.decisions",
@@ -74,6 +77,7 @@ _HOMES = {
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
     "audit": "auditing",
+    "compare": "comparing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",
     "minimise": "minimizers.minimising",

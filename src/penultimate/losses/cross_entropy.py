@@ -167,6 +167,12 @@ class GroupedCrossEntropy:
         return 1.0 / self.scale[-1]
 
     @property
+    def leverage(self) -> Float[np.ndarray, " m"]:
+        """``ω Δ (1 − ε)``; margins add a little that fades with the number of classes."""
+        own, other = self.target[-1], self.target[:-1].min(axis=0)
+        return self.weight * self.scale[-1] * (own - other)
+
+    @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:
         """Δ: how fast a softmax changes with each logit."""
         return self.scale

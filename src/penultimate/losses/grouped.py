@@ -53,6 +53,11 @@ class GroupedLoss(Protocol):
         ...
 
     @property
+    def leverage(self) -> Float[np.ndarray, " m"]:
+        """What multiplies √n in the singular value inside a group without features: how much louder its samples are."""
+        ...
+
+    @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:
         """How fast second derivatives change with each logit: logits may move by its inverse before they are stale."""
         ...

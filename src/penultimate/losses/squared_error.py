@@ -84,6 +84,11 @@ class GroupedSquaredError:
         return float(self.weight.max())
 
     @property
+    def leverage(self) -> Float[np.ndarray, " m"]:
+        """ω."""
+        return self.weight
+
+    @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:
         """Zero: the quadratic model is exact at any distance."""
         return np.zeros_like(self.multiplicity)

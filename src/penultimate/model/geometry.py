@@ -151,9 +151,13 @@ class Geometry:
     def group_retained(self) -> Float[np.ndarray, " m"]:
         """Share of each group's classes' own direction that survives, shape (m,): see `retained`."""
         alive = (self.strength > 0) * self.share
-        own = self._gram(alive, "right", "right", share=np.ones_like(self.share)).group_diagonal
+        every = np.ones_like(self.share)
+        own = self._gram(alive, "right", "right", share=every).group_diagonal
         if not self.centred:
-            return np.clip(own, 0.0, 1.0)
+            # Where one direction is missing (a softmax does not see all), nobody can have it.
+            missing = self.svd.rank < self.counts.seen
+            whole = self._gram(every, "right", "right", share=every).group_diagonal if missing else 1.0
+            return np.clip(own / whole, 0.0, 1.0)
         counts, quotient = self.counts, self.svd.quotient
         u = np.sqrt(counts.distinct / counts.samples)
         along_u = alive[self.svd.mixed_index] * quotient.apply_transpose("right", u * np.sqrt(counts.multiplicity))

@@ -53,7 +53,7 @@ _HOW_TO_READ = {
 
 
 @dataclass(frozen=True)
-class _Figure:
+class Figure:
     """A chart as the template takes it."""
 
     key: str
@@ -93,7 +93,7 @@ def report_html(forecast: Forecast) -> str:
     str
         A whole HTML document that refers to nothing outside itself.
     """
-    figures = [_figure(key, forecast) for key in FORECAST_CHARTS]
+    figures = [figure(key, *_HOW_TO_READ[key], FORECAST_CHARTS[key](forecast)) for key in forecast.charts]
     return _render("forecast.html.j2", forecast, figures=figures, classes=_worst(forecast), library=_javascript())
 
 
@@ -112,10 +112,43 @@ def summary_html(forecast: Forecast) -> str:
     return _render("summary.html.j2", forecast)
 
 
+def page(template: str, figures: list[Figure], **context: object) -> str:
+    """Render a whole document that refers to nothing outside itself.
+
+    Parameters
+    ----------
+    template : str
+        Its name among this package's templates.
+    figures : list of Figure
+        Its charts.
+    **context
+        What else it shows.
+
+    Returns
+    -------
+    str
+    """
+    return render(template, figures=figures, library=_javascript(), **context)
+
+
+def render(template: str, **context: object) -> str:
+    """Render one of this package's templates."""
+    return _environment().get_template(template).render(context, version=__version__)
+
+
+def figure(key: str, heading: str, reading: str, chart: "alt.LayerChart | alt.VConcatChart") -> Figure:
+    """A chart as a template takes it."""
+    # Validation against the schema takes longer than everything else; the tests do it.
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    # The address of the schema is never fetched, but a report should not hold one.
+    spec.pop("$schema", None)
+    return Figure(key, heading, reading, spec)
+
+
 def _render(template: str, forecast: Forecast, **more: object) -> str:
     status = {name: forecast.classes_with(name) for name in STATUSES}
     shared: dict[str, object] = {"forecast": forecast, "status": status, "own": OWN, "lost": LOST}
-    return _environment().get_template(template).render(shared | more, version=__version__)
+    return render(template, **(shared | more))
 
 
 @cache
@@ -127,14 +160,6 @@ def _environment() -> Environment:
     # The filter `tojson` escapes <, >, & and ' as \u…, so that no string can end the script element it stands in.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
-
-
-def _figure(key: str, forecast: Forecast) -> _Figure:
-    # Validation against the schema takes longer than everything else; the tests do it.
-    spec: dict[str, Any] = FORECAST_CHARTS[key](forecast).to_dict(validate=False)
-    # The address of the schema is never fetched, but a report should not hold one.
-    spec.pop("$schema", None)
-    return _Figure(key, *_HOW_TO_READ[key], spec)
 
 
 def _worst(forecast: Forecast) -> list[dict[str, object]]:
