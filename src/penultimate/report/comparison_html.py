@@ -14,7 +14,7 @@ _HOW_TO_READ = {
     "cosines": ("Angles", "How close the nearest other class mean is. Minority collapse is a tail at 1."),
     "needed": (
         "Survival lines",
-        "Samples from which on classes stand above the threshold. Weights and scales bend the line towards the tail.",
+        "Samples from which on classes stand above the threshold. Weights and scales tilt the line.",
     ),
     "retained": ("What each class retains", "1: a direction of its own; 0: merged with other classes."),
 }

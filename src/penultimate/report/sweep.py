@@ -28,7 +28,7 @@ _DIRECTIONS = 10
 _POINTS = 140
 _SOLVED_POINTS = 24  # where each one has to be solved
 # A decay just below and just above this fraction of a critical one, so that a hard threshold is drawn as a cliff.
-_CLIFF = 1e-9
+_CLIFF, _SOLVED_CLIFF = 1e-9, 1e-5
 
 
 def sweep(forecast: Forecast) -> alt.VConcatChart:
@@ -111,9 +111,8 @@ def _decays(forecast: Forecast, picked: Int[np.ndarray, " p"]) -> Float[np.ndarr
     critical = critical[np.isfinite(critical)]
     low, high = min(float(critical.min()) / 10.0, chosen / 2.0), max(float(critical.max()) * 2.0, chosen * 2.0)
     grid = np.geomspace(low, high, _POINTS if squared else _SOLVED_POINTS)
-    if not squared:
-        return np.unique(np.append(grid, chosen))
-    return np.unique(np.concatenate([grid, [chosen], cliffs * (1 - _CLIFF), cliffs * (1 + _CLIFF)]))
+    cliff = _CLIFF if squared else _SOLVED_CLIFF
+    return np.unique(np.concatenate([grid, [chosen], cliffs * (1 - cliff), cliffs * (1 + cliff)]))
 
 
 def _free_spectrum(forecast: Forecast) -> Float[np.ndarray, " t"]:
