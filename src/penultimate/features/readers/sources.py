@@ -1,8 +1,9 @@
 """Features as a stream of batches: what every reader offers, arrays at hand, and several parts as one."""
 
 import hashlib
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from penultimate.features.arrays import as_array, as_features
 from penultimate.features.head import Head, checked_names
 
 _BLOCK_BYTES = 16 << 20
+# A source is cut in shards of so many blocks, 256 MiB of float32: what a lost worker costs to read again.
+_SHARD_BLOCKS = 16
 # Below this width the labels take as much room as the features.
 _NARROW = 64
 # How many rows of an array tell it from another.
@@ -74,8 +77,12 @@ class FeatureSource(Protocol):
         """Samples in order, from sample `start` on, in blocks whose bounds do not depend on it."""
         ...
 
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """The labels of the same blocks; features are not read."""
+        ...
+
     def shards(self) -> "list[FeatureSource]":
-        """Independent parts, in order."""
+        """Independent parts, in order, none much larger than 256 MiB."""
         ...
 
 
@@ -127,6 +134,30 @@ def spans(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
         end = min(stop, (start // size + 1) * size)
         yield start, end
         start = end
+
+
+def shard_spans(samples: int, size: int) -> list[tuple[int, int]]:
+    """Bounds of the shards in which a source of one piece is cut.
+
+    Parameters
+    ----------
+    samples : int
+        N.
+    size : int
+        Rows of a block.
+
+    Returns
+    -------
+    list of tuple of int
+        First row of a shard, and the row after its last.
+
+    Examples
+    --------
+    >>> from penultimate.features.readers.sources import shard_spans
+    >>> shard_spans(100_000, 4096)
+    [(0, 65536), (65536, 100000)]
+    """
+    return list(spans(0, samples, _SHARD_BLOCKS * size))
 
 
 def check_start(start: int, samples: int) -> None:
@@ -194,9 +225,10 @@ class ArraySource:
         self.names = None if head is None else head.names
         if names is not None:
             self.names = checked_names(names, None if head is None else head.classes)
+        self._name = "arrays"
 
     def __str__(self) -> str:
-        return "arrays"
+        return self._name
 
     @property
     def dimension(self) -> int:
@@ -228,9 +260,100 @@ class ArraySource:
         for first, end in spans(start, self.samples, block_rows(self.dimension)):
             yield Batch(self._features[first:end], self._labels[first:end])
 
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """Views of the labels, block by block from sample `start` on."""
+        for batch in self.batches(start):
+            yield batch.labels
+
+    def shards(self) -> list[FeatureSource]:
+        """Views of the arrays; the whole where it is small."""
+        bounds = shard_spans(self.samples, block_rows(self.dimension))
+        return [self] if len(bounds) == 1 else [self._part(first, end) for first, end in bounds]
+
+    def _part(self, first: int, end: int) -> "ArraySource":
+        part = ArraySource(self._features[first:end], self._labels[first:end])
+        part._name = _from(self, first)
+        return part
+
+
+class Rows:
+    """Consecutive samples of a source, as one: a shard of a large file.
+
+    Parameters
+    ----------
+    source : FeatureSource
+    first, stop : int
+        Its first sample, and the one after the last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.features.readers.sources import ArraySource, Rows
+    >>> rows = Rows(ArraySource(np.eye(5), np.arange(5)), 1, 4)
+    >>> rows.samples, [batch.labels.tolist() for batch in rows.batches(start=1)]
+    (3, [[2, 3]])
+    """
+
+    head: Head | None = None
+    names: tuple[str, ...] | None = None
+
+    def __init__(self, source: FeatureSource, first: int, stop: int) -> None:
+        check_start(first, source.samples)
+        check_start(stop, source.samples)
+        self._source = source
+        self._first = first
+        self._stop = stop
+
+    def __str__(self) -> str:
+        return _from(self._source, self._first)
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features, d."""
+        return self._source.dimension
+
+    @property
+    def samples(self) -> int:
+        """Number of rows."""
+        return self._stop - self._first
+
+    @property
+    def dtype(self) -> str:
+        """Type of the features as stored."""
+        return self._source.dtype
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the source's and the bounds."""
+        return hashlib.sha256(f"{self._source.fingerprint} {self._first} {self._stop}".encode()).hexdigest()
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Blocks of the source, the last one cut where the rows end."""
+        check_start(start, self.samples)
+        left = self.samples - start
+        with closing(cast(Generator[Batch], self._source.batches(self._first + start))) as batches:
+            while left:
+                batch = next(batches)
+                yield Batch(*(None if array is None else array[:left] for array in batch))  # pyright: ignore[reportArgumentType]
+                left -= min(left, len(batch.labels))
+
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """The labels of the same blocks."""
+        check_start(start, self.samples)
+        left = self.samples - start
+        with closing(cast(Generator[NDArray[np.integer]], self._source.labels(self._first + start))) as blocks:
+            while left:
+                block = next(blocks)[:left]
+                yield block
+                left -= len(block)
+
     def shards(self) -> list[FeatureSource]:
         """The whole, as one part."""
         return [self]
+
+
+def _from(source: FeatureSource, first: int) -> str:
+    return f"{source} (its samples from {first} on, here counted from 0)"
 
 
 class Joined:
@@ -308,6 +431,14 @@ class Joined:
                 yield from part.batches(start)
             start = max(0, start - part.samples)
 
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """The labels of the same blocks."""
+        check_start(start, self.samples)
+        for part in self._parts:
+            if start < part.samples:
+                yield from part.labels(start)
+            start = max(0, start - part.samples)
+
     def shards(self) -> list[FeatureSource]:
-        """The parts, as they were given."""
-        return list(self._parts)
+        """The shards of the parts, in order."""
+        return [shard for part in self._parts for shard in part.shards()]
