@@ -11,11 +11,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate import __version__
 from penultimate.errors import ClusterError, FeaturesError, MissingDependencyError, PenultimateError
 from penultimate.features.arrays import as_labels
 from penultimate.features.passes import Accumulator, Checkpoint, inferred_classes, run
@@ -87,6 +89,7 @@ def on_cluster(place: object, source: FeatureSource) -> Generator["Cluster"]:
             raise ClusterError(f"{place!r} is no Dask cluster: give 'local', an address, or a distributed.Client")
         if client.asynchronous:
             raise ClusterError("the Dask client is asynchronous: give one that is not, or the address of its scheduler")
+        _check_versions(client)
         # Class means and heads may be larger than what Dask expects in a graph; they are in it once.
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}))
         yield Cluster(client, source)
@@ -99,8 +102,11 @@ def _local_cluster() -> Any:
             host="127.0.0.1",
             n_workers=system.CPU_COUNT,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
+            # An interrupt in the terminal reaches workers too, and ends them through this process alone.
+            preload=["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
         )
     except RuntimeError as error:
         raise ClusterError(
@@ -236,6 +242,17 @@ class Cluster:
             raise
 
 
+def _check_versions(client: Any) -> None:
+    """Make sure of our package on the workers: one without it would leave tasks undone, and say nothing."""
+    try:
+        versions: Mapping[str, str] = client.run(resolve_name, "penultimate:__version__")
+    except ImportError as error:
+        raise ClusterError(f"a worker of the Dask cluster lacks penultimate ({error}): install it there") from None
+    for worker, version in versions.items():
+        if version != __version__:
+            raise ClusterError(f"the worker {worker} has penultimate {version}, and here is {__version__}: install one")
+
+
 def _library(name: str) -> Any:
     # Dask's own types say less than none would.
     try:
@@ -256,17 +273,19 @@ def _tasks(accumulator: Accumulator, groups: list[list[tuple[Shard, Counts]]]) -
     """The tasks that merge each group, and those that read the shards."""
     dask = _library("dask")
     blank = dask.delayed(accumulator.fresh(), traverse=False)
-    leaves = [
-        [
-            dask.delayed(partial(_fill, shard.name, shard.source, before))(blank, *shard.arrays)
-            for shard, before in group
-        ]
-        for group in groups
-    ]
     merge = partial(dask.delayed(_merge), blank)
-    # Even a single leaf is merged, so that no task is both.
-    roots = [tree(group, merge) if len(group) > 1 else merge(*group) for group in leaves]
-    return roots, [leaf for group in leaves for leaf in group]
+    roots: list[Any] = []
+    leaves: list[Any] = []
+    for index, group in enumerate(groups):
+        with dask.annotate(priority=-index):  # else merged groups would wait on the workers for the first ones
+            own = [
+                dask.delayed(partial(_fill, shard.name, shard.source, before))(blank, *shard.arrays)
+                for shard, before in group
+            ]
+            # Even a single leaf is merged, so that no task is both.
+            roots.append(tree(own, merge) if len(own) > 1 else merge(*own))
+            leaves += own
+    return roots, leaves
 
 
 def tree(items: Sequence[Item], merge: Callable[..., Item]) -> Item:
@@ -358,7 +377,3 @@ def _result(future: Any, name: str) -> Any:
         ) from None
     except (distributed.CancelledError, distributed.comm.core.CommClosedError):
         raise ClusterError("the Dask cluster was lost or the audit cancelled there: start it again") from None
-    except ModuleNotFoundError as error:
-        if error.name != "penultimate":
-            raise
-        raise ClusterError("the workers of the Dask cluster lack penultimate: install the same version there") from None
