@@ -162,7 +162,8 @@ def part_arrays(part):
 
 
 def test_a_shard_that_kills_every_worker_ends_in_one_error(client):
-    shards = [*parts(1), Deadly(*part_arrays(next(parts(1, seed=1))))]
+    # Alone: Dask may as well blame a shard that waits on the same worker.
+    shards = [Deadly(*part_arrays(next(parts(1))))]
     with pytest.raises(pen.ClusterError, match=r"^the deadly shard: 4 workers in turn were lost") as caught:
         pen.audit(Joined(shards), dask=client)
     assert caught.value.__suppress_context__

@@ -372,8 +372,8 @@ def _result(future: Any, name: str) -> Any:
         raise type(error)(*error.args) from None
     except distributed.KilledWorker as error:
         raise ClusterError(
-            f"{name}: {error.allowed_failures + 1} workers in turn were lost while they read it: look at their logs; "
-            "if they ran out of memory, give them more of it or fewer threads"
+            f"{name}: {error.allowed_failures + 1} workers in turn were lost with this to read, or a shard beside it: "
+            "look at their logs; if they ran out of memory, give them more of it or fewer threads"
         ) from None
     except (distributed.CancelledError, distributed.comm.core.CommClosedError):
         raise ClusterError("the Dask cluster was lost or the audit cancelled there: start it again") from None
