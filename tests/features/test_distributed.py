@@ -330,7 +330,7 @@ def test_an_interrupt_on_the_command_line_leaves_no_process(tmp_path):
         "import pathlib, sys; from cluster_sources import Sleepy; from penultimate import auditing, cli\n"
         "from penultimate.features.readers import Joined\n"
         "place = pathlib.Path(sys.argv.pop(1))\n"
-        "auditing.source_of = lambda *_: Joined([Sleepy(place)] * 2)\n"
+        "auditing.source_of = lambda *_: Joined([Sleepy(place) for _ in range(40)])\n"
         "cli.main()"
     )
     command = [sys.executable, "-c", code, str(tmp_path), "audit", "features", "--dask", "local"]

@@ -189,10 +189,13 @@ class Cluster:
             for index, future in finished:
                 if index < len(roots):
                     merged[index] = future
-                elif advance is not None:
-                    advance(sizes[index - len(roots)])
+                else:
+                    future.release()  # the workers drop it once it is merged
+                    if advance is not None:
+                        advance(sizes[index - len(roots)])
                 while turn in merged:
-                    accumulator.merge(_restored(accumulator, _result(merged.pop(turn), names[turn])))
+                    accumulator.merge(_restored(accumulator, _result(merged[turn], names[turn])))
+                    merged.pop(turn).release()
                     rows += sum(shard.samples for shard, _ in groups[turn])
                     turn += 1
                     if checkpoint is not None:
@@ -219,16 +222,16 @@ class Cluster:
         with closing(self._finished(tasks, names)) as finished:
             for index, future in finished:
                 found[index] = _result(future, names[index])
+                future.release()
         return [found[index] for index in range(len(tasks))]
 
     def _finished(self, tasks: Sequence[Any], names: Sequence[str]) -> Generator[tuple[int, Any]]:
-        """Compute tasks, and give index and future of each when it is done; all are cancelled if something fails."""
+        """Compute tasks, and give index and future of each when it is done; the rest is given up if something fails."""
         distributed = _library("distributed")
         futures: list[Any] = self._client.compute(list(tasks))
         index = {future.key: i for i, future in enumerate(futures)}
         waiting = dict(enumerate(futures))
         completed = distributed.as_completed(futures, loop=self._client.loop)
-        del futures  # what nobody holds is dropped by the workers once it is merged
         try:
             for future in completed:
                 i = index[future.key]
@@ -236,10 +239,9 @@ class Cluster:
                     _result(future, names[i])
                 del waiting[i]
                 yield i, future
-                del future
-        except BaseException:
-            self._client.cancel(list(waiting.values()))
-            raise
+        finally:  # tasks that nobody waits for are not begun
+            for future in waiting.values():
+                future.release()
 
 
 def _check_versions(client: Any) -> None:
