@@ -15,7 +15,8 @@ from penultimate.features.head import Head, checked_names, head_of
 from penultimate.features.readers.archive import Archive, Layout
 from penultimate.features.readers.formats import format_of, open_archive
 from penultimate.features.readers.npy_set import NpySet
-from penultimate.features.readers.sources import Batch, FeatureSource, Rows, block_rows, check_start, shard_spans
+from penultimate.features.readers.parts import Rows
+from penultimate.features.readers.sources import Batch, FeatureSource, block_rows, check_start, shard_spans
 
 FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
 LABELS = ("y", "labels", "label", "targets", "target")
