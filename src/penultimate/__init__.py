@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
     from penultimate.counts import ClassCounts as ClassCounts
+    from penultimate.errors import ClusterError as ClusterError
     from penultimate.errors import CountsError as CountsError
     from penultimate.errors import FeaturesError as FeaturesError
     from penultimate.errors import FileError as FileError
@@ -46,6 +47,7 @@ _HOMES = {
     "ArraySource": "features.readers",
     "Audit": "auditing",
     "ClassCounts": "counts",
+    "ClusterError": "errors",
     "CountsError": "errors",
     "Decisions": "features.decisions",
     "Descent": "minimizers.descent",
