@@ -70,5 +70,9 @@ def _chart(steps: Float[np.ndarray, " T"], share: Float[np.ndarray, "T p"], labe
         x=alt.X("step:Q", title="step of the optimiser", axis=alt.Axis(grid=False)),
         y=alt.Y("share:Q", title="strength, t / σ"),
         color=colour,
-        tooltip=["direction:N", alt.Tooltip("step:Q", format=",.0f"), alt.Tooltip("share:Q", title="t / σ", format=".3f")],
+        tooltip=[
+            "direction:N",
+            alt.Tooltip("step:Q", format=",.0f"),
+            alt.Tooltip("share:Q", title="t / σ", format=".3f"),
+        ],
     )

@@ -1,11 +1,10 @@
 """Features from PyTorch: captured from a trained model, or watched while it trains.
 
-``pen.torch`` needs the extra ``penultimate[torch]``; the rest of the package never imports PyTorch. The callbacks import
-their framework when they are first used.
+``pen.torch`` needs the extra ``penultimate[torch]``; the rest of the package never imports PyTorch. The callbacks
+import their framework when they are first used.
 """
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from penultimate.errors import MissingDependencyError
@@ -31,10 +30,12 @@ _HOMES = {
 
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
-if find_spec("torch") is None:
+try:
+    import_module("torch")
+except ImportError:
     raise MissingDependencyError(
         "penultimate.torch needs PyTorch, which is not installed: pip install 'penultimate[torch]'"
-    )
+    ) from None
 
 
 def __getattr__(name: str) -> object:

@@ -196,8 +196,8 @@ def capture(
     """Take the penultimate features of a model over a loader: ``pen.audit(pen.torch.capture(model, loader))``.
 
     The model runs on one batch now, and once over the loader in each pass of what reads the features, two for an audit;
-    no more than a block of features is held. It runs in evaluation mode, without gradients, uncompiled, where it is; its
-    submodules' modes are given back and hooks removed after every batch, whatever happens.
+    no more than a block of features is held. It runs in evaluation mode, without gradients, uncompiled, where it is.
+    After every batch its submodules have their modes again and the hook is gone, whatever happens.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def capture(
     items = _Items(loader, unpack, device, ignore_index, autocast_now(device))
     if iter(loader) is loader:
         raise FeaturesError(
-            "the loader can be iterated only once and an audit needs two passes: give a DataLoader, or a list of batches"
+            "the loader can be iterated only once and an audit needs two passes: give a DataLoader or a list of batches"
         )
     first = next(iter(items), None)
     if first is None:

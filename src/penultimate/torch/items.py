@@ -51,7 +51,7 @@ def unpack(item: Any) -> tuple[Any, Any]:
         return inputs, labels
     size = f" of {len(cast(list[Any], item))}" if isinstance(item, tuple | list) else ""
     raise FeaturesError(
-        f"the loader gives a {type(item).__name__}{size}, not (inputs, labels): give unpack=, a function from an item "
+        f"the loader gives a {_kind(item)}{size}, not (inputs, labels): give unpack=, a function from an item "
         "to (inputs, labels)"
     )
 
@@ -102,10 +102,13 @@ def logits_of(output: Any) -> torch.Tensor:
         return output
     if isinstance(output, Mapping) and "logits" in output:
         return logits_of(output["logits"])
-    if hasattr(output, "logits"):
-        return logits_of(output.logits)
+    inside: Any = getattr(cast(object, output), "logits", None)
+    if inside is not None:
+        return logits_of(inside)
     if isinstance(output, tuple | list) and output:
         return logits_of(cast(list[Any], output)[0])
-    raise FeaturesError(
-        f"the model returns a {type(output).__name__} in which there are no logits: wrap the model so that it returns them"
-    )
+    raise FeaturesError(f"the model returns a {_kind(output)} without logits: wrap the model so that it returns them")
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

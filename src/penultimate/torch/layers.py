@@ -1,9 +1,9 @@
 """Linear layers at the end of a model, as a head: found by running the model, and proven against its logits.
 
-Every linear layer is watched during one forward pass. Those whose output has the shape of the logits are candidates; the
-head is the one for which W h + b, computed here in float64 from what entered it, *is* the logits up to the rounding of the
-types involved. A layer that reads another's output unchanged (through dropout in evaluation, say) is its successor: such
-a chain is a head of several layers.
+Every linear layer is watched during one forward pass. Those whose output has the shape of the logits are candidates;
+the head is the one for which W h + b, computed here in float64 from what entered it, *is* the logits up to the rounding
+of the types involved. A layer that reads another's output unchanged (through dropout in evaluation, say) is its
+successor: such a chain is a head of several layers.
 """
 
 import weakref
@@ -121,8 +121,8 @@ def find_head(model: nn.Module, run: Callable[[], torch.Tensor], layer: str | nn
     if not chains:
         what = "no linear layer gives" if layer is None else "what follows the layer, linear layers alone, never gives"
         raise FeaturesError(
-            f"{what} logits of shape {shape}: {_listed(calls)}; choose another, or wrap the model so that it returns the "
-            "output of a linear layer"
+            f"{what} logits of shape {shape}: {_listed(calls)}; choose another, or wrap the model so that it returns "
+            "the output of a linear layer"
         )
     proven, features = _proven(chains, run)
     names = [chain[0].name for chain in proven]
@@ -182,9 +182,10 @@ def _copied(tensor: torch.Tensor) -> NDArray[Any]:
     return np.array(as_array(tensor, "weights"))
 
 
-def qualified(name: str) -> str:
-    """A module's name without the wrappers of ``torch.compile``."""
-    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+def _named(model: nn.Module) -> dict[str, nn.Module]:
+    """Modules by qualified name, without the wrappers of ``torch.compile`` in it."""
+    modules: dict[str, nn.Module] = dict(cast(Any, model).named_modules())
+    return {".".join(part for part in name.split(".") if part != "_orig_mod"): modules[name] for name in modules}
 
 
 def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Call], tuple[int, ...]]:
@@ -205,9 +206,9 @@ def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Cal
         return note
 
     with ExitStack() as stack:
-        for name, module in model.named_modules():
+        for name, module in _named(model).items():
             if isinstance(module, nn.Linear):
-                stack.callback(module.register_forward_hook(watch(qualified(name), module)).remove)
+                stack.callback(module.register_forward_hook(watch(name, module)).remove)
         shape = tuple(run().shape)
     return calls, shape
 
@@ -236,7 +237,7 @@ def _from(first: int, calls: Sequence[Call], shape: tuple[int, ...]) -> list[lis
 
 def _started(model: nn.Module, calls: Sequence[Call], layer: str | nn.Module) -> int:
     if isinstance(layer, str):
-        names = {qualified(name): module for name, module in model.named_modules()}
+        names = _named(model)
         if layer not in names:
             raise FeaturesError(f"the model has no layer {layer!r}: {_listed(calls)}")
         layer = names[layer]
@@ -267,8 +268,8 @@ def _proven(
             times = taps[id(chain[0].layer)].times
             if times > 1:
                 raise FeaturesError(
-                    f"{chain[0].name!r} runs {times} times in one forward pass, so it has no single input: give a model "
-                    "that runs it once"
+                    f"{chain[0].name!r} runs {times} times in one forward pass, so it has no single input: give a "
+                    "model that runs it once"
                 )
         features = {key: tap.take() for key, tap in taps.items()}
 

@@ -41,8 +41,8 @@ class LightningMonitor(Callback):
     layer : nn.Module, optional
         Whose input are the features; by default the first layer that the monitor was given as head.
     stage : {"validate", "train"}, default "validate"
-        Which batches are looked at. Validation sees the network as it stands; training batches cost no further pass, but
-        are spread over an epoch in which the network moves, with dropout and augmentation on.
+        Which batches are looked at. Validation sees the network as it stands; training batches cost no further pass,
+        but are spread over an epoch in which the network moves, with dropout and augmentation on.
     unpack : callable, optional
         From a batch to ``(inputs, labels)``.
     prefix : str, default "collapse/"

@@ -81,8 +81,8 @@ class FeatureMonitor(Metric):
     Notes
     -----
     Sums are kept about a shift of each class on the device of the metric (`penultimate.torch.sums`) and never come to
-    the host while batches pass, so what is wrong with *values* is told by `compute`: NaN and infinity are left out and a
-    warning counts them, labels out of range are an error. Of several processes the sums are gathered and merged, each
+    the host while batches pass, so what is wrong with *values* is told by `compute`: NaN and infinity are left out and
+    a warning counts them, labels out of range are an error. Of several processes the sums are gathered and merged, each
     about its own shifts. Memory: 2 K d + d² numbers, and one byte a sample where ``dataset_size`` is given.
 
     Examples
@@ -136,10 +136,12 @@ class FeatureMonitor(Metric):
             raise FeaturesError(f"the forecast is for {forecast.counts.classes} classes and the monitor for {classes}")
         if self.head is not None:
             self.head.check(classes, dimension)
+        # The library leaves its types open.
+        add_state = cast(Any, self).add_state
         for name, zeros in vars(Sums.empty(classes, dimension, dtype)).items():
-            self.add_state(name, zeros, dist_reduce_fx=None)
-        self.add_state("tally", torch.zeros(4, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("seen", torch.zeros(dataset_size or 0, dtype=torch.uint8), dist_reduce_fx=None)
+            add_state(name, zeros, dist_reduce_fx=None)
+        add_state("tally", torch.zeros(4, dtype=torch.int64), dist_reduce_fx="sum")
+        add_state("seen", torch.zeros(dataset_size or 0, dtype=torch.uint8), dist_reduce_fx=None)
 
     @property
     def head(self) -> Head | None:
@@ -202,9 +204,9 @@ class FeatureMonitor(Metric):
         -------
         dict of str to Tensor
             Ready for a logger: ``samples``, ``classes`` (those with samples) and the figures of
-            `penultimate.metrics.CollapseMetrics`. With a head and a forecast, once every class that has training samples
-            has been seen, also ``alignment/…``, and ``direction/i``, the strength t_i of the i-th distinct singular value
-            (beside `Forecast.timeline`). What does not exist is left out.
+            `penultimate.metrics.CollapseMetrics`. With a head and a forecast, once every class that has training
+            samples has been seen, also ``alignment/…``, and ``direction/i``, the strength t_i of the i-th distinct
+            singular value (beside `Forecast.timeline`). What does not exist is left out.
 
         Raises
         ------
@@ -217,7 +219,7 @@ class FeatureMonitor(Metric):
             When samples were left out as not finite, or the total is not that of the data set.
         """
         statistics = self._merged()
-        self._judge_tally(statistics)
+        self._judge(round(statistics.samples))
         head = self.head
         geometry = None if self.forecast is None else self.forecast.geometry
         collapse: CollapseMetrics = measure(statistics, None if head is None else head.product, geometry)
@@ -233,7 +235,7 @@ class FeatureMonitor(Metric):
 
     def statistics(self) -> FeatureStatistics:
         """What has been seen by all processes, for everything that takes `FeatureStatistics`; a collective call."""
-        with self.sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
+        with cast(Any, self).sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
             return self._merged()
 
     def alignment(self) -> Alignment | None:
@@ -252,7 +254,8 @@ class FeatureMonitor(Metric):
         FeaturesError
             When it is of other sizes.
         """
-        state = incoming_state.metric_state if isinstance(incoming_state, Metric) else incoming_state
+        other = incoming_state.metric_state if isinstance(incoming_state, Metric) else incoming_state
+        state = cast(dict[str, Tensor], other)
         for name, own in self.metric_state.items():
             if name not in state or state[name].shape != cast(Tensor, own).shape:
                 raise FeaturesError(f"the other monitor has another {name}: merge monitors of the same sizes")
@@ -274,15 +277,15 @@ class FeatureMonitor(Metric):
         shape = tuple(features.shape)
         if len(shape) < 2 or shape[-1] != self.dimension or not features.is_floating_point():
             raise FeaturesError(
-                f"features are {features.dtype} of shape {shape}, expected floating numbers of shape (…, {self.dimension})"
+                f"features are {features.dtype} of shape {shape}: give floating numbers of shape (…, {self.dimension})"
             )
         for what, given in (("labels", labels), ("ids", ids)):
             if given is None:
                 continue
             if given.shape != features.shape[:-1] or given.is_floating_point() or given.is_complex():
                 raise FeaturesError(
-                    f"{what} are {given.dtype} of shape {tuple(given.shape)} for features of shape {shape}: give one whole "
-                    "number for each sample"
+                    f"{what} are {given.dtype} of shape {tuple(given.shape)} for features of shape {shape}: give one "
+                    "whole number for each sample"
                 )
         if ids is not None and not self.dataset_size:
             raise FeaturesError("ids need to know how many there can be: make the monitor with dataset_size=")
@@ -320,22 +323,21 @@ class FeatureMonitor(Metric):
         whole.dropped = bad
         return whole
 
-    def _judge_tally(self, statistics: FeatureStatistics) -> None:
-        bad, outside, strange, repeated = self.tally.tolist()
-        if outside or strange:
-            number, what, size = (outside, "labels", self.classes) if outside else (strange, "ids", self.dataset_size)
-            raise FeaturesError(
-                f"{number} {what} were outside 0 … {cast(int, size) - 1} and are in no sum: mend them and reset the monitor"
-            )
+    def _judge(self, samples: int) -> None:
+        times = self.seen.sum(dim=0) if self.seen.ndim > 1 else self.seen
+        bad, outside, strange, repeated = (int(count) for count in self.tally)
+        for number, what, size in ((outside, "labels", self.classes), (strange, "ids", len(times))):
+            if number:
+                raise FeaturesError(
+                    f"{number} {what} were outside 0 … {size - 1} and are in no sum: mend them and reset the monitor"
+                )
         if bad:
             warnings.warn(f"{bad} samples held NaN or infinity and were left out: has training diverged?", stacklevel=4)
         if not self.dataset_size or self._of_batch:
             return
-        times = self.seen.reshape(-1, self.dataset_size).sum(dim=0)
         twice = int((times - times.clamp(max=1)).sum())
-        surplus = round(statistics.samples) - self.dataset_size
-        if surplus or twice:
-            warnings.warn(_told(round(statistics.samples), self.dataset_size, repeated, twice), stacklevel=4)
+        if twice or samples != self.dataset_size:
+            warnings.warn(_told(samples, self.dataset_size, repeated, twice), stacklevel=4)
 
     def _aligned(self, statistics: FeatureStatistics, head: Head | None) -> Alignment | None:
         if head is None or self.forecast is None:
@@ -372,6 +374,6 @@ def _told(samples: int, size: int, repeated: int, twice: int) -> str:
         return f"{text}: reset the monitor only between full passes, or say dataset_size= as it is"
     known = f" ({repeated:,} repeats were left out)" if repeated else ""
     return (
-        f"{text}{known}: samples were counted twice, by passes without reset() between them, or by a distributed sampler "
-        "that pads; give update(…, ids=) to leave out repeats, or a sampler that does not pad"
+        f"{text}{known}: samples were counted twice, by passes without reset() between them or by a distributed "
+        "sampler that pads; give update(…, ids=) to leave out repeats, or a sampler that does not pad"
     )

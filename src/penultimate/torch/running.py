@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -34,12 +34,15 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
     A forward pass through these would wait for other processes, or run replicas that have no hooks.
     """
-    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+    # Read through Any: the wrappers' own types are open.
+    inner: Any = model
     while True:
-        inner: Any = model.module if isinstance(model, wrappers) else getattr(model, "_orig_mod", None)
-        if not isinstance(inner, nn.Module):
-            return model
-        model = inner
+        if isinstance(inner, nn.parallel.DistributedDataParallel | nn.DataParallel):
+            inner = cast(Any, inner).module
+        elif isinstance(getattr(inner, "_orig_mod", None), nn.Module):
+            inner = inner._orig_mod
+        else:
+            return cast(nn.Module, inner)
 
 
 def device_of(model: nn.Module) -> torch.device:

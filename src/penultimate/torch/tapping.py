@@ -57,8 +57,8 @@ class Tap:
         held, self._held, self.times = self._held, None, 0
         if held is None:
             raise FeaturesError(
-                "the layer has not run since its features were last taken: run the model first, and make the tap before "
-                "the model is compiled"
+                "the layer has not run since its features were last taken: run the model first, and make the tap "
+                "before the model is compiled"
             )
         return held
 

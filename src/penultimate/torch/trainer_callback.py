@@ -1,7 +1,7 @@
 """The monitor as a callback of Hugging Face's Trainer."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +26,8 @@ else:
 def _labels(inputs: Mapping[str, Any]) -> Tensor:
     if inputs.get("labels") is None:
         raise FeaturesError(
-            f"the model was called with {', '.join(inputs) or 'nothing by name'} and no labels: give labels=, a function "
-            "from the model's arguments to the labels"
+            f"the model was called with {', '.join(inputs) or 'nothing by name'} and no labels: give labels=, a "
+            "function from the model's arguments to the labels"
         )
     return inputs["labels"]
 
@@ -41,8 +41,8 @@ class TrainerMonitor(TrainerCallback):
     layer : nn.Module, optional
         Whose input are the features; by default the first layer that the monitor was given as head.
     labels : callable, optional
-        From the model's named arguments to the labels; by default ``labels`` among them. Causal language models are given
-        labels that their loss shifts by one: shift them here.
+        From the model's named arguments to the labels; by default ``labels`` among them. Causal language models are
+        given labels that their loss shifts by one: shift them here.
     prefix : str, default "collapse/"
         Of the names, after the evaluation's own: ``eval_collapse/nc1``.
 
@@ -124,7 +124,9 @@ class TrainerMonitor(TrainerCallback):
     ) -> None:
         """Add the figures to those of an evaluation."""
         logs: dict[str, Any] = kwargs["logs"]
-        kinds = [name.removesuffix("_runtime") for name in logs if name.endswith("_runtime") and name != "train_runtime"]
+        kinds = [
+            name.removesuffix("_runtime") for name in logs if name.endswith("_runtime") and name != "train_runtime"
+        ]
         if not kinds:
             return
         figures = self._watch.finish(state.global_step)
@@ -142,9 +144,9 @@ class TrainerMonitor(TrainerCallback):
     def _open(self, model: nn.Module) -> None:
         if self._handle is None:
             self._watch.open()
-            self._handle = model.register_forward_hook(self._evaluated, with_kwargs=True)
+            hook = cast(Any, torch.compiler).disable(self._evaluated)
+            self._handle = model.register_forward_hook(hook, with_kwargs=True)
 
-    @torch.compiler.disable
     def _evaluated(self, model: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         if not model.training:
             self._watch.add(self._labels(named))

@@ -58,7 +58,7 @@ class Watch:
         self.monitor.update(features, labels.to(features.device))
 
     def finish(self, step: int) -> dict[str, float]:
-        """Figures of what has been seen, noted in the trajectory; the monitor begins anew. Empty if nothing was seen."""
+        """Figures of what has been seen, noted in the trajectory; none if nothing was. The monitor begins anew."""
         if not self.monitor.update_called:
             return {}
         figures = {name: float(value) for name, value in self.monitor.compute().items()}
