@@ -37,6 +37,7 @@ def unpack(item: Any) -> tuple[Any, Any]:
     >>> unpack({"input_ids": torch.zeros(2, 3), "labels": torch.tensor([0, 1])})[1]
     tensor([0, 1])
     """
+    kind = type(item).__name__
     if isinstance(item, Mapping):
         named = cast(Mapping[str, Any], item)
         found = [key for key in _LABELS if key in named]
@@ -51,7 +52,7 @@ def unpack(item: Any) -> tuple[Any, Any]:
         return inputs, labels
     size = f" of {len(cast(list[Any], item))}" if isinstance(item, tuple | list) else ""
     raise FeaturesError(
-        f"the loader gives a {_kind(item)}{size}, not (inputs, labels): give unpack=, a function from an item "
+        f"the loader gives a {kind}{size}, not (inputs, labels): give unpack=, a function from an item "
         "to (inputs, labels)"
     )
 
@@ -98,6 +99,7 @@ def logits_of(output: Any) -> torch.Tensor:
     >>> logits_of({"loss": torch.tensor(0.5), "logits": torch.ones(1, 2)})
     tensor([[1., 1.]])
     """
+    kind = type(output).__name__
     if isinstance(output, torch.Tensor):
         return output
     if isinstance(output, Mapping) and "logits" in output:
@@ -107,8 +109,4 @@ def logits_of(output: Any) -> torch.Tensor:
         return logits_of(inside)
     if isinstance(output, tuple | list) and output:
         return logits_of(cast(list[Any], output)[0])
-    raise FeaturesError(f"the model returns a {_kind(output)} without logits: wrap the model so that it returns them")
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__
+    raise FeaturesError(f"the model returns a {kind} without logits: wrap the model so that it returns them")

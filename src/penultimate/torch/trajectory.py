@@ -79,7 +79,7 @@ class Trajectory:
     def strength(self) -> Float[np.ndarray, "T t"]:
         """Measured t_i at those steps, one column per distinct singular value, largest first, shape (T, t)."""
         columns = len(self._strength[0]) if self._strength else 0
-        return np.array(self._strength, dtype=np.float64).reshape(-1, columns)
+        return np.array(self._strength, dtype=np.float64).reshape(len(self), columns)
 
     @property
     def learnt_at(self) -> Float[np.ndarray, " t"]:
