@@ -1,5 +1,8 @@
 """Small networks and data for the tests of `penultimate.torch`."""
 
+import copy
+from functools import cache
+
 import numpy as np
 import torch
 from torch import nn
@@ -29,8 +32,13 @@ def perceptron(seed: int = 0, *, bias: bool = True) -> nn.Sequential:
     )
 
 
-def trained(steps: int = 300, weight_decay: float = 5e-3) -> nn.Sequential:
+def trained() -> nn.Sequential:
     """A perceptron trained with half the squared error on all blobs, in evaluation mode."""
+    return copy.deepcopy(_trained())
+
+
+@cache
+def _trained(steps: int = 150, weight_decay: float = 5e-3) -> nn.Sequential:
     model, (inputs, labels) = perceptron(), blobs()
     targets = nn.functional.one_hot(labels, len(COUNTS)).float()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=weight_decay)
