@@ -34,6 +34,10 @@ def main(rank: int, store: str, data: str, out: str) -> None:
     statistics = monitor.statistics()
     local = float(monitor.weight.sum())
 
+    plain = pen.torch.FeatureMonitor(classes, width)  # one of its states is empty
+    plain.update(features[mine], labels[mine])
+    assert plain.compute()["samples"] == size
+
     told = {}
     sampler = DistributedSampler(range(size), num_replicas=2, rank=rank, shuffle=True)
     loader = DataLoader(TensorDataset(features, labels, torch.arange(size)), batch_size=8, sampler=sampler)

@@ -103,6 +103,10 @@ class LightningMonitor(Callback):
         """Remove it."""
         self._watch.close()
 
+    def on_exception(self, trainer: "Trainer", pl_module: "LightningModule", exception: BaseException) -> None:
+        """Remove it too: Lightning does not tear down what fails."""
+        self._watch.close()
+
     def on_train_epoch_start(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
         """Begin anew."""
         self._begin("train")

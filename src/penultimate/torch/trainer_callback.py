@@ -87,6 +87,7 @@ class TrainerMonitor(TrainerCallback):
         self._labels = labels
         self._prefix = prefix
         self._handle: RemovableHandle | None = None
+        self._inputs: dict[str, Any] = {}
 
     @property
     def trajectory(self) -> Trajectory | None:
@@ -105,7 +106,7 @@ class TrainerMonitor(TrainerCallback):
         self._watch.close()
         if self._handle is not None:
             self._handle.remove()
-            self._handle = None
+            self._handle, self._inputs = None, {}
 
     def on_init_end(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
@@ -118,6 +119,12 @@ class TrainerMonitor(TrainerCallback):
     ) -> None:
         """Put hooks on the model, if the callback came late."""
         self._open(kwargs["model"])
+
+    def on_prediction_step(
+        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
+    ) -> None:
+        """Add the batch that the model has just seen."""
+        self._watch.add(self._labels(self._inputs))
 
     def on_log(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
@@ -144,9 +151,8 @@ class TrainerMonitor(TrainerCallback):
     def _open(self, model: nn.Module) -> None:
         if self._handle is None:
             self._watch.open()
-            hook = cast(Any, torch.compiler).disable(self._evaluated)
-            self._handle = model.register_forward_hook(hook, with_kwargs=True)
+            hook = cast(Any, torch.compiler).disable(self._keep)
+            self._handle = model.register_forward_pre_hook(hook, with_kwargs=True)
 
-    def _evaluated(self, model: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
-        if not model.training:
-            self._watch.add(self._labels(named))
+    def _keep(self, model: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._inputs = named
