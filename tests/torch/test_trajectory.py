@@ -15,7 +15,7 @@ def forecast():
 
 def followed(forecast, steps=(0, 50, 100, 200), directions=3):
     """A trajectory that is the timeline itself."""
-    timeline = forecast.timeline(lr=0.1, steps=200, points=201)
+    timeline = forecast.timeline(lr=0.1, steps=2000, points=2001)
     trajectory = pen.torch.Trajectory(forecast)
     for step in steps:
         row = timeline.strength[step, :directions].tolist()
@@ -56,8 +56,21 @@ def test_what_does_not_belong_is_refused(forecast):
         trajectory.add(200, {f"direction/{i}": 1.0 for i in (1, 2, 3)})
     with pytest.raises(pen.FeaturesError, match="there are 2 directions and were 3"):
         trajectory.add(300, {"direction/1": 1.0, "direction/2": 1.0})
-    with pytest.raises(pen.FeaturesError, match="trajectory is empty"):
+    with pytest.raises(pen.FeaturesError, match="no steps to draw"):
         pen.torch.Trajectory(forecast).plot()
+
+
+def test_the_clock_is_the_factor_between_both(forecast):
+    timeline = forecast.timeline(lr=0.1, steps=3000, points=3001)
+    trajectory = pen.torch.Trajectory(forecast)
+    for step in range(0, 3001, 5):  # the same curves, seven times as fast
+        trajectory.add(step, {f"direction/{i}": x for i, x in enumerate(timeline.strength[step], start=1)})
+    faster = forecast.timeline(lr=0.1 / 7)
+    assert trajectory.clock(faster) == pytest.approx(7.0, rel=2e-3)
+    assert trajectory.clock(timeline) == pytest.approx(1.0, rel=2e-3)
+    dead = pen.torch.Trajectory(forecast)
+    dead.add(1, {"direction/1": 0.0})
+    assert np.isnan(dead.clock(timeline))
 
 
 def curves(chart):
@@ -68,23 +81,25 @@ def curves(chart):
 
 
 def test_the_chart_shows_shares_of_sigma_measured_and_forecast(forecast):
-    trajectory, timeline = followed(forecast)
-    datasets, text = curves(trajectory.plot(timeline))
+    trajectory, timeline = followed(forecast, steps=(0, 50, 100, 200, 900, 2000))
+    datasets, text = curves(trajectory.plot(lr=0.1))
     measured, expected = sorted(datasets.values(), key=len)
-    assert len(measured) == 4 * 3 and "Dashed: the forecast timeline" in text
-    last = [row["share"] for row in measured if row["step"] == 200]
-    np.testing.assert_allclose(last, timeline.strength[200] / forecast.solution.sigma)
-    # The measured steps are on the curves of the timeline.
-    on_curve = {(row["step"], row["direction"]): row["share"] for row in expected}
-    assert all(on_curve[row["step"], row["direction"]] == pytest.approx(row["share"]) for row in measured)
-    assert len(on_curve) == len(expected)
+    assert len(measured) == 5 * 3  # step 0 has no place on a logarithmic axis
+    last = [row["share"] for row in measured if row["step"] == 2000]
+    np.testing.assert_allclose(last, timeline.strength[2000] / forecast.solution.sigma)
+    clock = trajectory.clock(timeline)
+    assert f"Dashed: the forecast timeline, {clock:.2g} of its steps in one of training" in text
+    # The dashed curves are those of a timeline whose rate is so many times larger.
+    direct = forecast.timeline(lr=0.1 * clock, steps=2000, points=2001)
+    for row in expected[:: len(expected) // 50]:
+        column = int(row["direction"].split(":")[0]) - 1
+        wanted = np.interp(row["step"], direct.steps, direct.strength[:, column]) / forecast.solution.sigma[column]
+        assert row["share"] == pytest.approx(wanted, rel=1e-2, abs=1e-4)
+    assert all(50 <= row["step"] <= 2100 for row in expected)
 
 
-def test_the_timeline_is_drawn_as_far_as_training_went_and_can_be_left_out(forecast):
-    trajectory, timeline = followed(forecast, steps=(0, 40, 90))
-    expected = max(curves(trajectory.plot(timeline))[0].values(), key=len)
-    assert max(row["step"] for row in expected) == 90
-    datasets, text = curves(trajectory.plot())
+def test_the_timeline_can_be_left_out(forecast):
+    datasets, text = curves(followed(forecast)[0].plot())
     assert len(datasets) == 1 and "Dashed" not in text
 
 
@@ -94,6 +109,6 @@ def test_many_directions_and_steps_are_thinned_and_said_so():
     trajectory = pen.torch.Trajectory(forecast)
     for step in range(500):
         trajectory.add(step, {f"direction/{i}": float(step) for i in range(1, 41)})
-    datasets, text = curves(trajectory.plot(forecast.timeline(lr=0.1, steps=1000, points=900)))
+    datasets, text = curves(trajectory.plot(lr=0.1))
     assert sum(len(rows) for rows in datasets.values()) <= 2000
     assert "10 of" in text and "distinct singular values" in text

@@ -13,6 +13,9 @@ from penultimate.timeline import Timeline
 if TYPE_CHECKING:
     import altair as alt
 
+# Of the timeline; the chart, whose axis is logarithmic, takes some.
+_POINTS = 5000
+
 
 class Trajectory:
     """Strengths of the leading directions, step by step, as a `FeatureMonitor` measures them.
@@ -89,24 +92,54 @@ class Trajectory:
         """
         return np.array([_half(self.steps.astype(np.float64), column) for column in self.strength.T])
 
-    def plot(self, timeline: Timeline | None = None) -> "alt.LayerChart":
-        """Measured strengths over training, as shares of their singular values, beside the forecast's.
+    def clock(self, timeline: Timeline) -> float:
+        """How many of the timeline's steps pass in one step of training: one factor for all directions.
+
+        The timeline is that of features that move one by one, each by its own share of the loss; a network moves all of
+        them at once, and so is faster by a factor that only training tells. Here it is the geometric mean of the ratios
+        of both `learnt_at`.
 
         Parameters
         ----------
-        timeline : Timeline, optional
-            ``forecast.timeline(lr, momentum, steps)``; dashed.
+        timeline : Timeline
+            ``forecast.timeline(lr, momentum)``.
+
+        Returns
+        -------
+        float
+            NaN when no direction has been learnt in both.
+        """
+        ours = self.learnt_at
+        theirs = timeline.learnt_at[: ours.size]
+        both = np.isfinite(ours) & np.isfinite(theirs) & (ours > 0) & (theirs > 0)
+        return float(np.exp(np.mean(np.log(theirs[both] / ours[both])))) if both.any() else float("nan")
+
+    def plot(self, lr: float | None = None, momentum: float = 0.0) -> "alt.LayerChart":
+        """Measured strengths over training, as shares of their singular values, beside the forecast timeline.
+
+        Parameters
+        ----------
+        lr, momentum : float, optional
+            Of SGD, for `Forecast.timeline`, which is then dashed, its steps divided by `clock`.
 
         Raises
         ------
         FeaturesError
-            When nothing has been added.
+            When no step after the start has been added.
+        ProblemError
+            As `Forecast.timeline`: it knows heads of one layer.
         """
         from penultimate.report.trajectory_chart import trajectory_chart
 
-        if not self._steps:
-            raise FeaturesError("the trajectory is empty: add figures first")
-        return trajectory_chart(self.forecast, self.steps, self.strength, timeline)
+        if not self._steps or self._steps[-1] < 1:
+            raise FeaturesError("the trajectory has no steps to draw: add figures of training first")
+        if lr is None:
+            return trajectory_chart(self.forecast, self.steps, self.strength)
+        clock = self.clock(self.forecast.timeline(lr, momentum))
+        clock = clock if np.isfinite(clock) else 1.0
+        span = int(np.ceil(self._steps[-1] * clock))
+        timeline = self.forecast.timeline(lr, momentum, max(span, 1), points=_POINTS)
+        return trajectory_chart(self.forecast, self.steps, self.strength, timeline, clock)
 
     def to_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON; keys ``sigma``, ``steps``, ``strength``, ``learnt_at``."""
