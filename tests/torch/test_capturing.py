@@ -1,5 +1,7 @@
 """Features captured from a running model, against those of a plain loop over its body."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -364,3 +366,16 @@ def test_an_interrupted_audit_goes_on_and_a_shuffling_loader_is_another_run(tmp_
     with pytest.raises(pen.FileError, match=r"another run \(data differ"):
         pen.audit(pen.torch.capture(model, loader(batch_size=16, shuffle=True)), checkpoint=path)
     assert pen.audit(pen.torch.capture(model, loader(batch_size=16)), checkpoint=path).to_dict() == whole.to_dict()
+
+
+def test_memory_holds_a_block_however_many_samples(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 512), nn.ReLU(), nn.Linear(512, 4))
+    inputs, labels = torch.randn(512, 6), torch.arange(512) % 4
+    source = pen.torch.capture(model, [(inputs, labels)] * 80)  # 84 MB of features
+    tracemalloc.start()  # sees what NumPy holds
+    try:
+        assert source.save(tmp_path / "features.safetensors").samples == 80 * 512
+        assert tracemalloc.get_traced_memory()[1] < 45e6
+    finally:
+        tracemalloc.stop()

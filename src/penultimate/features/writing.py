@@ -30,7 +30,7 @@ def save_features(
     ----------
     source : FeatureSource
     path : path-like
-        Written whole or not at all. In memory are one block and the labels.
+        Written whole or not at all. In memory are one block, the labels and, where there are any, the weights.
     advance : callable, optional
         Called with the number of rows of every block, for a progress bar.
 
@@ -62,8 +62,8 @@ def save_features(
     with open_whole(path) as file:
         with told(path):
             file.write(b" " * (8 + room))
-        layout, labels = _stream(source, file, path, advance)
-        tensors = {"y": np.concatenate(labels), **_arrays_of(source.head)}
+        layout, beside = _stream(source, file, path, advance)
+        tensors = beside | _arrays_of(source.head)
         header: dict[str, Any] = {"H": layout, "__metadata__": note}
         end = int(layout["data_offsets"][1])
         with told(path):
@@ -78,19 +78,25 @@ def save_features(
 
 def _stream(
     source: FeatureSource, file: IO[bytes], path: "str | os.PathLike[str]", advance: Callable[[int], object] | None
-) -> tuple[dict[str, Any], list[NDArray[np.int64]]]:
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Write the features; return where they lie, and what goes beside them."""
     rows = size = 0
-    dtype, labels = "", list[NDArray[np.int64]]()
+    dtype, labels, weights = "", list[NDArray[np.int64]](), list[NDArray[np.float64]]()
     for batch in source.batches():
         with told(path):
             file.write(np.ascontiguousarray(batch.features).tobytes())
         dtype, rows, size = batch.features.dtype.name, rows + len(batch.labels), size + batch.features.nbytes
         labels.append(batch.labels.astype(np.int64))
+        if batch.weights is not None:
+            weights.append(batch.weights.astype(np.float64))
         if advance is not None:
             advance(len(batch.labels))
     if not rows:
         raise FeaturesError("there are no samples to write: give a source that has some")
-    return _entry(dtype, (rows, source.dimension), 0, size), labels
+    beside: dict[str, NDArray[Any]] = {"y": np.concatenate(labels)}
+    if weights:
+        beside["weights"] = np.concatenate(weights)
+    return _entry(dtype, (rows, source.dimension), 0, size), beside
 
 
 def _entry(dtype: str, shape: tuple[int, ...], begin: int, end: int) -> dict[str, Any]:
