@@ -4,15 +4,14 @@ import sys
 
 import numpy as np
 import pytest
+import pytorch_lightning as lightning
 import torch
+import transformers
 from torch import nn
 from torch.utils.data import DataLoader
 
 import penultimate as pen
 from torch_networks import COUNTS, blobs, loader, perceptron
-
-lightning = pytest.importorskip("pytorch_lightning")
-transformers = pytest.importorskip("transformers")
 
 # Lightning reads PyTorch's tree specifications in a way that PyTorch is giving up, and finds few workers and batches.
 pytestmark = [

@@ -380,3 +380,15 @@ def test_samples_of_two_merged_monitors_are_told():
     one.merge_state(other)
     with pytest.warns(UserWarning, match=r"51 samples .*; 1 were counted by several processes"):
         one.compute()
+
+
+def test_an_error_in_the_middle_of_a_gathering_leaves_every_process_its_own_sums():
+    twins = {"distributed_available_fn": lambda: True, "dist_sync_fn": lambda state, group=None: [state, state]}
+    features, labels = samples(15, number=50)
+    monitor = pen.torch.FeatureMonitor(5, 7, **twins)
+    monitor.update(features, labels)
+    assert monitor.compute()["samples"] == monitor.statistics().samples == 100
+    monitor.update(features, labels + 5)
+    with pytest.raises(pen.FeaturesError, match="100 labels were outside"):
+        monitor.compute()
+    assert monitor.weight.sum() == 50 and monitor.statistics().samples == 100

@@ -17,51 +17,14 @@ from penultimate.features.head import Head, checked_names
 from penultimate.features.readers.sources import Batch, FeatureSource, block_rows
 from penultimate.torch.items import Unpack, called, logits_of, moved, unpack
 from penultimate.torch.layers import find_head, gap, head_of
+from penultimate.torch.repeating import Pass
 from penultimate.torch.running import autocast_now, device_of, evaluating, unwrapped
 from penultimate.torch.tapping import Tap
-
-# Column sums of two passes over the same samples differ by rounding: as a share of ‖H‖_F far less than this; for half
-# precision, whose rounding depends on who shares a batch, and for the others.
-_HALF_MOVED, _MOVED = 0.05, 1e-3
 
 
 class _Forward(NamedTuple):
     features: torch.Tensor
     logits: torch.Tensor
-
-
-@dataclass
-class _Pass:
-    """What a pass over the loader has seen, to be compared with the next one's."""
-
-    counts: NDArray[np.int64]
-    sums: NDArray[np.float64]
-    square: float = 0.0
-
-    @classmethod
-    def empty(cls, head: Head) -> "_Pass":
-        return cls(np.zeros(head.classes, dtype=np.int64), np.zeros(head.dimension))
-
-    def add(self, features: NDArray[np.floating], labels: NDArray[np.int64]) -> None:
-        wide = features.astype(np.float64)
-        self.counts += np.bincount(labels, minlength=self.counts.size)
-        self.sums += wide.sum(axis=0)
-        self.square += float(np.vdot(wide, wide))
-
-    def compare(self, other: "_Pass", tolerance: float) -> None:
-        changed = np.flatnonzero(self.counts != other.counts)
-        if changed.size:
-            k = int(changed[0])
-            raise FeaturesError(
-                f"the loader gave other samples than in the pass before ({other.counts[k]} of class {k}, now "
-                f"{self.counts[k]}): give one that gives every sample once a pass (no sampler with replacement, no "
-                "drop_last with shuffling), or keep one pass with save()"
-            )
-        if np.linalg.norm(self.sums - other.sums) > tolerance * np.sqrt(self.square):
-            raise FeaturesError(
-                "the same samples have other features than in the pass before: give a loader without random "
-                "augmentation and a model without randomness in evaluation, or keep one pass with save()"
-            )
 
 
 @dataclass(eq=False)
@@ -94,7 +57,7 @@ class CapturedFeatures:
     _model: nn.Module = field(repr=False)
     _layers: tuple[nn.Linear, ...] = field(repr=False)
     _items: "_Items" = field(repr=False)
-    _first: _Pass | None = field(default=None, repr=False)
+    _first: Pass | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"features of a {type(self._model).__name__}"
@@ -114,7 +77,7 @@ class CapturedFeatures:
         FeaturesError
             When the model or the data have changed since they were captured.
         """
-        seen, held, position, checked = _Pass.empty(self.head), list[Batch](), 0, False
+        seen, held, position, checked = Pass.empty(self.head), list[Batch](), 0, False
         size = block_rows(self.dimension)
         for inputs, labels, kept in self._items:
             begin, position = position, position + len(labels)
@@ -177,11 +140,11 @@ class CapturedFeatures:
     def _checked(self, features: NDArray[np.floating], labels: NDArray[Any]) -> NDArray[np.int64]:
         return as_labels(labels, len(features), self.head.classes)
 
-    def _compare(self, seen: _Pass) -> None:
+    def _compare(self, seen: Pass) -> None:
         if self._first is None:
             self._first = seen
         else:
-            seen.compare(self._first, _MOVED if self.dtype in ("float32", "float64") else _HALF_MOVED)
+            seen.compare(self._first, half=self.dtype in ("float16", "bfloat16"))
 
 
 def capture(

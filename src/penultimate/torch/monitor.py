@@ -15,8 +15,8 @@ from penultimate.features.head import Head
 from penultimate.features.metrics import measure
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast
-from penultimate.torch.layers import head_of
 from penultimate.torch.sums import Sums
+from penultimate.torch.watched import WatchedLayers
 
 try:
     from torchmetrics import Metric
@@ -32,22 +32,6 @@ _SUMS = tuple(field.name for field in fields(Sums))
 # What `tally` counts.
 _BAD, _OUTSIDE, _STRANGE, _REPEATED = range(4)
 _SHARES = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share")
-
-
-class WatchedLayers:
-    """Linear layers that a monitor looks at but does not own; a copy of the monitor looks at the same ones.
-
-    Parameters
-    ----------
-    layers : tuple of nn.Linear
-    """
-
-    def __init__(self, layers: tuple[nn.Linear, ...]) -> None:
-        self.layers = layers
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "WatchedLayers":
-        # Where the whole model is being copied, its layers may have been already.
-        return WatchedLayers(tuple(memo.get(id(layer), layer) for layer in self.layers))
 
 
 class FeatureMonitor(Metric):
@@ -130,7 +114,7 @@ class FeatureMonitor(Metric):
         self.classes, self.dimension = classes, dimension
         self.forecast, self.directions = forecast, directions
         self.dataset_size, self.ignore_index = dataset_size, ignore_index
-        self._head = head if head is None or isinstance(head, Head) else WatchedLayers(_as_layers(head))
+        self._head = head if head is None or isinstance(head, Head) else WatchedLayers.of(head)
         self._of_batch = False
         if forecast is not None and forecast.counts.classes != classes:
             raise FeaturesError(f"the forecast is for {forecast.counts.classes} classes and the monitor for {classes}")
@@ -146,7 +130,7 @@ class FeatureMonitor(Metric):
     @property
     def head(self) -> Head | None:
         """The head as it now stands."""
-        return head_of(self._head.layers) if isinstance(self._head, WatchedLayers) else self._head
+        return self._head.head if isinstance(self._head, WatchedLayers) else self._head
 
     @property
     def watched(self) -> tuple[nn.Linear, ...]:
@@ -219,7 +203,12 @@ class FeatureMonitor(Metric):
             When samples were left out as not finite, or the total is not that of the data set.
         """
         statistics = self._merged()
-        self._judge(round(statistics.samples))
+        try:
+            self._judge(round(statistics.samples))
+        except FeaturesError:
+            if self._is_synced:  # of what fails the library would keep the states of all processes
+                self.unsync()
+            raise
         head = self.head
         geometry = None if self.forecast is None else self.forecast.geometry
         collapse: CollapseMetrics = measure(statistics, None if head is None else head.product, geometry)
@@ -347,15 +336,6 @@ class FeatureMonitor(Metric):
             return None
         layer = LastLayer(counts, statistics.means, head, None, self.forecast.problem.bias != "none")
         return align(layer, self.forecast.geometry.svd, None)
-
-
-def _as_layers(head: nn.Linear | Iterable[nn.Module]) -> tuple[nn.Linear, ...]:
-    layers: list[nn.Linear] = []
-    for layer in (head,) if isinstance(head, nn.Linear) else head:
-        if not isinstance(layer, nn.Linear):
-            raise FeaturesError(f"the head holds a {type(layer).__name__}: give linear layers (torch.nn.Linear)")
-        layers.append(layer)
-    return tuple(layers)
 
 
 def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]", weights: "np.ndarray[Any, Any]") -> float:

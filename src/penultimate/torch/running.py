@@ -1,5 +1,6 @@
 """Running a model without leaving a trace: in evaluation, uncompiled, and afterwards as it was."""
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from typing import Any, cast
@@ -20,9 +21,11 @@ def evaluating(model: nn.Module, autocast: torch.dtype | None = None) -> Generat
     """
     modes = [(module, module.training) for module in model.modules()]
     mixed = nullcontext() if autocast is None else torch.autocast(device_of(model).type, autocast)
+    # Where the compiler has not been loaded nothing is compiled, and loading it takes seconds.
+    eager = torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
     try:
         model.eval()
-        with torch.no_grad(), torch.compiler.set_stance("force_eager"), mixed:
+        with torch.no_grad(), eager, mixed:
             yield
     finally:
         for module, training in modes:
