@@ -18,6 +18,8 @@ _CHECKED = [
     "penultimate.spectrum.label_spectrum",
     "penultimate.spectrum.quotient",
     "penultimate.timeline",
+    "penultimate.torch.sums",
+    "penultimate.torch.trajectory",
     "penultimate.report",
 ]
 install_import_hook(_CHECKED, "typecheck.checked")

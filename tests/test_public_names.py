@@ -23,6 +23,8 @@ PUBLIC |= {
     if inspect.isfunction(value) and value.__module__.endswith("frames") and name != "minimise"
 }
 PUBLIC |= {f"metrics.{name}": value for name, value in members(pen.metrics) if not inspect.ismodule(value)}
+# Made by `capture`, whose example shows it.
+PUBLIC |= {f"torch.{name}": getattr(pen.torch, name) for name in pen.torch.__all__ if name != "CapturedFeatures"}
 MODULES = {"datasets", "frames", "metrics"}
 
 

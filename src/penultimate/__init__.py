@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penultimate import datasets as datasets
+    from penultimate import torch as torch
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
     from penultimate.counts import ClassCounts as ClassCounts
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"datasets": "datasets", "metrics": "features.metrics", "frames": "minimizers.frames"}
+_MODULES = {"datasets": "datasets", "metrics": "features.metrics", "frames": "minimizers.frames", "torch": "torch"}
 _HOMES = {
     "ArraySource": "features.readers",
     "Audit": "auditing",
@@ -74,7 +75,8 @@ _HOMES = {
     "open_features": "features.readers",
 }
 
-__all__ = ["__version__", *_MODULES, *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+# Not torch: a star would import it, and fail where it is not installed.
+__all__ = ["__version__", *(name for name in _MODULES if name != "torch"), *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
@@ -86,4 +88,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "torch"])
