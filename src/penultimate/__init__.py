@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penultimate import datasets as datasets
     from penultimate import losses as losses
+    from penultimate import torch as torch
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
     from penultimate.comparing import Comparison as Comparison
     from penultimate.comparing import compare as compare
     from penultimate.counts import ClassCounts as ClassCounts
+    from penultimate.errors import ClusterError as ClusterError
     from penultimate.errors import CountsError as CountsError
     from penultimate.errors import FeaturesError as FeaturesError
     from penultimate.errors import FileError as FileError
@@ -48,12 +50,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"datasets": "datasets", "losses": "losses", "metrics": "features.metrics", "frames": "minimizers.frames"}
+_MODULES = {
+    "datasets": "datasets",
+    "frames": "minimizers.frames",
+    "losses": "losses",
+    "metrics": "features.metrics",
+    "torch": "torch",
+}
 _HOMES = {
     "ArraySource": "features.readers",
     "Audit": "auditing",
     "Certificate": "minimizers.certificate",
     "ClassCounts": "counts",
+    "ClusterError": "errors",
     "Comparison": "comparing",
     "CountsError": "errors",
     "Death": "minimizers.convex.path",
@@ -85,7 +94,8 @@ _HOMES = {
     "path": "minimizers.convex.path",
 }
 
-__all__ = ["__version__", *_MODULES, *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+# Not torch: a star would import it, and fail where it is not installed.
+__all__ = ["__version__", *(name for name in _MODULES if name != "torch"), *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
@@ -97,4 +107,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "torch"])

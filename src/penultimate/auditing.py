@@ -4,7 +4,8 @@ features, labels, head → `audit` → `Audit`: measures of collapse, the factor
 where strength was lost, the feature decay that the network itself implies, and every class against its forecast.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,10 +22,12 @@ from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.deciding import Deciding
 from penultimate.features.decisions import Decisions
+from penultimate.features.distributed import on_cluster
 from penultimate.features.head import Head
 from penultimate.features.metrics import ClassMetrics, CollapseMetrics, measure, measure_classes
-from penultimate.features.passes import Checkpoint, run
+from penultimate.features.passes import Checkpoint, OneProcess
 from penultimate.features.readers import ArraySource, FeatureSource, open_features
+from penultimate.features.readers.dask_arrays import DaskArrays, is_dask_array
 from penultimate.features.replicates import Jackknife, Replicates
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
@@ -34,6 +37,7 @@ from penultimate.model.problem import Problem
 if TYPE_CHECKING:
     import os
 
+    from distributed import Client
     from rich.console import Group
 
 # Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
@@ -239,6 +243,7 @@ def audit(
     problem: Problem | None = None,
     drop_bad: bool = False,
     checkpoint: "os.PathLike[str] | str | None" = None,
+    dask: "str | Client | None" = None,
     advance: Advance | None = None,
 ) -> Audit:
     """Audit a trained network in two passes over its penultimate features.
@@ -247,7 +252,7 @@ def audit(
     ----------
     features : FeatureSource, path, name, or array of shape (N, d)
         A file, folder or glob (`penultimate.open_features`), bundled features (`penultimate.datasets.feature_names`),
-        or an array, then with `labels`.
+        or an array, of Dask too, then with `labels`.
     labels : array-like of shape (N,), optional
         Whole numbers from 0; for arrays only.
     head : Head or path, optional
@@ -265,6 +270,9 @@ def audit(
         Leave out rows that hold NaN or infinity instead of refusing them.
     checkpoint : path-like, optional
         From which an interrupted audit of the same data goes on; deleted at the end.
+    dask : {"local"}, address, or distributed.Client, optional
+        Read shards on a Dask cluster: on one of processes of this machine, which is started for this call, or on the
+        one whose scheduler has this address. All workers have to see the files under the same path.
     advance : callable, optional
         Called with the name of the pass and the number of rows read, for a progress bar.
 
@@ -280,6 +288,10 @@ def audit(
         When a file cannot be read, or the checkpoint is of another run.
     ProblemError
         For decays that cannot be, and a regularised bias.
+    ClusterError
+        When the Dask cluster does not answer, or loses one worker after the other over the same shard.
+    MissingDependencyError
+        When a library is not installed that the format of a file, or Dask, needs.
 
     Examples
     --------
@@ -292,18 +304,20 @@ def audit(
     """
     source = source_of(features, labels)
     last = Head.read(head) if isinstance(head, str | Path) else head if isinstance(head, Head) else source.head
-    classes = _classes(source, last, counts)
+    known = _known_classes(source, last, counts)
     if last is not None:
-        last.check(classes, source.dimension)
+        last.check(last.classes, source.dimension)
     model = _problem(problem, weight_decay, loss, last)
-    held = _checkpoint(checkpoint, source, last, classes, drop_bad)
-    replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
-    run(source, replicates, "features", held, _step(advance, "features"))
-    whole = replicates.whole
-    if not whole.samples > 0:
-        raise FeaturesError("there are no samples: give features of at least two classes")
-    deciding = Deciding(whole, last, drop_bad=drop_bad)
-    run(source, deciding, "answers", held, _step(advance, "answers"))
+    with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
+        classes = passes.classes(known)
+        held = _checkpoint(checkpoint, source, last, classes, drop_bad, passes.layout)
+        replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
+        passes.run(replicates, "features", held, _step(advance, "features"))
+        whole = replicates.whole
+        if not whole.samples > 0:
+            raise FeaturesError("there are no samples: give features of at least two classes")
+        deciding = Deciding(whole, last, drop_bad=drop_bad)
+        passes.run(deciding, "answers", held, _step(advance, "answers"))
     names = counts.names if counts is not None else _names(source, last)
     training = ClassCounts(whole.counts, names) if counts is None else counts
     result = _judge(whole, replicates, deciding, training, last, model, source.dtype)
@@ -421,6 +435,8 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
         if str(features) in datasets.feature_names() and not Path(features).exists():
             return datasets.features(str(features))
         return open_features(features)
+    if is_dask_array(features):
+        return DaskArrays(features, labels)
     if hasattr(features, "batches") and hasattr(features, "fingerprint"):
         return features  # pyright: ignore[reportReturnType]
     if labels is None:
@@ -428,7 +444,7 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
     return ArraySource(features, labels)
 
 
-def _classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int:
+def _known_classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int | None:
     known = {
         "the counts": None if counts is None else counts.classes,
         "the head": None if head is None else head.classes,
@@ -438,9 +454,7 @@ def _classes(source: FeatureSource, head: Head | None, counts: ClassCounts | Non
     if len(set(told.values())) > 1:
         listed = ", ".join(f"{what} have {number}" for what, number in told.items())
         raise FeaturesError(f"different numbers of classes ({listed}): give parts of one task")
-    if told:
-        return next(iter(told.values()))
-    return 1 + max((int(batch.labels.max(initial=0)) for batch in source.batches()), default=0)
+    return next(iter(told.values()), None)
 
 
 def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
@@ -471,10 +485,16 @@ def _step(advance: Advance | None, stage: str) -> Callable[[int], object] | None
 
 
 def _checkpoint(
-    path: "os.PathLike[str] | str | None", source: FeatureSource, head: Head | None, classes: int, drop_bad: bool
+    path: "os.PathLike[str] | str | None",
+    source: FeatureSource,
+    head: Head | None,
+    classes: int,
+    drop_bad: bool,
+    layout: Mapping[str, object],
 ) -> Checkpoint | None:
     if path is None:
         return None
     weights = [] if head is None else [*head.layers, head.offset]
     of_head = [float(np.abs(np.asarray(array, dtype=np.float64)).sum()) for array in weights]
-    return Checkpoint(path, {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad})
+    settings = {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad}
+    return Checkpoint(path, {**settings, **layout})

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -220,6 +221,9 @@ def _refuse_beside_calibrate() -> None:
 @click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
 @click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")
 @click.option("--checkpoint", metavar="FILE", help="From which an interrupted audit goes on.")
+@click.option(
+    "--dask", metavar="local|ADDRESS", help="Read shards on a Dask cluster of this machine, or a running one."
+)
 @click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
 def audit(
     features: str,
@@ -230,6 +234,7 @@ def audit(
     weight_decay: tuple[float, ...],
     drop_bad: bool,
     checkpoint: str | None,
+    dask: str | None,
     json_path: str | None,
 ) -> None:
     """Audit a trained network's penultimate features against the forecast for its class counts.
@@ -253,6 +258,7 @@ def audit(
             loss=loss,
             drop_bad=drop_bad,
             checkpoint=checkpoint,
+            dask=dask,
             advance=advance,
         )
     if json_path is not None:

@@ -47,6 +47,13 @@ class Death:
         λ_1 at which they die, all layers' decays scaled together; infinite or NaN if not found.
     bracket : tuple of float
         Alive at the first, dead at the second.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> last, *_ = pen.path(pen.ClassCounts([60, 30, 10]), pen.Problem.of(1e-2, loss="ce"), points=2).deaths
+    >>> last.bracket[0] < last.weight_decay < last.bracket[1] < last.bracket[0] * (1 + 1e-6)
+    True
     """
 
     kind: Kind
@@ -143,6 +150,13 @@ def path(
     ------
     ProblemError
         For more layers, a width, decays that are not positive, or a loss that does not fit the counts.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> family = pen.path(pen.ClassCounts([60, 30, 10]), pen.Problem.of(loss="la:1"), np.array([1e-3, 0.5]))
+    >>> family.survivors
+    array([2, 1])
     """
     family = _Family(counts, problem)
     if weight_decay is None:
