@@ -84,8 +84,6 @@ class Comparison:
         """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (the survival line) or ``retained``."""
         from penultimate.report.comparison_charts import COMPARISON_CHARTS
 
-        if chart not in COMPARISON_CHARTS:
-            raise ProblemError(f"no chart {chart!r} of a comparison: there are {', '.join(COMPARISON_CHARTS)}")
         return COMPARISON_CHARTS[chart](self)
 
     def report(self, path: "str | os.PathLike[str]") -> None:
