@@ -216,7 +216,7 @@ def _refuse_beside_calibrate() -> None:
 @click.argument("features")
 @click.option("--head", "head_path", metavar="FILE", help="Linear layers, if they are not beside the features.")
 @click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
-@click.option("--loss", default="mse", show_default=True, metavar="mse", help="Loss of the training.")
+@click.option("--loss", default="mse", show_default=True, metavar="LOSS", help="Of the training, as for forecast.")
 @click.option("--torch-loss", type=click.Choice(["mse"]), help="Read decays as PyTorch's for nn.MSELoss: times K/2.")
 @click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
 @click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")

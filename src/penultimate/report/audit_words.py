@@ -27,6 +27,8 @@ def verdict(audit: Audit) -> str:
     sentences = [_answers(audit), _collapse(audit), _merged(audit)]
     if audit.layer is None:
         sentences.append("There is no head, so nothing is said of alignment or decay: answers are the nearest means'.")
+    elif audit.layer.forecast.problem.loss != "mse":
+        sentences += [_head_or_features(audit), _own_law(audit.layer)]
     elif not audit.layer.fits_squared_error:
         sentences += [_head_or_features(audit), _foreign(audit.layer)]
     else:
@@ -82,6 +84,20 @@ def _foreign(layer: LayerAudit) -> str:
     )
 
 
+def _own_law(layer: LayerAudit) -> str:
+    """Another loss than squared error: how near the network is to its own forecast."""
+    means, head = layer.gram_cosines
+    text = (
+        f"Against the minimiser of its own loss ({layer.forecast.problem.loss}) with the same total strength, head times "
+        f"means agree with cosine {number(layer.product_cosine, 2)}, the Gram matrices of means and head with "
+        f"{number(means, 2)} and {number(head, 2)}, and the network's objective is {_percent(layer.excess)} above the "
+        "minimum."
+    )
+    if not layer.fits_loss:
+        text += " So it was trained with another loss, or not to the end: departures say nothing about its classes."
+    return f"{text} {_decay(layer)}"
+
+
 def _factors(layer: LayerAudit) -> str:
     alignment = layer.alignment
     low, high = float(np.nanmin(alignment.cosine)), float(np.nanmax(alignment.cosine))
@@ -102,6 +118,8 @@ def _decay(layer: LayerAudit) -> str:
     if calibration.by_strengths is None:
         return f"Directions die below σ = {number(norms, 2)} by norms; strengths do not tell."
     low, middle, high = (calibration.threshold(decay) for decay in calibration.by_strengths)
+    if low == high:
+        return f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by total strength."
     return (
         f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by strengths (quartiles "
         f"{number(low, 2)} to {number(high, 2)}, from {calibration.directions} directions)."
