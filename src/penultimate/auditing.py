@@ -33,6 +33,7 @@ from penultimate.features.replicates import Jackknife, Replicates
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
 from penultimate.losses import Loss
+from penultimate.minimizers.minimising import minimise
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
 
@@ -113,11 +114,14 @@ class LayerAudit:
 
     @cached_property
     def excess(self) -> float:
-        """The network's own objective, at its class means, over the minimum, less one; NaN for several layers."""
+        """The network's own objective, at its class means, over the minimum, less one; NaN for several layers.
+
+        With the feature decay by norms, for which the network's own two factors cost alike.
+        """
         if self.forecast.problem.layers > 1:
             return float("nan")
-        solution = self.forecast.solution
-        return network_objective(self.layer, self.forecast.problem) / solution.objective - 1.0
+        own = replace(self.forecast.problem, feature_decay=self.calibration.by_norms)
+        return network_objective(self.layer, own) / minimise(self.layer.counts, own).objective - 1.0
 
     @property
     def bias_error(self) -> float:

@@ -88,10 +88,10 @@ def _own_law(layer: LayerAudit) -> str:
     """Another loss than squared error: how near the network is to its own forecast."""
     means, head = layer.gram_cosines
     text = (
-        f"Against the minimiser of its own loss ({layer.forecast.problem.loss}) with the same total strength, head times "
-        f"means agree with cosine {number(layer.product_cosine, 2)}, the Gram matrices of means and head with "
-        f"{number(means, 2)} and {number(head, 2)}, and the network's objective is {_percent(layer.excess)} above the "
-        "minimum."
+        f"Against the minimiser of its own loss ({layer.forecast.problem.loss}) with the same total strength: the Gram "
+        f"matrices of means and head have cosines {number(means, 2)} and {number(head, 2)} with their forecasts, head "
+        f"times means {number(layer.product_cosine, 2)}, as that of any network that fits its labels nearly has. "
+        f"The network's own objective is {_percent(layer.excess)} above the minimum (feature decay by norms)."
     )
     if not layer.fits_loss:
         text += " So it was trained with another loss, or not to the end: departures say nothing about its classes."
