@@ -34,7 +34,9 @@ def test_over_correction_is_named(comparison):
     assert over == {n for n, f in comparison.forecasts.items() if f.geometry.margins[0] < 0.9 * f.geometry.margins[4]}
     assert "weighted:inverse" in over
     assert not over & {"mse", "ce"}
-    assert "over-corrects: the largest class ends below the smallest" in comparison.forecasts["weighted:inverse"].verdict
+    assert (
+        "over-corrects: the largest class ends below the smallest" in comparison.forecasts["weighted:inverse"].verdict
+    )
     assert "over-corrects" not in comparison.forecasts["ce"].verdict
     assert f"the largest class below the smallest: {', '.join(n for n in LOSSES if n in over)}." in comparison.verdict
 

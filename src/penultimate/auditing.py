@@ -528,7 +528,9 @@ def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
     return source.names if source.names is not None else None if head is None else head.names
 
 
-def _problem(problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str | Loss, head: Head | None) -> Problem:
+def _problem(
+    problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str | Loss, head: Head | None
+) -> Problem:
     layers = None if head is None else len(head.layers)
     if problem is None:
         bias = "none" if head is not None and head.bias is None else "free"

@@ -135,7 +135,9 @@ def comparison_table(comparison: Comparison) -> Group:
             number(forecast.largest_safe_weight_decay, 3),
             forecast.solution.outcome.name.lower().replace("_", " "),
         )
-    notes = "head, tail: the largest and the smallest class. cos: to the nearest other class mean. margin: with the bias"
+    notes = (
+        "head, tail: the largest and the smallest class. cos: to the nearest other class mean. margin: with the bias"
+    )
     return Group(Text(verdict(comparison), style="bold"), Text(), table, Text(notes, style="dim"))
 
 
