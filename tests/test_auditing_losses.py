@@ -23,7 +23,7 @@ def ideal(loss, decay=2e-2, feature_decay=3e-4, bias="free"):
 
 @pytest.mark.parametrize("loss", ["ce", "weighted:inverse", "cdt:0.2", "smooth:0.1", "mse:inverse"])
 def test_a_minimiser_is_its_own_forecast(loss):
-    features, labels, head, solution = ideal(loss)
+    features, labels, head, _ = ideal(loss)
     audit = pen.audit(features, labels, head=head, weight_decay=2e-2, loss=loss)
     layer = audit.layer
     assert layer.calibration.by_norms == pytest.approx(3e-4, rel=1e-5)

@@ -2,8 +2,8 @@
 What do weighted and adjusted losses do to the tail?
 ====================================================
 
-Five losses for the same long-tailed counts at the same weight decay, each minimised to a proof. Weights save directions of the
-tail and can go too far; logit adjustment leaves the trained geometry as it is.
+Five losses for the same long-tailed counts at the same weight decay, each minimised to a proof. Weights save directions
+of the tail and can go too far; logit adjustment leaves the trained geometry as it is.
 """
 
 import altair as alt
@@ -17,8 +17,8 @@ losses = ["ce", "la:1", "weighted:inverse", "weighted:effective:0.999", "cdt:0.3
 # %%
 # At a moderate decay
 # -------------------
-# All classes keep their directions with most losses. Margins differ: plain cross-entropy leaves the tail less, weights of
-# 1/n turn that round.
+# All classes keep their directions with most losses. Margins differ: plain cross-entropy leaves the tail less, weights
+# of 1/n turn that round.
 
 moderate = pen.compare(counts, losses, weight_decay=2e-2)
 print(moderate.verdict)
@@ -33,7 +33,8 @@ for name, forecast in moderate.forecasts.items():
 # %%
 # Where directions die
 # --------------------
-# A class survives when its dot lies above the line of its loss. Weights and temperatures tilt the line, in opposite senses.
+# A class survives when its dot lies above the line of its loss. Weights and temperatures tilt the line, in opposite
+# senses.
 
 large = pen.compare(counts, losses, weight_decay=0.15)
 print(large.verdict)
@@ -42,8 +43,8 @@ needed = large.plot("needed")
 # %%
 # Over all weight decays
 # ----------------------
-# How many of the 19 directions are left. Cross-entropy (and logit adjustment with it) follows squared error closely, weights
-# of 1/n hold out longest, temperatures give up first.
+# How many of the 19 directions are left. Cross-entropy (and logit adjustment with it) follows squared error closely,
+# weights of 1/n hold out longest, temperatures give up first.
 
 decays = np.geomspace(2e-3, 2.0, 40)
 rows = [

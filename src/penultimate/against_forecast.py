@@ -1,9 +1,9 @@
 """A trained last layer against the minimiser of its own loss, in a few numbers (docs/theory §6).
 
-With A = W(H̄ − h_G 1ᵀ)D of the network and A* of the forecast: how alike they are (`product_cosine`), how alike the Gram
-matrices of class means and of head rows are (`gram_cosines`), and how far above its minimum the network's own objective
-stands, features collapsed to their class means (`network_objective`). The feature decay that none of this is told by the
-network is the one whose forecast is as strong in total: ``‖A*‖_* = ‖A‖_*`` (`match_total_strength`).
+With A = W(H̄ − h_G 1ᵀ)D of the network and A* of the forecast: how alike they are (`product_cosine`), how alike the
+Gram matrices of class means and of head rows are (`gram_cosines`), and how far above its minimum the network's own
+objective stands, features collapsed to their class means (`network_objective`). The feature decay that none of this is
+told by the network is the one whose forecast is as strong in total: ``‖A*‖_* = ‖A‖_*`` (`match_total_strength`).
 """
 
 import math

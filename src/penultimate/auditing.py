@@ -125,7 +125,7 @@ class LayerAudit:
 
     @property
     def bias_error(self) -> float:
-        """Largest difference of the bias (features centred) from the forecast's, up to a shift a softmax does not see."""
+        """Largest difference of the (centred) bias from the forecast's, up to a shift that a softmax does not see."""
         if self.forecast.problem.loss == "mse" or not self.layer.centred:
             return self.layer.bias_error
         difference = (self.layer.bias - self.forecast.geometry.bias)[self.layer.counts.values > 0]
@@ -307,8 +307,8 @@ def audit(
     weight_decay : float or tuple of float, default 5e-4
         λ of every linear layer, in the convention of `Problem`.
     loss : str, CrossEntropy or SquaredError, default "mse"
-        What the network was trained with, as for `Problem`. With another loss than "mse" the head has one layer, and the
-        forecast compared with is that of the same total strength.
+        What the network was trained with, as for `Problem`. With another loss than "mse" the head has one layer, and
+        the forecast compared with is that of the same total strength.
     problem : Problem, optional
         Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
     drop_bad : bool, default False

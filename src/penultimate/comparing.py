@@ -81,7 +81,7 @@ class Comparison:
         return comparison_table(self)
 
     def plot(self, chart: ComparisonChart) -> "alt.LayerChart":
-        """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (the survival line) or ``retained``."""
+        """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (survival lines) or ``retained``."""
         from penultimate.report.comparison_charts import COMPARISON_CHARTS
 
         return COMPARISON_CHARTS[chart](self)

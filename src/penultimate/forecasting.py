@@ -119,8 +119,8 @@ class Forecast:
     def group_samples_needed(self) -> Float[np.ndarray, " m"]:
         """Samples from which on classes like those of each group stand above the threshold, shape (m,).
 
-        ``(threshold / leverage)²``, the leverage being what the loss multiplies a class's pull by, such as its weight: for
-        two classes of equal count and features all zero this is where their difference dies, exactly.
+        ``(threshold / leverage)²``, the leverage being what the loss multiplies a class's pull by, such as its weight:
+        for two classes of equal count and features all zero this is where their difference dies, exactly.
         """
         if self.problem.loss == "mse":
             return np.full(self.counts.distinct.size, self.threshold**2)
@@ -193,8 +193,8 @@ class Forecast:
         """λ_1 at which each distinct direction dies, all layers' decays scaled together, largest σ first, shape (t,).
 
         NaN where the width leaves no room for the direction, and with a regularised bias, where the singular values
-        themselves move with the decay. For other losses found by the path of solutions: all of them for up to 12 distinct
-        counts, the first one for up to 40; `penultimate.path` finds all.
+        themselves move with the decay. For other losses found by the path of solutions: all of them for up to 12
+        distinct counts, the first one for up to 40; `penultimate.path` finds all.
         """
         return critical_weight_decay(self.solution)
 
@@ -209,8 +209,8 @@ class Forecast:
     def group_samples_to_gain(self) -> Float[np.ndarray, " m"]:
         """Whole samples that one class of each group must gain, alone, to stand above threshold²; shape (m,).
 
-        Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them. NaN with
-        class weights or scales, which move with the counts.
+        Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them. NaN
+        with class weights or scales, which move with the counts.
         """
         if math.isnan(self.samples_needed):
             return np.full(self.counts.distinct.size, np.nan)
@@ -410,7 +410,8 @@ def forecast(
         λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
         `Problem.from_torch` translates PyTorch's.
     loss : str, CrossEntropy or SquaredError, default "mse"
-        What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse", …).
+        What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse",
+        …).
     layers : int, optional
         L, linear layers at the end of the network; 1 by default.
     feature_decay : float, optional

@@ -1,4 +1,4 @@
-"""How a solution changes with weight decay: in closed form for squared error, by the path of solutions for other losses.
+"""How a solution changes with weight decay: in closed form for squared error, along a path of solutions otherwise.
 
 A path costs a handful of solutions for every death, so beyond a few distinct counts only the first death is looked for
 (`penultimate.path` finds all of them, whatever that costs), and beyond some more none.

@@ -116,7 +116,7 @@ def _decays(forecast: Forecast, picked: Int[np.ndarray, " p"]) -> Float[np.ndarr
 
 
 def _free_spectrum(forecast: Forecast) -> Float[np.ndarray, " t"]:
-    """Singular values that do not move: for a loss whose own do, those of squared error, where it dies about as well."""
+    """Singular values that do not move: where the loss's own do, those of squared error, which die about alike."""
     if forecast.problem.loss == "mse":
         return forecast.solution.sigma[_real(forecast)]
     return LabelSpectrum(forecast.counts).sigma
