@@ -336,12 +336,12 @@ class Forecast:
         FileError
             If the file cannot be written; nothing is left half-written.
         """
-        from penultimate.report.html import write_report
+        from penultimate.report.forecast_page import write_report
 
         write_report(self, path)
 
     def _repr_html_(self) -> str:
-        from penultimate.report.html import summary_html
+        from penultimate.report.forecast_page import summary_html
 
         return summary_html(self)
 

@@ -11,7 +11,7 @@ import pytest
 
 import penultimate as pen
 from penultimate.errors import FileError
-from penultimate.report.html import report_html, summary_html
+from penultimate.report.forecast_page import report_html, summary_html
 from penultimate.report.words import verdict
 from report_cases import CASES, HOSTILE
 

@@ -4,7 +4,7 @@ for (const script of document.querySelectorAll("script[data-chart]")) {
   const place = document.getElementById("chart-" + name);
   const actions = { export: true, source: false, compiled: false, editor: false };
   vegaEmbed(place, JSON.parse(script.textContent), {
-    mode: "vega-lite", renderer: "svg", actions, downloadFileName: "forecast-" + name,
+    mode: "vega-lite", renderer: "svg", actions, downloadFileName: document.body.dataset.report + "-" + name,
   }).then(({ view }) => {
     // The picture scales with the page; without a viewBox it would be cut.
     const svg = place.querySelector("svg.marks");
