@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -34,6 +34,7 @@ from penultimate.model.problem import Problem
 if TYPE_CHECKING:
     import os
 
+    import altair as alt
     from rich.console import Group
 
 # Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
@@ -48,6 +49,7 @@ _WEAKER = 0.1
 _WILSON = 1.959963984540054
 
 Interval = Float[np.ndarray, "... 2"] | None
+Chart = Literal["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
 Advance = Callable[[str, int], object]
 
 
@@ -223,6 +225,38 @@ class Audit:
         from penultimate.report.audit_terminal import audit_table
 
         return audit_table(self)
+
+    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart | alt.HConcatChart":
+        """One chart: ``directions``, ``factors``, ``matrices``, ``budget``, ``classes``, ``norms`` or ``cosines``.
+
+        Raises
+        ------
+        FeaturesError
+            When this audit has no such chart: those of directions need a head, that of the budget squared error.
+        """
+        from penultimate.report.audit_charts import audit_charts
+
+        charts = audit_charts(self)
+        if chart not in charts:
+            raise FeaturesError(f"this audit has no chart {chart!r}: choose one of {', '.join(charts)}")
+        return charts[chart]()
+
+    def report(self, path: "str | os.PathLike[str]") -> None:
+        """Write one self-contained HTML file that opens without a network.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written; nothing is left half-written.
+        """
+        from penultimate.report.audit_page import write_audit
+
+        write_audit(self, path)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.audit_page import audit_summary
+
+        return audit_summary(self)
 
     def __str__(self) -> str:
         return self.verdict

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Int
 from numpy.typing import NDArray
 
 import penultimate
@@ -123,6 +124,12 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
         }
         for index, row in enumerate(rows)
     ]
+
+
+def answered_worst(audit: "Audit", limit: int) -> Int[np.ndarray, " b"]:
+    """Classes of lowest recall first, those of fewest samples first among equals; those without answers last."""
+    recall = np.where(np.isfinite(audit.decisions.recall), audit.decisions.recall, np.inf)
+    return np.lexsort((audit.counts.values, recall))[:limit]
 
 
 def _intervals(audit: "Audit", wanted: dict[str, str]) -> dict[str, NDArray[Any]]:

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from penultimate.auditing import Audit, LayerAudit
-from penultimate.report.audit_records import class_records
+from penultimate.report.audit_records import answered_worst, class_records
 from penultimate.report.words import number
 
 _LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
@@ -99,8 +98,7 @@ def directions(audit: Audit, layer: LayerAudit) -> Table:
 
 def classes(audit: Audit) -> Table:
     """The classes that are answered worst, those of fewest samples first among equals."""
-    recall = np.where(np.isfinite(audit.decisions.recall), audit.decisions.recall, np.inf)
-    order = np.lexsort((audit.counts.values, recall))[:_CLASSES]
+    order = answered_worst(audit, _CLASSES)
     table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **_LOOK)
     table.add_column("class", overflow="fold")
     for heading in ("count", "recall", "spread", "‖mean‖", "‖head‖", "retained", "departs"):

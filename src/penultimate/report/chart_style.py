@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from penultimate.forecasting import STATUSES
 
 Row = Mapping[str, str | float | None]
-_Chart = TypeVar("_Chart", alt.LayerChart, alt.VConcatChart)
+AnyChart = alt.LayerChart | alt.VConcatChart | alt.HConcatChart
+_Chart = TypeVar("_Chart", alt.LayerChart, alt.VConcatChart, alt.HConcatChart)
 
 # Blue, amber and dark red stay apart for every kind of colour blindness, by hue or by lightness; shapes say it again.
 STATUS_COLOURS: dict[str, str] = dict(zip(STATUSES, ("#1f6fb4", "#dd9416", "#b3243a"), strict=True))
@@ -21,6 +22,8 @@ GRID = "#e6eaee"
 
 WIDTH = 440
 HEIGHT = 280
+# As tall as the heat map that stands beside it in a report.
+TALL = 360
 # Rows that one chart holds at most: what a browser draws at once, and a spec of some 100 kB.
 ROWS = 2000
 # A log axis follows a threshold this many times beyond the data; further out a sentence says where it lies.
@@ -108,13 +111,16 @@ def status_encodings(
     return alt.Color(f"{field}:N", scale=colours, legend=legend), alt.Shape(f"{field}:N", scale=shapes, legend=legend)
 
 
-def rank_axis(field: str, size: int, title: str) -> alt.X:
-    """Ranks 1 … size on the horizontal axis, on a log scale when there are many."""
+def rank_axis(field: str, size: int, title: str | None) -> alt.X:
+    """Ranks 1 … size on the horizontal axis, on a log scale when there are many; without a title also no labels."""
     if is_many(size):
         domain = (0.9, size * 1.1)
-        return alt.X(f"{field}:Q", title=title, scale=log_scale(domain), axis=log_axis(domain))
-    scale = alt.Scale(domain=[0.5, size + 0.5], nice=False)
-    return alt.X(f"{field}:Q", title=title, scale=scale, axis=whole_axis(1, size, 10))
+        scale, axis = log_scale(domain), log_axis(domain)
+    else:
+        scale, axis = alt.Scale(domain=[0.5, size + 0.5], nice=False), whole_axis(1, size, 10)
+    if title is None:
+        axis.labels, axis.ticks = False, False
+    return alt.X(f"{field}:Q", title=title, scale=scale, axis=axis)
 
 
 def whole_axis(low: int, high: int, labels: int) -> alt.Axis:

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from penultimate import __version__
+from penultimate.report.chart_style import AnyChart
 from penultimate.report.words import number
 
 # A name and its value, and a key figure with a remark below it.
@@ -48,7 +49,7 @@ class Figure:
     spec: dict[str, Any]
 
 
-def figure(key: str, reading: Reading, chart: "alt.LayerChart | alt.ConcatChart | alt.VConcatChart") -> Figure:
+def figure(key: str, reading: Reading, chart: AnyChart) -> Figure:
     """Return a chart with what a page says around it.
 
     Parameters

@@ -32,6 +32,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
+def percent(value: float, digits: int = 4) -> str:
+    """Write a share for people; – for none."""
+    return "–" if value != value else f"{number(100 * value, digits)} %"
+
+
 def _what_happens(forecast: Forecast) -> str:
     seen, own = forecast.counts.seen, forecast.classes_with("own")
     at = f"At weight decay {number(forecast.problem.weight_decay[0])},"

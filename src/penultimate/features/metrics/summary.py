@@ -179,7 +179,7 @@ def measure(
         mean_norm_slope=norm_slope(means, statistics.counts)[0],
         head_norm_slope=unknown if rows is None else norm_slope(rows, statistics.counts)[0],
         head_distance_to_forecast=(
-            unknown if rows is None or geometry is None else gram_distance(rows, geometry.head_gram)
+            unknown if rows is None or geometry is None else gram_distance(rows, geometry.product_gram)
         ),
         **_distances(means, geometry),
     )
