@@ -38,7 +38,7 @@ def test_test_samples_with_training_counts_give_test_accuracy_and_no_noise_share
     audit = pen.audit("cnn-mse-test", counts=pen.datasets.counts("fashion-mnist-lt"))
     assert audit.decisions.accuracy == 0.8393
     assert np.isnan(audit.layer.alignment.budget.noise).all()
-    assert audit.layer.weaker[6] and "weaker than their counts explain: " in audit.verdict
+    assert audit.layer.weaker[6] and "One class is weaker than its count explains: 6 (" in audit.verdict
 
 
 def test_intervals_hold_the_figures_and_recall_has_wilsons(cnn):

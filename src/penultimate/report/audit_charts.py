@@ -18,6 +18,7 @@ from penultimate.report.chart_style import (
     is_many,
     log_axis,
     log_scale,
+    positive_domain,
     rank_axis,
     spread,
     thinned,
@@ -32,8 +33,6 @@ from penultimate.report.words import number, percent
 # Distinct directions of one chart, of up to four marks each; and of the bars, which need room.
 _DIRECTIONS = 240
 _BARS = 48
-# What is below this part of the largest is off a logarithmic axis.
-_LEAST = 1e-3
 _LOST = {
     "decay": STATUS_COLOURS["own"],
     "noise": STATUS_COLOURS["shared"],
@@ -95,7 +94,7 @@ def directions(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
         series.insert(1, forecast(expected))
         shares.append(forecast(expected / sigma))
     bare, x, places = *_rank_axes(layer), _places(layer, picked)
-    domain = _log_domain(np.concatenate([one.values for one in series]))
+    domain = positive_domain(np.concatenate([one.values for one in series]))
     y = alt.Y("value:Q", title="strength", scale=log_scale(domain), axis=log_axis(domain))
     lower = alt.Y("value:Q", title="share of σ", scale=alt.Scale(zero=False))
     upper = points(series, places, bare, y, where="direction", floor=domain[0])
@@ -135,7 +134,7 @@ def factors(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
         geometry = layer.forecast.geometry
         sizes.append(of_head("head, forecast", np.prod(geometry.layers, axis=0)[picked], expected=True))
         sizes.append(of_means("means, forecast", geometry.features[picked], expected=True))
-    domain = _log_domain(np.concatenate([one.values for one in sizes]))
+    domain = positive_domain(np.concatenate([one.values for one in sizes]))
     y = alt.Y("value:Q", title="norm", scale=log_scale(domain), axis=log_axis(domain))
     chart = _stacked(upper, 120, points(sizes, places, x, y, where="direction", floor=domain[0]), 180)
     known = cosine[np.isfinite(cosine)]
@@ -228,13 +227,6 @@ def _places(layer: LayerAudit, picked: Int[np.ndarray, " b"]) -> list[Row]:
 
 def _interval(audit: Audit, name: str, picked: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b 2"] | None:
     return audit.intervals[name][picked] if name in audit.intervals else None
-
-
-def _log_domain(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """Ends of a logarithmic axis for all but what is next to nothing beside the largest."""
-    top = float(np.nanmax(values, initial=0.0))
-    shown = values[values > _LEAST * top]
-    return (float(shown.min()) / 1.4, top * 1.4) if shown.size else (0.5, 2.0)
 
 
 def _stacked(upper: list[alt.Chart], high: int, lower: list[alt.Chart], low: int) -> alt.VConcatChart:

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from penultimate.auditing import Audit, LayerAudit
 from penultimate.report.audit_records import answered_worst, class_records
+from penultimate.report.terminal import LOOK, as_float
 from penultimate.report.words import number
 
-_LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
 # Rows of a table; the JSON has all.
 _DIRECTIONS = 16
 _CLASSES = 20
@@ -77,7 +76,7 @@ def directions(audit: Audit, layer: LayerAudit) -> Table:
     alignment, budget = layer.alignment, layer.alignment.budget
     shown = min(_DIRECTIONS, alignment.sigma.size)
     title = f"Directions, strongest first ({shown} of {alignment.sigma.size})"
-    table = Table(title=title, **_LOOK)
+    table = Table(title=title, **LOOK)
     for heading in ("σ", "alike", "forecast", "measured T", "cosine", "‖p‖", "‖q‖", "decay", "noise", "others"):
         table.add_column(heading, justify="right")
     columns = (
@@ -99,7 +98,7 @@ def directions(audit: Audit, layer: LayerAudit) -> Table:
 def classes(audit: Audit) -> Table:
     """The classes that are answered worst, those of fewest samples first among equals."""
     order = answered_worst(audit, _CLASSES)
-    table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **_LOOK)
+    table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **LOOK)
     table.add_column("class", overflow="fold")
     for heading in ("count", "recall", "spread", "‖mean‖", "‖head‖", "retained", "departs"):
         table.add_column(heading, justify="right")
@@ -111,10 +110,10 @@ def classes(audit: Audit) -> Table:
         keys = ("recall", "spread", "mean_norm", "head_norm", "retained", "departure")
         table.add_row(
             Text(str(record["class"])),
-            number(_float(record["count"])),
-            *(number(_float(record[key]), 3) for key in keys),
+            number(as_float(record["count"])),
+            *(number(as_float(record[key]), 3) for key in keys),
             Text("–" if record["nearest"] is None else str(record["nearest"])),
-            number(_float(record["nearest_cosine"]), 3),
+            number(as_float(record["nearest_cosine"]), 3),
         )
     return table
 
@@ -124,7 +123,3 @@ def _interval(audit: Audit, name: str) -> str:
         return ""
     low, high = audit.intervals[name].tolist()
     return f" ({number(low, 3)} … {number(high, 3)})"
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -4,7 +4,7 @@ import numpy as np
 
 from penultimate.auditing import Audit, LayerAudit
 from penultimate.report.audit_records import answered_worst
-from penultimate.report.words import number, percent
+from penultimate.report.words import names_of, number, percent
 
 # So many classes are named in a sentence.
 _NAMED = 3
@@ -77,7 +77,7 @@ def _merged(audit: Audit) -> str:
     groups = audit.classes.merged
     if not groups:
         return "No two class means are closer than their spread."
-    names = _names(audit, groups[0])
+    names = names_of(audit.counts, groups[0])
     if len(groups) == 1:
         return f"One group of classes merged: {names}."
     return f"{len(groups)} groups of classes merged, the largest {names}."
@@ -90,7 +90,7 @@ def _head_or_features(audit: Audit) -> str:
         return "The head is not in the way: the nearest class mean does no better on any class."
     classes = "one class" if better.size == 1 else f"{number(float(better.size))} classes"
     return (
-        f"The head is in the way of {classes} ({_names(audit, better)}): "
+        f"The head is in the way of {classes} ({names_of(audit.counts, better)}): "
         "the nearest class mean would answer more of their samples rightly."
     )
 
@@ -149,8 +149,3 @@ def _weaker(audit: Audit) -> str:
         return f"One class is weaker than its count explains: {named[0]}."
     which = "" if weaker.size <= _NAMED else ", above all"
     return f"{number(float(weaker.size))} classes are weaker than their counts explain{which}: {'; '.join(named)}."
-
-
-def _names(audit: Audit, classes: np.ndarray) -> str:
-    named = ", ".join(str(audit.counts.names[index]) for index in classes[:_NAMED].tolist())
-    return f"{named} and {number(float(classes.size - _NAMED))} more" if classes.size > _NAMED else named

@@ -28,6 +28,8 @@ TALL = 360
 ROWS = 2000
 # A log axis follows a threshold this many times beyond the data; further out a sentence says where it lies.
 _REACH = 30.0
+# What is below this part of the largest value is off a log axis.
+_LEAST = 1e-3
 _MANY = 100
 _DECADES = 8
 _FEW_DOTS = 40
@@ -179,6 +181,13 @@ def log_domain(values: Float[np.ndarray, " n"], level: float) -> tuple[float, fl
     if low / _REACH <= level <= high * _REACH:
         low, high = min(low, level), max(high, level)
     return low / 1.6, high * 1.4
+
+
+def positive_domain(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Find the ends of a log axis for all values but those that are next to nothing beside the largest."""
+    top = float(np.nanmax(values, initial=0.0))
+    shown = values[values > _LEAST * top]
+    return (float(shown.min()) / 1.4, top * 1.4) if shown.size else (0.5, 2.0)
 
 
 def level_layers(level: float, text: str, domain: tuple[float, float], top: float) -> list[alt.Chart]:

@@ -5,27 +5,24 @@ import numpy as np
 from jaxtyping import Int
 
 from penultimate.auditing import Audit
-from penultimate.features.metrics.centred import centred_means, unit_rows
+from penultimate.features.metrics.centred import centred_means
+from penultimate.report.by_count import class_places, count_axis, count_domain, drawn_classes, not_drawn
 from penultimate.report.chart_style import (
     HEIGHT,
     STATUS_COLOURS,
     TALL,
     WIDTH,
-    Row,
     distinct_labels,
     inline,
     log_axis,
     log_scale,
-    spread,
-    thinned,
+    positive_domain,
     titled,
 )
-from penultimate.report.cosines import chosen_classes, cosine_map
+from penultimate.report.cosines import chosen_classes, cosine_map, cosines_of
 from penultimate.report.series import Series, forecast, of_head, of_means, points
 from penultimate.report.words import number
 
-# Classes of one chart, of up to four marks each.
-_CLASSES = 240
 # Weaker classes that are named on the chart, and how far apart they must lie, in parts of the axes.
 _NAMED = 6
 _APART = (0.55, 0.07)
@@ -45,12 +42,12 @@ def recalls(audit: Audit) -> alt.LayerChart:
     -------
     altair.LayerChart
     """
-    classes = _drawn(audit)
-    x, domain = _count_axis(audit)
+    classes = np.union1d(drawn_classes(audit.counts), _to_name(audit))
+    x, counts = count_axis(audit.counts), audit.counts
     y = alt.Y("value:Q", title="recall", scale=alt.Scale(domain=[-0.03, 1.06], nice=False))
-    layers = points(_recall_series(audit, classes), _places(audit, classes), x, y, where="class")
-    plot = alt.LayerChart(layer=[*layers, *_names(audit, x, y, domain)], width=WIDTH, height=HEIGHT)
-    return titled(plot, _recall_title(audit), ["Upright lines: 95 % intervals (Wilson)", *_missing(audit, classes)])
+    layers = points(_recall_series(audit, classes), class_places(counts, classes), x, y, where="class")
+    plot = alt.LayerChart(layer=[*layers, *_names(audit, x, y)], width=WIDTH, height=HEIGHT)
+    return titled(plot, _recall_title(audit), ["Upright lines: 95 % intervals (Wilson)", *not_drawn(counts, classes)])
 
 
 def norms(audit: Audit) -> alt.LayerChart:
@@ -65,7 +62,7 @@ def norms(audit: Audit) -> alt.LayerChart:
     -------
     altair.LayerChart
     """
-    classes, layer = _drawn(audit), audit.layer
+    classes, layer = drawn_classes(audit.counts), audit.layer
     interval = audit.intervals.get("classes/mean_norm")
     means = audit.classes.mean_norm[classes]
     series = [of_means("class means", means, None if interval is None else interval[classes])]
@@ -75,16 +72,14 @@ def norms(audit: Audit) -> alt.LayerChart:
         geometry, group = layer.forecast.geometry, audit.counts.group[classes]
         series.append(of_head("head, forecast", geometry.group_product_norms[group], expected=True))
         series.append(of_means("means, forecast", geometry.group_mean_norms[group], expected=True))
-    values = np.concatenate([one.values for one in series])
-    values = values[np.isfinite(values) & (values > 0)]
-    domain = (float(values.min()) / 1.4, float(values.max()) * 1.4) if values.size else (0.5, 2.0)
-    x, _ = _count_axis(audit)
+    domain = positive_domain(np.concatenate([one.values for one in series]))
+    x = count_axis(audit.counts)
     y = alt.Y("value:Q", title="norm", scale=log_scale(domain), axis=log_axis(domain))
-    layers = points(series, _places(audit, classes), x, y, where="class", floor=domain[0])
+    layers = points(series, class_places(audit.counts, classes), x, y, where="class", floor=domain[0])
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
     foreign = layer is not None and not layer.fits_squared_error
     lines = ["No forecast is drawn: this is not what squared error leaves" if foreign else ""]
-    return titled(plot, _slopes(audit), [*lines, *_missing(audit, classes)])
+    return titled(plot, _slopes(audit), [*lines, *not_drawn(audit.counts, classes)])
 
 
 def mean_cosines(audit: Audit) -> alt.LayerChart:
@@ -100,36 +95,15 @@ def mean_cosines(audit: Audit) -> alt.LayerChart:
     altair.LayerChart
     """
     classes = chosen_classes(audit.counts)
-    units = unit_rows(centred_means(audit.statistics)[classes])
-    return cosine_map(audit.counts, classes, np.clip(units @ units.T, -1.0, 1.0), "class means")
-
-
-def _drawn(audit: Audit) -> Int[np.ndarray, " b"]:
-    """Classes with training samples, most first; evenly by rank where there are many, and those to be named."""
-    order = np.argsort(-audit.counts.values, kind="stable")[: audit.counts.seen]
-    picked = order[spread(np.arange(1, order.size + 1), _CLASSES, log=False)]
-    named = np.setdiff1d(_to_name(audit), picked)
-    return np.concatenate([picked, named])
+    return cosine_map(audit.counts, classes, cosines_of(centred_means(audit.statistics)[classes]), "class means")
 
 
 def _to_name(audit: Audit) -> Int[np.ndarray, " w"]:
-    """The weaker classes that depart most."""
+    """The weaker classes of lowest recall."""
     if audit.layer is None:
         return np.empty(0, dtype=np.int64)
     weaker = np.flatnonzero(audit.layer.weaker)
-    return weaker[np.argsort(audit.layer.departure[weaker], kind="stable")][:_NAMED]
-
-
-def _places(audit: Audit, classes: Int[np.ndarray, " b"]) -> list[Row]:
-    labels = distinct_labels([str(audit.counts.names[index]) for index in classes.tolist()])
-    counts = audit.counts.values[classes].tolist()
-    return [{"count": count, "where": label} for count, label in zip(counts, labels, strict=True)]
-
-
-def _count_axis(audit: Audit) -> tuple[alt.X, tuple[float, float]]:
-    domain = (audit.counts.smallest / 1.6, audit.counts.largest * 1.6)
-    title = "training samples of the class, n"
-    return alt.X("count:Q", title=title, scale=log_scale(domain), axis=log_axis(domain)), domain
+    return weaker[np.argsort(audit.decisions.recall[weaker], kind="stable")][:_NAMED]
 
 
 def _recall_series(audit: Audit, classes: Int[np.ndarray, " b"]) -> list[Series]:
@@ -147,8 +121,9 @@ def _recall_series(audit: Audit, classes: Int[np.ndarray, " b"]) -> list[Series]
     return series
 
 
-def _names(audit: Audit, x: alt.X, y: alt.Y, domain: tuple[float, float]) -> list[alt.Chart]:
+def _names(audit: Audit, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """Names of weaker classes beside their points, as far as they do not run into one another."""
+    domain = count_domain(audit.counts)
     placed: list[tuple[float, float]] = []
     layers: list[alt.Chart] = []
     for index in _to_name(audit).tolist():
@@ -178,9 +153,3 @@ def _slopes(audit: Audit) -> str:
         return "Norms of classes"
     slope = f"class means as n^{number(means, 2)}".replace("-", "−")
     return f"Lengths go with counts: {slope}" + (f", head as n^{number(head, 2)}" if np.isfinite(head) else "")
-
-
-def _missing(audit: Audit, classes: Int[np.ndarray, " b"]) -> list[str]:
-    counts = audit.counts
-    unseen = f"Without training samples and not drawn: {number(counts.unseen.size)} classes"
-    return [thinned(classes.size, counts.seen, "classes"), unseen if counts.unseen.size else ""]

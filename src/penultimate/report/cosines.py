@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
+from penultimate.features.metrics.centred import unit_rows
 from penultimate.forecasting import Forecast
 from penultimate.report.chart_style import GRID, Row, distinct_labels, inline, titled
 from penultimate.report.words import number
@@ -84,6 +85,12 @@ def cosine_map(
     grey = f"Grey: {what} that are zero have no angle" if np.isnan(values).any() else ""
     legend = "" if np.isnan(values).all() else f"Amber: {what} that point alike. Blue: apart"
     return titled(plot, _title(values, what), [_which(counts, len(names)), legend, grey])
+
+
+def cosines_of(rows: Float[np.ndarray, "b d"]) -> Float[np.ndarray, "b b"]:
+    """Cosines between rows; NaN where one is zero or unknown."""
+    units = unit_rows(rows)
+    return np.clip(units @ units.T, -1.0, 1.0)
 
 
 def chosen_classes(counts: ClassCounts) -> Int[np.ndarray, " b"]:

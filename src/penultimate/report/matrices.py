@@ -7,6 +7,7 @@ from jaxtyping import Float
 from penultimate.alignment import factors
 from penultimate.auditing import LayerAudit
 from penultimate.report.chart_style import GRID, Row, inline, titled
+from penultimate.report.cosines import cosines_of
 from penultimate.report.records import finite
 from penultimate.report.words import number, percent
 
@@ -36,28 +37,32 @@ def matrices(layer: LayerAudit) -> alt.HConcatChart:
     top = float(product.max(initial=0.0))
     shown = {
         ("|T|, the product", alignment.off_diagonal_share): product / top if top > 0 else np.full_like(product, np.nan),
-        ("|PPᵀ|, the head", alignment.head_off_diagonal_share): _cosines(head),
-        ("|QᵀQ|, the means", alignment.means_off_diagonal_share): _cosines(means),
+        ("|PPᵀ|, the head", alignment.head_off_diagonal_share): np.abs(cosines_of(head)),
+        ("|QᵀQ|, the means", alignment.means_off_diagonal_share): np.abs(cosines_of(means)),
     }
-    charts = [_map(name, share, values) for (name, share), values in shown.items()]
+    charts = [
+        heat_map(values).properties(
+            title=alt.Title(name, subtitle=f"{percent(share, 2)} off the diagonal", fontSize=12, offset=6)
+        )
+        for (name, share), values in shown.items()
+    ]
     plot = alt.HConcatChart(hconcat=charts, spacing=28, resolve=alt.Resolve(scale={"color": "shared"}))
-    lines = [f"The leading {count} of {number(float(alignment.directions))} directions, strongest first"]
-    lines = lines if count < alignment.directions else []
     title = (
         f"Off the diagonal: {percent(alignment.off_diagonal_share, 2)} of T, but "
         f"{percent(alignment.head_off_diagonal_share, 2)} of the head's and "
         f"{percent(alignment.means_off_diagonal_share, 2)} of the means' Gram matrix"
     )
-    return titled(plot, title, [*lines, "White: nothing. Dark: as much as between a direction and itself"])
+    return titled(plot, title, leading_words(count, alignment.directions))
 
 
-def _cosines(rows: Float[np.ndarray, "r d"]) -> Float[np.ndarray, "r r"]:
-    norms = np.linalg.norm(rows, axis=1)
-    units = np.divide(rows, norms[:, None], out=np.full(rows.shape, np.nan), where=norms[:, None] > 0)
-    return np.minimum(np.abs(units @ units.T), 1.0)
+def leading_words(count: int, of: int) -> list[str]:
+    """Say how many directions are drawn, and what the colours mean."""
+    lines = [f"The leading {count} of {number(float(of))} directions, strongest first"] if count < of else []
+    return [*lines, "White: nothing. Dark: as much as between a direction and itself"]
 
 
-def _map(name: str, share: float, values: Float[np.ndarray, "r r"]) -> alt.LayerChart:
+def heat_map(values: Float[np.ndarray, "r r"], side: int = _SIDE) -> alt.LayerChart:
+    """Draw a matrix over directions, of values from 0 to 1; grey where there is none."""
     size = len(values)
     rows: list[Row] = [
         {"row": row, "column": column, "value": None if finite(value) is None else round(value, 3)}
@@ -79,5 +84,4 @@ def _map(name: str, share: float, values: Float[np.ndarray, "r r"]) -> alt.Layer
             alt.Tooltip("value:Q", format=".3f"),
         ],
     )
-    heading = alt.Title(name, subtitle=f"{percent(share, 2)} off the diagonal", fontSize=12, offset=6)
-    return alt.LayerChart(layer=[chart], width=_SIDE, height=_SIDE, view=alt.ViewBackground(fill=GRID), title=heading)
+    return alt.LayerChart(layer=[chart], width=side, height=side, view=alt.ViewBackground(fill=GRID))

@@ -43,9 +43,11 @@ class Series:
     interval: Float[np.ndarray, "n 2"] | None = None
 
 
-def measured(values: Float[np.ndarray, " n"], interval: Float[np.ndarray, "n 2"] | None = None) -> Series:
+def measured(
+    values: Float[np.ndarray, " n"], interval: Float[np.ndarray, "n 2"] | None = None, name: str = "measured"
+) -> Series:
     """What was measured, with its intervals where there are some."""
-    return Series("measured", values, _HEAD, interval=interval)
+    return Series(name, values, _HEAD, interval=interval)
 
 
 def forecast(values: Float[np.ndarray, " n"], name: str = "forecast") -> Series:

@@ -1,5 +1,9 @@
 """The forecast in plain sentences."""
 
+import numpy as np
+from jaxtyping import Int
+
+from penultimate.counts import ClassCounts
 from penultimate.forecasting import Forecast
 from penultimate.minimizers.solution import Outcome
 
@@ -35,6 +39,12 @@ def number(value: float | None, digits: int = 4) -> str:
 def percent(value: float, digits: int = 4) -> str:
     """Write a share for people; – for none."""
     return "–" if value != value else f"{number(100 * value, digits)} %"
+
+
+def names_of(counts: ClassCounts, classes: Int[np.ndarray, " b"], limit: int = 3) -> str:
+    """Name some classes, the first few where there are many."""
+    named = ", ".join(str(counts.names[index]) for index in classes[:limit].tolist())
+    return f"{named} and {number(classes.size - limit)} more" if classes.size > limit else named
 
 
 def _what_happens(forecast: Forecast) -> str:
