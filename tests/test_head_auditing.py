@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penultimate as pen
+from command import run
 from oracles import label_matrix
 from penultimate.features import head_rows
-from test_cli import run
 
 FASHION = pen.datasets.counts("fashion-mnist-lt")
 
 
 @pytest.fixture
 def penultimate(monkeypatch, capsys):
-    return lambda *arguments: run(monkeypatch, capsys, *map(str, arguments))
+    return lambda *arguments: run(monkeypatch, capsys, *arguments)
 
 
 def random_head(classes, dimension, seed, **more):
@@ -238,7 +238,9 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
     assert (status, out) == (2, "") and "choose one with key=" in err and err.count("\n") == 1
     page, record = tmp_path / "page.html", tmp_path / "record.json"
     status, out, err = penultimate(*given, "--key", "fc.weight", "--html", page, "--json", record)
-    assert status == 0 and "The biases add up to 1" in " ".join(out.split()) and err == f"wrote {page}\nwrote {record}\n"
+    assert (
+        status == 0 and "The biases add up to 1" in " ".join(out.split()) and err == f"wrote {page}\nwrote {record}\n"
+    )
     expected = pen.audit_head(pen.Head((weight,), np.full(10, 0.1)), FASHION).to_dict()
     assert json.loads(record.read_text()) == json.loads(json.dumps(expected))
     _, out, _ = penultimate(*given, "--key", "fc.weight", "--torch-loss", "mse", "--json", "-")

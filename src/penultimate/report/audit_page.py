@@ -209,7 +209,7 @@ def _directions(audit: Audit, layer: LayerAudit) -> list[dict[str, object]]:
     picked: Int[np.ndarray, " b"] = spread(first, _DIRECTIONS, log=False)
     records = alignment_record(audit, layer)["directions"]
     assert isinstance(records, list)
-    return [{"rank": first[place], **records[place]} for place in picked.tolist()]
+    return [{"rank": int(first[place]), **records[place]} for place in picked.tolist()]
 
 
 def _classes(audit: Audit) -> list[dict[str, object]]:
