@@ -74,7 +74,7 @@ def without_head() -> pen.Audit:
 
 
 def long_tail() -> pen.ClassCounts:
-    return pen.ClassCounts({f"class number {k}": max(2, int(60 * 30 ** (-k / 999))) for k in range(1000)})
+    return pen.ClassCounts({f"class number {k}": max(2, int(60 * 30 ** (-k / 399))) for k in range(400)})
 
 
 FASHION = pen.datasets.counts("fashion-mnist-lt")
@@ -87,7 +87,7 @@ AUDITS = {
     "audit-unseen": lambda: trained(pen.ClassCounts([0, 60, 30, 0, 10]), 6, 3),
     "audit-without-head": without_head,
     "audit-hostile": lambda: trained(hostile_counts(), 14, 4),
-    "audit-thousand": lambda: trained(long_tail(), 1010, 5),
+    "audit-long-tail": lambda: trained(long_tail(), 410, 5),
 }
 HEADS = {
     "head-mse": lambda: pen.audit_head("cnn-mse", FASHION),
@@ -97,5 +97,5 @@ HEADS = {
         pen.Head((np.random.default_rng(6).normal(size=(12, 5)),), np.zeros(12)), hostile_counts()
     ),
     "head-collapsed": lambda: pen.audit_head("cnn-mse", FASHION, weight_decay=10.0),
-    "head-thousand": lambda: pen.audit_head(pen.Head((np.random.default_rng(7).normal(size=(1000, 16)),)), long_tail()),
+    "head-long-tail": lambda: pen.audit_head(pen.Head((np.random.default_rng(7).normal(size=(400, 16)),)), long_tail()),
 }

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 MERGED_AT = 0.9
 # A row, or a direction, is next to nothing below this part of the typical row, or of the strongest direction.
 _DEAD = 0.01
+_LEADING = 64
 
 HeadChart = Literal["spectrum", "norms", "gram", "cosines"]
 
@@ -103,6 +104,8 @@ class HeadAudit:
         Root mean square of ‖p_i‖, rows of P = UᵀW.
     off_diagonal_share : float
         ``‖PPᵀ − diag‖_F / ‖PPᵀ‖_F`` of the directions looked at; the model has 0.
+    leading : ndarray of shape (r, d)
+        The leading rows of P, at most 64.
 
     Examples
     --------
@@ -121,6 +124,7 @@ class HeadAudit:
     multiplicity: Int[np.ndarray, " t"]
     direction_norm: Float[np.ndarray, " t"]
     off_diagonal_share: float
+    leading: Float[np.ndarray, "r d"]
 
     @property
     def sigma(self) -> Float[np.ndarray, " t"]:
@@ -390,6 +394,7 @@ def audit_head(
         multiplicity=size,
         direction_norm=np.sqrt(squares),
         off_diagonal_share=off_share(size * squares**2, float(np.sum(small**2))),
+        leading=along[:_LEADING].copy(),
     )
 
 

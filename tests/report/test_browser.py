@@ -28,7 +28,7 @@ CHARTS = {
     "audit-hostile": 7,
     "audit-without-head": 3,
     "audit-unseen": 7,
-    "audit-thousand": 7,
+    "audit-long-tail": 7,
     "head-mse": 4,
     "head-hostile": 4,
     "head-collapsed": 4,
@@ -115,7 +115,7 @@ def test_a_tooltip_is_text_too(opened):
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-@pytest.mark.parametrize("case", ["lvis", "cnn-mse", "audit-thousand", "head-mse"])
+@pytest.mark.parametrize("case", ["lvis", "cnn-mse", "audit-long-tail", "head-mse"])
 def test_the_page_never_scrolls_sideways(opened, case, width):
     page = opened(case).page
     page.set_viewport_size({"width": width, "height": 900})

@@ -42,14 +42,13 @@ def paragraphs(audit: Audit) -> list[str]:
     -------
     list of str
     """
-    first = [_answers(audit), _collapse(audit), _merged(audit)]
-    layer = audit.layer
+    first, layer = [_answers(audit), _collapse(audit), _merged(audit)], audit.layer
     if layer is None:
         second = ["There is no head, so nothing is said of alignment or decay: answers are the nearest means'."]
-        return [" ".join(first), *second]
-    first.append(_head_or_features(audit))
-    second = [_factors(layer), _decay(layer), _weaker(audit)] if layer.fits_squared_error else [_foreign(layer)]
-    return [" ".join(first), " ".join(second)]
+    else:
+        first.append(_head_or_features(audit))
+        second = [_factors(layer), _decay(layer), _weaker(audit)] if layer.fits_squared_error else [_foreign(layer)]
+    return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
 
 
 def _answers(audit: Audit) -> str:
@@ -67,6 +66,8 @@ def _answers(audit: Audit) -> str:
 
 def _collapse(audit: Audit) -> str:
     measured = audit.metrics
+    if np.isnan(measured.variability_quotient):
+        return "All class means are equal: these features tell no class from another."
     return (
         f"Spread within classes is {number(measured.variability_quotient, 2)} of that between them (NC1 "
         f"{number(measured.nc1, 2)}), over {number(measured.classes)} classes."
@@ -75,8 +76,12 @@ def _collapse(audit: Audit) -> str:
 
 def _merged(audit: Audit) -> str:
     groups = audit.classes.merged
+    if np.isnan(audit.metrics.variability_quotient):
+        return ""
     if not groups:
         return "No two class means are closer than their spread."
+    if groups[0].size == audit.metrics.classes:
+        return "All classes merged: every class mean is within the spread of others."
     names = names_of(audit.counts, groups[0])
     if len(groups) == 1:
         return f"One group of classes merged: {names}."

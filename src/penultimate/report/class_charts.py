@@ -21,7 +21,7 @@ from penultimate.report.chart_style import (
 )
 from penultimate.report.cosines import chosen_classes, cosine_map, cosines_of
 from penultimate.report.series import Series, forecast, of_head, of_means, points
-from penultimate.report.words import number
+from penultimate.report.words import number, power_of_count
 
 # Weaker classes that are named on the chart, and how far apart they must lie, in parts of the axes.
 _NAMED = 6
@@ -151,5 +151,5 @@ def _slopes(audit: Audit) -> str:
     head, means = audit.metrics.head_norm_slope, audit.metrics.mean_norm_slope
     if not np.isfinite(means):
         return "Norms of classes"
-    slope = f"class means as n^{number(means, 2)}".replace("-", "−")
-    return f"Lengths go with counts: {slope}" + (f", head as n^{number(head, 2)}" if np.isfinite(head) else "")
+    slope = f"class means as {power_of_count(means)}"
+    return f"Lengths go with counts: {slope}" + (f", head as {power_of_count(head)}" if np.isfinite(head) else "")

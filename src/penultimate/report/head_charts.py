@@ -23,7 +23,7 @@ from penultimate.report.chart_style import (
 from penultimate.report.cosines import chosen_classes, cosine_map, cosines_of
 from penultimate.report.matrices import LEADING, heat_map, leading_words
 from penultimate.report.series import GREY, Series, forecast, measured, of_head, points
-from penultimate.report.words import number, percent
+from penultimate.report.words import number, percent, power_of_count
 
 # Singular values of one chart.
 _VALUES = 240
@@ -86,8 +86,8 @@ def norms(audit: HeadAudit) -> alt.LayerChart:
     layers = points(series, class_places(counts, classes), x, y, where="class", floor=domain[0])
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
     slope, _, expected = audit.slopes
-    title = "Lengths of rows" if np.isnan(slope) else f"Rows grow as n^{number(slope, 2)}"
-    title += "" if np.isnan(expected) or np.isnan(slope) else f", in the forecast as n^{number(expected, 2)}"
+    title = "Lengths of rows" if np.isnan(slope) else f"Rows grow as {power_of_count(slope)}"
+    title += "" if np.isnan(expected) or np.isnan(slope) else f", in the forecast as {power_of_count(expected)}"
     return titled(plot, title, not_drawn(counts, classes))
 
 
@@ -105,7 +105,7 @@ def gram(audit: HeadAudit) -> alt.LayerChart:
     """
     directions = int(audit.multiplicity.sum())
     count = min(LEADING, directions)
-    plot = heat_map(np.abs(cosines_of(audit.rows.project(audit.forecast.geometry.svd, count))), side=_SIDE)
+    plot = heat_map(np.abs(cosines_of(audit.leading[:count])), side=_SIDE)
     title = f"Off the diagonal: {percent(audit.off_diagonal_share, 2)} of the head's Gram matrix"
     return titled(plot, title, leading_words(count, directions))
 

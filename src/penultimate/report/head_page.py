@@ -12,7 +12,7 @@ from penultimate.report.head_charts import HEAD_CHARTS
 from penultimate.report.head_records import class_records, closest_first, direction_records
 from penultimate.report.head_words import facts, paragraphs
 from penultimate.report.html import KeyFigure, Reading, figure, page, summary
-from penultimate.report.words import number, percent
+from penultimate.report.words import number, percent, power_of_count
 
 if TYPE_CHECKING:
     import os
@@ -138,7 +138,7 @@ def key_figures(audit: HeadAudit) -> list[KeyFigure]:
             percent(audit.along.error, 2),
             f"a forecast blind to counts: {percent(audit.along.flat_error, 2)}",
         ),
-        ("Length by count", f"n^{number(slope, 2)}", f"the forecast has n^{number(expected, 2)}"),
+        ("Length by count", power_of_count(slope), f"the forecast has {power_of_count(expected)}"),
         *([bias] if audit.centred else []),
     ]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from penultimate.head_auditing import HeadAudit, Shape
-from penultimate.report.words import names_of, number, percent
+from penultimate.report.words import names_of, number, percent, power_of_count
 
 # Biases that add up to this much more or less than 1 are not what squared error leaves.
 _SUM_OFF = 0.1
@@ -88,7 +88,7 @@ def facts(audit: HeadAudit) -> list[tuple[str, str]]:
         ("strengths", _off(audit.along)),
         ("singular values", _off(audit.spectrum)),
         ("scale", _scale(audit)),
-        ("norms by count", f"n^{number(slope, 2)} ± {number(error, 1)}, forecast n^{number(expected, 2)}"),
+        ("norms by count", f"{power_of_count(slope)} ± {number(error, 1)}, forecast {power_of_count(expected)}"),
         ("compared", compared_words(audit)),
     ]
     if audit.centred:
@@ -145,8 +145,8 @@ def _lengths(audit: HeadAudit) -> str:
     slope, _, expected = audit.slopes
     if np.isnan(slope):
         return ""
-    forecast = "" if np.isnan(expected) else f", in the forecast as n^{number(expected, 2)}"
-    return f"Rows grow with counts as n^{number(slope, 2)}{forecast}."
+    forecast = "" if np.isnan(expected) else f", in the forecast as {power_of_count(expected)}"
+    return f"Rows grow with counts as {power_of_count(slope)}{forecast}."
 
 
 def _shape(audit: HeadAudit) -> str:

@@ -38,7 +38,12 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def percent(value: float, digits: int = 4) -> str:
     """Write a share for people; – for none."""
-    return "–" if value != value else f"{number(100 * value, digits)} %"
+    return "–" if value != value else f"{number(round(100 * value, 6), digits)} %"
+
+
+def power_of_count(slope: float) -> str:
+    """Write how something grows with the count n; – where it is not known."""
+    return "–" if slope != slope else f"n^{number(round(slope, 6), 2)}".replace("-", "−")
 
 
 def names_of(counts: ClassCounts, classes: Int[np.ndarray, " b"], limit: int = 3) -> str:

@@ -20,7 +20,7 @@ function fitted(spec, room) {
   }
   spec.title.text = wrapped(spec.title.text, (room - 40) / 8);
   if (spec.title.subtitle) spec.title.subtitle = [spec.title.subtitle].flat().flatMap((line) => wrapped(line, room / 6));
-  spec.config.legend.columns = 2;
+  Object.assign(spec.config.legend, { columns: 2, orient: "bottom" });
   return spec;
 }
 for (const script of document.querySelectorAll("script[data-chart]")) {
