@@ -125,6 +125,9 @@ def test_the_record_is_json_with_the_documented_keys(cnn):
     assert record["features"]["samples"] == 14886 and record["features"]["dtype"] == "float16"
     wanted = {"nc1", "nc1_cdnv", "nc2_equinorm", "nc2_equiangular", "nc3_duality", "nc4_agreement"}
     assert wanted <= record["metrics"].keys()
+    assert {"classes", "samples", "largest", "smallest", "ratio", "distinct", "unseen"} <= record["counts"].keys()
+    wanted = {"off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "bias_error"}
+    assert wanted | {"effective_feature_decay", "threshold_by_strengths"} <= record["alignment"].keys()
     wanted = {"sigma", "multiplicity", "forecast", "measured", "cosine", "lost_to_decay", "lost_to_noise"}
     assert wanted <= record["alignment"]["directions"][0].keys()
     wanted = {"class", "count", "recall", "spread", "mean_norm", "head_norm", "nearest", "nearest_cosine", "retained"}

@@ -30,6 +30,7 @@ from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
     import os
@@ -118,7 +119,7 @@ class LayerAudit:
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Reported):
     """What a trained network made of its classes.
 
     Made by `audit`.
@@ -241,25 +242,15 @@ class Audit:
             raise FeaturesError(f"this audit has no chart {chart!r}: choose one of {', '.join(charts)}")
         return charts[chart]()
 
-    def report(self, path: "str | os.PathLike[str]") -> None:
-        """Write one self-contained HTML file that opens without a network.
+    def _page(self) -> str:
+        from penultimate.report.audit_page import audit_html
 
-        Raises
-        ------
-        FileError
-            If the file cannot be written; nothing is left half-written.
-        """
-        from penultimate.report.audit_page import write_audit
-
-        write_audit(self, path)
+        return audit_html(self)
 
     def _repr_html_(self) -> str:
         from penultimate.report.audit_page import audit_summary
 
         return audit_summary(self)
-
-    def __str__(self) -> str:
-        return self.verdict
 
 
 def audit(

@@ -34,6 +34,8 @@ from penultimate.features.head_rows import HeadRows, Neighbours
 from penultimate.features.metrics import norm_slope
 from penultimate.forecasting import Forecast, forecast
 from penultimate.model.problem import Problem
+from penultimate.reported import Reported
+from penultimate.shape import Shape
 
 if TYPE_CHECKING:
     import os
@@ -50,35 +52,7 @@ HeadChart = Literal["spectrum", "norms", "gram", "cosines"]
 
 
 @dataclass(frozen=True)
-class Shape:
-    """Singular values of a head against the forecast's, up to one scale.
-
-    Attributes
-    ----------
-    scale : float
-        The factor s that brings the forecast nearest to the measured values, in least squares; NaN where the forecast
-        has none.
-    error : float
-        ``‖measured − s · forecast‖ / ‖measured‖``: 0 for the same shape.
-    flat_error : float
-        The same for a forecast that knows no counts, all directions alike.
-    """
-
-    scale: float
-    error: float
-    flat_error: float
-
-    @classmethod
-    def of(
-        cls, measured: Float[np.ndarray, " t"], expected: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]
-    ) -> "Shape":
-        """Fit the scale; each value counts as often as its weight says."""
-        flat = np.ones_like(measured)
-        return cls(*_fit(measured, expected, weights), _fit(measured, flat, weights)[1])
-
-
-@dataclass(frozen=True)
-class HeadAudit:
+class HeadAudit(Reported):
     """What the rows of a head tell about its classes.
 
     Made by `audit_head`. Arrays over directions hold one entry for each distinct σ of the label matrix, arrays over
@@ -294,25 +268,15 @@ class HeadAudit:
 
         return HEAD_CHARTS[chart](self)
 
-    def report(self, path: "str | os.PathLike[str]") -> None:
-        """Write one self-contained HTML file that opens without a network.
+    def _page(self) -> str:
+        from penultimate.report.head_page import head_html
 
-        Raises
-        ------
-        FileError
-            If the file cannot be written; nothing is left half-written.
-        """
-        from penultimate.report.head_page import write_head_audit
-
-        write_head_audit(self, path)
+        return head_html(self)
 
     def _repr_html_(self) -> str:
         from penultimate.report.head_page import head_summary
 
         return head_summary(self)
-
-    def __str__(self) -> str:
-        return self.verdict
 
     def _per_class(self, classes: Int[np.ndarray, " s"], values: Float[np.ndarray, " s"]) -> Float[np.ndarray, " K"]:
         out = np.full(self.counts.classes, np.nan)
@@ -431,16 +395,6 @@ def _problem(
         )
     narrowest = min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.layers))
     return replace(problem, width=min(narrowest, problem.width or narrowest))
-
-
-def _fit(
-    measured: Float[np.ndarray, " t"], expected: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]
-) -> tuple[float, float]:
-    size, own = float(weights @ expected**2), float(weights @ measured**2)
-    if size == 0.0 or own == 0.0:
-        return float("nan"), float("nan")
-    scale = float(weights @ (measured * expected)) / size
-    return scale, float(np.sqrt(weights @ (measured - scale * expected) ** 2 / own))
 
 
 def _short_rows(norms: Float[np.ndarray, " s"]) -> int:

@@ -79,7 +79,7 @@ def test_another_loss_is_said_plainly_and_takes_the_forecast_away():
     assert charts("cnn-mse") == ["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
     assert charts("cnn-ce") == ["directions", "factors", "matrices", "classes", "norms", "cosines"]
     text = words("cnn-ce")
-    assert "This is not what squared error leaves" in text and "Trained with another loss" in text
+    assert "This is not what squared error leaves" in text and "Fits squared error no" in text
     assert "add up to σ − measured" not in text and "departs" not in text
     assert "add up to σ − measured" in words("cnn-mse") and "departs" in words("cnn-mse")
 

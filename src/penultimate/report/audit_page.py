@@ -1,12 +1,9 @@
 """The report of an audit: one HTML file that opens without a network, and its small table for notebooks."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from jaxtyping import Int
 
 from penultimate.auditing import Audit, LayerAudit
-from penultimate.files import write_whole
 from penultimate.report.audit_charts import audit_charts
 from penultimate.report.audit_records import alignment_record, answered_worst, class_records
 from penultimate.report.audit_words import paragraphs
@@ -14,9 +11,6 @@ from penultimate.report.chart_style import spread
 from penultimate.report.forecast_page import problem_words
 from penultimate.report.html import Fact, KeyFigure, Reading, figure, page, summary
 from penultimate.report.words import number, percent
-
-if TYPE_CHECKING:
-    import os
 
 # Rows of the tables.
 _WORST = 50
@@ -59,24 +53,6 @@ _READINGS = {
         "As measured. An amber block is a set of classes that the features hardly tell apart.",
     ),
 }
-
-
-def write_audit(audit: Audit, path: "str | os.PathLike[str]") -> None:
-    """Write an audit as one self-contained HTML file, whole or not at all.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to report.
-    path : path-like
-        The file; one that exists is replaced.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be written; nothing is left half-written, and a file that was there stays as it was.
-    """
-    write_whole(path, audit_html(audit))
 
 
 def audit_html(audit: Audit) -> str:
@@ -172,7 +148,7 @@ def _layer_figures(layer: LayerAudit) -> list[KeyFigure]:
     agreement = f"{number(float(cosine.min()), 2)} … {number(float(cosine.max()), 2)}" if cosine.size else "–"
     figures = [("Head and means agree", agreement, "cosines along the label directions; the model has 1")]
     if not layer.fits_squared_error:
-        return [*figures, ("Trained with", "another loss", "than squared error, or not to the end")]
+        return [*figures, ("Fits squared error", "no", "another loss, or not trained to the end")]
     threshold = calibration.threshold(calibration.feature_decay)
     measured, expected = layer.dead
     return [

@@ -1,16 +1,10 @@
 """The report of a forecast: one HTML file that opens without a network, and its small table for notebooks."""
 
-from typing import TYPE_CHECKING
-
-from penultimate.files import write_whole
 from penultimate.forecasting import LOST, OWN, STATUSES, Forecast
 from penultimate.report.charts import FORECAST_CHARTS
 from penultimate.report.html import Fact, KeyFigure, Reading, figure, page, summary
 from penultimate.report.records import class_records
 from penultimate.report.words import number
-
-if TYPE_CHECKING:
-    import os
 
 # Rows of the table of classes; those of equal count share a row.
 WORST = 50
@@ -43,24 +37,6 @@ _READINGS = {
         wide=True,
     ),
 }
-
-
-def write_report(forecast: Forecast, path: "str | os.PathLike[str]") -> None:
-    """Write a forecast as one self-contained HTML file, whole or not at all.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to report.
-    path : path-like
-        The file; one that exists is replaced.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be written; nothing is left half-written, and a file that was there stays as it was.
-    """
-    write_whole(path, report_html(forecast))
 
 
 def report_html(forecast: Forecast) -> str:

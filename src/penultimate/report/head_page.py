@@ -1,10 +1,7 @@
 """The report of an audit of a head: one HTML file that opens without a network, and its small table for notebooks."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from penultimate.files import write_whole
 from penultimate.head_auditing import HeadAudit
 from penultimate.report.chart_style import spread
 from penultimate.report.forecast_page import problem_words
@@ -13,9 +10,6 @@ from penultimate.report.head_records import class_records, closest_first, direct
 from penultimate.report.head_words import facts, paragraphs
 from penultimate.report.html import KeyFigure, Reading, figure, page, summary
 from penultimate.report.words import number, percent, power_of_count
-
-if TYPE_CHECKING:
-    import os
 
 # Rows of the tables.
 _NEAREST = 50
@@ -41,24 +35,6 @@ _READINGS = {
         "An amber block is a set of classes that the head hardly tells apart.",
     ),
 }
-
-
-def write_head_audit(audit: HeadAudit, path: "str | os.PathLike[str]") -> None:
-    """Write an audit of a head as one self-contained HTML file, whole or not at all.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to report.
-    path : path-like
-        The file; one that exists is replaced.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be written; nothing is left half-written, and a file that was there stays as it was.
-    """
-    write_whole(path, head_html(audit))
 
 
 def head_html(audit: HeadAudit) -> str:

@@ -9,7 +9,8 @@ import penultimate
 from penultimate.report.records import finite, plain
 
 if TYPE_CHECKING:
-    from penultimate.head_auditing import HeadAudit, Shape
+    from penultimate.head_auditing import HeadAudit
+    from penultimate.shape import Shape
 
 
 def head_record(audit: "HeadAudit", classes: bool = True) -> dict[str, object]:

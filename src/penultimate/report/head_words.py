@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from penultimate.head_auditing import HeadAudit, Shape
+from penultimate.head_auditing import HeadAudit
 from penultimate.report.words import names_of, number, percent, power_of_count
+from penultimate.shape import Shape
 
 # Biases that add up to this much more or less than 1 are not what squared error leaves.
 _SUM_OFF = 0.1

@@ -120,7 +120,7 @@ def points(
             layers.append(rules.encode(y=_of(y, "low"), y2="high:Q"))
         if any(row.get("last", 0) != row.get("first", 0) for row in rows):
             layers.append(base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2="last:Q"))
-        size = dot_size(len(rows)) if one.filled else 1.6 * dot_size(len(rows))
+        size = dot_size(len(rows)) * (1.0 if one.filled else 4.0 if one.shape == "stroke" else 1.6)
         dots = base.mark_point(size=size, strokeWidth=1.3, opacity=0.6 if many else 0.9, clip=True)
         layers.append(dots.encode(fill=fill, shape=shape, tooltip=tooltip))
     return layers
