@@ -46,7 +46,7 @@ class Neighbours:
     compared: Int[np.ndarray, " c"]
     nearest: Int[np.ndarray, " c"]
     cosine: Float[np.ndarray, " c"]
-    merged: tuple[Int[np.ndarray, " g"], ...]
+    merged: tuple[Int[np.ndarray, " _g"], ...]
 
 
 class HeadRows:
@@ -117,7 +117,7 @@ class HeadRows:
         return np.sqrt(np.maximum(np.linalg.eigvalsh(self.gram)[::-1], 0.0))
 
     @cached_property
-    def identical(self) -> tuple[Int[np.ndarray, " g"], ...]:
+    def identical(self) -> tuple[Int[np.ndarray, " _g"], ...]:
         """Groups of classes whose rows are equal to the last bit, largest first."""
         label: dict[bytes, int] = {}
         group = np.empty(self.classes.size, dtype=np.int64)

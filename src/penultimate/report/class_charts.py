@@ -134,7 +134,9 @@ def _names(audit: Audit, x: alt.X, y: alt.Y) -> list[alt.Chart]:
         placed.append((across, recall))
         (label,) = distinct_labels([str(audit.counts.names[index])], _LETTERS)
         base = alt.Chart(inline([{"count": count, "value": recall, "text": label}]))
-        beside = base.mark_text(align="left", dx=9) if across < _MIDDLE else base.mark_text(align="right", dx=-9)
+        # Below the point, where no other point of equal recall is in the way.
+        right = across < _MIDDLE
+        beside = base.mark_text(align="left" if right else "right", dx=9 if right else -9, dy=13)
         layers.append(beside.encode(x=x, y=y, text="text:N", color=alt.value(STATUS_COLOURS["lost"])))
     return layers
 

@@ -126,5 +126,5 @@ def _shape(shape: "Shape") -> dict[str, object]:
     }
 
 
-def _names(audit: "HeadAudit", groups: tuple[Int[np.ndarray, " g"], ...]) -> list[list[str]]:
+def _names(audit: "HeadAudit", groups: tuple[Int[np.ndarray, " _g"], ...]) -> list[list[str]]:
     return [[str(audit.counts.names[index]) for index in group.tolist()] for group in groups]

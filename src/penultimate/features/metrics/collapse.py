@@ -158,7 +158,7 @@ def joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[n
     return label[group].astype(np.int64)
 
 
-def groups_of(group: NDArray[np.int64], seen: Int[np.ndarray, " s"]) -> tuple[Int[np.ndarray, " g"], ...]:
+def groups_of(group: NDArray[np.int64], seen: Int[np.ndarray, " s"]) -> tuple[Int[np.ndarray, " _g"], ...]:
     """Groups of two or more of the classes `seen`, from the label of each, largest first."""
     sizes = np.bincount(group) if group.size else np.zeros(0, dtype=np.int64)
     large = [index for index in np.argsort(-sizes, kind="stable").tolist() if sizes[index] > 1]
