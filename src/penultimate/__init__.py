@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from penultimate.features.statistics import FeatureStatistics as FeatureStatistics
     from penultimate.forecasting import Forecast as Forecast
     from penultimate.forecasting import forecast as forecast
+    from penultimate.head_auditing import HeadAudit as HeadAudit
+    from penultimate.head_auditing import audit_head as audit_head
     from penultimate.minimizers import frames as frames
     from penultimate.minimizers.descent import Descent as Descent
     from penultimate.minimizers.descent import descend as descend
@@ -60,6 +62,7 @@ _HOMES = {
     "Geometry": "model.geometry",
     "GroupedMatrix": "model.grouped_matrix",
     "Head": "features.head",
+    "HeadAudit": "head_auditing",
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
     "Outcome": "minimizers.solution",
@@ -69,6 +72,7 @@ _HOMES = {
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
     "audit": "auditing",
+    "audit_head": "head_auditing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",
     "minimise": "minimizers.squared_error",

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -33,10 +33,12 @@ from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
     import os
 
+    import altair as alt
     from distributed import Client
     from rich.console import Group
 
@@ -52,6 +54,7 @@ _WEAKER = 0.1
 _WILSON = 1.959963984540054
 
 Interval = Float[np.ndarray, "... 2"] | None
+Chart = Literal["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
 Advance = Callable[[str, int], object]
 
 
@@ -120,7 +123,7 @@ class LayerAudit:
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Reported):
     """What a trained network made of its classes.
 
     Made by `audit`.
@@ -228,8 +231,30 @@ class Audit:
 
         return audit_table(self)
 
-    def __str__(self) -> str:
-        return self.verdict
+    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart | alt.HConcatChart":
+        """One chart: ``directions``, ``factors``, ``matrices``, ``budget``, ``classes``, ``norms`` or ``cosines``.
+
+        Raises
+        ------
+        FeaturesError
+            When this audit has no such chart: those of directions need a head, that of the budget squared error.
+        """
+        from penultimate.report.audit_charts import audit_charts
+
+        charts = audit_charts(self)
+        if chart not in charts:
+            raise FeaturesError(f"this audit has no chart {chart!r}: choose one of {', '.join(charts)}")
+        return charts[chart]()
+
+    def _page(self) -> str:
+        from penultimate.report.audit_page import audit_html
+
+        return audit_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.audit_page import audit_summary
+
+        return audit_summary(self)
 
 
 def audit(
