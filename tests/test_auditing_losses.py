@@ -94,3 +94,12 @@ def test_calibrations_of_such_audits_forecast():
     forecast = audit.calibration.forecast(audit.counts, (5e-2,))
     assert forecast.problem.loss == "ce"
     assert forecast.band is None or forecast.band[0].survivors == forecast.band[1].survivors
+
+
+def test_the_page_names_the_loss_and_draws_its_forecast(tmp_path):
+    path = tmp_path / "audit.html"
+    audit = pen.audit("cnn-ce", weight_decay=5e-4, loss="ce")
+    audit.report(path)
+    page = path.read_text(encoding="utf-8")
+    assert "the minimiser of its own loss (ce)" in page and "by total strength" in page
+    assert "squared error leaves" not in page and "lower quartile" not in page

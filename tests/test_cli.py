@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate import cli
-
-
-def run(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["penultimate", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    out = capsys.readouterr()
-    return int(ended.value.code or 0), out.out, out.err
+from command import run
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from penultimate.features.statistics import FeatureStatistics as FeatureStatistics
     from penultimate.forecasting import Forecast as Forecast
     from penultimate.forecasting import forecast as forecast
+    from penultimate.head_auditing import HeadAudit as HeadAudit
+    from penultimate.head_auditing import audit_head as audit_head
     from penultimate.minimizers import frames as frames
     from penultimate.minimizers.certificate import Certificate as Certificate
     from penultimate.minimizers.convex.path import Death as Death
@@ -76,6 +78,7 @@ _HOMES = {
     "Geometry": "model.geometry",
     "GroupedMatrix": "model.grouped_matrix",
     "Head": "features.head",
+    "HeadAudit": "head_auditing",
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
     "Outcome": "minimizers.solution",
@@ -86,6 +89,7 @@ _HOMES = {
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
     "audit": "auditing",
+    "audit_head": "head_auditing",
     "compare": "comparing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",

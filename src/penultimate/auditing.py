@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -36,10 +36,12 @@ from penultimate.losses import Loss
 from penultimate.minimizers.minimising import minimise
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
     import os
 
+    import altair as alt
     from distributed import Client
     from rich.console import Group
 
@@ -57,6 +59,7 @@ _WEAKER = 0.1
 _WILSON = 1.959963984540054
 
 Interval = Float[np.ndarray, "... 2"] | None
+Chart = Literal["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
 Advance = Callable[[str, int], object]
 
 
@@ -94,6 +97,11 @@ class LayerAudit:
     def forecast_strength(self) -> Float[np.ndarray, " t"]:
         """Strengths that the forecast gives the directions of `alignment`, shape (t,)."""
         return self.forecast.solution.strength[: self.alignment.sigma.size]
+
+    @property
+    def loss_words(self) -> str:
+        """What the network is said to be trained with."""
+        return "squared error" if self.forecast.problem.loss == "mse" else f"loss {self.forecast.problem.loss}"
 
     @property
     def fits_loss(self) -> bool:
@@ -164,7 +172,7 @@ class LayerAudit:
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Reported):
     """What a trained network made of its classes.
 
     Made by `audit`.
@@ -272,8 +280,30 @@ class Audit:
 
         return audit_table(self)
 
-    def __str__(self) -> str:
-        return self.verdict
+    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart | alt.HConcatChart":
+        """One chart: ``directions``, ``factors``, ``matrices``, ``budget``, ``classes``, ``norms`` or ``cosines``.
+
+        Raises
+        ------
+        FeaturesError
+            When this audit has no such chart: those of directions need a head, that of the budget squared error.
+        """
+        from penultimate.report.audit_charts import audit_charts
+
+        charts = audit_charts(self)
+        if chart not in charts:
+            raise FeaturesError(f"this audit has no chart {chart!r}: choose one of {', '.join(charts)}")
+        return charts[chart]()
+
+    def _page(self) -> str:
+        from penultimate.report.audit_page import audit_html
+
+        return audit_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.audit_page import audit_summary
+
+        return audit_summary(self)
 
 
 def audit(

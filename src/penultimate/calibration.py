@@ -86,6 +86,11 @@ class Calibration:
         """How `feature_decay` was measured: "strengths" or "norms"."""
         return "norms" if self.by_strengths is None else "strengths"
 
+    @property
+    def open_below(self) -> bool:
+        """Whether a quarter of the directions lost nothing, so that the band by strengths has no lower end."""
+        return self.by_strengths is not None and self.by_strengths[0] <= _LEAST * self.by_strengths[1]
+
     def threshold(self, feature_decay: float) -> float:
         """The σ below which a direction dies, at the network's own weight decay, for a feature decay λ_H."""
         problem = self._problem(feature_decay, self.source)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+    from penultimate.auditing import Audit
     from penultimate.counts import ClassCounts
     from penultimate.features.head import Head
+    from penultimate.head_auditing import HeadAudit
     from penultimate.model.problem import Bias
 
 _LOSSES = "mse, ce, weighted:inverse, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
@@ -205,16 +207,22 @@ def compare(
 
 def _refuse_beside_calibrate() -> None:
     """Refuse options that an audit has settled."""
-    context = click.get_current_context()
     for name in ("loss", "layers", "feature_decay", "feature_ratio", "bias"):
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            option = "--" + name.replace("_", "-")
-            raise ProblemError(f"{option} beside --calibrate: the audited network has settled it, leave it out")
+        _refuse(name, "--calibrate", "the audited network has settled it, leave it out")
+
+
+def _refuse(name: str, beside: str, why: str) -> None:
+    """Refuse an option that was given beside another that leaves it no sense."""
+    if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
+        option = "--" + name.removesuffix("_path").replace("_", "-")
+        raise ProblemError(f"{option} beside {beside}: {why}")
 
 
 @cli.command()
 @click.argument("features")
 @click.option("--head", "head_path", metavar="FILE", help="Linear layers, if they are not beside the features.")
+@click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
+@click.option("--key", metavar="NAME", help="Weight of the head, where a file holds several candidates.")
 @click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
 @click.option("--loss", default="mse", show_default=True, metavar="LOSS", help="Of the training, as for forecast.")
 @click.option("--torch-loss", type=click.Choice(["mse"]), help="Read decays as PyTorch's for nn.MSELoss: times K/2.")
@@ -225,9 +233,12 @@ def _refuse_beside_calibrate() -> None:
     "--dask", metavar="local|ADDRESS", help="Read shards on a Dask cluster of this machine, or a running one."
 )
 @click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
 def audit(
     features: str,
     head_path: str | None,
+    head_only: bool,
+    key: str | None,
     counts_path: str | None,
     loss: str,
     torch_loss: str | None,
@@ -236,16 +247,23 @@ def audit(
     checkpoint: str | None,
     dask: str | None,
     json_path: str | None,
+    html_path: str | None,
 ) -> None:
     """Audit a trained network's penultimate features against the forecast for its class counts.
 
     FEATURES is an .npz, .safetensors, .zarr, .parquet or .h5 file, a folder or a quoted glob of such shards, a folder
-    of .npy arrays, or the name of bundled features (`penultimate data`).
+    of .npy arrays, or the name of bundled features (`penultimate data`). With --head-only it is a head without
+    features, .npz or .safetensors.
     """
+    if head_only:
+        _audit_head(features, key, counts_path, loss, torch_loss, weight_decay, json_path, html_path)
+        return
     from penultimate.auditing import audit as make_audit
     from penultimate.features.head import Head
 
-    head = None if head_path is None else Head.read(head_path)
+    if key is not None and head_path is None:
+        raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
+    head = None if head_path is None else Head.read(head_path, key)
     counts = None if counts_path is None else _read(counts_path, None, None)
     factor = _torch_factor(head, features) if torch_loss == "mse" else 1.0
     decays = tuple(decay * factor for decay in weight_decay)
@@ -261,6 +279,36 @@ def audit(
             dask=dask,
             advance=advance,
         )
+    _deliver(result, json_path, html_path)
+
+
+def _audit_head(
+    path: str,
+    key: str | None,
+    counts_path: str | None,
+    loss: str,
+    torch_loss: str | None,
+    weight_decay: tuple[float, ...],
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Audit a head without features."""
+    for name in ("head_path", "drop_bad", "checkpoint"):
+        _refuse(name, "--head-only", "no features are read, leave it out")
+    if counts_path is None:
+        raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
+    from penultimate.head_auditing import audit_head
+
+    counts = _read(counts_path, None, None)
+    factor = counts.classes / 2.0 if torch_loss == "mse" else 1.0
+    decays = tuple(decay * factor for decay in weight_decay)
+    _deliver(audit_head(path, counts, key=key, weight_decay=decays, loss=loss), json_path, html_path)
+
+
+def _deliver(result: "Audit | HeadAudit", json_path: str | None, html_path: str | None) -> None:
+    if html_path is not None:
+        result.report(html_path)
+        click.echo(f"wrote {html_path}", err=True)
     if json_path is not None:
         _write_json(result.to_dict(), json_path)
     if json_path != "-":

@@ -12,10 +12,9 @@ from penultimate.errors import ProblemError
 from penultimate.forecasting import Forecast, forecast
 from penultimate.losses import Loss
 from penultimate.model.problem import Bias
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
-    import os
-
     import altair as alt
     from rich.console import Group
 
@@ -23,7 +22,7 @@ ComparisonChart = Literal["margins", "cosines", "needed", "retained"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Reported):
     """Forecasts that differ in their loss alone.
 
     Made by `compare`.
@@ -86,26 +85,15 @@ class Comparison:
 
         return COMPARISON_CHARTS[chart](self)
 
-    def report(self, path: "str | os.PathLike[str]") -> None:
-        """Write one self-contained HTML file that opens without a network.
+    def _page(self) -> str:
+        from penultimate.report.comparison_page import comparison_html
 
-        Raises
-        ------
-        FileError
-            If the file cannot be written; nothing is left half-written.
-        """
-        from penultimate.files import write_whole
-        from penultimate.report.comparison_html import comparison_html
-
-        write_whole(path, comparison_html(self))
+        return comparison_html(self)
 
     def _repr_html_(self) -> str:
-        from penultimate.report.comparison_html import summary_html
+        from penultimate.report.comparison_page import comparison_summary
 
-        return summary_html(self)
-
-    def __str__(self) -> str:
-        return self.verdict
+        return comparison_summary(self)
 
 
 def compare(

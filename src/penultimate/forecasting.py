@@ -20,13 +20,12 @@ from penultimate.minimizers.solution import Solution
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
 from penultimate.over_decay import can_sweep, critical_weight_decay, is_closed, shares_at, strengths_at
+from penultimate.reported import Reported
 from penultimate.samples_to_gain import samples_to_gain
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 from penultimate.timeline import Timeline, timeline
 
 if TYPE_CHECKING:
-    import os
-
     import altair as alt
     from rich.console import Group
 
@@ -67,7 +66,7 @@ class RatioForecast:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Reported):
     """The geometry that class counts and decays force on the last layer, read for every class.
 
     Made by `forecast`. Per-group figures, one for each distinct count (largest first), cost O(m²) time for m distinct
@@ -367,25 +366,15 @@ class Forecast:
             raise ProblemError(f"no chart {chart!r} of this forecast: there are {', '.join(self.charts)}")
         return charts.FORECAST_CHARTS[chart](self)
 
-    def report(self, path: "str | os.PathLike[str]") -> None:
-        """Write one self-contained HTML file that opens without a network.
+    def _page(self) -> str:
+        from penultimate.report.forecast_page import report_html
 
-        Raises
-        ------
-        FileError
-            If the file cannot be written; nothing is left half-written.
-        """
-        from penultimate.report.html import write_report
-
-        write_report(self, path)
+        return report_html(self)
 
     def _repr_html_(self) -> str:
-        from penultimate.report.html import summary_html
+        from penultimate.report.forecast_page import summary_html
 
         return summary_html(self)
-
-    def __str__(self) -> str:
-        return self.verdict
 
 
 def forecast(

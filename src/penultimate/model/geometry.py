@@ -125,6 +125,11 @@ class Geometry:
         return self._gram(self.layers[-1] ** 2, "left", "left")
 
     @cached_property
+    def product_gram(self) -> GroupedMatrix:
+        """Inner products of the rows of ``W_L ⋯ W_1``, K × K on request; for one layer the same as `head_gram`."""
+        return self._gram(np.prod(self.layers, axis=0) ** 2, "left", "left")
+
+    @cached_property
     def logits(self) -> GroupedMatrix:
         """Output j for the mean of class k at (j, k), *without* the bias; K × K on request."""
         logits = self._gram(self.strength, "left", "right")
@@ -141,6 +146,11 @@ class Geometry:
     def group_head_norms(self) -> Float[np.ndarray, " m"]:
         """Norm of the head's row of each group's classes, shape (m,)."""
         return np.sqrt(np.maximum(self.head_gram.group_diagonal, 0.0))
+
+    @cached_property
+    def group_product_norms(self) -> Float[np.ndarray, " m"]:
+        """Norm of the row of ``W_L ⋯ W_1`` of each group's classes, shape (m,)."""
+        return np.sqrt(np.maximum(self.product_gram.group_diagonal, 0.0))
 
     @cached_property
     def group_margins(self) -> Float[np.ndarray, " m"]:

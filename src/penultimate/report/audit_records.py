@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Int
 from numpy.typing import NDArray
 
 import penultimate
@@ -10,6 +11,9 @@ from penultimate.report.records import finite, plain
 
 if TYPE_CHECKING:
     from penultimate.auditing import Audit, LayerAudit
+
+# What is known of squared error only.
+_BUDGET = ("lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")
 
 
 def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
@@ -69,6 +73,8 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "lost_to_others": alignment.budget.mixing,
         "unsettled": alignment.budget.unsettled,
     }
+    if not layer.fits_loss:
+        columns |= dict.fromkeys(_BUDGET, np.full(alignment.sigma.size, np.nan))
     columns |= _intervals(audit, {"measured_interval": "alignment/strength", "cosine_interval": "alignment/cosine"})
     return {
         "fits_squared_error": layer.fits_squared_error,
@@ -96,6 +102,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
     counts, statistics, layer = audit.counts, audit.statistics, audit.layer
     unknown = np.full(counts.classes, np.nan)
     own = statistics.counts
+    judged = layer if layer is not None and layer.fits_loss else None
     columns: dict[str, NDArray[Any]] = {
         "recall": audit.decisions.recall,
         "recall_interval": audit.recall_interval,
@@ -109,9 +116,9 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
         "nearest_cosine": audit.classes.nearest_cosine,
         "retained": unknown if layer is None else layer.forecast.retained,
         "lift": unknown if layer is None else layer.layer.lift,
-        "departure": unknown if layer is None else layer.departure,
-        "lost_to_decay": unknown if layer is None else layer.class_budget.decay,
-        "lost_to_noise": unknown if layer is None else layer.class_budget.noise,
+        "departure": unknown if judged is None else judged.departure,
+        "lost_to_decay": unknown if judged is None else judged.class_budget.decay,
+        "lost_to_noise": unknown if judged is None else judged.class_budget.noise,
     }
     wanted = {"spread": "classes/spread", "mean_norm": "classes/mean_norm", "lift": "classes/lift"}
     columns |= _intervals(audit, {f"{name}_interval": key for name, key in wanted.items()})
@@ -128,6 +135,12 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
         }
         for index, row in enumerate(rows)
     ]
+
+
+def answered_worst(audit: "Audit", limit: int) -> Int[np.ndarray, " b"]:
+    """Classes of lowest recall first, those of fewest samples first among equals; those without answers last."""
+    recall = np.where(np.isfinite(audit.decisions.recall), audit.decisions.recall, np.inf)
+    return np.lexsort((audit.counts.values, recall))[:limit]
 
 
 def _intervals(audit: "Audit", wanted: dict[str, str]) -> dict[str, NDArray[Any]]:

@@ -15,6 +15,7 @@ from penultimate.report.chart_style import (
     INK,
     ROWS,
     STATUS_COLOURS,
+    TALL,
     WIDTH,
     Row,
     dot_size,
@@ -128,7 +129,7 @@ def retained(forecast: Forecast) -> alt.LayerChart:
     parts = [f"{number(size)} {status}" for status, size in kept if size]
     title = f"Directions of {number(forecast.counts.seen)} classes: {', '.join(parts)}"
     line = f"Shaded: own (at least {OWN:g}) and lost (below {LOST:g}); between them, shared"
-    return titled(_sized(layers, _TALL), title, [line, *_group_notes(forecast, len(rows))])
+    return titled(_sized(layers, TALL), title, [line, *_group_notes(forecast, len(rows))])
 
 
 FORECAST_CHARTS: dict[str, Callable[[Forecast], ForecastChart]] = {
@@ -139,8 +140,6 @@ FORECAST_CHARTS: dict[str, Callable[[Forecast], ForecastChart]] = {
     "sweep": sweep,
 }
 
-# As tall as the heat map that stands beside it in a report.
-_TALL = 360
 # Fewer strengths than this are drawn one by one.
 _STRENGTH_POINTS = 60
 

@@ -12,7 +12,7 @@ from penultimate.forecasting import LOST, OWN, Forecast
 from penultimate.report.records import Selection, class_records, select_classes
 from penultimate.report.words import number, verdict
 
-_LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
+LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
 _STYLES = {"own": "blue", "shared": "yellow", "lost": "red", "unseen": "dim"}
 
 
@@ -101,7 +101,7 @@ def _safe(forecast: Forecast) -> str:
 
 def by_ratio(forecast: Forecast) -> Table:
     """The answer as a function of the unknown ratio c."""
-    table = Table(title="If the network's ratio c = N λ_H / λ_1 is …", **_LOOK)
+    table = Table(title="If the network's ratio c = N λ_H / λ_1 is …", **LOOK)
     for heading in ("c", "samples needed", "classes below", "directions", "safe weight decay"):
         table.add_column(heading, justify="right")
     for row in forecast.by_ratio:
@@ -120,7 +120,7 @@ def worst(forecast: Forecast, classes: Selection) -> Table:
     chosen = select_classes(forecast, classes) if classes == "all" else forecast.worst_groups(int(classes))
     size = np.append(forecast.counts.multiplicity, 1)[forecast.counts.group[chosen]]
     title = "All classes" if classes == "all" else "Classes that retain least, one row for all of equal count"
-    table = Table(title=title, **_LOOK)
+    table = Table(title=title, **LOOK)
     table.add_column("class", overflow="fold")
     table.add_column("alike", justify="right")
     table.add_column("count", justify="right")
@@ -135,14 +135,15 @@ def worst(forecast: Forecast, classes: Selection) -> Table:
         table.add_row(
             Text(str(record["class"])),
             number(float(alike)),
-            number(_float(record["count"])),
+            number(as_float(record["count"])),
             Text(status, style=_STYLES[status]),
-            *(number(_float(value), 3) for value in figures),
+            *(number(as_float(value), 3) for value in figures),
             Text("–" if record["nearest"] is None else str(record["nearest"])),
-            number(_float(record["nearest_cosine"]), 3),
+            number(as_float(record["nearest_cosine"]), 3),
         )
     return table
 
 
-def _float(value: object) -> float | None:
+def as_float(value: object) -> float | None:
+    """The number in a cell of a record, if there is one."""
     return float(value) if isinstance(value, int | float) else None

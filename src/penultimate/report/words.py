@@ -1,5 +1,9 @@
 """The forecast in plain sentences."""
 
+import numpy as np
+from jaxtyping import Int
+
+from penultimate.counts import ClassCounts
 from penultimate.forecasting import Forecast
 from penultimate.minimizers.solution import Outcome
 
@@ -30,6 +34,22 @@ def number(value: float | None, digits: int = 4) -> str:
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def percent(value: float, digits: int = 4) -> str:
+    """Write a share for people; – for none."""
+    return "–" if value != value else f"{number(round(100 * value, 6), digits)} %"
+
+
+def power_of_count(slope: float) -> str:
+    """Write how something grows with the count n; – where it is not known."""
+    return "–" if slope != slope else f"n^{number(round(slope, 6), 2)}".replace("-", "−")
+
+
+def names_of(counts: ClassCounts, classes: Int[np.ndarray, " b"], limit: int = 3) -> str:
+    """Name some classes, the first few where there are many."""
+    named = ", ".join(str(counts.names[index]) for index in classes[:limit].tolist())
+    return f"{named} and {number(classes.size - limit)} more" if classes.size > limit else named
 
 
 def _what_happens(forecast: Forecast) -> str:
