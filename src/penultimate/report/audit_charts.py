@@ -239,7 +239,7 @@ def _stacked(upper: list[alt.Chart], high: int, lower: list[alt.Chart], low: int
 
 
 def _whose(layer: LayerAudit) -> str:
-    return "" if layer.fits_loss else f"No forecast is drawn: this is not what its loss ({layer.loss_words}) leaves"
+    return "" if layer.fits_loss else f"No forecast is drawn: this is not what {layer.loss_words} leaves"
 
 
 def _thinning(layer: LayerAudit, picked: Int[np.ndarray, " b"]) -> str:

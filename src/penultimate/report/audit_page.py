@@ -164,7 +164,9 @@ def _calibrations(layer: LayerAudit) -> list[dict[str, object]]:
     calibration = layer.calibration
     ways = {"by norms": calibration.by_norms}
     names = ("by strengths, lower quartile", "by strengths, median", "by strengths, upper quartile")
-    if calibration.by_strengths is not None:
+    if calibration.by_strengths is not None and layer.forecast.problem.loss != "mse":
+        ways["by total strength"] = calibration.by_strengths[1]
+    elif calibration.by_strengths is not None:
         ways |= dict(zip(names, calibration.by_strengths, strict=True))
     return [
         {

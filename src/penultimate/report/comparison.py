@@ -1,9 +1,6 @@
 """A comparison of losses as records, a table and plain sentences."""
 
-from typing import Any
-
 import numpy as np
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -12,9 +9,9 @@ import penultimate
 from penultimate.comparing import Comparison
 from penultimate.forecasting import STATUSES, Forecast
 from penultimate.report.records import finite, plain
+from penultimate.report.terminal import LOOK
 from penultimate.report.words import number
 
-_LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
 # Classes listed in JSON at most: representatives of groups, evenly by rank.
 _CLASSES = 200
 
@@ -120,7 +117,7 @@ def comparison_table(comparison: Comparison) -> Group:
     -------
     rich.console.Group
     """
-    table = Table(title="Losses at the same weight decay", **_LOOK)
+    table = Table(title="Losses at the same weight decay", **LOOK)
     table.add_column("loss", overflow="fold")
     for heading in ("directions", "own", "shared", "lost", "margin head", "tail", "cos head", "tail", "safe decay"):
         table.add_column(heading, justify="right")
