@@ -77,8 +77,8 @@ def norms(audit: Audit) -> alt.LayerChart:
     y = alt.Y("value:Q", title="norm", scale=log_scale(domain), axis=log_axis(domain))
     layers = points(series, class_places(audit.counts, classes), x, y, where="class", floor=domain[0])
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
-    foreign = layer is not None and not layer.fits_loss
-    lines = [f"No forecast is drawn: this is not what {layer.loss_words} leaves" if foreign else ""]
+    foreign = "" if layer is None or layer.fits_loss else layer.loss_words
+    lines = [f"No forecast is drawn: this is not what {foreign} leaves" if foreign else ""]
     return titled(plot, _slopes(audit), [*lines, *not_drawn(audit.counts, classes)])
 
 

@@ -4,9 +4,9 @@ A proximal step never raises the objective and finds the rank; a Newton step (`n
 alive converges quadratically once the rank is right. Each iteration costs one SVD of the m × m quotient and, for every
 step of conjugate gradients, four to eight products of m × m matrices.
 
-Tried on the way, K = 100 distinct counts, cross-entropy, relative gap 1e-8, one core: accelerated proximal gradient
-4 to 14 s to 1e-7 (benchmarks/bench_convex.py keeps it); this with the Jacobi preconditioner in the spectral basis 0.20 s (280 steps of
-conjugate gradients), in the standard basis 0.15 s (190), with the bias eliminated too 0.03 s (21).
+Tried on the way, K = 100 distinct counts, cross-entropy, relative gap 1e-8, one core: accelerated proximal gradient 4
+to 14 s to 1e-7 (benchmarks/bench_convex.py keeps it); this with the Jacobi preconditioner in the spectral basis 0.20 s
+(280 steps of conjugate gradients), in the standard basis 0.15 s (190), with the bias eliminated too 0.03 s (21).
 """
 
 import time
