@@ -221,6 +221,7 @@ def test_the_record_is_json_with_the_documented_keys():
         (random_head(2, 2, 0), [5, 4], {"merged_at": 0.0}, pen.ProblemError, "above 0 and at most 1"),
         (random_head(2, 2, 0), [5, 4], {"problem": pen.Problem.of(bias=0.1)}, pen.ProblemError, "make them agree"),
         (random_head(2, 2, 0), [5, 4], {"loss": "hinge"}, pen.ProblemError, "unknown loss"),
+        (random_head(2, 2, 0), [5, 4], {"loss": "ce"}, pen.ProblemError, "squared error only"),
         (random_head(2, 2, 0), [5, 4], {"weight_decay": -1.0}, pen.ProblemError, "positive"),
     ],
 )

@@ -25,7 +25,7 @@ PUBLIC |= {
 PUBLIC |= {f"metrics.{name}": value for name, value in members(pen.metrics) if not inspect.ismodule(value)}
 # Made by `capture`, whose example shows it.
 PUBLIC |= {f"torch.{name}": getattr(pen.torch, name) for name in pen.torch.__all__ if name != "CapturedFeatures"}
-MODULES = {"datasets", "frames", "metrics"}
+MODULES = {"datasets", "frames", "losses", "metrics"}
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC.keys() - MODULES))

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penultimate import datasets as datasets
+    from penultimate import losses as losses
     from penultimate import torch as torch
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
+    from penultimate.comparing import Comparison as Comparison
+    from penultimate.comparing import compare as compare
     from penultimate.counts import ClassCounts as ClassCounts
     from penultimate.errors import ClusterError as ClusterError
     from penultimate.errors import CountsError as CountsError
@@ -31,11 +34,15 @@ if TYPE_CHECKING:
     from penultimate.head_auditing import HeadAudit as HeadAudit
     from penultimate.head_auditing import audit_head as audit_head
     from penultimate.minimizers import frames as frames
+    from penultimate.minimizers.certificate import Certificate as Certificate
+    from penultimate.minimizers.convex.path import Death as Death
+    from penultimate.minimizers.convex.path import Path as Path
+    from penultimate.minimizers.convex.path import path as path
     from penultimate.minimizers.descent import Descent as Descent
     from penultimate.minimizers.descent import descend as descend
+    from penultimate.minimizers.minimising import minimise as minimise
     from penultimate.minimizers.solution import Outcome as Outcome
     from penultimate.minimizers.solution import Solution as Solution
-    from penultimate.minimizers.squared_error import minimise as minimise
     from penultimate.model.geometry import Factors as Factors
     from penultimate.model.geometry import Geometry as Geometry
     from penultimate.model.grouped_matrix import GroupedMatrix as GroupedMatrix
@@ -45,13 +52,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"datasets": "datasets", "metrics": "features.metrics", "frames": "minimizers.frames", "torch": "torch"}
+_MODULES = {
+    "datasets": "datasets",
+    "frames": "minimizers.frames",
+    "losses": "losses",
+    "metrics": "features.metrics",
+    "torch": "torch",
+}
 _HOMES = {
     "ArraySource": "features.readers",
     "Audit": "auditing",
+    "Certificate": "minimizers.certificate",
     "ClassCounts": "counts",
     "ClusterError": "errors",
+    "Comparison": "comparing",
     "CountsError": "errors",
+    "Death": "minimizers.convex.path",
     "Decisions": "features.decisions",
     "Descent": "minimizers.descent",
     "Factors": "model.geometry",
@@ -66,6 +82,7 @@ _HOMES = {
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
     "Outcome": "minimizers.solution",
+    "Path": "minimizers.convex.path",
     "PenultimateError": "errors",
     "Problem": "model.problem",
     "ProblemError": "errors",
@@ -73,10 +90,12 @@ _HOMES = {
     "Timeline": "timeline",
     "audit": "auditing",
     "audit_head": "head_auditing",
+    "compare": "comparing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",
-    "minimise": "minimizers.squared_error",
+    "minimise": "minimizers.minimising",
     "open_features": "features.readers",
+    "path": "minimizers.convex.path",
 }
 
 # Not torch: a star would import it, and fail where it is not installed.

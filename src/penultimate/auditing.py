@@ -16,8 +16,9 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from penultimate import datasets
+from penultimate.against_forecast import gram_cosines, network_objective, product_cosine
 from penultimate.alignment import Alignment, Budget, LastLayer, align, class_budget
-from penultimate.calibration import Calibration, calibrate
+from penultimate.calibration import Calibration, calibrate, calibrate_total
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.deciding import Deciding
@@ -31,6 +32,8 @@ from penultimate.features.readers.dask_arrays import DaskArrays, is_dask_array
 from penultimate.features.replicates import Jackknife, Replicates
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
+from penultimate.losses import Loss
+from penultimate.minimizers.minimising import minimise
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported
@@ -49,6 +52,8 @@ _PARTS_BYTES = 128 << 20
 # was not trained to the end with squared error.
 _BIAS_OFF = 0.1
 _TOO_STRONG = 1.5
+# With another loss, one whose product points elsewhere than its forecast's by more than this was not trained with it.
+_ALIKE = 0.7
 # A class is weaker than its count explains when it lacks this share of what the forecast gives it.
 _WEAKER = 0.1
 _WILSON = 1.959963984540054
@@ -94,6 +99,47 @@ class LayerAudit:
         return self.forecast.solution.strength[: self.alignment.sigma.size]
 
     @property
+    def loss_words(self) -> str:
+        """What the network is said to be trained with."""
+        return "squared error" if self.forecast.problem.loss == "mse" else f"loss {self.forecast.problem.loss}"
+
+    @property
+    def fits_loss(self) -> bool:
+        """Whether the network is near what its own loss leaves, so that comparing them tells something."""
+        if self.forecast.problem.loss == "mse":
+            return self.fits_squared_error
+        return self.product_cosine > _ALIKE
+
+    @cached_property
+    def product_cosine(self) -> float:
+        """Cosine between the network's ``W(H̄ − h_G 1ᵀ)D`` and the forecast's."""
+        return product_cosine(self.layer, self.alignment, self.forecast.solution)
+
+    @cached_property
+    def gram_cosines(self) -> tuple[float, float]:
+        """Cosines between Gram matrices, the network's and the forecast's: of class means, of head rows."""
+        return gram_cosines(self.layer, self.forecast.geometry)
+
+    @cached_property
+    def excess(self) -> float:
+        """The network's own objective, at its class means, over the minimum, less one; NaN for several layers.
+
+        With the feature decay by norms, for which the network's own two factors cost alike.
+        """
+        if self.forecast.problem.layers > 1:
+            return float("nan")
+        own = replace(self.forecast.problem, feature_decay=self.calibration.by_norms)
+        return network_objective(self.layer, own) / minimise(self.layer.counts, own).objective - 1.0
+
+    @property
+    def bias_error(self) -> float:
+        """Largest difference of the (centred) bias from the forecast's, up to a shift that a softmax does not see."""
+        if self.forecast.problem.loss == "mse" or not self.layer.centred:
+            return self.layer.bias_error
+        difference = (self.layer.bias - self.forecast.geometry.bias)[self.layer.counts.values > 0]
+        return float(np.abs(difference - difference.mean()).max())
+
+    @property
     def fits_squared_error(self) -> bool:
         """Whether bias and strengths are what squared error leaves; if not, the comparison is with a foreign law."""
         strong = float(np.median(self.alignment.strength / self.alignment.sigma))
@@ -115,8 +161,11 @@ class LayerAudit:
 
     @property
     def weaker(self) -> Bool[np.ndarray, " K"]:
-        """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too."""
-        if not self.fits_squared_error:
+        """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too.
+
+        Named for squared error alone: logits of a softmax have no scale of their own to fall short of.
+        """
+        if self.forecast.problem.loss != "mse" or not self.fits_squared_error:
             return np.zeros(self.layer.counts.classes, dtype=bool)
         with np.errstate(invalid="ignore"):
             return np.asarray(_departure(self.layer.lift, self.weakest) < -_WEAKER)
@@ -264,7 +313,7 @@ def audit(
     head: "Head | os.PathLike[str] | str | None" = None,
     counts: ClassCounts | None = None,
     weight_decay: float | tuple[float, ...] = 5e-4,
-    loss: str = "mse",
+    loss: str | Loss = "mse",
     problem: Problem | None = None,
     drop_bad: bool = False,
     checkpoint: "os.PathLike[str] | str | None" = None,
@@ -287,8 +336,9 @@ def audit(
         counts, the features are taken for other samples, and the share of noise is not known.
     weight_decay : float or tuple of float, default 5e-4
         λ of every linear layer, in the convention of `Problem`.
-    loss : {"mse"}, default "mse"
-        What the network was trained with.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        What the network was trained with, as for `Problem`. With another loss than "mse" the head has one layer, and
+        the forecast compared with is that of the same total strength.
     problem : Problem, optional
         Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
     drop_bad : bool, default False
@@ -390,8 +440,10 @@ def _last_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, 
 
 
 def _layer_audit(statistics: FeatureStatistics, counts: ClassCounts, head: Head, problem: Problem) -> LayerAudit:
-    first = forecast(counts, problem=problem)
     layer = _last_layer(statistics, counts, head, problem.bias != "none")
+    if problem.loss != "mse":
+        return _solved_layer_audit(statistics, layer, problem)
+    first = forecast(counts, problem=problem)
     alignment = align(layer, first.geometry.svd, problem.weight_decay[-1])
     calibration = calibrate(layer, alignment, problem, _total_square(statistics, layer))
     best = weakest = first
@@ -408,6 +460,26 @@ def _layer_audit(statistics: FeatureStatistics, counts: ClassCounts, head: Head,
         forecast=best,
         weakest=weakest,
         balance=layer.imbalance_of_layers(problem.weight_decay),
+    )
+
+
+def _solved_layer_audit(statistics: FeatureStatistics, layer: LastLayer, problem: Problem) -> LayerAudit:
+    """The same for a loss whose directions have to be found: along those of the forecast that is as strong in total."""
+    if problem.layers > 1:
+        raise ProblemError(f"an audit with loss {str(problem.loss)!r} needs a head of one layer, got {problem.layers}")
+    calibration = calibrate_total(layer, problem, _total_square(statistics, layer))
+    best = forecast(layer.counts, problem=problem)
+    if problem.feature_decay is None:
+        best = forecast(layer.counts, problem=replace(calibration.problem(), loss=problem.loss, width=problem.width))
+    nothing = np.full(layer.counts.classes, np.nan)
+    return LayerAudit(
+        layer=layer,
+        alignment=align(layer, best.geometry.svd, None),
+        class_budget=Budget(nothing, nothing, nothing, nothing),
+        calibration=calibration,
+        forecast=best,
+        weakest=best,
+        balance=(),
     )
 
 
@@ -486,7 +558,9 @@ def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
     return source.names if source.names is not None else None if head is None else head.names
 
 
-def _problem(problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str, head: Head | None) -> Problem:
+def _problem(
+    problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str | Loss, head: Head | None
+) -> Problem:
     layers = None if head is None else len(head.layers)
     if problem is None:
         bias = "none" if head is not None and head.bias is None else "free"

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from penultimate.head_auditing import HeadAudit
     from penultimate.model.problem import Bias
 
+_LOSSES = "mse, ce, weighted:inverse, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
 _WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
 
 
@@ -81,7 +83,7 @@ def cli() -> None:
 @click.argument("counts")
 @click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
 @click.option("--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both.")
-@click.option("--loss", default="mse", show_default=True, metavar="mse", help="Loss of the training.")
+@click.option("--loss", default="mse", show_default=True, metavar="LOSS", help=f"Of the training: {_LOSSES}.")
 @click.option(
     "--torch-loss",
     type=click.Choice(["mse"]),
@@ -139,9 +141,11 @@ def forecast(
         factor = class_counts.classes / 2.0 if torch_loss == "mse" else 1.0
         decays = tuple(decay * factor for decay in weight_decay)
         result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
-    elif torch_loss == "mse" and loss == "mse":
+    elif torch_loss == "mse":
+        if not loss.startswith("mse"):
+            raise ProblemError(f"--torch-loss mse beside --loss {loss}: cross-entropy's decays are read as they are")
         problem = Problem.from_torch(weight_decay, loss="MSELoss", classes=class_counts.classes, **settings)
-        result = make_forecast(class_counts, problem=problem)
+        result = make_forecast(class_counts, problem=replace(problem, loss=loss))
     else:
         result = make_forecast(class_counts, problem=Problem.of(weight_decay, loss=loss, **settings))
     if html_path is not None:
@@ -151,6 +155,54 @@ def forecast(
         _write_json(result.to_dict(classes), json_path)
     if json_path != "-":
         _show(result.table(classes))
+
+
+@cli.command()
+@click.argument("counts")
+@click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
+@click.option("--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both.")
+@click.option("--loss", "losses", multiple=True, required=True, metavar="LOSS", help=f"Repeat: {_LOSSES}.")
+@click.option("--weight-decay", type=float, default=5e-4, show_default=True, help="Of the last layer.")
+@click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
+@click.option("--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]")
+@click.option("--bias", type=_Bias(), default="free", show_default=True, help="Bias of the head, or its decay.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
+def compare(
+    counts: str,
+    column: str | None,
+    holds: Literal["counts", "labels"] | None,
+    losses: tuple[str, ...],
+    weight_decay: float,
+    feature_decay: float | None,
+    feature_ratio: float | None,
+    bias: "Bias",
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Compare what several losses make of the same class counts at the same weight decay.
+
+    COUNTS as for `penultimate forecast`.
+    """
+    if feature_decay is not None and feature_ratio is not None:
+        raise ProblemError("--feature-decay and --feature-ratio say the same thing twice: give one of them")
+    from penultimate.comparing import compare as make_comparison
+
+    result = make_comparison(
+        _read(counts, column, holds),
+        losses,
+        weight_decay,
+        feature_decay=feature_decay,
+        feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+        bias=bias,
+    )
+    if html_path is not None:
+        result.report(html_path)
+        click.echo(f"wrote {html_path}", err=True)
+    if json_path is not None:
+        _write_json(result.to_dict(), json_path)
+    if json_path != "-":
+        _show(result.table())
 
 
 def _refuse_beside_calibrate() -> None:
@@ -172,7 +224,7 @@ def _refuse(name: str, beside: str, why: str) -> None:
 @click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
 @click.option("--key", metavar="NAME", help="Weight of the head, where a file holds several candidates.")
 @click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
-@click.option("--loss", default="mse", show_default=True, metavar="mse", help="Loss of the training.")
+@click.option("--loss", default="mse", show_default=True, metavar="LOSS", help="Of the training, as for forecast.")
 @click.option("--torch-loss", type=click.Choice(["mse"]), help="Read decays as PyTorch's for nn.MSELoss: times K/2.")
 @click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
 @click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")

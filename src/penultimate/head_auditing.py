@@ -388,6 +388,10 @@ def _problem(
     layers, bias = len(head.layers), "none" if head.bias is None else "free"
     if problem is None:
         problem = Problem.of(weight_decay, layers=layers, bias=bias, loss=loss)
+    if problem.loss != "mse":
+        raise ProblemError(
+            f"a head alone is held against squared error only, got loss {str(problem.loss)!r}: audit features"
+        )
     if problem.layers != layers or problem.bias != bias:
         raise ProblemError(
             f"the problem has {problem.layers} layers and bias {problem.bias}, the head {layers} and {bias}: "

@@ -62,7 +62,7 @@ def audit_charts(audit: Audit) -> dict[str, Callable[[], AnyChart]]:
         charts["directions"] = partial(directions, audit, layer)
         charts["factors"] = partial(factors, audit, layer)
         charts["matrices"] = partial(matrices, layer)
-        if layer.fits_squared_error and np.isfinite(layer.alignment.budget.decay).any():
+        if layer.fits_loss and np.isfinite(layer.alignment.budget.decay).any():
             charts["budget"] = partial(budget, layer)
     charts["classes"] = partial(recalls, audit)
     charts["norms"] = partial(norms, audit)
@@ -86,7 +86,7 @@ def directions(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
     """
     picked = _picked(layer, _DIRECTIONS)
     sigma, strength = layer.alignment.sigma[picked], layer.alignment.strength[picked]
-    expected = layer.forecast_strength[picked] if layer.fits_squared_error else None
+    expected = layer.forecast_strength[picked] if layer.fits_loss else None
     interval = _interval(audit, "alignment/strength", picked)
     series = [measured(strength, interval), Series("σ, nothing lost", sigma, GREY, "stroke", filled=False)]
     shares = [measured(strength / sigma, None if interval is None else interval / sigma[:, None])]
@@ -130,7 +130,7 @@ def factors(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
     line = model.encode(y=alt.Y("level:Q", scale=scale))
     upper = [line, *points([measured(cosine, interval)], places, bare, y, where="direction", legend=False)]
     sizes = [of_head("head ‖p‖", alignment.head_norm[picked]), of_means("means ‖q‖", alignment.mean_norm[picked])]
-    if layer.fits_squared_error:
+    if layer.fits_loss:
         geometry = layer.forecast.geometry
         sizes.append(of_head("head, forecast", np.prod(geometry.layers, axis=0)[picked], expected=True))
         sizes.append(of_means("means, forecast", geometry.features[picked], expected=True))
@@ -239,7 +239,7 @@ def _stacked(upper: list[alt.Chart], high: int, lower: list[alt.Chart], low: int
 
 
 def _whose(layer: LayerAudit) -> str:
-    return "" if layer.fits_squared_error else "No forecast is drawn: this is not what squared error leaves"
+    return "" if layer.fits_loss else f"No forecast is drawn: this is not what {layer.loss_words} leaves"
 
 
 def _thinning(layer: LayerAudit, picked: Int[np.ndarray, " b"]) -> str:

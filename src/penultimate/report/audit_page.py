@@ -79,7 +79,7 @@ def audit_html(audit: Audit) -> str:
             "verdict": paragraphs(audit),
             "audit": audit,
             "layer": layer,
-            "judged": layer is not None and layer.fits_squared_error,
+            "judged": layer is not None and layer.fits_loss,
             "key_figures": key_figures(audit),
             "figures": [figure(key, _READINGS[key], draw()) for key, draw in audit_charts(audit).items()],
             "calibrations": [] if layer is None else _calibrations(layer),
@@ -147,8 +147,8 @@ def _layer_figures(layer: LayerAudit) -> list[KeyFigure]:
     cosine = alignment.cosine[np.isfinite(alignment.cosine)]
     agreement = f"{number(float(cosine.min()), 2)} … {number(float(cosine.max()), 2)}" if cosine.size else "–"
     figures = [("Head and means agree", agreement, "cosines along the label directions; the model has 1")]
-    if not layer.fits_squared_error:
-        return [*figures, ("Fits squared error", "no", "another loss, or not trained to the end")]
+    if not layer.fits_loss:
+        return [*figures, (f"Fits {layer.loss_words}", "no", "another loss, or not trained to the end")]
     threshold = calibration.threshold(calibration.feature_decay)
     measured, expected = layer.dead
     return [
@@ -164,7 +164,9 @@ def _calibrations(layer: LayerAudit) -> list[dict[str, object]]:
     calibration = layer.calibration
     ways = {"by norms": calibration.by_norms}
     names = ("by strengths, lower quartile", "by strengths, median", "by strengths, upper quartile")
-    if calibration.by_strengths is not None:
+    if calibration.by_strengths is not None and layer.forecast.problem.loss != "mse":
+        ways["by total strength"] = calibration.by_strengths[1]
+    elif calibration.by_strengths is not None:
         ways |= dict(zip(names, calibration.by_strengths, strict=True))
     return [
         {

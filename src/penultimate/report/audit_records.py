@@ -73,7 +73,7 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "lost_to_others": alignment.budget.mixing,
         "unsettled": alignment.budget.unsettled,
     }
-    if not layer.fits_squared_error:
+    if not layer.fits_loss:
         columns |= dict.fromkeys(_BUDGET, np.full(alignment.sigma.size, np.nan))
     columns |= _intervals(audit, {"measured_interval": "alignment/strength", "cosine_interval": "alignment/cosine"})
     return {
@@ -81,7 +81,12 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "off_diagonal_share": finite(alignment.off_diagonal_share),
         "head_off_diagonal_share": finite(alignment.head_off_diagonal_share),
         "means_off_diagonal_share": finite(alignment.means_off_diagonal_share),
-        "bias_error": finite(layer.layer.bias_error),
+        "fits_loss": layer.fits_loss,
+        "product_cosine": finite(layer.product_cosine),
+        "mean_gram_cosine": finite(layer.gram_cosines[0]),
+        "head_gram_cosine": finite(layer.gram_cosines[1]),
+        "objective_excess": finite(layer.excess),
+        "bias_error": finite(layer.bias_error),
         "effective_feature_decay": calibration.by_norms,
         "feature_ratio": calibration.by_norms * calibration.samples / calibration.weight_decay[0],
         "threshold_by_norms": calibration.threshold(calibration.by_norms),
@@ -97,7 +102,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
     counts, statistics, layer = audit.counts, audit.statistics, audit.layer
     unknown = np.full(counts.classes, np.nan)
     own = statistics.counts
-    judged = layer if layer is not None and layer.fits_squared_error else None
+    judged = layer if layer is not None and layer.fits_loss else None
     columns: dict[str, NDArray[Any]] = {
         "recall": audit.decisions.recall,
         "recall_interval": audit.recall_interval,

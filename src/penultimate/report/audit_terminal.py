@@ -32,9 +32,16 @@ def audit_table(audit: Audit) -> Group:
     if audit.layer is not None:
         parts += [Text(), directions(audit, audit.layer)]
         lost = "decay, noise, others: strength lost to each; settled heads add up to σ − measured"
-        foreign = "forecast: of squared error, which did not train this network to the end"
-        parts.append(Text(lost if audit.layer.fits_squared_error else foreign, "dim"))
+        foreign = f"forecast: of {audit.layer.loss_words}, which did not train this network to the end"
+        own = f"forecast: of {audit.layer.loss_words}, of the same total strength"
+        fitting = lost if audit.layer.forecast.problem.loss == "mse" else own
+        parts.append(Text(fitting if audit.layer.fits_loss else foreign, "dim"))
     return Group(*parts, Text(), classes(audit))
+
+
+def _expected_bias(audit: Audit) -> str:
+    squared = audit.layer is None or audit.layer.forecast.problem.loss == "mse"
+    return "the class shares" if squared else "the forecast's, up to a shift"
 
 
 def summary(audit: Audit) -> Table:
@@ -67,7 +74,7 @@ def summary(audit: Audit) -> Table:
         problem, samples = audit.layer.forecast.problem, audit.counts.samples
         decay = f"{problem.resolved_feature_decay(samples):.3g} ({problem.feature_decay_source})"
         rows.append(("feature decay", decay))
-        rows.append(("bias", f"at most {number(audit.layer.layer.bias_error, 3)} from the class shares"))
+        rows.append(("bias", f"at most {number(audit.layer.bias_error, 3)} from {_expected_bias(audit)}"))
     for name, value in rows:
         table.add_row(name, value)
     return table
@@ -86,7 +93,7 @@ def directions(audit: Audit, layer: LayerAudit) -> Table:
         "‖p‖": alignment.head_norm,
         "‖q‖": alignment.mean_norm,
     }
-    if layer.fits_squared_error:
+    if layer.forecast.problem.loss == "mse" and layer.fits_loss:
         columns |= {"decay": budget.decay, "noise": budget.noise, "others": budget.mixing}
     for heading in ("σ", "alike", *columns):
         table.add_column(heading, justify="right")
@@ -103,7 +110,7 @@ def classes(audit: Audit) -> Table:
     order = answered_worst(audit, _CLASSES)
     table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **LOOK)
     table.add_column("class", overflow="fold")
-    judged = audit.layer is not None and audit.layer.fits_squared_error
+    judged = audit.layer is not None and audit.layer.fits_loss
     keys = {"recall": "recall", "spread": "spread", "‖mean‖": "mean_norm"}
     keys |= {} if audit.layer is None else {"‖head‖": "head_norm"}
     keys |= {"retained": "retained", "departs": "departure"} if judged else {}

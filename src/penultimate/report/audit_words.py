@@ -47,8 +47,14 @@ def paragraphs(audit: Audit) -> list[str]:
         second = ["There is no head, so nothing is said of alignment or decay: answers are the nearest means'."]
     else:
         first.append(_head_or_features(audit))
-        second = [_factors(layer), _decay(layer), _weaker(audit)] if layer.fits_squared_error else [_foreign(layer)]
+        second = _against_forecast(audit, layer)
     return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
+
+
+def _against_forecast(audit: Audit, layer: LayerAudit) -> list[str]:
+    if layer.forecast.problem.loss != "mse":
+        return [_own_law(layer)]
+    return [_factors(layer), _decay(layer), _weaker(audit)] if layer.fits_squared_error else [_foreign(layer)]
 
 
 def _answers(audit: Audit) -> str:
@@ -109,6 +115,20 @@ def _foreign(layer: LayerAudit) -> str:
     )
 
 
+def _own_law(layer: LayerAudit) -> str:
+    """Another loss than squared error: how near the network is to its own forecast."""
+    means, head = layer.gram_cosines
+    text = (
+        f"Against the minimiser of its own loss ({layer.forecast.problem.loss}) with the same total strength: the Gram "
+        f"matrices of means and head have cosines {number(means, 2)} and {number(head, 2)} with their forecasts, head "
+        f"times means {number(layer.product_cosine, 2)}, as that of any network that fits its labels nearly has. "
+        f"The network's own objective is {percent(layer.excess, 3)} above the minimum (feature decay by norms)."
+    )
+    if not layer.fits_loss:
+        text += " So it was trained with another loss, or not to the end: departures say nothing about its classes."
+    return f"{text} {_decay(layer)}"
+
+
 def _factors(layer: LayerAudit) -> str:
     alignment = layer.alignment
     low, high = float(np.nanmin(alignment.cosine)), float(np.nanmax(alignment.cosine))
@@ -129,6 +149,8 @@ def _decay(layer: LayerAudit) -> str:
     if calibration.by_strengths is None:
         return f"Directions die below σ = {number(norms, 2)} by norms; strengths do not tell."
     low, middle, high = (calibration.threshold(decay) for decay in calibration.by_strengths)
+    if low == high:
+        return f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by total strength."
     low = 0.0 if calibration.open_below else low
     text = (
         f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by strengths (quartiles "

@@ -68,7 +68,7 @@ def norms(audit: Audit) -> alt.LayerChart:
     series = [of_means("class means", means, None if interval is None else interval[classes])]
     if layer is not None:
         series.insert(0, of_head("head", audit.classes.head_norm[classes]))
-    if layer is not None and layer.fits_squared_error:
+    if layer is not None and layer.fits_loss:
         geometry, group = layer.forecast.geometry, audit.counts.group[classes]
         series.append(of_head("head, forecast", geometry.group_product_norms[group], expected=True))
         series.append(of_means("means, forecast", geometry.group_mean_norms[group], expected=True))
@@ -77,8 +77,8 @@ def norms(audit: Audit) -> alt.LayerChart:
     y = alt.Y("value:Q", title="norm", scale=log_scale(domain), axis=log_axis(domain))
     layers = points(series, class_places(audit.counts, classes), x, y, where="class", floor=domain[0])
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
-    foreign = layer is not None and not layer.fits_squared_error
-    lines = ["No forecast is drawn: this is not what squared error leaves" if foreign else ""]
+    foreign = "" if layer is None or layer.fits_loss else layer.loss_words
+    lines = [f"No forecast is drawn: this is not what {foreign} leaves" if foreign else ""]
     return titled(plot, _slopes(audit), [*lines, *not_drawn(audit.counts, classes)])
 
 
@@ -116,7 +116,7 @@ def _recall_series(audit: Audit, classes: Int[np.ndarray, " b"]) -> list[Series]
         lost = np.where(weaker, recall, np.nan)
         name, color = "weaker than its count explains", STATUS_COLOURS["lost"]
         series.append(Series(name, lost, color, "cross", interval=interval))
-    if layer is not None and layer.fits_squared_error:
+    if layer is not None and layer.fits_loss:
         series.append(forecast(layer.forecast.retained[classes], "retained by the forecast"))
     return series
 

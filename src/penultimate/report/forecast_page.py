@@ -65,7 +65,7 @@ def report_html(forecast: Forecast) -> str:
             "own": OWN,
             "lost": LOST,
             "key_figures": _key_figures(forecast),
-            "figures": [figure(key, _READINGS[key], chart(forecast)) for key, chart in FORECAST_CHARTS.items()],
+            "figures": [figure(key, _READINGS[key], FORECAST_CHARTS[key](forecast)) for key in forecast.charts],
             "classes": _worst(forecast),
             "method": _method(forecast),
             "problem_words": problem_words(forecast),
@@ -88,11 +88,13 @@ def summary_html(forecast: Forecast) -> str:
     counts, status = forecast.counts, _status(forecast)
     unseen = f", {number(counts.unseen.size)} without samples" if counts.unseen.size else ""
     bands = ", ".join(f"{number(size)} {name}" for name, size in status.items())
+    alike = forecast.samples_needed == forecast.samples_needed
+    needed = f"more than {number(forecast.samples_needed, 3)}" if alike else "each class its own number"
     rows = [
         ("classes", f"{bands}{unseen}"),
         ("samples", f"{number(counts.samples)}, ratio {number(counts.ratio)} : 1"),
         ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
-        ("samples needed", f"more than {number(forecast.samples_needed, 3)}"),
+        ("samples needed", needed),
         ("largest safe weight decay", number(forecast.largest_safe_weight_decay, 3)),
     ]
     kept = f"{number(status['own'])} of {number(counts.seen)} classes keep a direction of their own"

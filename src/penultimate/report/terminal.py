@@ -59,7 +59,7 @@ def summary(forecast: Forecast) -> Table:
         ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
         ("classes keep", bands),
         ("overruled", f"{number(forecast.negative_margins)} classes have a negative margin: the head prefers another"),
-        ("samples needed", f"about {number(forecast.samples_needed, 3)} to stand above the threshold"),
+        ("samples needed", _needed(forecast)),
         ("safe weight decay", _safe(forecast)),
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
         *_band(forecast),
@@ -80,12 +80,23 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
     return [("quartiles", f"of the network's own feature decay, {decays}: {survive}, {needed}")]
 
 
+def _needed(forecast: Forecast) -> str:
+    if forecast.samples_needed == forecast.samples_needed:
+        return f"about {number(forecast.samples_needed, 3)} to stand above the threshold"
+    below = f"{number(forecast.classes_below)} classes have fewer"
+    return f"each class its own number with this loss; {below}" if forecast.problem.layers == 1 else "not known"
+
+
 def _safe(forecast: Forecast) -> str:
     if forecast.largest_safe_weight_decay is not None:
         return f"below {number(forecast.largest_safe_weight_decay, 3)}"
     if forecast.has_critical_weight_decays:
         return "none: the width already takes directions"
-    return "no closed form with a regularised bias: forecast several weight decays"
+    if forecast.problem.loss == "mse":
+        return "no closed form with a regularised bias: forecast several weight decays"
+    if forecast.problem.layers > 1 or forecast.problem.width is not None:
+        return "not searched for with this loss and several layers, or a width: forecast several weight decays"
+    return f"not searched for among {number(forecast.counts.distinct.size)} distinct counts: penultimate.path finds it"
 
 
 def by_ratio(forecast: Forecast) -> Table:
