@@ -11,6 +11,7 @@
     text             the same law on other data: 45 classes of dictionary glosses
 
 What they share stands in `results` (claims, tables, files), `charts`, `data`, `training` and `law`. A study writes
-``studies/results/NAME.json`` (with command, seed and versions), ``NAME.md`` (its table of claims, which the documentation
-shows) and its figures. Nothing in there is written by hand, and a verdict is computed, whichever way it falls.
+``studies/results/NAME.json`` (with command, seed and versions), ``NAME.md`` (its table of claims, which the
+documentation shows) and its figures. Nothing in there is written by hand, and a verdict is computed, whichever way it
+falls.
 """

@@ -1,9 +1,9 @@
 """Plain descent on the model itself, on class means and many starts at once; it knows nothing of singular values.
 
-The model (docs/theory §1) has a free feature for every sample. The gradient of one feature is ``(Wᵀ r + N λ_H h)/N`` with r
-the residual of its own output: samples of a class that start together stay together, and one row a class holds them all.
-Then a step costs O(K² d) instead of O(N K d). Features that start apart are drawn together by the same gradient;
-`per_sample` keeps them, for the study that looks at just that.
+The model (docs/theory §1) has a free feature for every sample. The gradient of one feature is ``(Wᵀ r + N λ_H h)/N``
+with r the residual of its own output: samples of a class that start together stay together, and one row a class holds
+them all. Then a step costs O(K² d) instead of O(N K d). Features that start apart are drawn together by the same
+gradient; `per_sample` keeps them, for the study that looks at just that.
 """
 
 from dataclasses import dataclass, field

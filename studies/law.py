@@ -1,7 +1,8 @@
 """The law that one calibrated run is said to obey at every other weight decay, as functions on records of runs.
 
-A record is what `studies.training.run` returns. Calibrated by strengths at λ_0, a run implies κ_0, the median over its
-well-learnt directions of (σ − t) t^{1−p}/N; with λ_H fixed, κ = κ_0 (λ/λ_0)^{L/(L+1)} at other decays (docs/theory §4, §6).
+A record is what `studies.training.run` returns. Calibrated by strengths at λ_0, a run implies κ_0, the median over
+its well-learnt directions of (σ − t) t^{1−p}/N; with λ_H fixed, κ = κ_0 (λ/λ_0)^{L/(L+1)} at other decays
+(docs/theory §4, §6).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +65,11 @@ def strengths(record: Record) -> np.ndarray:
 def alive(record: Record) -> np.ndarray:
     """Which directions keep at least a tenth of σ."""
     return strengths(record) >= LOST * np.array(record["sigma"])
+
+
+def least_cosine(record: Record) -> float:
+    """Least cosine of p_i and q_i among directions alive."""
+    return float(np.array(record["cosine"])[alive(record)].min())
 
 
 def well_learnt(record: Record) -> np.ndarray:

@@ -1,181 +1,25 @@
 """Findings 1 to 4: does plain descent on the model itself end where the closed form says?
 
 Descent knows nothing of singular values: it starts from independent normal entries in W_1 … W_L and H and follows the
-gradient. All decays are equal, λ_H too, which only chooses the units of features; the threshold is put between two singular
-values, so that some directions should live and others die. Of every end point it is asked: have features collapsed to class
-means (finding 1)? Are the rows of P = Uᵀ W_L⋯W_1 and the columns of Q = (H̄ − h_G 1ᵀ)DV orthogonal, and are the right ones zero
-(findings 2, 3)? Are row i and column i parallel (finding 4)? Is the objective that of the closed form, and never below it?
-With two or more layers, also: how often does descent end elsewhere, and where?
+gradient. All decays are equal, λ_H too, which only chooses the units of features; the threshold is put between two
+singular values, so that some directions should live and others die. Of every end point it is asked: have features
+collapsed to class means (finding 1)? Are the rows of P = Uᵀ W_L⋯W_1 and the columns of Q = (H̄ − h_G 1ᵀ)DV
+orthogonal, and are the right ones zero (findings 2, 3)? Are row i and column i parallel (finding 4)? Is the objective
+that of the closed form, and never below it? With two or more layers, also: how often does descent end elsewhere, and
+where?
 """
-
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import altair as alt
 import numpy as np
-from scipy.optimize import brentq
 
 import penultimate as pen
-from penultimate.alignment import Alignment, LastLayer, align
 from penultimate.minimizers.shrinkage import Shrinkage
 from studies import charts
-from studies.descent import Adam, GradientDescent, Model, Point, balanced_problem, steady_rate
+from studies.descent import Adam, GradientDescent, Model, Point, steady_rate
 from studies.results import Claim, Study, main
+from studies.settling import LAYERS, ZERO, Case, End, barrier, cases, off_the_list, profiles, settle
 
-LAYERS = (1, 2, 3)
 METHODS = ("gradient descent", "Adam", "SGD")
-# Relative excess of the objective below which a start is said to have reached the closed form.
-_REACHED = 1e-9
-# Singular values below this share of the largest are zero: descent decays them exponentially, but not to the last bit.
-_ZERO = 1e-6
-
-
-@dataclass(frozen=True)
-class Case:
-    """One problem, and from where descent starts."""
-
-    profile: str
-    counts: pen.ClassCounts
-    layers: int
-    bias: str
-    scale: float
-
-    @property
-    def sigma(self) -> np.ndarray:
-        """Singular values of the label matrix, largest first, with their multiplicity."""
-        svd = pen.LabelSpectrum(self.counts, centred=self.bias == "free")
-        return np.repeat(svd.sigma, svd.multiplicity)
-
-    @property
-    def problem(self) -> pen.Problem:
-        """Its threshold lies between two singular values (or, if they are all one, below it)."""
-        distinct = np.unique(self.sigma.round(9))[::-1]
-        cut = distinct.size // 2
-        threshold = np.sqrt(distinct[cut - 1] * distinct[cut]) if cut else 0.6 * distinct[0]
-        return balanced_problem(self.counts, float(threshold), self.layers, self.bias)
-
-
-def profiles(classes: int) -> dict[str, pen.ClassCounts]:
-    """Counts of the kinds that the field uses, all small."""
-    tailed = pen.ClassCounts.long_tailed
-    return {
-        "exponential": tailed(classes, 200, 50),
-        "step": tailed(classes, 100, 10, "step"),
-        "Zipf": tailed(classes, 200, 20, "zipf"),
-        "two groups": pen.ClassCounts([90] * (classes // 4) + [12] * (classes - classes // 4)),
-        "balanced": pen.ClassCounts([40] * classes),
-    }
-
-
-def cases(quick: bool) -> Iterator[Case]:
-    """Every problem with small starts, as networks have them, and with large ones."""
-    for classes in (4,) if quick else (4, 10, 20):
-        for profile, counts in profiles(classes).items():
-            for layers in LAYERS:
-                for bias in ("free", "none"):
-                    yield from (Case(profile, counts, layers, bias, scale) for scale in (0.1, 1.0))
-
-
-@dataclass(frozen=True)
-class End:
-    """Where the starts of one case ended.
-
-    Attributes
-    ----------
-    excess : ndarray of shape (S,)
-        Objective over that of the closed form, less one.
-    singular : ndarray of shape (S, r)
-        Singular values of the centred product, largest first.
-    alignments : list of Alignment
-        Of every start, along the directions of the label matrix.
-    bound : float
-        For one layer: largest ‖T − diag x‖ on the way, over the √(2 N excess) that strong convexity allows; else 0.
-    path : list of dict
-        On the way: step, median excess, off-diagonal shares and cosine.
-    """
-
-    case: Case
-    excess: np.ndarray
-    singular: np.ndarray
-    alignments: list[Alignment]
-    bound: float
-    path: list[dict[str, float]]
-
-    @property
-    def reached(self) -> np.ndarray:
-        """Which starts reached the closed form."""
-        return self.excess <= _REACHED
-
-
-def settle(case: Case, starts: int, seed: int, steps: int) -> End:
-    """Descend from several starts at once; measure on the way, ever more rarely, and at the end."""
-    model = Model.of_means(case.counts, case.problem)
-    at = model.start(case.scale, starts, seed)
-    method = GradientDescent(steady_rate(model), momentum=0.9)
-    closed = pen.minimise(case.counts, case.problem)
-    path, bound, looks = [], 0.0, set(np.geomspace(10, steps, 12).astype(int).tolist())
-    for step in range(1, steps + 1):
-        method.step(at, model.value_and_gradient(at)[1])
-        if step in looks:
-            excess = model.value_and_gradient(at)[0] / closed.objective - 1
-            layers = [_layer(case, at, start) for start in range(starts)]
-            alignments = [align(layer, closed.geometry.svd, None) for layer in layers]
-            products = np.stack([_product(layer) for layer in layers])
-            path.append({"step": step, "excess": float(np.median(excess)), **_typical(alignments)})
-            bound = max(bound, _bound(closed, products, excess) if case.layers == 1 else 0.0)
-    singular = np.linalg.svd(products, compute_uv=False)[:, : closed.geometry.svd.rank]
-    return End(case, excess, singular, alignments, bound, path)
-
-
-def _layer(case: Case, at: Point, start: int) -> LastLayer:
-    head = pen.Head(tuple(weight[start] for weight in at.weights), at.bias[start])
-    return LastLayer(case.counts, at.features[start], head, None, centred=case.bias == "free")
-
-
-def _product(layer: LastLayer) -> np.ndarray:
-    return layer.head.product @ (layer.centred_means * np.sqrt(layer.counts.values)[:, None]).T
-
-
-def _bound(closed: pen.Solution, products: np.ndarray, excess: np.ndarray) -> float:
-    """Largest distance from the ideal product over √(2N (objective − minimum)), as long as that is not rounding."""
-    svd = closed.geometry.svd
-    strength = np.repeat(closed.strength, closed.multiplicity)
-    ideal = (svd.vectors("left") * strength) @ svd.vectors("right").T
-    sound = excess > 1e-12
-    if not sound.any():
-        return 0.0
-    room = np.sqrt(2 * closed.counts.samples * closed.objective * excess[sound])
-    return float((np.linalg.norm(products[sound] - ideal, axis=(1, 2)) / room).max())
-
-
-def _typical(alignments: list[Alignment]) -> dict[str, float]:
-    """Medians over the starts of what findings 3 and 4 say is zero."""
-    off = [max(a.head_off_diagonal_share, a.means_off_diagonal_share) for a in alignments]
-    away = [1 - np.min(a.cosine[a.strength > 0.01 * a.sigma], initial=1.0) for a in alignments]
-    return {"off_diagonal": float(np.median(off)), "away": float(np.median(away))}
-
-
-def stationary(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Both roots of x + N κ x^{p−1} = σ for every σ of the case: the barrier, and the strength; NaN where there are none."""
-    problem, samples = case.problem, case.counts.samples
-    power, scale = problem.exponent - 1.0, samples * problem.kappa(samples)
-    if case.layers == 1:
-        return np.zeros(case.sigma.size), np.where(case.sigma > scale, case.sigma - scale, np.nan)
-    lowest = (-power * scale) ** (1.0 / (1.0 - power))  # where x + N κ x^{p−1} is least
-    roots = np.full((2, case.sigma.size), np.nan)
-    for i, sigma in enumerate(case.sigma):
-        if sigma > lowest + scale * lowest**power:
-            ends = ((1e-12 * lowest, lowest), (lowest, sigma))
-            roots[:, i] = [brentq(lambda x, s=sigma: x + scale * x**power - s, *pair, xtol=1e-13) for pair in ends]
-    return roots[0], roots[1]
-
-
-def off_the_list(end: End) -> float:
-    """Largest distance, relative to σ_1, of any end point's singular values from 0 and the roots of the theory."""
-    allowed = np.append(stationary(end.case)[1], 0.0)
-    allowed = allowed[np.isfinite(allowed)]
-    distance = np.abs(end.singular[:, :, None] - allowed).min(axis=2)
-    return float(distance.max() / end.case.sigma[0])
 
 
 def collapse(layers: int, method: str, seed: int, steps: int) -> tuple[np.ndarray, float]:
@@ -214,7 +58,7 @@ def _stochastic_step(model: Model, at: Point, rate: float, rng: np.random.Genera
 
 
 def same_path(layers: int, seed: int, steps: int) -> float:
-    """How far class means drift from features that started together, one a sample: relative, at the worst of all steps."""
+    """How far class means drift, at the worst, from features that started together, one a sample; relative."""
     counts = pen.ClassCounts([24, 12, 6, 3])
     problem = Case("exponential", counts, layers, "free", 0.3).problem
     means, samples = Model.of_means(counts, problem), Model.per_sample(counts, problem)
@@ -228,30 +72,6 @@ def same_path(layers: int, seed: int, steps: int) -> float:
         difference = np.abs(every.features - one.features[:, samples.labels]).max()
         worst = max(worst, float(difference / np.abs(one.features).max()))
     return worst
-
-
-def barrier(case: Case, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """For every direction, the strength above which an aligned and balanced start survives: the root, and by bisection."""
-    svd, counts = pen.LabelSpectrum(case.counts), case.counts
-    model = Model.of_means(counts, case.problem)
-    left, right = svd.vectors("left").T, (svd.vectors("right") / np.sqrt(counts.values)[:, None]).T
-    predicted, strength = stationary(case)
-    there = np.isfinite(predicted)
-    low, high = 1e-3 * predicted[there], strength[there]
-    for _ in range(14):
-        middle = np.sqrt(low * high)
-        size = middle[:, None] ** (1 / (case.layers + 1))  # factors are balanced when each has x^{1/(L+1)}
-        at = model.start(0.0, middle.size, 0)
-        at.features[:, :, 0], at.weights[-1][:, :, 0] = size * right[there], size * left[there]
-        for weight in at.weights[:-1]:
-            weight[:, 0, 0] = size[:, 0]
-        at.bias[:] = counts.values / counts.samples
-        before, method = np.sum(at.features**2, axis=(1, 2)), GradientDescent(steady_rate(model))
-        for _ in range(steps):
-            method.step(at, model.value_and_gradient(at)[1])
-        alive = np.sum(at.features**2, axis=(1, 2)) > before
-        low, high = np.where(alive, low, middle), np.where(alive, middle, high)
-    return predicted[there], np.sqrt(low * high)
 
 
 def _collapse_claims(curves: dict[tuple[int, str], tuple[np.ndarray, float]], seed: int) -> list[Claim]:
@@ -336,12 +156,11 @@ def _end_claims(ends: list[End]) -> list[Claim]:
         )
     )
     there = [end for end in ends if end.reached.any()]
-    counted = [(_living(end), int(np.sum(end.case.sigma > _threshold(end.case)))) for end in there]
-    wrong = sum(int(np.sum(living != expected)) for living, expected in counted)
-    strengths = max(_strength_error(end) for end in there)
+    wrong = sum(int(np.sum(end.living[end.reached] != end.case.survivors)) for end in there)
+    strengths = max(end.strength_error for end in there)
     reached = [end.alignments[i] for end in there for i in np.flatnonzero(end.reached)]
     shares = max(max(a.head_off_diagonal_share, a.means_off_diagonal_share) for a in reached)
-    cosine = min(float(np.min(a.cosine[a.strength > _ZERO * a.sigma])) for a in reached)
+    cosine = min(float(np.min(a.cosine[a.strength > ZERO * a.sigma])) for a in reached)
     elsewhere = max(off_the_list(end) for end in ends)
     return [
         *claims,
@@ -388,27 +207,13 @@ def _end_claims(ends: list[End]) -> list[Claim]:
     ]
 
 
-def _threshold(case: Case) -> float:
-    return Shrinkage(case.counts.samples, case.problem.kappa(case.counts.samples), case.layers).threshold
-
-
-def _living(end: End) -> np.ndarray:
-    return np.sum(end.singular[end.reached] > _ZERO * end.case.sigma[0], axis=1)
-
-
-def _strength_error(end: End) -> float:
-    solution = pen.minimise(end.case.counts, end.case.problem)
-    expected = np.sort(np.repeat(solution.strength, solution.multiplicity))[::-1]
-    return float(np.abs(end.singular[end.reached] - expected).max() / end.case.sigma[0])
-
-
 def _barrier_claims(barriers: dict[int, tuple[np.ndarray, np.ndarray]]) -> list[Claim]:
     claims = []
     for layers, (predicted, measured) in barriers.items():
         worst = float(np.abs(measured / predicted - 1).max())
         claims.append(
             Claim(
-                f"L = {layers}: from an aligned start a direction survives if stronger than the smaller root (the barrier)",
+                f"L = {layers}: an aligned start survives above the smaller root (the barrier)",
                 ", ".join(f"{value:.3g}" for value in predicted),
                 ", ".join(f"{value:.3g}" for value in measured),
                 worst,
@@ -473,7 +278,7 @@ def _strength_chart(ends: list[End], legend: alt.Color) -> alt.LayerChart:
     for layers in LAYERS:
         some = [end for end in ends if end.case.layers == layers and end.reached.any()]
         pairs = {
-            (round(sigma / (theta := _threshold(end.case)), 3), round(strength / theta, 3))
+            (round(sigma / (theta := end.case.threshold), 3), round(strength / theta, 3))
             for end in some
             for sigma, strength in zip(end.case.sigma, end.singular[end.reached].mean(axis=0), strict=True)
         }
@@ -500,11 +305,9 @@ def _starts_chart(ends: list[End]) -> alt.LayerChart:
     for layers in LAYERS:
         for scale in sorted({end.case.scale for end in ends}):
             some = [end for end in ends if (end.case.layers, end.case.scale) == (layers, scale)]
-            living = [np.sum(end.singular > _ZERO * end.case.sigma[0], axis=1) for end in some]
-            wanted = [int(np.sum(end.case.sigma > _threshold(end.case))) for end in some]
-            total = sum(count.size for count in living)
+            total = sum(end.excess.size for end in some)
             reached = sum(int(end.reached.sum()) for end in some)
-            fewer = sum(int(np.sum(~end.reached & (n < w))) for end, n, w in zip(some, living, wanted, strict=True))
+            fewer = sum(int(np.sum(~end.reached & (end.living < end.case.survivors))) for end in some)
             kinds = {"reached": reached, "too few live": fewer, "too many, or others": total - reached - fewer}
             rows += [
                 {"where": f"L = {layers}, scale {scale:g}", "end": kind, "share": count / total}

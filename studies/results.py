@@ -1,4 +1,4 @@
-"""What a study hands back: claims with their verdicts, figures, and the facts behind them; and how it is written down."""
+"""What a study hands back: claims with verdicts, figures, and the facts behind them; and how it is written down."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ import penultimate as pen
 from penultimate.files import write_whole
 
 RESULTS = Path(__file__).parent / "results"
-# Where a real network is only said to be near the model: the share that the package itself calls little (`forecasting.LOST`).
+# Where a real network is only said to be near the model: what the package itself calls little (`forecasting.LOST`).
 TENTH = (0.1, "convention: a tenth")
 NEVER = (0.0, "none may fail")
 _LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "altair")

@@ -8,17 +8,20 @@ Between neighbouring distinct counts c > c' (multiplicities s, s') lies one squa
 five estimates of it, each dearer than the one before:
 
 - *interlacing* (the paper's): c' < x < c; its middle is √(c c').
-- *steep limit*: where counts fall steeply, the i classes above pull with 1 each and those below not at all, so that
-  x → c' (1 + s'/i).
+- *steep limit*: where counts fall steeply, the i classes above pull with 1 each and those below not at all, so that x
+  → c' (1 + s'/i).
 - *two poles*: F = 0 gives the weighted harmonic mean, x_0 = c c' (s + s')/(s c + s' c').
 - *far field*: F(x_0) for F(x). What remains is a quadratic equation, whose root between the poles is x_1.
-- *bounds*: F increases between the poles, and so does the whole left side. So putting F(c') for F(x) makes it smaller, and its
-  root larger; F(c) the reverse: two quadratic equations enclose x. Putting F at these two enclosing points for F(x), again.
+- *bounds*: F increases between the poles, and so does the whole left side. So putting F(c') for F(x) makes it
+  smaller, and its root larger; F(c) the reverse: two quadratic equations enclose x. Putting F at these two enclosing
+  points for F(x), again.
 
-The sign of F(x_0) is the side of x_0 on which x lies, by the same argument. Everything costs O(m) a value, with no iteration.
+The sign of F(x_0) is the side of x_0 on which x lies, by the same argument. Everything costs O(m) a value, with no
+iteration.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import altair as alt
 import numpy as np
@@ -113,7 +116,7 @@ def study(quick: bool = False, seed: int = 0) -> Study:
     number = 300 if quick else 3000
     rows, broken, sides, outside, against_dense = [], 0, 0, 0, 0.0
     widths: list[tuple[float, float]] = []
-    for index, (kind, counts) in enumerate(random_counts(number, seed)):
+    for kind, counts in random_counts(number, seed):
         gaps, x = Gaps(counts), exact(counts)
         every = np.sort(counts.values)[::-1]
         sigma = dense(counts)
@@ -297,7 +300,7 @@ def _figures(rows: list[dict[str, float | str]]) -> dict[str, alt.LayerChart]:
     edges = np.geomspace(1.001, 30, 19)
     gap = np.array([float(row["gap"]) for row in rows])
     loose = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = np.flatnonzero((gap >= low) & (gap < high))
         if inside.size >= 20:
             loose += [

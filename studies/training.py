@@ -1,8 +1,8 @@
 """Train small networks with squared error and weight decay on everything, and measure their last layers.
 
 The loss is half the squared error to one-hot labels, summed over classes and averaged over samples, so that PyTorch's
-``weight_decay`` is the λ of docs/theory §1, for every layer. A network is a body, whose output are the features h, and L
-linear layers with nothing between them, the last with a bias.
+``weight_decay`` is the λ of docs/theory §1, for every layer. A network is a body, whose output are the features h,
+and L linear layers with nothing between them, the last with a bias.
 """
 
 import hashlib
@@ -64,8 +64,8 @@ class Recipe:
         Passes over as many draws as there are samples.
     loss : {"mse", "ce"}
         Squared error as above, or cross-entropy.
-    data : {"fashion", "digits", "glosses"}
-        See `studies.data`.
+    data : str
+        As for `studies.data.load`.
     ratio : float
         Largest count over smallest.
     sampling : {"plain", "balanced"}
