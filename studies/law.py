@@ -26,8 +26,10 @@ class Law:
 
     Attributes
     ----------
-    samples, layers : float
-        N, and the L of the law, which need not be that of the network and need not be whole.
+    samples : float
+        N.
+    layers : int
+        L of the law, which need not be that of the network.
     decay : float
         λ_0, of the run.
     kappa : float
@@ -35,14 +37,14 @@ class Law:
     """
 
     samples: float
-    layers: float
+    layers: int
     decay: float
     kappa: float
 
     def shrinkage(self, decay: float) -> Shrinkage:
         """The scalar problem at another weight decay."""
         grown = (decay / self.decay) ** (self.layers / (self.layers + 1))
-        return Shrinkage(self.samples, self.kappa * grown, self.layers)  # pyright: ignore[reportArgumentType]
+        return Shrinkage(self.samples, self.kappa * grown, self.layers)
 
     def strength(self, decay: float, sigma: np.ndarray) -> np.ndarray:
         """Strengths at another weight decay."""
@@ -50,11 +52,8 @@ class Law:
 
     def death(self, sigma: np.ndarray) -> np.ndarray:
         """Weight decay at which each direction falls to a tenth of its σ: θ ∝ √λ, and strengths scale with θ."""
-        unit = self.shrinkage(self.decay)
         over = 1 / (1 - LOST) if self.layers == 1 else 1.0  # a hard threshold jumps from at least (L−1)/L to 0
-        if self.layers != 1 and (self.layers - 1) / self.layers < LOST:
-            raise ValueError(f"L = {self.layers}: directions fade rather than jump; not needed here")
-        return self.decay * (sigma / over / unit.threshold) ** 2
+        return self.decay * (sigma / over / self.shrinkage(self.decay).threshold) ** 2
 
 
 def strengths(record: Record) -> np.ndarray:
@@ -80,7 +79,7 @@ def well_learnt(record: Record) -> np.ndarray:
     return (cosine >= ALIGNED) & (strengths(record) >= LEARNT * np.array(record["sigma"]))
 
 
-def by_strengths(record: Record, layers: float) -> Law | None:
+def by_strengths(record: Record, layers: int) -> Law | None:
     """The law of L layers that a run implies; None with fewer than three well-learnt directions, or none that lost."""
     well = well_learnt(record)
     if well.sum() < _ENOUGH:
@@ -89,14 +88,14 @@ def by_strengths(record: Record, layers: float) -> Law | None:
     return Law(record["samples"], layers, record["recipe"]["weight_decay"], kappa) if kappa > 0 else None
 
 
-def implied(record: Record, layers: float) -> np.ndarray:
+def implied(record: Record, layers: int) -> np.ndarray:
     """κ that every well-learnt direction implies under a law of L layers."""
     well = well_learnt(record)
     sigma, t = np.array(record["sigma"])[well], strengths(record)[well]
     return (sigma - t) * t ** (1 - 2 / (layers + 1)) / record["samples"]
 
 
-def by_norms(record: Record, layers: float) -> Law | None:
+def by_norms(record: Record, layers: int) -> Law | None:
     """The law with the feature decay that the balance of norms says."""
     if record["collapsed"]:
         return None

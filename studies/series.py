@@ -22,7 +22,7 @@ from studies.law import (
 )
 
 # Numbers of layers that an effective depth is chosen from.
-CANDIDATES = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+CANDIDATES = (1, 2, 3, 4, 5)
 # The decay at which findings 2 to 4 are looked at, or the nearest there is: that of docs/forecast's example.
 SHOWN = 4e-3
 PARTS = ("decay", "noise", "mixing", "unsettled")
@@ -59,17 +59,17 @@ class Sweep:
         """Where each direction was seen to die."""
         return observed_death(self.records)
 
-    def laws(self, layers: float) -> list[Law | None]:
+    def laws(self, layers: int) -> list[Law | None]:
         """What each run implies."""
         return [by_strengths(record, layers) for record in self.records]
 
-    def trials(self, layers: float, *, norms: bool = False) -> Iterator[tuple[Law, Record]]:
+    def trials(self, layers: int, *, norms: bool = False) -> Iterator[tuple[Law, Record]]:
         """Every run that can be calibrated, against every other."""
         for one in self.records:
             law = by_norms(one, layers) if norms else by_strengths(one, layers)
             yield from ((law, other) for other in self.records if law is not None and other is not one)
 
-    def deaths(self, layers: float) -> Iterator[tuple[int, float, float]]:
+    def deaths(self, layers: int) -> Iterator[tuple[int, float, float]]:
         """Direction, predicted and observed death; the law of each run, and directions that die within the sweep."""
         inside = np.isfinite(self.dies_at) & (self.dies_at > 0)
         for law in self.laws(layers):
@@ -78,7 +78,7 @@ class Sweep:
                 yield from ((i, float(predicted[i]), float(self.dies_at[i])) for i in np.flatnonzero(inside))
 
     @cached_property
-    def effective_layers(self) -> float:
+    def effective_layers(self) -> int:
         """The L among a few whose law needs most nearly one κ for all directions, by the calibrating runs alone."""
         spread = [
             np.median([_quartile_spread(implied(r, layers)) for r in self.records if well_learnt(r).sum() >= 4])
@@ -103,7 +103,7 @@ class Group:
         """For tables."""
         return f"{self.sweeps[0].body}, L = {self.sweeps[0].layers}"
 
-    def score(self, layers: float, *, norms: bool = False) -> Score:
+    def score(self, layers: int, *, norms: bool = False) -> Score:
         """One run forecasts all others of its seed, under a law of so many layers."""
         return score(pair for sweep in self.sweeps for pair in sweep.trials(layers, norms=norms))
 
@@ -122,7 +122,7 @@ class Group:
                 apart.append(np.abs(strengths(one) - strengths(two)) / first.sigma)
         return float(np.mean(different)), float(np.median(apart))
 
-    def octaves(self, layers: float) -> np.ndarray:
+    def octaves(self, layers: int) -> np.ndarray:
         """log₂ of predicted over observed death."""
         pairs = [(p, o) for sweep in self.sweeps for _, p, o in sweep.deaths(layers)]
         return np.log2([p / o for p, o in pairs])

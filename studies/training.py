@@ -8,6 +8,7 @@ and L linear layers with nothing between them, the last with a bias.
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -225,8 +226,9 @@ def run(recipe: Recipe) -> dict[str, Any]:
     network = train(recipe)
     record = {"recipe": asdict(recipe), **measure(recipe, network), "seconds": time.perf_counter() - started}
     SCRATCH.mkdir(exist_ok=True)
-    write_whole(path, json.dumps(record))
-    return record
+    text = json.dumps(record)
+    write_whole(path, text)
+    return json.loads(text)
 
 
 def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
@@ -282,7 +284,9 @@ def run_all(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
     waiting = [recipe for recipe in recipes if not (SCRATCH / f"{recipe.key}.json").exists()]
     started = time.perf_counter()
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        for done, _ in enumerate(as_completed([pool.submit(run, recipe) for recipe in waiting]), start=1):
-            print(f"\r{done} of {len(waiting)} runs, {time.perf_counter() - started:.0f} s", end="", flush=True)
-    print()
+        for done, finished in enumerate(as_completed([pool.submit(run, recipe) for recipe in waiting]), start=1):
+            finished.result()  # a run that failed ends the study
+            print(f"\r{done} of {len(waiting)} runs, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr)
+    if waiting:
+        print(file=sys.stderr)
     return [run(recipe) for recipe in recipes]
