@@ -15,8 +15,8 @@ PALETTE = ("#1f6fb4", "#dd9416", "#b3243a", "#3a8f5c", "#7a5aa6", "#5a6775")
 def axis(field: str, title: str, *, log: bool = False, domain: Sequence[float] | None = None) -> dict[str, object]:
     """Arguments of a quantitative axis, for `alt.X` and `alt.Y`."""
     # A scale cuts off what is beyond it instead of drawing outside the frame.
-    scale = {"type": "log"} if log else {"zero": False}
-    scale |= {} if domain is None else {"domain": list(domain), "nice": False}
+    scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
+    scale |= {} if domain is None else {"domain": list(domain), "nice": False, "padding": 0}
     return {"shorthand": f"{field}:Q", "title": title, "scale": alt.Scale(**scale), "axis": _axis(log)}
 
 

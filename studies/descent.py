@@ -144,7 +144,7 @@ def balanced_problem(counts: pen.ClassCounts, threshold: float, layers: int, bia
 
 
 def steady_rate(model: Model) -> float:
-    """A step well below what is stable when products are √n_max strong and factors share it evenly."""
+    """A step well below what is stable, for factors that share √n_max evenly and for the bias, whose curvature is 1."""
     layers, largest = model.problem.layers, np.bincount(model.labels, weights=model.size).max()
     curvature = (layers + 1) * largest ** (layers / (layers + 1)) / model.samples
-    return 0.1 / curvature
+    return min(0.06 / curvature, 0.5)

@@ -331,7 +331,7 @@ def _starts_chart(ends: list[End]) -> alt.LayerChart:
 
 def study(quick: bool = False, seed: int = 0) -> Study:
     """Run everything and judge the claims."""
-    starts, steps = (4, 1500) if quick else (20, 3000)
+    starts, steps = (4, 2000) if quick else (8, 2500)
     ends = [settle(case, starts, seed, steps) for case in cases(quick)]
     curves = {(layers, method): collapse(layers, method, seed, 12_000) for layers in LAYERS for method in METHODS}
     tailed = profiles(10)["exponential"]

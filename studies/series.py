@@ -113,8 +113,13 @@ class Group:
         return max(share, 1 - share)
 
     def between_seeds(self) -> tuple[float, float]:
-        """Between seeds at equal decay: share of directions alive in one and dead in the other; median |Δt|/σ."""
+        """Between seeds at equal decay: share of directions alive in one and dead in the other; median |Δt|/σ.
+
+        Not a number with one seed alone.
+        """
         first, *others = self.sweeps
+        if not others:
+            return float("nan"), float("nan")
         different, apart = [], []
         for other in others:
             for one, two in zip(first.records, other.records, strict=True):
