@@ -147,4 +147,4 @@ def steady_rate(model: Model) -> float:
     """A step well below what is stable, for factors that share √n_max evenly and for the bias, whose curvature is 1."""
     layers, largest = model.problem.layers, np.bincount(model.labels, weights=model.size).max()
     curvature = (layers + 1) * largest ** (layers / (layers + 1)) / model.samples
-    return min(0.06 / curvature, 0.5)
+    return min(0.06 / curvature, 1.5)

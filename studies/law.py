@@ -34,26 +34,34 @@ class Law:
         λ_0, of the run.
     kappa : float
         κ_0.
+    exponent : float, optional
+        e in κ ∝ λ^e; by default that of a fixed λ_H, L/(L+1).
     """
 
     samples: float
     layers: int
     decay: float
     kappa: float
+    exponent: float | None = None
+
+    @property
+    def growth(self) -> float:
+        """The exponent e, given or that of a fixed λ_H."""
+        return self.layers / (self.layers + 1) if self.exponent is None else self.exponent
 
     def shrinkage(self, decay: float) -> Shrinkage:
         """The scalar problem at another weight decay."""
-        grown = (decay / self.decay) ** (self.layers / (self.layers + 1))
-        return Shrinkage(self.samples, self.kappa * grown, self.layers)
+        return Shrinkage(self.samples, self.kappa * (decay / self.decay) ** self.growth, self.layers)
 
     def strength(self, decay: float, sigma: np.ndarray) -> np.ndarray:
         """Strengths at another weight decay."""
         return self.shrinkage(decay).strength(sigma)
 
     def death(self, sigma: np.ndarray) -> np.ndarray:
-        """Weight decay at which each direction falls to a tenth of its σ: θ ∝ √λ, and strengths scale with θ."""
+        """Weight decay where each direction falls to a tenth of its σ: θ ∝ κ^{(L+1)/(2L)}, strengths scale with θ."""
         over = 1 / (1 - LOST) if self.layers == 1 else 1.0  # a hard threshold jumps from at least (L−1)/L to 0
-        return self.decay * (sigma / over / self.shrinkage(self.decay).threshold) ** 2
+        power = 2 * self.layers / (self.layers + 1) / self.growth
+        return self.decay * (sigma / over / self.shrinkage(self.decay).threshold) ** power
 
 
 def strengths(record: Record) -> np.ndarray:
@@ -93,6 +101,15 @@ def implied(record: Record, layers: int) -> np.ndarray:
     well = well_learnt(record)
     sigma, t = np.array(record["sigma"])[well], strengths(record)[well]
     return (sigma - t) * t ** (1 - 2 / (layers + 1)) / record["samples"]
+
+
+def by_two(one: Record, other: Record, layers: int) -> Law | None:
+    """The law that two runs imply, which say how κ grows too; None if either implies none, or κ does not grow."""
+    first, second = by_strengths(one, layers), by_strengths(other, layers)
+    if first is None or second is None:
+        return None
+    exponent = float(np.log(second.kappa / first.kappa) / np.log(second.decay / first.decay))
+    return Law(first.samples, layers, first.decay, first.kappa, exponent) if exponent > 0 else None
 
 
 def by_norms(record: Record, layers: int) -> Law | None:

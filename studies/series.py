@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from studies.law import (
     alive,
     by_norms,
     by_strengths,
+    by_two,
     implied,
     observed_death,
     score,
@@ -36,8 +38,9 @@ class Sweep:
 
     @property
     def body(self) -> str:
-        """Which kind of network."""
-        return str(self.records[0]["recipe"]["body"]).upper()
+        """Which kind of network, and on what if it is not Fashion-MNIST."""
+        recipe = self.records[0]["recipe"]
+        return recipe["body"].upper() + ("" if recipe["data"] == "fashion" else f" on {recipe['data']}")
 
     @property
     def layers(self) -> int:
@@ -68,6 +71,13 @@ class Sweep:
         for one in self.records:
             law = by_norms(one, layers) if norms else by_strengths(one, layers)
             yield from ((law, other) for other in self.records if law is not None and other is not one)
+
+    def pairs(self, layers: int) -> Iterator[tuple[Law, Record]]:
+        """Every two runs that can be calibrated, against every other."""
+        for one, two in combinations(self.records, 2):
+            law = by_two(one, two, layers)
+            if law is not None:
+                yield from ((law, other) for other in self.records if other is not one and other is not two)
 
     def deaths(self, layers: int) -> Iterator[tuple[int, float, float]]:
         """Direction, predicted and observed death; the law of each run, and directions that die within the sweep."""
@@ -106,6 +116,10 @@ class Group:
     def score(self, layers: int, *, norms: bool = False) -> Score:
         """One run forecasts all others of its seed, under a law of so many layers."""
         return score(pair for sweep in self.sweeps for pair in sweep.trials(layers, norms=norms))
+
+    def score_of_pairs(self, layers: int) -> Score:
+        """Two runs forecast all others of their seed."""
+        return score(pair for sweep in self.sweeps for pair in sweep.pairs(layers))
 
     def best_constant(self) -> float:
         """Share right of the better of the two answers that need no theory: all live, or all die."""
@@ -189,5 +203,7 @@ class Group:
 def grouped(records: Sequence[Sequence[Record]]) -> list[Group]:
     """Sweeps of the same network together."""
     sweeps = [Sweep(some) for some in records]
-    kinds = sorted({(sweep.body, sweep.layers) for sweep in sweeps}, key=lambda kind: (kind[0] != "MLP", kind))
+    kinds = sorted(
+        {(sweep.body, sweep.layers) for sweep in sweeps}, key=lambda kind: (len(kind[0]) > 3, kind[0] != "MLP", kind)
+    )
     return [Group([s for s in sweeps if (s.body, s.layers) == kind]) for kind in kinds]

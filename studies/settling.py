@@ -152,7 +152,7 @@ def _bound(closed: pen.Solution, products: np.ndarray, excess: np.ndarray) -> fl
     svd = closed.geometry.svd
     strength = np.repeat(closed.strength, closed.multiplicity)
     ideal = (svd.vectors("left") * strength) @ svd.vectors("right").T
-    sound = excess > 1e-12
+    sound = excess > _REACHED
     if not sound.any():
         return 0.0
     room = np.sqrt(2 * closed.counts.samples * closed.objective * excess[sound])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from studies.law import by_norms, by_strengths, observed_death, score
+from studies.law import by_norms, by_strengths, by_two, observed_death, score
 from studies.series import Group, Sweep
 
 COUNTS = pen.ClassCounts.long_tailed(8, 900, 60)
@@ -16,7 +16,7 @@ def ideal(decay: float, layers: int, seed: int = 0) -> dict:
     """What a run would leave whose last layers are a global minimiser."""
     solution = pen.minimise(COUNTS, pen.Problem.of(decay, layers=layers, feature_decay=FEATURE_DECAY))
     return {
-        "recipe": {"weight_decay": decay, "layers": layers, "seed": seed, "body": "mlp"},
+        "recipe": {"weight_decay": decay, "layers": layers, "seed": seed, "body": "mlp", "data": "fashion"},
         "collapsed": False,
         "samples": COUNTS.samples,
         "sigma": solution.sigma.tolist(),
@@ -61,6 +61,15 @@ def test_deaths_are_where_the_package_puts_them(layers):
         assert share[1] < 0.1 <= share[0]
     found = observed_death([ideal(decay, layers) for decay in np.geomspace(1e-3, 30, 400)])
     np.testing.assert_allclose(found, law.death(np.array(ideal(1.0, layers)["sigma"])), rtol=0.03)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_two_ideal_runs_show_how_the_threshold_grows(layers):
+    law = by_two(ideal(2e-3, layers), ideal(8e-3, layers), layers)
+    assert law.growth == pytest.approx(layers / (layers + 1))
+    one = by_strengths(ideal(2e-3, layers), layers)
+    np.testing.assert_allclose(law.death(np.array([9.0, 3.0])), one.death(np.array([9.0, 3.0])), rtol=1e-6)
+    assert Group([sweep(layers)]).score_of_pairs(layers).right == 1.0
 
 
 def test_deaths_outside_the_sweep_are_told_apart():

@@ -60,11 +60,11 @@ def test_sweep_of_a_small_network():
     found = sweep.study(quick=True)
     verdicts = {claim.claim: claim.verdict for claim in found.claims}
     for layers in (1, 2):
-        assert verdicts[f"MLP, L = {layers}: strengths calibrate better than norms"] == "holds"
+        assert verdicts[f"MLP on digits, L = {layers}: strengths calibrate better than norms"] == "holds"
     for name in ("T is diagonal (weak evidence)", "bias is n/N"):
-        assert verdicts[f"MLP, L = 1, λ = 0.002: {name}"] == "holds"
+        assert verdicts[f"MLP on digits, L = 1, λ = 0.002: {name}"] == "holds"
     # Directions die: all live at the smallest decay and none at the largest.
-    (one, *_) = found.facts["MLP, L = 1"]["seeds"]
+    (one, *_) = found.facts["MLP on digits, L = 1"]["seeds"]
     assert np.all(one["dies_at"] > one["weight_decay"][0]) and np.all(one["dies_at"] < one["weight_decay"][-1])
 
 
