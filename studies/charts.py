@@ -27,7 +27,9 @@ def _axis(log: bool) -> alt.Axis:
 def colour(field: str, title: str, names: Sequence[str]) -> alt.Color:
     """One colour a name, in their order, with a legend on top."""
     scale = alt.Scale(domain=list(names), range=list(PALETTE[: len(names)]))
-    legend = alt.Legend(title=title, orient="top", direction="horizontal", symbolSize=60, offset=4, labelLimit=260)
+    legend = alt.Legend(
+        title=title, orient="top", direction="horizontal", symbolSize=60, offset=4, labelLimit=260, columns=4
+    )
     return alt.Color(f"{field}:N", scale=scale, legend=legend)
 
 

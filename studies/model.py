@@ -161,6 +161,7 @@ def _end_claims(ends: list[End]) -> list[Claim]:
     reached = [end.alignments[i] for end in there for i in np.flatnonzero(end.reached)]
     shares = max(max(a.head_off_diagonal_share, a.means_off_diagonal_share) for a in reached)
     cosine = min(float(np.min(a.cosine[a.strength > ZERO * a.sigma])) for a in reached)
+    rest = np.concatenate([end.settled for end in ends])
     elsewhere = max(off_the_list(end) for end in ends)
     return [
         *claims,
@@ -197,7 +198,7 @@ def _end_claims(ends: list[End]) -> list[Claim]:
             "the square of a thousandth",
         ),
         Claim(
-            "wherever descent ends, each direction is dead or at its own root of x + Nκx^(p−1) = σ",
+            f"where descent rests ({rest.sum():,} of {rest.size:,} starts), directions are dead or at their root",
             "no difference",
             f"{elsewhere:.1e} σ_1",
             elsewhere,

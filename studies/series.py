@@ -113,6 +113,16 @@ class Group:
         """For tables."""
         return f"{self.sweeps[0].body}, L = {self.sweeps[0].layers}"
 
+    @property
+    def layers(self) -> int:
+        """L of the network."""
+        return self.sweeps[0].layers
+
+    @property
+    def on_digits(self) -> bool:
+        """Whether it is trained on the small clean data."""
+        return self.sweeps[0].records[0]["recipe"]["data"] == "digits"
+
     def score(self, layers: int, *, norms: bool = False) -> Score:
         """One run forecasts all others of its seed, under a law of so many layers."""
         return score(pair for sweep in self.sweeps for pair in sweep.trials(layers, norms=norms))

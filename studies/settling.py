@@ -87,6 +87,8 @@ class End:
         Singular values of the centred product, largest first.
     alignments : list of Alignment
         Of every start, along the directions of the label matrix.
+    settled : ndarray of bool of shape (S,)
+        Where descent has come to rest: the gradient is a millionth of what weight decay alone made it at the start.
     bound : float
         For one layer: largest ‖T − diag x‖ on the way, over the √(2 N excess) that strong convexity allows; else 0.
     path : list of dict
@@ -97,6 +99,7 @@ class End:
     excess: np.ndarray
     singular: np.ndarray
     alignments: list[Alignment]
+    settled: np.ndarray
     bound: float
     path: list[dict[str, float]]
 
@@ -122,6 +125,7 @@ def settle(case: Case, starts: int, seed: int, steps: int) -> End:
     """Descend from several starts at once; measure on the way, ever more rarely, and at the end."""
     model = Model.of_means(case.counts, case.problem)
     at = model.start(case.scale, starts, seed)
+    size = _norm(at)
     method = GradientDescent(steady_rate(model), momentum=0.9)
     closed = pen.minimise(case.counts, case.problem)
     path, bound, looks = [], 0.0, set(np.geomspace(10, steps, 12).astype(int).tolist())
@@ -135,7 +139,12 @@ def settle(case: Case, starts: int, seed: int, steps: int) -> End:
             path.append({"step": step, "excess": float(np.median(excess)), **_typical(alignments)})
             bound = max(bound, _bound(closed, products, excess) if case.layers == 1 else 0.0)
     singular = np.linalg.svd(products, compute_uv=False)[:, : closed.geometry.svd.rank]
-    return End(case, excess, singular, alignments, bound, path)
+    settled = _norm(model.value_and_gradient(at)[1]) <= 1e-6 * model.feature_decay * size
+    return End(case, excess, singular, alignments, settled, bound, path)
+
+
+def _norm(point: Point) -> np.ndarray:
+    return np.sqrt(sum(np.sum(part**2, axis=tuple(range(1, part.ndim))) for part in point.parts()))
 
 
 def _layer(case: Case, at: Point, start: int) -> LastLayer:
@@ -182,10 +191,12 @@ def stationary(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 
 def off_the_list(end: End) -> float:
-    """Largest distance, relative to σ_1, of any end point's singular values from 0 and the roots of the theory."""
+    """Largest distance, relative to σ_1, of the singular values at rest from 0 and the roots of the theory."""
+    if not end.settled.any():
+        return 0.0
     allowed = np.append(stationary(end.case)[1], 0.0)
     allowed = allowed[np.isfinite(allowed)]
-    distance = np.abs(end.singular[:, :, None] - allowed).min(axis=2)
+    distance = np.abs(end.singular[end.settled][:, :, None] - allowed).min(axis=2)
     return float(distance.max() / end.case.sigma[0])
 
 

@@ -51,7 +51,7 @@ def study(quick: bool = False, seed: int = 0) -> Study:
     wanted = recipes(quick, seed)
     flat = iter(run_all([recipe for some in wanted for recipe in some]))
     groups = grouped([[next(flat) for _ in some] for some in wanted])
-    one = {group.sweeps[0].body: group for group in groups if group.sweeps[0].layers == 1}
+    one = {group.sweeps[0].body: group for group in groups if group.layers == 1}
     claims = [claim for group in groups for claim in law_claims(group, one[group.sweeps[0].body])]
     claims += [claim for group in one.values() for claim in [*factor_claims(group), *_class_claims(group)]]
     facts = {group.name: _facts(group) for group in groups}
@@ -61,9 +61,9 @@ def study(quick: bool = False, seed: int = 0) -> Study:
 
 def _headline(groups: Sequence[Group]) -> str:
     """The two numbers of the whole: directions right, and error of strengths; one run forecasts all others."""
-    fashion = [group for group in groups if "digits" not in group.name]
+    fashion = [group for group in groups if not group.on_digits]
     sets = {
-        "Fashion-MNIST, one linear layer": [group for group in fashion if group.sweeps[0].layers == 1],
+        "Fashion-MNIST, one linear layer": [group for group in fashion if group.layers == 1],
         "Fashion-MNIST, L = 1, 2, 3": fashion,
         "digits": [group for group in groups if group not in fashion],
     }
@@ -187,7 +187,7 @@ def law_table(groups: Sequence[Group]) -> str:
     head += ("death, median factor", "λ_H ∝ λ^", "exponents a, b", "fitted L: right")
     rows = []
     for group in groups:
-        law, own, (a, b) = group.score(1), group.score(group.sweeps[0].layers), group.exponents()
+        law, own, (a, b) = group.score(1), group.score(group.layers), group.exponents()
         fitted = group.sweeps[0].effective_layers
         rows.append(
             (

@@ -17,37 +17,44 @@ def names_of(groups: Sequence[Group]) -> alt.Color:
 
 def figures(groups: Sequence[Group]) -> dict[str, alt.LayerChart]:
     """All of them, by the ends of their files' names."""
-    names = names_of(groups)
+    one = [group for group in groups if group.layers == 1]
+    fashion = [group for group in groups if not group.on_digits]
+    kinds = {
+        "deaths": ([group for group in fashion if group.layers == 1], False),
+        "deaths-layers": ([group for group in fashion if group.layers > 1], False),
+        "deaths-digits": ([group for group in groups if group.on_digits], True),
+    }
+    deaths = {name: deaths_chart(some, names_of(some), own=own) for name, (some, own) in kinds.items() if some}
     return {
-        "deaths": deaths_chart(groups, names),
+        **deaths,
         "collapse": _strengths_chart(groups[0]),
-        "decay": decay_chart(groups, names),
+        "decay": decay_chart(one, names_of(one)),
         "factors": _factors_chart(groups),
-        "recall": _recall_chart(groups),
+        "recall": _recall_chart(one),
         "budget": _budget_chart(groups),
     }
 
 
-def deaths_chart(groups: Sequence[Group], names: alt.Color) -> alt.LayerChart:
-    """Predicted against observed death of every direction that dies within the sweep."""
+def deaths_chart(groups: Sequence[Group], names: alt.Color, *, own: bool = False) -> alt.LayerChart:
+    """Predicted against observed death of every direction that dies within the sweep, law of one or `own` layers."""
     rows = [
         {"network": group.name, "predicted": predicted, "observed": observed}
         for group in groups
         for sweep in group.sweeps
-        for _, predicted, observed in sweep.deaths(1)
+        for _, predicted, observed in sweep.deaths(group.layers if own else 1)
     ]
     ends = [row[side] for row in rows for side in ("predicted", "observed")]
     domain = (min(ends) / 1.3, max(ends) * 1.3)
     x = charts.axis("predicted", "predicted from another run's strengths", log=True, domain=domain)
     y = charts.axis("observed", "observed", log=True, domain=domain)
-    line = charts.identity(*domain).encode(
-        x=alt.X(**{**x, "shorthand": "one:Q"}), y=alt.Y(**{**y, "shorthand": "other:Q"})
-    )
+    law = "Law of the network's own L" if own else "Law of one layer, λ = λ_0 (0.9 σ/θ_0)²"
     return charts.chart(
         "The weight decay at which each direction dies",
-        ["One point: a direction, a seed, and the run it was forecast from. Law of one layer, λ = λ_0 (0.9 σ/θ_0)²"],
-        line,
-        charts.points(rows, x, y, names, opacity=0.45, size=20),
+        [f"One point: a direction, a seed, and the run it was forecast from. {law}"],
+        charts.identity(*domain).encode(
+            x=alt.X(**{**x, "shorthand": "one:Q"}), y=alt.Y(**{**y, "shorthand": "other:Q"})
+        ),
+        charts.points(rows, x, y, names, opacity=0.4, size=16),
         height=360,
     )
 
