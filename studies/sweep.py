@@ -158,7 +158,7 @@ def law_claims(group: Group, several: Group) -> list[Claim]:
             factors,
             2 ** float(np.median(octaves)),
             2.0,
-            "the step of the sweep",
+            "a factor of two, as docs/forecast says",
         ),
         Claim(
             f"{name}: λ_H is the same at all weight decays",
@@ -166,7 +166,7 @@ def law_claims(group: Group, several: Group) -> list[Claim]:
             f"{moves.min():.1e} … {moves.max():.1e}, ∝ λ^{group.drift():.2f}",
             float(moves.max() / moves.min()),
             2.0,
-            "more shifts deaths by a step of the sweep",
+            "more shifts deaths by more than a factor of two",
         ),
     ]
 
