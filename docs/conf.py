@@ -96,6 +96,7 @@ html_sidebars = {
         "how-to-choose",
         "faq",
         "theory",
+        "does-it-hold",
         "contributing",
         "changelog",
     )
