@@ -283,7 +283,7 @@ def _plain(values: np.ndarray) -> list[float | None]:
 def run_all(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
     """Run recipes side by side, one thread each, saying how far it has come; results in their order.
 
-    A process that the system ends breaks the pool of processes. Finished runs are kept, so it is made again, twice at most.
+    A process that the system ends breaks the pool. Finished runs are kept, so the pool is made again, twice at most.
     """
     for last in (False, False, True):
         try:
