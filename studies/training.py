@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from multiprocessing import get_context
@@ -280,7 +281,22 @@ def _plain(values: np.ndarray) -> list[float | None]:
 
 
 def run_all(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
-    """Run recipes side by side, one thread each, saying how far it has come; results in their order."""
+    """Run recipes side by side, one thread each, saying how far it has come; results in their order.
+
+    A process that the system ends breaks the pool. Finished runs are kept, so the pool is made again, twice at most.
+    """
+    for last in (False, False, True):
+        try:
+            _run_missing(recipes)
+            break
+        except BrokenProcessPool:
+            print("\na process was ended from outside; its run is made again", file=sys.stderr)
+            if last:
+                raise
+    return [run(recipe) for recipe in recipes]
+
+
+def _run_missing(recipes: Sequence[Recipe]) -> None:
     waiting = [recipe for recipe in recipes if not (SCRATCH / f"{recipe.key}.json").exists()]
     started = time.perf_counter()
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
@@ -289,4 +305,3 @@ def run_all(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
             print(f"\r{done} of {len(waiting)} runs, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr)
     if waiting:
         print(file=sys.stderr)
-    return [run(recipe) for recipe in recipes]
