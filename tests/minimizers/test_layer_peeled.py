@@ -2,7 +2,8 @@
 
 Their model has no bias and bounds mean squared norms, ``Σ‖w_k‖²/K ≤ E_W`` and ``Σ‖h_k‖²/K ≤ E_H`` with every class mean
 counting once. So the classes get one sample each here and the samples become weights; the two bounds amount to one on
-the nuclear norm, ``‖Z̄‖_* ≤ K √(E_W E_H)``, and its multiplier is μ. Their program's figures are for E_W = 1, E_H = 5.
+the nuclear norm, ``‖Z̄‖_* ≤ K √(E_W E_H)``, and its multiplier is μ. The published figures are
+met at E_W E_H = 5, which was found by trying products: the text of the paper was not at hand.
 """
 
 import numpy as np

@@ -53,7 +53,8 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
     if not (float(sizes[0]) > 0 and kept.any()):
         return float("nan")
     directions = directions[kept]
-    seen_scatter = np.einsum("rd,rd->r", directions @ statistics.within_scatter, directions)
+    # No variance is negative; where features hardly vary, the scatter's own rounding may say otherwise.
+    seen_scatter = np.maximum(np.einsum("rd,rd->r", directions @ statistics.within_scatter, directions), 0.0)
     through: list[float] = (seen_scatter / sizes[kept] ** 2).tolist()
     return sum(through) / statistics.samples / int(seen.size)
 
