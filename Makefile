@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test lint format bench docs clean
+.PHONY: install demo test lint format bench studies docs clean
 
 install: .make/dev
 
@@ -34,10 +34,19 @@ install: .make/dev
 		|| echo "no chromium: install it to run the browser tests"
 	@touch $@
 
+# Real data for the studies. Where it cannot be installed those that need it say so.
+.make/studies-data:
+	@mkdir -p .make
+	@{ test -d /usr/share/datasets/fashion-mnist && test -d /usr/share/wordnet; } || { [ "$$(id -u)" = 0 ] \
+		&& command -v apt-get >/dev/null && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq dataset-fashion-mnist wordnet-base >/dev/null; } \
+		|| echo "no Fashion-MNIST or WordNet: as root, apt-get install dataset-fashion-mnist wordnet-base"
+	@touch $@
+
 demo: .make/runtime
 	@$(BIN)/python demo.py
 
-test: .make/dev .make/browser
+test: .make/dev .make/browser .make/studies-data
 	$(BIN)/python -m pytest
 
 lint: .make/dev
@@ -52,10 +61,15 @@ format: .make/dev
 bench: .make/dev
 	@for file in benchmarks/bench_*.py; do env -u OMP_NUM_THREADS $(BIN)/python $$file || exit 1; done
 
+# All of them in full, at most an hour on two cores; what is interrupted goes on where it was. QUICK=--quick for minutes.
+studies: .make/dev .make/studies-data
+	@for name in model spectrum sweep constancy timeline sampling text; do \
+		$(BIN)/python -m studies.$$name $(QUICK) || exit 1; done
+
 docs: .make/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -D plot_gallery=0 -b doctest docs docs/_build/doctest
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv .make docs/_build docs/gallery docs/generated
+	rm -rf .venv .make .studies docs/_build docs/gallery docs/generated

@@ -87,7 +87,19 @@ html_theme_options = {
 # Pages without sub-pages need no list of them.
 html_sidebars = {
     page: []
-    for page in ("index", "forecast", "counts", "cli", "how-to-choose", "faq", "theory", "contributing", "changelog")
+    for page in (
+        "index",
+        "forecast",
+        "counts",
+        "training",
+        "cli",
+        "how-to-choose",
+        "faq",
+        "theory",
+        "does-it-hold",
+        "contributing",
+        "changelog",
+    )
 }
 
 

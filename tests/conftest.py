@@ -11,13 +11,17 @@ from jaxtyping import install_import_hook
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _CHECKED = [
+    "penultimate.comparing",
     "penultimate.forecasting",
     "penultimate.minimizers",
     "penultimate.model.geometry",
     "penultimate.model.grouped_matrix",
     "penultimate.spectrum.label_spectrum",
     "penultimate.spectrum.quotient",
+    "penultimate.over_decay",
     "penultimate.timeline",
+    "penultimate.torch.sums",
+    "penultimate.torch.trajectory",
     "penultimate.report",
 ]
 install_import_hook(_CHECKED, "typecheck.checked")

@@ -38,7 +38,7 @@ def test_test_samples_with_training_counts_give_test_accuracy_and_no_noise_share
     audit = pen.audit("cnn-mse-test", counts=pen.datasets.counts("fashion-mnist-lt"))
     assert audit.decisions.accuracy == 0.8393
     assert np.isnan(audit.layer.alignment.budget.noise).all()
-    assert audit.layer.weaker[6] and "weaker than their counts explain: " in audit.verdict
+    assert audit.layer.weaker[6] and "One class is weaker than its count explains: 6 (" in audit.verdict
 
 
 def test_intervals_hold_the_figures_and_recall_has_wilsons(cnn):
@@ -49,6 +49,57 @@ def test_intervals_hold_the_figures_and_recall_has_wilsons(cnn):
         assert np.all(interval[:, 0] <= value) and np.all(value <= interval[:, 1])
     # Wilson's interval of 60 of 60, by hand: from 60 / (60 + 1.959964²) to 1.
     np.testing.assert_allclose(cnn.recall_interval[9], (60 / 63.841459, 1.0), atol=1e-6)
+
+
+def test_norms_go_with_the_counts_of_training_not_with_those_of_the_test():
+    counts = pen.datasets.counts("fashion-mnist-lt")
+    audit = pen.audit("cnn-mse-test", counts=counts)
+    slope = np.polyfit(np.log(counts.values), np.log(audit.classes.head_norm), 1)[0]
+    assert audit.metrics.head_norm_slope == pytest.approx(slope)
+    assert "These samples are not those of training" in audit.verdict
+
+
+def test_a_quarter_of_directions_that_lost_nothing_leave_the_band_open(cnn):
+    assert cnn.calibration.open_below and "(quartiles 0 to 0.17, from 7 directions)" in cnn.verdict
+    assert not pen.audit("cnn-mse-test", counts=pen.datasets.counts("fashion-mnist-lt")).calibration.open_below
+
+
+def test_equal_means_and_classes_that_all_merged_are_said_so():
+    labels = np.repeat(np.arange(3), [9, 5, 2])
+    assert "All class means are equal" in pen.audit(np.ones((16, 2)), labels).verdict
+    noise = np.random.default_rng(0).normal(size=(16, 2))
+    assert "All classes merged" in pen.audit(noise, labels).verdict
+    collapsed = pen.audit(np.eye(3)[labels], labels).verdict
+    assert "answers all of 16 samples rightly. " in collapsed and "No two class means are closer" in collapsed
+
+
+@pytest.mark.parametrize("counts", [[30, 5], [1, 1, 1], [9, 5, 2]])
+def test_few_classes_few_samples_and_many_features_are_audited(counts):
+    labels, rng = np.repeat(np.arange(len(counts)), counts), np.random.default_rng(1)
+    head = pen.Head((rng.normal(size=(len(counts), 50)),), rng.normal(size=len(counts)))
+    audit = pen.audit(rng.normal(size=(labels.size, 50)), labels, head=head)
+    record = json.loads(json.dumps(audit.to_dict(), allow_nan=False))
+    assert len(record["alignment"]["directions"]) == np.unique(counts).size - (len(set(counts)) == len(counts))
+    assert audit.recall_interval.shape == (len(counts), 2) and audit.table()
+
+
+def test_departures_from_a_foreign_law_are_not_told():
+    record = pen.audit("cnn-ce").to_dict()
+    assert {row["departure"] for row in record["classes"]} == {None}
+    for name in ("lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled"):
+        assert {row[name] for row in record["alignment"]["directions"]} == {None}
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_the_heads_gram_matrix_of_a_minimiser_is_the_forecasts(layers):
+    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, layers=layers, feature_decay=1e-5)
+    ideal = forecast.geometry.factors(d=6)
+    labels = np.repeat(np.arange(4), [60, 30, 10, 5])
+    head = pen.Head(ideal.weights, ideal.bias)
+    audit = pen.audit(ideal.means[labels], labels, head=head, problem=forecast.problem)
+    assert audit.metrics.head_distance_to_forecast < 1e-6
+    gram = forecast.geometry.product_gram.dense()
+    np.testing.assert_allclose(gram, ideal.product @ ideal.product.T, atol=1e-9 * gram.max())
 
 
 def test_an_ideal_network_keeps_the_law_and_is_not_called_weak():
@@ -74,6 +125,9 @@ def test_the_record_is_json_with_the_documented_keys(cnn):
     assert record["features"]["samples"] == 14886 and record["features"]["dtype"] == "float16"
     wanted = {"nc1", "nc1_cdnv", "nc2_equinorm", "nc2_equiangular", "nc3_duality", "nc4_agreement"}
     assert wanted <= record["metrics"].keys()
+    assert {"classes", "samples", "largest", "smallest", "ratio", "distinct", "unseen"} <= record["counts"].keys()
+    wanted = {"off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "bias_error"}
+    assert wanted | {"effective_feature_decay", "threshold_by_strengths"} <= record["alignment"].keys()
     wanted = {"sigma", "multiplicity", "forecast", "measured", "cosine", "lost_to_decay", "lost_to_noise"}
     assert wanted <= record["alignment"]["directions"][0].keys()
     wanted = {"class", "count", "recall", "spread", "mean_norm", "head_norm", "nearest", "nearest_cosine", "retained"}
@@ -175,6 +229,12 @@ def penultimate(monkeypatch, capsys, *arguments):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     return stop.value.code or 0, *capsys.readouterr()
+
+
+def test_the_command_writes_a_page(monkeypatch, capsys, tmp_path):
+    status, out, err = penultimate(monkeypatch, capsys, "audit", "cnn-mse", "--html", tmp_path / "a.html")
+    assert status == 0 and "measured T" in out and err == f"wrote {tmp_path / 'a.html'}\n"
+    assert "Audit of a trained network" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
 def test_the_command_audits_and_forecasts_from_the_audit(monkeypatch, capsys, tmp_path):

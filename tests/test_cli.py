@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate import cli
-
-
-def run(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["penultimate", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    out = capsys.readouterr()
-    return int(ended.value.code or 0), out.out, out.err
+from command import run
 
 
 @pytest.fixture
@@ -178,7 +170,9 @@ BAD_OPTIONS = [
     ["--width", "0"],
     ["--bias", "-1"],
     ["--bias", "maybe"],
-    ["--loss", "ce"],
+    ["--loss", "hinge"],
+    ["--loss", "la:x"],
+    ["--loss", "focal:2"],
     ["--loss", "ce", "--torch-loss", "mse"],
     ["--classes", "-3"],
     ["--classes", "some"],

@@ -23,7 +23,9 @@ PUBLIC |= {
     if inspect.isfunction(value) and value.__module__.endswith("frames") and name != "minimise"
 }
 PUBLIC |= {f"metrics.{name}": value for name, value in members(pen.metrics) if not inspect.ismodule(value)}
-MODULES = {"datasets", "frames", "metrics"}
+# Made by `capture`, whose example shows it.
+PUBLIC |= {f"torch.{name}": getattr(pen.torch, name) for name in pen.torch.__all__ if name != "CapturedFeatures"}
+MODULES = {"datasets", "frames", "losses", "metrics"}
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC.keys() - MODULES))

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penultimate import datasets as datasets
     from penultimate import heads as heads
+    from penultimate import losses as losses
+    from penultimate import torch as torch
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
-    from penultimate.comparing import HeadComparison as HeadComparison
-    from penultimate.comparing import compare_heads as compare_heads
+    from penultimate.comparing import Comparison as Comparison
+    from penultimate.comparing import compare as compare
     from penultimate.counts import ClassCounts as ClassCounts
+    from penultimate.errors import ClusterError as ClusterError
     from penultimate.errors import CountsError as CountsError
     from penultimate.errors import FeaturesError as FeaturesError
     from penultimate.errors import FileError as FileError
@@ -29,12 +32,20 @@ if TYPE_CHECKING:
     from penultimate.features.statistics import FeatureStatistics as FeatureStatistics
     from penultimate.forecasting import Forecast as Forecast
     from penultimate.forecasting import forecast as forecast
+    from penultimate.head_auditing import HeadAudit as HeadAudit
+    from penultimate.head_auditing import audit_head as audit_head
+    from penultimate.head_comparing import HeadComparison as HeadComparison
+    from penultimate.head_comparing import compare_heads as compare_heads
     from penultimate.minimizers import frames as frames
+    from penultimate.minimizers.certificate import Certificate as Certificate
+    from penultimate.minimizers.convex.path import Death as Death
+    from penultimate.minimizers.convex.path import Path as Path
+    from penultimate.minimizers.convex.path import path as path
     from penultimate.minimizers.descent import Descent as Descent
     from penultimate.minimizers.descent import descend as descend
+    from penultimate.minimizers.minimising import minimise as minimise
     from penultimate.minimizers.solution import Outcome as Outcome
     from penultimate.minimizers.solution import Solution as Solution
-    from penultimate.minimizers.squared_error import minimise as minimise
     from penultimate.model.geometry import Factors as Factors
     from penultimate.model.geometry import Geometry as Geometry
     from penultimate.model.grouped_matrix import GroupedMatrix as GroupedMatrix
@@ -44,12 +55,23 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = {"datasets": "datasets", "frames": "minimizers.frames", "heads": "heads", "metrics": "features.metrics"}
+_MODULES = {
+    "datasets": "datasets",
+    "frames": "minimizers.frames",
+    "heads": "heads",
+    "losses": "losses",
+    "metrics": "features.metrics",
+    "torch": "torch",
+}
 _HOMES = {
     "ArraySource": "features.readers",
     "Audit": "auditing",
+    "Certificate": "minimizers.certificate",
     "ClassCounts": "counts",
+    "ClusterError": "errors",
+    "Comparison": "comparing",
     "CountsError": "errors",
+    "Death": "minimizers.convex.path",
     "Decisions": "features.decisions",
     "Descent": "minimizers.descent",
     "Factors": "model.geometry",
@@ -60,24 +82,31 @@ _HOMES = {
     "Geometry": "model.geometry",
     "GroupedMatrix": "model.grouped_matrix",
     "Head": "features.head",
-    "HeadComparison": "comparing",
+    "HeadAudit": "head_auditing",
+    "HeadComparison": "head_comparing",
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
     "Outcome": "minimizers.solution",
+    "Path": "minimizers.convex.path",
     "PenultimateError": "errors",
     "Problem": "model.problem",
     "ProblemError": "errors",
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
     "audit": "auditing",
-    "compare_heads": "comparing",
+    "audit_head": "head_auditing",
+    "compare": "comparing",
+    "compare_heads": "head_comparing",
     "descend": "minimizers.descent",
     "forecast": "forecasting",
-    "minimise": "minimizers.squared_error",
+    "minimise": "minimizers.minimising",
     "open_features": "features.readers",
+    "path": "minimizers.convex.path",
 }
 
-__all__ = ["__version__", *_MODULES, *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+# A star leaves these out: it would import them, and fail where the libraries they need are not installed.
+_OPTIONAL = ("torch", "heads", "HeadComparison", "compare_heads")
+__all__ = ["__version__", *(name for name in (*_MODULES, *_HOMES) if name not in _OPTIONAL)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
@@ -89,4 +118,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "torch"])

@@ -200,11 +200,9 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
     >>> np.allclose(alignment.strength, forecast.solution.strength), alignment.cosine.round(9)
     (True, array([1., 1.]))
     """
-    count = min(svd.rank, svd.rank if svd.rank <= _DENSE_DIRECTIONS else _LEADING_DIRECTIONS)
-    entry = np.repeat(np.arange(svd.sigma.size), svd.multiplicity)[:count]
-    size = np.bincount(entry)
-    head = svd.project("left", layer.head.product, count)
-    means = svd.project("right", layer.centred_means * np.sqrt(layer.counts.values)[:, None], count)
+    entry = leading_directions(svd)
+    count, size = entry.size, np.bincount(entry)
+    head, means = factors(layer, svd, count)
 
     def averaged(values: Float[np.ndarray, " r"]) -> Float[np.ndarray, " t"]:
         return np.bincount(entry, weights=values) / size
@@ -229,12 +227,24 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
         cosine=np.divide(strength, both, out=np.full(size.size, np.nan), where=both > 0),
         head_norm=np.sqrt(head_square),
         mean_norm=np.sqrt(mean_square),
-        off_diagonal_share=_off_share(size * strength**2, float(np.sum(head_gram * mean_gram))),
-        head_off_diagonal_share=_off_share(size * head_square**2, float(np.sum(head_gram**2))),
-        means_off_diagonal_share=_off_share(size * mean_square**2, float(np.sum(mean_gram**2))),
+        off_diagonal_share=off_share(size * strength**2, float(np.sum(head_gram * mean_gram))),
+        head_off_diagonal_share=off_share(size * head_square**2, float(np.sum(head_gram**2))),
+        means_off_diagonal_share=off_share(size * mean_square**2, float(np.sum(mean_gram**2))),
         budget=budget,
         directions=count,
     )
+
+
+def leading_directions(svd: GroupedSVD) -> Int[np.ndarray, " r"]:
+    """Index of the distinct σ of each direction that is looked at: all, or the leading 512 of more than 4,096."""
+    count = svd.rank if svd.rank <= _DENSE_DIRECTIONS else _LEADING_DIRECTIONS
+    return np.repeat(np.arange(svd.sigma.size), svd.multiplicity)[:count]
+
+
+def factors(layer: LastLayer, svd: GroupedSVD, count: int) -> tuple[Float[np.ndarray, "r d"], Float[np.ndarray, "r d"]]:
+    """P and Qᵀ along the leading directions of the label matrix, one row a direction, each of shape (count, d)."""
+    scaled = layer.centred_means * np.sqrt(layer.counts.values)[:, None]
+    return svd.project("left", layer.head.product, count), svd.project("right", scaled, count)
 
 
 def class_budget(layer: LastLayer, decay: float) -> Budget:
@@ -278,7 +288,7 @@ def _budget(
     return Budget(to_decay, to_noise, mixing, target - divisor - to_decay - to_noise - mixing)
 
 
-def _off_share(diagonal: Float[np.ndarray, " t"], total: float) -> float:
+def off_share(diagonal: Float[np.ndarray, " t"], total: float) -> float:
     """Share of a matrix outside its diagonal, from the squares on it and the sum of all squares."""
     if total <= 0.0:
         return float("nan")

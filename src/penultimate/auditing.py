@@ -4,36 +4,45 @@ features, labels, head → `audit` → `Audit`: measures of collapse, the factor
 where strength was lost, the feature decay that the network itself implies, and every class against its forecast.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from penultimate import datasets
+from penultimate.against_forecast import gram_cosines, network_objective, product_cosine
 from penultimate.alignment import Alignment, Budget, LastLayer, align, class_budget
-from penultimate.calibration import Calibration, calibrate
+from penultimate.calibration import Calibration, calibrate, calibrate_total
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.deciding import Deciding
 from penultimate.features.decisions import Decisions
+from penultimate.features.distributed import on_cluster
 from penultimate.features.head import Head
 from penultimate.features.metrics import ClassMetrics, CollapseMetrics, measure, measure_classes
-from penultimate.features.passes import Checkpoint, run
+from penultimate.features.passes import Checkpoint, OneProcess
 from penultimate.features.readers import ArraySource, FeatureSource, open_features
+from penultimate.features.readers.dask_arrays import DaskArrays, is_dask_array
 from penultimate.features.replicates import Jackknife, Replicates
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
+from penultimate.losses import Loss
+from penultimate.minimizers.minimising import minimise
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
     import os
 
+    import altair as alt
+    from distributed import Client
     from rich.console import Group
 
 # Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
@@ -43,11 +52,14 @@ _PARTS_BYTES = 128 << 20
 # was not trained to the end with squared error.
 _BIAS_OFF = 0.1
 _TOO_STRONG = 1.5
+# With another loss, one whose product points elsewhere than its forecast's by more than this was not trained with it.
+_ALIKE = 0.7
 # A class is weaker than its count explains when it lacks this share of what the forecast gives it.
 _WEAKER = 0.1
 _WILSON = 1.959963984540054
 
 Interval = Float[np.ndarray, "... 2"] | None
+Chart = Literal["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
 Advance = Callable[[str, int], object]
 
 
@@ -87,6 +99,47 @@ class LayerAudit:
         return self.forecast.solution.strength[: self.alignment.sigma.size]
 
     @property
+    def loss_words(self) -> str:
+        """What the network is said to be trained with."""
+        return "squared error" if self.forecast.problem.loss == "mse" else f"loss {self.forecast.problem.loss}"
+
+    @property
+    def fits_loss(self) -> bool:
+        """Whether the network is near what its own loss leaves, so that comparing them tells something."""
+        if self.forecast.problem.loss == "mse":
+            return self.fits_squared_error
+        return self.product_cosine > _ALIKE
+
+    @cached_property
+    def product_cosine(self) -> float:
+        """Cosine between the network's ``W(H̄ − h_G 1ᵀ)D`` and the forecast's."""
+        return product_cosine(self.layer, self.alignment, self.forecast.solution)
+
+    @cached_property
+    def gram_cosines(self) -> tuple[float, float]:
+        """Cosines between Gram matrices, the network's and the forecast's: of class means, of head rows."""
+        return gram_cosines(self.layer, self.forecast.geometry)
+
+    @cached_property
+    def excess(self) -> float:
+        """The network's own objective, at its class means, over the minimum, less one; NaN for several layers.
+
+        With the feature decay by norms, for which the network's own two factors cost alike.
+        """
+        if self.forecast.problem.layers > 1:
+            return float("nan")
+        own = replace(self.forecast.problem, feature_decay=self.calibration.by_norms)
+        return network_objective(self.layer, own) / minimise(self.layer.counts, own).objective - 1.0
+
+    @property
+    def bias_error(self) -> float:
+        """Largest difference of the (centred) bias from the forecast's, up to a shift that a softmax does not see."""
+        if self.forecast.problem.loss == "mse" or not self.layer.centred:
+            return self.layer.bias_error
+        difference = (self.layer.bias - self.forecast.geometry.bias)[self.layer.counts.values > 0]
+        return float(np.abs(difference - difference.mean()).max())
+
+    @property
     def fits_squared_error(self) -> bool:
         """Whether bias and strengths are what squared error leaves; if not, the comparison is with a foreign law."""
         strong = float(np.median(self.alignment.strength / self.alignment.sigma))
@@ -108,15 +161,18 @@ class LayerAudit:
 
     @property
     def weaker(self) -> Bool[np.ndarray, " K"]:
-        """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too."""
-        if not self.fits_squared_error:
+        """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too.
+
+        Named for squared error alone: logits of a softmax have no scale of their own to fall short of.
+        """
+        if self.forecast.problem.loss != "mse" or not self.fits_squared_error:
             return np.zeros(self.layer.counts.classes, dtype=bool)
         with np.errstate(invalid="ignore"):
             return np.asarray(_departure(self.layer.lift, self.weakest) < -_WEAKER)
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Reported):
     """What a trained network made of its classes.
 
     Made by `audit`.
@@ -224,8 +280,30 @@ class Audit:
 
         return audit_table(self)
 
-    def __str__(self) -> str:
-        return self.verdict
+    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart | alt.HConcatChart":
+        """One chart: ``directions``, ``factors``, ``matrices``, ``budget``, ``classes``, ``norms`` or ``cosines``.
+
+        Raises
+        ------
+        FeaturesError
+            When this audit has no such chart: those of directions need a head, that of the budget squared error.
+        """
+        from penultimate.report.audit_charts import audit_charts
+
+        charts = audit_charts(self)
+        if chart not in charts:
+            raise FeaturesError(f"this audit has no chart {chart!r}: choose one of {', '.join(charts)}")
+        return charts[chart]()
+
+    def _page(self) -> str:
+        from penultimate.report.audit_page import audit_html
+
+        return audit_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.audit_page import audit_summary
+
+        return audit_summary(self)
 
 
 def audit(
@@ -235,10 +313,11 @@ def audit(
     head: "Head | os.PathLike[str] | str | None" = None,
     counts: ClassCounts | None = None,
     weight_decay: float | tuple[float, ...] = 5e-4,
-    loss: str = "mse",
+    loss: str | Loss = "mse",
     problem: Problem | None = None,
     drop_bad: bool = False,
     checkpoint: "os.PathLike[str] | str | None" = None,
+    dask: "str | Client | None" = None,
     advance: Advance | None = None,
 ) -> Audit:
     """Audit a trained network in two passes over its penultimate features.
@@ -247,7 +326,7 @@ def audit(
     ----------
     features : FeatureSource, path, name, or array of shape (N, d)
         A file, folder or glob (`penultimate.open_features`), bundled features (`penultimate.datasets.feature_names`),
-        or an array, then with `labels`.
+        or an array, of Dask too, then with `labels`.
     labels : array-like of shape (N,), optional
         Whole numbers from 0; for arrays only.
     head : Head or path, optional
@@ -257,14 +336,18 @@ def audit(
         counts, the features are taken for other samples, and the share of noise is not known.
     weight_decay : float or tuple of float, default 5e-4
         λ of every linear layer, in the convention of `Problem`.
-    loss : {"mse"}, default "mse"
-        What the network was trained with.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        What the network was trained with, as for `Problem`. With another loss than "mse" the head has one layer, and
+        the forecast compared with is that of the same total strength.
     problem : Problem, optional
         Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
     drop_bad : bool, default False
         Leave out rows that hold NaN or infinity instead of refusing them.
     checkpoint : path-like, optional
         From which an interrupted audit of the same data goes on; deleted at the end.
+    dask : {"local"}, address, or distributed.Client, optional
+        Read shards on a Dask cluster: on one of processes of this machine, which is started for this call, or on the
+        one whose scheduler has this address. All workers have to see the files under the same path.
     advance : callable, optional
         Called with the name of the pass and the number of rows read, for a progress bar.
 
@@ -280,6 +363,10 @@ def audit(
         When a file cannot be read, or the checkpoint is of another run.
     ProblemError
         For decays that cannot be, and a regularised bias.
+    ClusterError
+        When the Dask cluster does not answer, or loses one worker after the other over the same shard.
+    MissingDependencyError
+        When a library is not installed that the format of a file, or Dask, needs.
 
     Examples
     --------
@@ -292,18 +379,20 @@ def audit(
     """
     source = source_of(features, labels)
     last = Head.read(head) if isinstance(head, str | Path) else head if isinstance(head, Head) else source.head
-    classes = _classes(source, last, counts)
+    known = _known_classes(source, last, counts)
     if last is not None:
-        last.check(classes, source.dimension)
+        last.check(last.classes, source.dimension)
     model = _problem(problem, weight_decay, loss, last)
-    held = _checkpoint(checkpoint, source, last, classes, drop_bad)
-    replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
-    run(source, replicates, "features", held, _step(advance, "features"))
-    whole = replicates.whole
-    if not whole.samples > 0:
-        raise FeaturesError("there are no samples: give features of at least two classes")
-    deciding = Deciding(whole, last, drop_bad=drop_bad)
-    run(source, deciding, "answers", held, _step(advance, "answers"))
+    with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
+        classes = passes.classes(known)
+        held = _checkpoint(checkpoint, source, last, classes, drop_bad, passes.layout)
+        replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
+        passes.run(replicates, "features", held, _step(advance, "features"))
+        whole = replicates.whole
+        if not whole.samples > 0:
+            raise FeaturesError("there are no samples: give features of at least two classes")
+        deciding = Deciding(whole, last, drop_bad=drop_bad)
+        passes.run(deciding, "answers", held, _step(advance, "answers"))
     names = counts.names if counts is not None else _names(source, last)
     training = ClassCounts(whole.counts, names) if counts is None else counts
     result = _judge(whole, replicates, deciding, training, last, model, source.dtype)
@@ -351,8 +440,10 @@ def _last_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, 
 
 
 def _layer_audit(statistics: FeatureStatistics, counts: ClassCounts, head: Head, problem: Problem) -> LayerAudit:
-    first = forecast(counts, problem=problem)
     layer = _last_layer(statistics, counts, head, problem.bias != "none")
+    if problem.loss != "mse":
+        return _solved_layer_audit(statistics, layer, problem)
+    first = forecast(counts, problem=problem)
     alignment = align(layer, first.geometry.svd, problem.weight_decay[-1])
     calibration = calibrate(layer, alignment, problem, _total_square(statistics, layer))
     best = weakest = first
@@ -369,6 +460,26 @@ def _layer_audit(statistics: FeatureStatistics, counts: ClassCounts, head: Head,
         forecast=best,
         weakest=weakest,
         balance=layer.imbalance_of_layers(problem.weight_decay),
+    )
+
+
+def _solved_layer_audit(statistics: FeatureStatistics, layer: LastLayer, problem: Problem) -> LayerAudit:
+    """The same for a loss whose directions have to be found: along those of the forecast that is as strong in total."""
+    if problem.layers > 1:
+        raise ProblemError(f"an audit with loss {str(problem.loss)!r} needs a head of one layer, got {problem.layers}")
+    calibration = calibrate_total(layer, problem, _total_square(statistics, layer))
+    best = forecast(layer.counts, problem=problem)
+    if problem.feature_decay is None:
+        best = forecast(layer.counts, problem=replace(calibration.problem(), loss=problem.loss, width=problem.width))
+    nothing = np.full(layer.counts.classes, np.nan)
+    return LayerAudit(
+        layer=layer,
+        alignment=align(layer, best.geometry.svd, None),
+        class_budget=Budget(nothing, nothing, nothing, nothing),
+        calibration=calibration,
+        forecast=best,
+        weakest=best,
+        balance=(),
     )
 
 
@@ -421,6 +532,8 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
         if str(features) in datasets.feature_names() and not Path(features).exists():
             return datasets.features(str(features))
         return open_features(features)
+    if is_dask_array(features):
+        return DaskArrays(features, labels)
     if hasattr(features, "batches") and hasattr(features, "fingerprint"):
         return features  # pyright: ignore[reportReturnType]
     if labels is None:
@@ -428,7 +541,7 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
     return ArraySource(features, labels)
 
 
-def _classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int:
+def _known_classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int | None:
     known = {
         "the counts": None if counts is None else counts.classes,
         "the head": None if head is None else head.classes,
@@ -438,16 +551,16 @@ def _classes(source: FeatureSource, head: Head | None, counts: ClassCounts | Non
     if len(set(told.values())) > 1:
         listed = ", ".join(f"{what} have {number}" for what, number in told.items())
         raise FeaturesError(f"different numbers of classes ({listed}): give parts of one task")
-    if told:
-        return next(iter(told.values()))
-    return 1 + max((int(batch.labels.max(initial=0)) for batch in source.batches()), default=0)
+    return next(iter(told.values()), None)
 
 
 def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
     return source.names if source.names is not None else None if head is None else head.names
 
 
-def _problem(problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str, head: Head | None) -> Problem:
+def _problem(
+    problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str | Loss, head: Head | None
+) -> Problem:
     layers = None if head is None else len(head.layers)
     if problem is None:
         bias = "none" if head is not None and head.bias is None else "free"
@@ -471,10 +584,16 @@ def _step(advance: Advance | None, stage: str) -> Callable[[int], object] | None
 
 
 def _checkpoint(
-    path: "os.PathLike[str] | str | None", source: FeatureSource, head: Head | None, classes: int, drop_bad: bool
+    path: "os.PathLike[str] | str | None",
+    source: FeatureSource,
+    head: Head | None,
+    classes: int,
+    drop_bad: bool,
+    layout: Mapping[str, object],
 ) -> Checkpoint | None:
     if path is None:
         return None
     weights = [] if head is None else [*head.layers, head.offset]
     of_head = [float(np.abs(np.asarray(array, dtype=np.float64)).sum()) for array in weights]
-    return Checkpoint(path, {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad})
+    settings = {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad}
+    return Checkpoint(path, {**settings, **layout})

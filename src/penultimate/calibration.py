@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float
 
+from penultimate.against_forecast import match_total_strength
 from penultimate.alignment import Alignment, LastLayer
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
@@ -51,7 +52,8 @@ class Calibration:
         λ_H from the balance of norms.
     by_strengths : tuple of float or None
         λ_H from the lower quartile, the median and the upper quartile of the directions that were learnt well; None
-        when there are fewer than three, or they kept all of their strength, so that nothing can be read off.
+        when there are fewer than three, or they kept all of their strength, so that nothing can be read off. For other
+        losses than squared error thrice the λ_H whose forecast is as strong in total.
     directions : int
         How many directions were learnt well.
 
@@ -83,6 +85,11 @@ class Calibration:
     def source(self) -> str:
         """How `feature_decay` was measured: "strengths" or "norms"."""
         return "norms" if self.by_strengths is None else "strengths"
+
+    @property
+    def open_below(self) -> bool:
+        """Whether a quarter of the directions lost nothing, so that the band by strengths has no lower end."""
+        return self.by_strengths is not None and self.by_strengths[0] <= _LEAST * self.by_strengths[1]
 
     def threshold(self, feature_decay: float) -> float:
         """The σ below which a direction dies, at the network's own weight decay, for a feature decay λ_H."""
@@ -267,7 +274,46 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_sq
             low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
             strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
     return Calibration(
-        decays, samples, problem.bias, problem.loss, decays[0] * first / total_square, strengths, int(implied.size)
+        decays, samples, problem.bias, str(problem.loss), decays[0] * first / total_square, strengths, int(implied.size)
+    )
+
+
+def calibrate_total(layer: LastLayer, problem: Problem, total_square: float) -> Calibration:
+    """Measure the feature decay with another loss than squared error, whose directions are known by its forecast only.
+
+    Parameters
+    ----------
+    layer : LastLayer
+        The last layer of a network whose head has one.
+    problem : Problem
+        Its decay, bias and loss.
+    total_square : float
+        ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
+
+    Returns
+    -------
+    Calibration
+        By norms, and by strengths the feature decay whose forecast is as strong in total; one number thrice, for
+        there are no quartiles.
+
+    Raises
+    ------
+    ProblemError
+        If features or weights are constant.
+    """
+    strength = float(np.sum(np.square(np.asarray(layer.head.layers[0], dtype=np.float64))))
+    if strength == 0.0 or not total_square > 0.0:
+        raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
+    by_norms = problem.weight_decay[0] * strength / total_square
+    total = match_total_strength(layer, problem, by_norms)
+    return Calibration(
+        problem.weight_decay,
+        layer.counts.samples,
+        problem.bias,
+        str(problem.loss),
+        by_norms,
+        None if total is None else (total, total, total),
+        min(layer.counts.seen, int(layer.means.shape[1])),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+    from penultimate.auditing import Audit
     from penultimate.counts import ClassCounts
     from penultimate.features.head import Head
+    from penultimate.head_auditing import HeadAudit
+    from penultimate.head_comparing import HeadComparison
     from penultimate.model.problem import Bias
 
+_LOSSES = "mse, ce, weighted:inverse, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
 _WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
 
 
@@ -80,7 +85,7 @@ def cli() -> None:
 @click.argument("counts")
 @click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
 @click.option("--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both.")
-@click.option("--loss", default="mse", show_default=True, metavar="mse", help="Loss of the training.")
+@click.option("--loss", default="mse", show_default=True, metavar="LOSS", help=f"Of the training: {_LOSSES}.")
 @click.option(
     "--torch-loss",
     type=click.Choice(["mse"]),
@@ -138,9 +143,11 @@ def forecast(
         factor = class_counts.classes / 2.0 if torch_loss == "mse" else 1.0
         decays = tuple(decay * factor for decay in weight_decay)
         result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
-    elif torch_loss == "mse" and loss == "mse":
+    elif torch_loss == "mse":
+        if not loss.startswith("mse"):
+            raise ProblemError(f"--torch-loss mse beside --loss {loss}: cross-entropy's decays are read as they are")
         problem = Problem.from_torch(weight_decay, loss="MSELoss", classes=class_counts.classes, **settings)
-        result = make_forecast(class_counts, problem=problem)
+        result = make_forecast(class_counts, problem=replace(problem, loss=loss))
     else:
         result = make_forecast(class_counts, problem=Problem.of(weight_decay, loss=loss, **settings))
     if html_path is not None:
@@ -152,45 +159,113 @@ def forecast(
         _show(result.table(classes))
 
 
+@cli.command()
+@click.argument("counts")
+@click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
+@click.option("--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both.")
+@click.option("--loss", "losses", multiple=True, required=True, metavar="LOSS", help=f"Repeat: {_LOSSES}.")
+@click.option("--weight-decay", type=float, default=5e-4, show_default=True, help="Of the last layer.")
+@click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
+@click.option("--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]")
+@click.option("--bias", type=_Bias(), default="free", show_default=True, help="Bias of the head, or its decay.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
+def compare(
+    counts: str,
+    column: str | None,
+    holds: Literal["counts", "labels"] | None,
+    losses: tuple[str, ...],
+    weight_decay: float,
+    feature_decay: float | None,
+    feature_ratio: float | None,
+    bias: "Bias",
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Compare what several losses make of the same class counts at the same weight decay.
+
+    COUNTS as for `penultimate forecast`.
+    """
+    if feature_decay is not None and feature_ratio is not None:
+        raise ProblemError("--feature-decay and --feature-ratio say the same thing twice: give one of them")
+    from penultimate.comparing import compare as make_comparison
+
+    result = make_comparison(
+        _read(counts, column, holds),
+        losses,
+        weight_decay,
+        feature_decay=feature_decay,
+        feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+        bias=bias,
+    )
+    if html_path is not None:
+        result.report(html_path)
+        click.echo(f"wrote {html_path}", err=True)
+    if json_path is not None:
+        _write_json(result.to_dict(), json_path)
+    if json_path != "-":
+        _show(result.table())
+
+
 def _refuse_beside_calibrate() -> None:
     """Refuse options that an audit has settled."""
-    context = click.get_current_context()
     for name in ("loss", "layers", "feature_decay", "feature_ratio", "bias"):
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            option = "--" + name.replace("_", "-")
-            raise ProblemError(f"{option} beside --calibrate: the audited network has settled it, leave it out")
+        _refuse(name, "--calibrate", "the audited network has settled it, leave it out")
+
+
+def _refuse(name: str, beside: str, why: str) -> None:
+    """Refuse an option that was given beside another that leaves it no sense."""
+    if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
+        option = "--" + name.removesuffix("_path").replace("_", "-")
+        raise ProblemError(f"{option} beside {beside}: {why}")
 
 
 @cli.command()
 @click.argument("features")
 @click.option("--head", "head_path", metavar="FILE", help="Linear layers, if they are not beside the features.")
+@click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
+@click.option("--key", metavar="NAME", help="Weight of the head, where a file holds several candidates.")
 @click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
-@click.option("--loss", default="mse", show_default=True, metavar="mse", help="Loss of the training.")
+@click.option("--loss", default="mse", show_default=True, metavar="LOSS", help="Of the training, as for forecast.")
 @click.option("--torch-loss", type=click.Choice(["mse"]), help="Read decays as PyTorch's for nn.MSELoss: times K/2.")
 @click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
 @click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")
 @click.option("--checkpoint", metavar="FILE", help="From which an interrupted audit goes on.")
+@click.option(
+    "--dask", metavar="local|ADDRESS", help="Read shards on a Dask cluster of this machine, or a running one."
+)
 @click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
 def audit(
     features: str,
     head_path: str | None,
+    head_only: bool,
+    key: str | None,
     counts_path: str | None,
     loss: str,
     torch_loss: str | None,
     weight_decay: tuple[float, ...],
     drop_bad: bool,
     checkpoint: str | None,
+    dask: str | None,
     json_path: str | None,
+    html_path: str | None,
 ) -> None:
     """Audit a trained network's penultimate features against the forecast for its class counts.
 
     FEATURES is an .npz, .safetensors, .zarr, .parquet or .h5 file, a folder or a quoted glob of such shards, a folder
-    of .npy arrays, or the name of bundled features (`penultimate data`).
+    of .npy arrays, or the name of bundled features (`penultimate data`). With --head-only it is a head without
+    features, .npz or .safetensors.
     """
+    if head_only:
+        _audit_head(features, key, counts_path, loss, torch_loss, weight_decay, json_path, html_path)
+        return
     from penultimate.auditing import audit as make_audit
     from penultimate.features.head import Head
 
-    head = None if head_path is None else Head.read(head_path)
+    if key is not None and head_path is None:
+        raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
+    head = None if head_path is None else Head.read(head_path, key)
     counts = None if counts_path is None else _read(counts_path, None, None)
     factor = _torch_factor(head, features) if torch_loss == "mse" else 1.0
     decays = tuple(decay * factor for decay in weight_decay)
@@ -203,8 +278,39 @@ def audit(
             loss=loss,
             drop_bad=drop_bad,
             checkpoint=checkpoint,
+            dask=dask,
             advance=advance,
         )
+    _deliver(result, json_path, html_path)
+
+
+def _audit_head(
+    path: str,
+    key: str | None,
+    counts_path: str | None,
+    loss: str,
+    torch_loss: str | None,
+    weight_decay: tuple[float, ...],
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Audit a head without features."""
+    for name in ("head_path", "drop_bad", "checkpoint"):
+        _refuse(name, "--head-only", "no features are read, leave it out")
+    if counts_path is None:
+        raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
+    from penultimate.head_auditing import audit_head
+
+    counts = _read(counts_path, None, None)
+    factor = counts.classes / 2.0 if torch_loss == "mse" else 1.0
+    decays = tuple(decay * factor for decay in weight_decay)
+    _deliver(audit_head(path, counts, key=key, weight_decay=decays, loss=loss), json_path, html_path)
+
+
+def _deliver(result: "Audit | HeadAudit | HeadComparison", json_path: str | None, html_path: str | None) -> None:
+    if html_path is not None:
+        result.report(html_path)
+        click.echo(f"wrote {html_path}", err=True)
     if json_path is not None:
         _write_json(result.to_dict(), json_path)
     if json_path != "-":
@@ -222,12 +328,12 @@ def _torch_factor(head: "Head | None", features: str) -> float:
 
 
 @contextmanager
-def _progress() -> "Generator[Callable[[str, int], object]]":
-    """Count the samples of each pass on stderr; nothing where that is no terminal."""
+def _progress(unit: str = "samples") -> "Generator[Callable[[str, int], object]]":
+    """Count the samples, or parts, of each pass on stderr; nothing where that is no terminal."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} samples"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} " + unit), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -248,6 +354,7 @@ def _progress() -> "Generator[Callable[[str, int], object]]":
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of parts and bootstrap.")
 @click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head to use.")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
 def heads(
     train: str,
     valid: str | None,
@@ -257,25 +364,23 @@ def heads(
     seed: int,
     out: str | None,
     json_path: str | None,
+    html_path: str | None,
 ) -> None:
     """Find a better head for the features of TRAIN, chosen and judged on those of VALID.
 
     TRAIN and VALID are features as for `penultimate audit`; nothing is chosen on TRAIN. Without VALID the present head
     is adjusted as theory says, unjudged. When nothing beats the present head, it is kept.
     """
-    from penultimate.comparing import compare_heads
+    from penultimate.head_comparing import compare_heads
 
-    with _progress() as advance:
+    with _progress("parts") as advance:
         result = compare_heads(
-            train, valid, head=head_path, many=many, few=few, seed=seed, advance=partial(advance, "parts of VALID")
+            train, valid, head=head_path, many=many, few=few, seed=seed, advance=partial(advance, "VALID")
         )
     if out is not None:
         result.save_head(out)
         click.echo(f"wrote {out}", err=True)
-    if json_path is not None:
-        _write_json(result.to_dict(), json_path)
-    if json_path != "-":
-        _show(result.table())
+    _deliver(result, json_path, html_path)
 
 
 @cli.command()

@@ -1,406 +1,153 @@
-"""A better head for the features a network has: what can be tried, tried, judged on held-out samples.
+"""What several losses make of the same class counts at the same decays, side by side.
 
-training features, held-out features, present head → `compare_heads` → `HeadComparison`. Nothing is selected on the
-training features: they are collapsed onto their class means, so any head is right there. Without held-out features the
-adjustment that theory says is made, and nothing is claimed of it.
+counts, losses → `compare` → `Comparison`: a forecast for each loss; tail and head margins, angles, survival lines.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from penultimate.auditing import source_of
 from penultimate.counts import ClassCounts
-from penultimate.errors import FeaturesError
-from penultimate.features.head import Head
-from penultimate.features.statistics import FeatureStatistics
-from penultimate.heads.candidates import Candidate, Samples, Training, affordable, candidates
-from penultimate.heads.rescaled import AdjustedHead, PriorScaledHead
-from penultimate.heads.scoring import Answers, Scorer
-from penultimate.heads.selection import FOLDS, Chosen, Curve, Tried, best_of, cross_fit
+from penultimate.errors import ProblemError
+from penultimate.forecasting import Forecast, forecast
+from penultimate.losses import Loss
+from penultimate.model.problem import Bias
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
-    import os
-
     import altair as alt
     from rich.console import Group
 
-    from penultimate.features.readers import FeatureSource
-
-    Features = FeatureSource | os.PathLike[str] | str
-
-Interval = tuple[float, float, float]
-
-# Repeats of the cross-fitting, and the scores that it may look at in all.
-_REPEATS = 3
-_SCORES = 3e6
-# Rows of a squared-error head sum to zero and its biases to one, up to this.
-_SUMS = 0.05
+ComparisonChart = Literal["margins", "cosines", "needed", "retained"]
 
 
 @dataclass(frozen=True)
-class HeadResult:
-    """One kind of head on held-out samples.
+class Comparison(Reported):
+    """Forecasts that differ in their loss alone.
+
+    Made by `compare`.
 
     Attributes
     ----------
-    name, what : str
-        What it is called, and what it does.
-    learns_from : str
-        "TRAIN", "VALID", or "–" for the present head.
-    symbol : str
-        Of its setting; empty where it has none.
-    setting : float
-        The setting chosen on all of VALID; NaN where there is none.
-    figures : dict of str to float
-        ``accuracy``, ``balanced_accuracy``, ``many``, ``medium``, ``few``, ``macro_f1``, ``calibration_error``,
-        ``log_loss``, all but the first for balanced classes; NaN for a band that VALID lacks.
-    gains : dict of str to tuple
-        Difference to the present head and the ends of its paired 95 % bootstrap interval.
-    curve : Curve or None
-        Balanced accuracy over the settings, on all of VALID.
-    """
-
-    name: str
-    what: str
-    learns_from: str
-    symbol: str
-    setting: float
-    figures: dict[str, float]
-    gains: dict[str, Interval]
-    curve: Curve | None
-
-
-@dataclass(frozen=True)
-class HeadComparison:
-    """Heads for the same features, judged on held-out samples.
-
-    Made by `compare_heads`.
-
-    Attributes
-    ----------
-    counts : ClassCounts
-        Training samples of each class.
-    held_out : ClassCounts or None
-        Samples of each class in VALID; None without it.
-    bounds : tuple of float
-        Classes with more training samples than the first are "many", with fewer than the second "few".
-    repeats, folds, seed : int
-        Of the cross-fitting.
-    present : HeadResult or None
-        The head as it is; None without VALID.
-    results : tuple of HeadResult
-        Each kind, most balanced accuracy first; its settings chosen on other parts of VALID than it is judged on.
-    choice : HeadResult or None
-        The whole procedure, kind included, chosen on other parts than it is judged on: the honest expectation of
-        what `head` does.
-    best : str
-        The kind that is chosen on all of VALID (by theory, without it).
-    keeps : bool
-        Whether the present head is kept, because the interval of the gain of the choice reaches zero.
-    head : Head
-        The head to use.
-    left_out : dict of str to str
-        What was not tried, and why.
+    forecasts : dict of str to Forecast
+        By the name of the loss.
 
     Examples
     --------
     >>> import penultimate as pen
-    >>> comparison = pen.compare_heads("cnn-ce", "cnn-ce-test")
-    >>> comparison.best, comparison.choice.gains["balanced_accuracy"][1] > 0.02
-    ('corrected', True)
+    >>> comparison = pen.compare(pen.ClassCounts([600, 60, 6]), ["ce", "weighted:inverse"], weight_decay=5e-2)
+    >>> [record["over_corrects"] for record in comparison.records]
+    [False, True]
     """
 
-    counts: ClassCounts
-    held_out: ClassCounts | None
-    bounds: tuple[float, float]
-    repeats: int
-    folds: int
-    seed: int
-    present: HeadResult | None
-    results: tuple[HeadResult, ...]
-    choice: HeadResult | None
-    best: str
-    keeps: bool
-    head: Head
-    left_out: dict[str, str]
+    forecasts: dict[str, Forecast]
+
+    @property
+    def counts(self) -> ClassCounts:
+        """The class counts."""
+        return next(iter(self.forecasts.values())).counts
+
+    @property
+    def records(self) -> list[dict[str, object]]:
+        """Key figures, one record a loss."""
+        from penultimate.report.comparison import loss_records
+
+        return loss_records(self)
 
     @property
     def verdict(self) -> str:
         """The comparison in a few plain sentences."""
-        from penultimate.report.heads_words import verdict
+        from penultimate.report.comparison import verdict
 
         return verdict(self)
 
     def to_dict(self) -> dict[str, object]:
-        """Everything but the weights as plain numbers, lists and strings, ready for JSON; what does not exist is None.
+        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
 
         Returns
         -------
         dict
-            Keys ``penultimate``, ``counts``, ``held_out``, ``settings``, ``present``, ``choice``, ``heads``, ``best``,
-            ``keeps``, ``left_out``, ``verdict``.
+            Keys ``penultimate``, ``counts``, ``problem``, ``losses``, ``classes``, ``verdict``.
         """
-        from penultimate.report.heads_records import comparison_record
+        from penultimate.report.comparison import comparison_record
 
         return comparison_record(self)
 
     def table(self) -> "Group":
-        """Verdict, heads and gains as a renderable of the library rich: ``rich.print(comparison.table())``."""
-        from penultimate.report.heads_terminal import comparison_table
+        """Losses side by side as a renderable of the library rich: ``rich.print(comparison.table())``."""
+        from penultimate.report.comparison import comparison_table
 
         return comparison_table(self)
 
-    def plot(self) -> "alt.Chart | alt.LayerChart":
-        """Balanced accuracy over τ of the heads that have one, with standard errors and picks, as an Altair chart.
+    def plot(self, chart: ComparisonChart) -> "alt.LayerChart":
+        """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (survival lines) or ``retained``."""
+        from penultimate.report.comparison_charts import COMPARISON_CHARTS
 
-        Raises
-        ------
-        FeaturesError
-            Without VALID there is nothing to show.
-        """
-        from penultimate.report.heads_charts import tau_curves
+        return COMPARISON_CHARTS[chart](self)
 
-        return tau_curves(self)
+    def _page(self) -> str:
+        from penultimate.report.comparison_page import comparison_html
 
-    def save_head(self, path: "os.PathLike[str] | str") -> None:
-        """Write W, b and class names of `head` as .npz, whole or not at all; `Head.read` reads it.
+        return comparison_html(self)
 
-        Raises
-        ------
-        FileError
-            When the file cannot be written.
-        """
-        import io
+    def _repr_html_(self) -> str:
+        from penultimate.report.comparison_page import comparison_summary
 
-        from penultimate.files import write_whole
-
-        if Path(path).suffix != ".npz":
-            raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
-        weight, bias = self.head.product.astype(np.float32), self.head.offset.astype(np.float32)
-        buffer = io.BytesIO()
-        np.savez(buffer, W=weight, b=bias, classes=np.array(list(self.counts.names)))
-        write_whole(path, buffer.getvalue())
-
-    def __str__(self) -> str:
-        return self.verdict
+        return comparison_summary(self)
 
 
-def compare_heads(
-    train: "Features",
-    valid: "Features | None" = None,
+def compare(
+    counts: ClassCounts,
+    losses: Sequence[str | Loss],
+    weight_decay: float = 5e-4,
     *,
-    head: "Head | os.PathLike[str] | str | None" = None,
-    many: float = 100,
-    few: float = 20,
-    seed: int = 0,
-    advance: Callable[[int], object] | None = None,
-) -> HeadComparison:
-    """Try heads for a network's features, choose on held-out samples, and say what the choice gains on others.
+    feature_decay: float | None = None,
+    feature_ratio: float = 1.0,
+    bias: Bias = "free",
+) -> Comparison:
+    """Forecast the same counts with several losses at the same weight decay.
 
     Parameters
     ----------
-    train : FeatureSource, path or name
-        Features that the network was trained on: a file, folder or glob, bundled features, or an `ArraySource`.
-    valid : FeatureSource, path or name, optional
-        Features that it was not trained on. Imbalanced ones are weighted to balanced classes. Without them the head is
-        adjusted as theory says, τ = 1, unjudged.
-    head : Head or path, optional
-        The present head; by default the one that came with the training features.
-    many, few : float, default 100 and 20
-        Bounds of the bands (`ClassCounts.bands`), by training samples.
-    seed : int, default 0
-        Of the parts and the bootstrap.
-    advance : callable, optional
-        Called with 1 after each part of the cross-fitting.
+    counts : ClassCounts
+        Samples per class.
+    losses : sequence of str, CrossEntropy or SquaredError
+        At least one, all of different names.
+    weight_decay : float, default 5e-4
+        λ of the last layer.
+    feature_decay, feature_ratio, bias
+        As for `forecast`.
 
     Returns
     -------
-    HeadComparison
+    Comparison
 
     Raises
     ------
-    FeaturesError
-        When features, labels and head do not fit one another, hold NaN or infinity, or VALID has classes that TRAIN
-        lacks.
-    FileError
-        When a file cannot be read.
-    MissingDependencyError
-        Without scikit-learn.
+    ProblemError
+        If there is no loss, or two have the same name, or as `forecast`.
 
     Examples
     --------
     >>> import penultimate as pen
-    >>> pen.compare_heads("cnn-mse").best
-    'prior scaling'
+    >>> comparison = pen.compare(pen.ClassCounts([600, 60, 6]), ["ce", "la:1"], weight_decay=5e-2)
+    >>> [forecast.geometry.margins.round(1).tolist() for forecast in comparison.forecasts.values()]
+    [[4.6, 2.1, 0.9], [1.2, 1.8, 3.4]]
     """
-    source = source_of(train)
-    present = _present(head, source)
-    statistics = FeatureStatistics(present.classes, source.dimension)
-    for batch in source.batches():
-        statistics.update(batch.features, batch.labels, batch.weights)
-    names = source.names if source.names is not None else present.names
-    counts = ClassCounts(statistics.counts, names)
-    if valid is None:
-        best, changed = _by_theory(present, statistics)
-        return HeadComparison(
-            counts, None, (many, few), 0, 0, seed, None, (), None, best, False, _named(changed, names), {}
+    if not losses:
+        raise ProblemError("there is nothing to compare: give at least one loss")
+    names = [str(loss) for loss in losses]
+    if len(set(names)) < len(names):
+        raise ProblemError(f"two losses have the same name: {', '.join(names)}; give each once, or name them")
+    found = {
+        name: forecast(
+            counts,
+            weight_decay,
+            loss=loss,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias,
         )
-    samples = _samples(source_of(valid), present, counts)
-    afford = affordable(source.samples, source.dimension, present.classes)
-    training = Training(present, statistics, _all(source) if afford else None)
-    tried_ones, left_out = candidates(training, samples)
-    tried = Tried(tried_ones, samples, present.classes)
-    repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
-    answers, choice = cross_fit(tried, repeats, seed, advance)
-    final = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
-    rows = _judge(tried_ones, answers, choice, final, training, samples, counts.bands(many, few), seed)
-    best = best_of(final)
-    gain = rows["choice"].gains["balanced_accuracy"]
-    keeps = not gain[1] > 0.0
-    kinds = [rows[candidate.name] for candidate in tried_ones]
-    return HeadComparison(
-        counts=counts,
-        held_out=ClassCounts(np.bincount(samples.labels, minlength=present.classes), counts.names),
-        bounds=(many, few),
-        repeats=repeats,
-        folds=FOLDS,
-        seed=seed,
-        present=rows["present"],
-        results=tuple(sorted(kinds, key=lambda row: -row.figures["balanced_accuracy"])),
-        choice=rows["choice"],
-        best=best,
-        keeps=keeps,
-        head=_named(present if keeps else final[best].head, names),
-        left_out=left_out,
-    )
-
-
-def _judge(
-    tried: list[Candidate],
-    answers: dict[str, Answers],
-    choice: Answers,
-    final: dict[str, Chosen],
-    training: Training,
-    samples: Samples,
-    bands: np.ndarray,
-    seed: int,
-) -> dict[str, HeadResult]:
-    scorer = Scorer(samples.labels, bands)
-    as_it_is = Answers.empty(1, len(samples.labels))
-    as_it_is.note(0, np.arange(len(samples.labels)), training.present, *samples)
-    gains = scorer.gains([*answers.values(), choice], as_it_is, seed)
-    rows = {
-        "present": HeadResult(
-            "present", "the head as it is", "–", "", float("nan"), scorer.figures(as_it_is), {}, None
-        ),
-        "choice": HeadResult(
-            "choice",
-            "the kind chosen on other parts of VALID",
-            "VALID",
-            "",
-            float("nan"),
-            scorer.figures(choice),
-            gains[-1],
-            None,
-        ),
+        for name, loss in zip(names, losses, strict=True)
     }
-    for candidate, gain in zip(tried, gains, strict=False):
-        chosen = final[candidate.name]
-        rows[candidate.name] = HeadResult(
-            name=candidate.name,
-            what=candidate.what,
-            learns_from="VALID" if candidate.held_out else "TRAIN",
-            symbol=candidate.symbol,
-            setting=chosen.setting if candidate.symbol else float("nan"),
-            figures=scorer.figures(answers[candidate.name]),
-            gains=gain,
-            curve=chosen.curve if candidate.symbol else None,
-        )
-    return rows
-
-
-def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSource") -> Head:
-    found = head if isinstance(head, Head) else source.head if head is None else Head.read(head)
-    if found is None:
-        raise FeaturesError("there is no head beside the training features to compare with: give it (head=, --head)")
-    found.check(found.classes, source.dimension)
-    return found
-
-
-def _by_theory(present: Head, statistics: FeatureStatistics) -> tuple[str, Head]:
-    """Bayes' rule for balanced classes, in the units of the head's scores: shares of probability, or logarithms."""
-    if scores_are_shares(present):
-        return "prior scaling", PriorScaledHead(present, tau=1.0).fit_statistics(statistics).head()
-    return "logit adjustment", AdjustedHead(present, tau=1.0).fit_statistics(statistics).head()
-
-
-def scores_are_shares(head: Head) -> bool:
-    """Whether a head was trained with squared error on one-hot labels: its scores sum to 1 wherever features are.
-
-    At a stationary point of least squares with a free bias the rows of W sum to zero and b to one; with cross-entropy
-    and weight decay both sum to zero.
-
-    Parameters
-    ----------
-    head : Head
-
-    Returns
-    -------
-    bool
-    """
-    rows = float(np.linalg.norm(head.product.sum(axis=0)) / max(np.linalg.norm(head.product), 1e-300))
-    return rows < _SUMS and abs(float(head.offset.sum()) - 1.0) < _SUMS
-
-
-def _samples(source: "FeatureSource", present: Head, counts: ClassCounts) -> Samples:
-    if source.dimension != present.dimension:
-        raise FeaturesError(f"VALID has features of width {source.dimension} and TRAIN of {present.dimension}")
-    if source.names is not None and tuple(source.names) != tuple(counts.names):
-        raise FeaturesError("VALID and TRAIN name different classes: give features of one task")
-    samples = _all(source)
-    if not len(samples.labels):
-        raise FeaturesError("VALID has no samples: give some, or leave it out")
-    if int(samples.labels.max()) >= present.classes:
-        raise FeaturesError(
-            f"VALID has label {int(samples.labels.max())}: the head has classes 0 … {present.classes - 1}"
-        )
-    number = np.bincount(samples.labels, minlength=present.classes)
-    strange = np.flatnonzero((number > 0) & (counts.values == 0))
-    if strange.size:
-        raise FeaturesError(
-            f"class {counts.names[int(strange[0])]!r} has {int(number[strange[0]])} samples in VALID and none in TRAIN "
-            f"({strange.size} such classes): no head can be fitted to it; leave these samples out"
-        )
-    if np.count_nonzero(number) < 2 or len(samples.labels) < 2 * FOLDS:
-        raise FeaturesError(
-            f"VALID has {len(samples.labels)} samples of {np.count_nonzero(number)} classes: choosing needs at least "
-            f"{2 * FOLDS} samples of two classes; without VALID the head is adjusted as theory says"
-        )
-    return samples
-
-
-def _all(source: "FeatureSource") -> Samples:
-    """All samples in memory, float32."""
-    features: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    seen = 0
-    for batch in source.batches():
-        if batch.weights is not None:
-            raise FeaturesError(f"{source} has weights, which a comparison of heads cannot use: leave them out")
-        FeatureStatistics.finite(batch.features, seen, drop_bad=False)
-        if len(batch.labels) and int(batch.labels.min()) < 0:
-            raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
-        features.append(np.asarray(batch.features, dtype=np.float32))
-        labels.append(np.asarray(batch.labels, dtype=np.int64))
-        seen += len(batch.labels)
-    if not labels:
-        return Samples(np.zeros((0, source.dimension), dtype=np.float32), np.zeros(0, dtype=np.int64))
-    return Samples(np.concatenate(features), np.concatenate(labels))
-
-
-def _named(head: Head, names: tuple[str, ...] | None) -> Head:
-    return Head(head.layers, head.bias, names)
+    return Comparison(found)

@@ -67,6 +67,17 @@ class FileError(PenultimateError, OSError):
     """
 
 
+class ClusterError(PenultimateError, RuntimeError):
+    """A Dask cluster that does not answer, has no workers, or keeps losing them over the same data.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> issubclass(pen.ClusterError, RuntimeError)
+    True
+    """
+
+
 class MissingDependencyError(PenultimateError, ImportError):
     """An optional library is needed for this and is not installed.
 

@@ -3,7 +3,10 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from penultimate.errors import FileError
 
@@ -31,23 +34,56 @@ def write_whole(path: "str | os.PathLike[str]", content: str | bytes) -> None:
     >>> path.read_text()
     '<p>done</p>'
     """
+    with open_whole(path) as file, told(path):
+        file.write(content if isinstance(content, bytes) else content.encode("utf-8", errors="replace"))
+
+
+@contextmanager
+def open_whole(path: "str | os.PathLike[str]") -> Generator[IO[bytes]]:
+    """Open a file for writing in steps; it takes its name when the block ends well, and is gone when it does not.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; one that exists is replaced, through a link too.
+
+    Yields
+    ------
+    binary file
+
+    Raises
+    ------
+    FileError
+        As `write_whole`; what is raised in the block stays as it is.
+    """
     # A link stays a link, and a device (/dev/null) is never replaced by a file.
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "not a plain file"
         raise FileError(f"cannot write {os.fspath(path)!r}: it is {kind}; give the name of a file")
     draft = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
+    with told(path):
         # "x" makes the file with the rights that the user's umask gives, which a temporary file would not have.
-        with open(draft, "xb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode("utf-8", errors="replace"))
-        os.replace(draft, target)
-    except OSError as error:
-        _remove(draft)
-        raise FileError(f"cannot write {os.fspath(path)!r}: {_mend(error)}") from error
+        file = open(draft, "xb")
+    try:
+        with file:
+            yield file
+            with told(path):
+                file.flush()
+        with told(path):
+            os.replace(draft, target)
     except BaseException:
         _remove(draft)
         raise
+
+
+@contextmanager
+def told(path: "str | os.PathLike[str]") -> Generator[None]:
+    """Say of what the system refuses in the block which file it was about, and how to mend it."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot write {os.fspath(path)!r}: {_mend(error)}") from error
 
 
 def _remove(draft: Path) -> None:

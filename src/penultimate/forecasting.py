@@ -3,6 +3,7 @@
 counts → `forecast` → `Forecast`: thresholds, critical weight decays, and for every class what it retains.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,17 +13,19 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
+from penultimate.errors import ProblemError
+from penultimate.losses import Loss, resolve
+from penultimate.minimizers.minimising import minimise
 from penultimate.minimizers.solution import Solution
-from penultimate.minimizers.squared_error import minimise
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
+from penultimate.over_decay import can_sweep, critical_weight_decay, is_closed, shares_at, strengths_at
+from penultimate.reported import Reported
 from penultimate.samples_to_gain import samples_to_gain
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 from penultimate.timeline import Timeline, timeline
 
 if TYPE_CHECKING:
-    import os
-
     import altair as alt
     from rich.console import Group
 
@@ -34,6 +37,7 @@ STATUSES = ("own", "shared", "lost")
 RATIOS = (0.01, 0.1, 1.0, 10.0, 100.0)
 
 Chart = Literal["counts", "spectrum", "retained", "cosines", "sweep"]
+CHARTS: tuple[Chart, ...] = ("counts", "spectrum", "retained", "cosines", "sweep")
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,11 @@ class RatioForecast:
     ratio : float
         c.
     samples_needed : float
-        threshold²: as many directions survive as classes have more samples than this, or one fewer.
+        What `Forecast.samples_needed` would be.
     classes_below : int
-        Seen classes that do not have more.
-    survivors : int
-        Directions that survive.
+        Seen classes that do not have more than they need.
+    survivors : int or None
+        Directions that survive; None where that would take too long to find.
     largest_safe_weight_decay : float or None
         λ_1 below which every direction survives; None if the width already takes some.
     """
@@ -57,12 +61,12 @@ class RatioForecast:
     ratio: float
     samples_needed: float
     classes_below: int
-    survivors: int
+    survivors: int | None
     largest_safe_weight_decay: float | None
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Reported):
     """The geometry that class counts and decays force on the last layer, read for every class.
 
     Made by `forecast`. Per-group figures, one for each distinct count (largest first), cost O(m²) time for m distinct
@@ -110,10 +114,31 @@ class Forecast:
         """The singular value below which a direction dies."""
         return self.solution.threshold
 
+    @cached_property
+    def group_samples_needed(self) -> Float[np.ndarray, " m"]:
+        """Samples from which on classes like those of each group stand above the threshold, shape (m,).
+
+        ``(threshold / leverage)²``, the leverage being what the loss multiplies a class's pull by, such as its weight:
+        for two classes of equal count and features all zero this is where their difference dies, exactly.
+        """
+        if self.problem.loss == "mse":
+            return np.full(self.counts.distinct.size, self.threshold**2)
+        return (self.threshold / resolve(self.problem.loss, self.counts).grouped(self.counts).leverage) ** 2
+
     @property
     def samples_needed(self) -> float:
-        """threshold²: as many directions survive as classes have more samples, or one fewer (docs/theory §4)."""
-        return self.solution.threshold**2
+        """threshold²: as many directions survive as classes have more samples, or one fewer (docs/theory §4).
+
+        For other losses than squared error, about as many. NaN where classes need unequal numbers
+        (`group_samples_needed`), and for several layers with such a loss.
+        """
+        needed = self.group_samples_needed
+        return float(needed[0]) if np.ptp(needed) <= 1e-9 * needed[0] else float("nan")
+
+    @property
+    def classes_below(self) -> int:
+        """How many seen classes have no more samples than they need to stand above the threshold."""
+        return int(self.counts.multiplicity[self.counts.distinct <= self.group_samples_needed].sum())
 
     @property
     def survivors(self) -> int:
@@ -157,43 +182,37 @@ class Forecast:
         own = self.counts.distinct[self.group_status == 0]
         return float(own.min()) if own.size else None
 
-    @property
+    @cached_property
     def has_critical_weight_decays(self) -> bool:
-        """Whether they have a closed form: with a free bias or none."""
-        return isinstance(self.problem.bias, str)
+        """Whether one is known: with squared error and a free bias or none, and with other losses if K is small."""
+        return is_closed(self.solution) or bool(np.any(np.isfinite(self.critical_weight_decay)))
 
     @cached_property
     def critical_weight_decay(self) -> Float[np.ndarray, " t"]:
         """λ_1 at which each distinct direction dies, all layers' decays scaled together, largest σ first, shape (t,).
 
         NaN where the width leaves no room for the direction, and with a regularised bias, where the singular values
-        themselves move with the decay.
+        themselves move with the decay. For other losses found by the path of solutions: all of them for up to 12
+        distinct counts, the first one for up to 40; `penultimate.path` finds all.
         """
-        svd = self.geometry.svd
-        if not self.has_critical_weight_decays:
-            return np.full(svd.sigma.shape, np.nan)
-        critical = self.problem.weight_decay[0] * (svd.sigma / self.threshold) ** self._decay_exponent
-        before = np.cumsum(svd.multiplicity) - svd.multiplicity
-        return np.where(before < (self.problem.width or np.inf), critical, np.nan)
+        return critical_weight_decay(self.solution)
 
     @property
     def largest_safe_weight_decay(self) -> float | None:
         """λ_1 below which every direction survives; None if the width takes some, or with a regularised bias."""
         if not self.has_critical_weight_decays or (self.problem.width or np.inf) < self.directions:
             return None
-        return float(self.critical_weight_decay[-1])
-
-    @property
-    def _decay_exponent(self) -> float:
-        """λ ∝ θ^this: the threshold grows like κ^{(L+1)/(2L)}, and κ^{L+1} like λ^{L+1}, or λ^L when λ_H is fixed."""
-        return 2.0 if self.problem.feature_decay is not None else 2.0 * self.problem.layers / (self.problem.layers + 1)
+        return float(np.nanmin(self.critical_weight_decay))
 
     @cached_property
     def group_samples_to_gain(self) -> Float[np.ndarray, " m"]:
         """Whole samples that one class of each group must gain, alone, to stand above threshold²; shape (m,).
 
-        Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them.
+        Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them. NaN
+        with class weights or scales, which move with the counts.
         """
+        if math.isnan(self.samples_needed):
+            return np.full(self.counts.distinct.size, np.nan)
         fixed = self.problem.feature_decay is not None
         power = (self.problem.layers + 1) / self.problem.layers if fixed else 1.0
         return samples_to_gain(self.counts.distinct, self.counts.samples, self.samples_needed, power)
@@ -201,7 +220,7 @@ class Forecast:
     @cached_property
     def by_ratio(self) -> tuple[RatioForecast, ...]:
         """The answer as a function of c, when the feature decay is not known; empty when it is."""
-        if self.problem.feature_decay is not None:
+        if self.problem.feature_decay is not None or math.isnan(self.threshold):
             return ()
         return tuple(self._at_ratio(ratio) for ratio in RATIOS)
 
@@ -209,19 +228,24 @@ class Forecast:
         layers, width = self.problem.layers, self.problem.width or self.directions
         change = ratio / self.problem.feature_ratio
         threshold = self.threshold * change ** (1.0 / (2 * layers))
-        spectrum = self.geometry.svd
-        if isinstance(spectrum, LabelSpectrum):
-            survivors = min(spectrum.count_above(threshold), width)
-        else:  # with a regularised bias the singular values move with the decays, so the problem is solved again
-            survivors = minimise(self.counts, replace(self.problem, feature_ratio=ratio)).survivors
+        needed = self.group_samples_needed * (threshold / self.threshold) ** 2
         safe = self.largest_safe_weight_decay
         return RatioForecast(
             ratio=ratio,
-            samples_needed=threshold**2,
-            classes_below=int(self.counts.multiplicity[self.counts.distinct <= threshold**2].sum()),
-            survivors=survivors,
+            samples_needed=self.samples_needed * (threshold / self.threshold) ** 2,
+            classes_below=int(self.counts.multiplicity[self.counts.distinct <= needed].sum()),
+            survivors=self._survivors_at_ratio(ratio, threshold, width),
             largest_safe_weight_decay=None if safe is None else safe * change ** (-1.0 / (layers + 1)),
         )
+
+    def _survivors_at_ratio(self, ratio: float, threshold: float, width: int) -> int | None:
+        spectrum = self.geometry.svd
+        if isinstance(spectrum, LabelSpectrum):
+            return min(spectrum.count_above(threshold), width)
+        # Otherwise the singular values move with the decays, so the problem is solved again.
+        if not can_sweep(self.solution):
+            return None
+        return minimise(self.counts, replace(self.problem, feature_ratio=ratio), gap=1e-6).survivors
 
     def strengths_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
         """Strength of every distinct direction at other weight decays λ_1 (all layers scaled alike), shape (w, t).
@@ -231,14 +255,22 @@ class Forecast:
         ProblemError
             If a decay is not positive and finite.
         """
-        from penultimate.minimizers.shrinkage import Shrinkage
+        return strengths_at(self.solution, weight_decay)
 
-        samples, problem = self.counts.samples, self.problem
-        rows: list[Float[np.ndarray, " t"]] = []
-        for decay in weight_decay:
-            kappa = problem.scaled(float(decay) / problem.weight_decay[0]).kappa(samples)
-            rows.append(Shrinkage(samples, kappa, problem.layers).strength(self.solution.sigma))
-        return np.stack(rows)
+    def shares_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+        """Strength over singular value of every distinct direction at other weight decays, shape (w, t)."""
+        return shares_at(self.solution, weight_decay)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The charts that can be drawn: no sweep where that would take minutes."""
+        return CHARTS if can_sweep(self.solution) else CHARTS[:-1]
+
+    @cached_property
+    def over_corrects(self) -> bool:
+        """Whether the loss puts the largest class below the smallest: its margin is smaller by a tenth or more."""
+        margins = self.geometry.group_margins
+        return bool(self.survivors > 0 and margins[0] < 0.9 * margins[-1])
 
     def worst_groups(self, number: int) -> Int[np.ndarray, " b"]:
         """First class of each of the groups (distinct counts) that retain least, then have the fewest samples."""
@@ -330,34 +362,26 @@ class Forecast:
         """One chart: ``counts``, ``spectrum``, ``retained``, ``cosines`` or ``sweep`` (strength over weight decay)."""
         from penultimate.report import charts
 
+        if chart not in self.charts:
+            raise ProblemError(f"no chart {chart!r} of this forecast: there are {', '.join(self.charts)}")
         return charts.FORECAST_CHARTS[chart](self)
 
-    def report(self, path: "str | os.PathLike[str]") -> None:
-        """Write one self-contained HTML file that opens without a network.
+    def _page(self) -> str:
+        from penultimate.report.forecast_page import report_html
 
-        Raises
-        ------
-        FileError
-            If the file cannot be written; nothing is left half-written.
-        """
-        from penultimate.report.html import write_report
-
-        write_report(self, path)
+        return report_html(self)
 
     def _repr_html_(self) -> str:
-        from penultimate.report.html import summary_html
+        from penultimate.report.forecast_page import summary_html
 
         return summary_html(self)
-
-    def __str__(self) -> str:
-        return self.verdict
 
 
 def forecast(
     counts: ClassCounts,
     weight_decay: float | Sequence[float] = 5e-4,
     *,
-    loss: str = "mse",
+    loss: str | Loss = "mse",
     layers: int | None = None,
     feature_decay: float | None = None,
     feature_ratio: float = 1.0,
@@ -374,8 +398,9 @@ def forecast(
     weight_decay : float or sequence of float, default 5e-4
         λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
         `Problem.from_torch` translates PyTorch's.
-    loss : {"mse"}, default "mse"
-        What the network is trained with.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse",
+        …).
     layers : int, optional
         L, linear layers at the end of the network; 1 by default.
     feature_decay : float, optional

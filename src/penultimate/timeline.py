@@ -67,8 +67,10 @@ def timeline(
         For more than one layer, a regularised bias, or arguments out of range.
     """
     problem, samples = solution.problem, solution.counts.samples
-    if problem.layers != 1 or not isinstance(problem.bias, str):
-        raise ProblemError("the timeline is known for one layer and a free or no bias: change the problem")
+    if problem.loss != "mse" or problem.layers != 1 or not isinstance(problem.bias, str):
+        raise ProblemError(
+            "the timeline is known for squared error, one layer and a free or no bias: change the problem"
+        )
     _check(learning_rate, momentum, steps, start)
     at = np.linspace(0.0, steps, points)
     rate = 2.0 * (solution.sigma - solution.threshold) / samples

@@ -176,3 +176,16 @@ def test_a_thousand_classes_need_no_table_of_pairs():
     tracemalloc.stop()
     # K × K × d would be 4 GB, K × K alone 8 MB.
     assert peak < 100e6
+
+
+def test_rounding_of_a_dead_direction_never_makes_nc1_negative():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        turn = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+        labels = np.repeat(np.arange(3), 400)
+        # The classes differ along one direction, hardly along the next, where features do not vary at all.
+        features = np.zeros((1200, 8))
+        features[:, 0] = 5.0 * labels + rng.normal(size=1200)
+        features[:, 1] = 1e-6 * (labels == 1)
+        rows = (features @ turn).astype(np.float32)
+        assert pen.metrics.nc1(pen.FeatureStatistics.of(rows, labels)) >= 0.0

@@ -226,3 +226,8 @@ def test_decisions_agree_with_scikit_learn():
     np.testing.assert_allclose(held.recall[:5], metrics.recall_score(labels, answers, average=None, labels=range(5)))
     assert np.isnan(held.recall[5]) and held.balanced_accuracy == pytest.approx(held.recall[:5].mean())
     assert pen.Decisions.empty(3000).confusion is None and np.isnan(pen.Decisions.empty(3).accuracy)
+
+
+def test_a_statistic_that_memory_does_not_hold():
+    with pytest.raises(pen.FeaturesError, match="width 50000000 does not fit into memory"):
+        pen.FeatureStatistics(2, 50_000_000)

@@ -66,11 +66,11 @@ def test_torch_conventions(loss, scale):
     np.testing.assert_allclose(torch_gradient * scale, model_gradient)
 
 
-def test_torch_losses_not_known_or_not_yet_supported():
+def test_torch_losses():
     with pytest.raises(pen.ProblemError, match="unknown PyTorch loss"):
         pen.Problem.from_torch(1e-3, loss="NLLLoss", classes=10)
-    with pytest.raises(pen.ProblemError, match="unknown loss 'ce'"):
-        pen.Problem.from_torch(1e-3, loss="CrossEntropyLoss", classes=10)
+    problem = pen.Problem.from_torch(1e-3, loss="CrossEntropyLoss", classes=10)
+    assert (problem.loss, problem.weight_decay) == ("ce", (1e-3,))
 
 
 def test_calibration_recovers_the_decay_of_a_minimiser():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from report_cases import CASES
+from report_cases import AUDITS, CASES, HEADS
 
 pytest.importorskip("playwright", reason="pip install playwright: for tests of the report in a browser")
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -21,7 +21,19 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SHOWN = ("lvis", "hostile", "collapsed", "two-classes", "width-splits", "million")
+FORECASTS = ("lvis", "hostile", "collapsed", "two-classes", "width-splits", "million")
+CHARTS = {
+    "cnn-mse": 7,
+    "cnn-ce": 6,
+    "audit-hostile": 7,
+    "audit-without-head": 3,
+    "audit-unseen": 7,
+    "audit-long-tail": 7,
+    "head-mse": 4,
+    "head-hostile": 4,
+    "head-collapsed": 4,
+} | dict.fromkeys(FORECASTS, 5)
+RESULTS = {**CASES, **AUDITS, **HEADS}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +50,7 @@ def browser() -> Iterator[Browser]:
 class Opened:
     """A report in a browser page, with everything that the page said or asked for."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str, charts: int) -> None:
         self.page = page
         self.said: list[str] = []
         self.asked: list[str] = []
@@ -47,7 +59,8 @@ class Opened:
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("dialog", lambda dialog: (self.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(url)
-        page.wait_for_function("document.querySelectorAll('.chart svg.marks').length === 5", timeout=30_000)
+        ready = f"document.querySelectorAll('.chart svg.marks').length === {charts}"
+        page.wait_for_function(ready, timeout=30_000)
 
 
 @pytest.fixture(scope="module")
@@ -59,32 +72,34 @@ def opened(browser, tmp_path_factory):
 
     def open_case(case: str) -> Opened:
         if case not in pages:
-            CASES[case]().report(folder / f"{case}.html")
-            pages[case] = Opened(context.new_page(), (folder / f"{case}.html").as_uri())
+            RESULTS[case]().report(folder / f"{case}.html")
+            url = (folder / f"{case}.html").as_uri()
+            pages[case] = Opened(context.new_page(), url, CHARTS.get(case, 5))
         return pages[case]
 
     yield open_case
     context.close()
 
 
-@pytest.mark.parametrize("case", SHOWN)
-def test_five_charts_are_drawn_without_a_word(opened, case):
+@pytest.mark.parametrize("case", CHARTS)
+def test_all_charts_are_drawn_without_a_word(opened, case):
     report = opened(case)
     boxes = [chart.bounding_box() for chart in report.page.query_selector_all(".chart svg.marks")]
-    assert len(boxes) == 5
+    assert len(boxes) == CHARTS[case]
     assert all(box and box["width"] > 100 and box["height"] > 60 for box in boxes)
     assert report.said == []
 
 
-@pytest.mark.parametrize("case", SHOWN)
+@pytest.mark.parametrize("case", CHARTS)
 def test_nothing_but_the_file_is_asked_for(opened, case):
     asked = opened(case).asked
     assert asked and all(url.startswith(("file://", "data:", "blob:")) for url in asked)
 
 
-def test_a_hostile_name_is_text(opened):
-    page = opened("hostile").page
-    assert page.title().startswith("Forecast of the last layer")
+@pytest.mark.parametrize("case", ["hostile", "audit-hostile", "head-hostile"])
+def test_a_hostile_name_is_text(opened, case):
+    page = opened(case).page
+    assert page.title().endswith(": 12 classes")
     assert page.locator("tbody th", has_text="<script>document.title='pwned'</script>").count() >= 1
     assert page.locator("img").count() == 0
 
@@ -100,13 +115,29 @@ def test_a_tooltip_is_text_too(opened):
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-def test_the_page_never_scrolls_sideways(opened, width):
-    page = opened("lvis").page
+@pytest.mark.parametrize("case", ["lvis", "cnn-mse", "audit-long-tail", "head-mse"])
+def test_the_page_never_scrolls_sideways(opened, case, width):
+    page = opened(case).page
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("case", ["lvis", "hostile", "known-decay"])
+@pytest.mark.parametrize("case", ["lvis", "cnn-mse", "head-mse"])
+def test_on_a_narrow_screen_charts_fit_and_their_letters_stay_legible(opened, case, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto(opened(case).page.url)
+    ready = f"document.querySelectorAll('.chart svg.marks').length === {CHARTS[case]}"
+    page.wait_for_function(ready, timeout=30_000)
+    for chart in page.query_selector_all(".chart svg.marks"):
+        box, drawn = chart.bounding_box(), chart.evaluate("svg => svg.viewBox.baseVal.width")
+        # Letters of 11 pixels shrink with the picture; a right-hand legend or long names may cost a fifth.
+        assert box["width"] <= 390 and box["width"] / drawn > 0.72, (drawn, chart.get_attribute("class"))
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "case", ["lvis", "hostile", "known-decay", "cnn-mse", "cnn-ce", "audit-hostile", "audit-without-head", "head-mse"]
+)
 def test_no_serious_barrier(opened, case):
     module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
     found = module.Axe().run(opened(case).page).response["violations"]

@@ -132,7 +132,7 @@ def test_cosines_of_many_classes_are_a_sample_that_says_so():
 
 def test_zero_means_have_no_angle():
     assert {row["cosine"] for row in rows("collapsed", "cosines", "cosine")} == {None}
-    assert "no two means have an angle" in heading("collapsed", "cosines")
+    assert "no two have an angle" in heading("collapsed", "cosines")
 
 
 def test_sweep_follows_the_soft_threshold():

@@ -269,7 +269,41 @@ class ClassCounts:
 
     @cached_property
     def _groups(self) -> Groups:
-        return Groups(*map(_frozen, group_counts(self.values)))
+        finer: Groups | None = self.__dict__.get("_finer")  # set by `split` alone
+        return Groups(*map(_frozen, group_counts(self.values))) if finer is None else finer
+
+    def split(self, *vectors: ArrayLike) -> "ClassCounts":
+        """Keep in one group only classes that other figures do not tell apart either.
+
+        Parameters
+        ----------
+        *vectors : array-like of shape (K,)
+            Figures of every class, such as the weights of a loss.
+
+        Returns
+        -------
+        ClassCounts
+            The same counts; groups, and with them `distinct` and all that has shape (m,), may hold fewer classes each.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> counts = pen.ClassCounts([9, 4, 4, 4]).split([1, 1, 2, 1])
+        >>> counts.distinct, counts.group
+        (array([9., 4., 4.]), array([0, 1, 2, 1], dtype=int32))
+        """
+        first = self.representatives[:, 0]
+        told_apart = [v for v in map(np.asarray, vectors) if np.any((v[first][self.group] != v)[self.group >= 0])]
+        if not told_apart:
+            return self
+        keys = np.column_stack([-self.values, *told_apart])
+        seen = self.group >= 0
+        distinct, place, multiplicity = np.unique(keys[seen], axis=0, return_inverse=True, return_counts=True)
+        group = np.full(self.classes, -1, dtype=np.int32)
+        group[seen] = place.ravel()
+        finer = ClassCounts(self.values, self.names)
+        finer.__dict__["_finer"] = Groups(*map(_frozen, (-distinct[:, 0], multiplicity.astype(np.int64), group)))
+        return finer
 
     def bands(self, many: Number = 100, few: Number = 20) -> NDArray[np.character]:
         """Sort classes into the bands by which the long-tail literature reports accuracy.
@@ -335,8 +369,9 @@ class ClassCounts:
     def __hash__(self) -> int:
         return hash((self.classes, self.samples, self.largest))
 
-    def __reduce__(self) -> tuple[type["ClassCounts"], tuple[NDArray[np.float64], Sequence[str]]]:
-        return ClassCounts, (self.values, self.names)
+    def __reduce__(self) -> tuple[type["ClassCounts"], tuple[NDArray[np.float64], Sequence[str]], dict[str, Groups]]:
+        finer = {name: value for name, value in self.__dict__.items() if name == "_finer"}
+        return ClassCounts, (self.values, self.names), finer
 
     def __repr__(self) -> str:
         sizes = f"{self.samples:.15g} samples, largest {self.largest:.15g}, smallest {self.smallest:.15g}"

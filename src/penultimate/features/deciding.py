@@ -12,6 +12,7 @@ distance to m_k alone: O(d), and exactly. Only the others are multiplied out.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -206,6 +207,13 @@ class Deciding:
         self.rows += len(rows)
         self.certified += sum(certified)
         self.decisions.add(own, predictions, None if self._head is None else nearest)
+
+    def fresh(self, before: Ints | None = None) -> "Deciding":
+        """No counts yet, by the same means and head; whatever is decided elsewhere makes no difference."""
+        other = copy(self)
+        other.decisions = Decisions.empty(len(self._near))
+        other.rows = other.certified = 0
+        return other
 
     def merge(self, other: "Deciding") -> "Deciding":
         """Add what was decided of other samples by the same means and head."""

@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penultimate import __version__
-from penultimate.errors import FileError, PenultimateError
+from penultimate.errors import FeaturesError, FileError, PenultimateError
+from penultimate.features.readers.archive import LARGEST
 from penultimate.files import write_whole
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ class Accumulator(Protocol):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `arrays` gave."""
+        ...
+
+    def fresh(self, before: NDArray[np.int64] | None = None) -> Self:
+        """An empty one of the same kind, for samples before which others see so many of each class."""
+        ...
+
+    def merge(self, other: Self) -> Self:
+        """Add what another of the same kind has gathered."""
         ...
 
 
@@ -114,6 +123,47 @@ class Checkpoint:
         for key, array in flat.items():
             stage, name = key.split(":", 1)
             self._arrays.setdefault(stage, {})[name] = array
+
+
+class OneProcess:
+    """Passes over a source in this process.
+
+    Parameters
+    ----------
+    source : FeatureSource
+    """
+
+    layout: ClassVar[Mapping[str, object]] = {}
+
+    def __init__(self, source: "FeatureSource") -> None:
+        self._source = source
+
+    def classes(self, known: int | None) -> int:
+        """K, as known or else as the largest label says."""
+        if known is not None:
+            return known
+        top = max((int(labels.max(initial=0)) for labels in self._source.labels()), default=0)
+        return inferred_classes(top, self._source.dimension)
+
+    def run(
+        self,
+        accumulator: Accumulator,
+        stage: str,
+        checkpoint: Checkpoint | None = None,
+        advance: Callable[[int], object] | None = None,
+    ) -> None:
+        """One pass; arguments and errors are those of the function `run`."""
+        run(self._source, accumulator, stage, checkpoint, advance)
+
+
+def inferred_classes(top: int, dimension: int) -> int:
+    """K for the largest label; an error when it can be no index of a class."""
+    if 8 * top * dimension > LARGEST:
+        raise FeaturesError(
+            f"labels: the largest is {top}, so that class means alone would take more than 4 GiB: "
+            "number the classes from 0, or give their number by the head or the counts"
+        )
+    return top + 1
 
 
 def run(

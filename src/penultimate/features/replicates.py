@@ -18,10 +18,17 @@ _QUANTILE = 1.959963984540054
 
 
 @numba.njit(cache=True)
-def _deal(labels: NDArray[np.int64], dealt: NDArray[np.int64], parts: int, out: NDArray[np.int64]) -> None:
+def _deal(
+    labels: NDArray[np.int64],
+    before: NDArray[np.int64],
+    dealt: NDArray[np.int64],
+    parts: int,
+    out: NDArray[np.int64],
+) -> None:
     for i in range(labels.size):
-        out[i] = dealt[labels[i]] % parts
-        dealt[labels[i]] += 1
+        k = labels[i]
+        out[i] = (before[k] + dealt[k]) % parts
+        dealt[k] += 1
 
 
 class Replicates:
@@ -35,6 +42,8 @@ class Replicates:
         How many parts; 1 keeps the whole only, and there are no intervals.
     drop_bad : bool, default False
         Leave out rows that hold NaN or infinity, and count them, instead of refusing the batch.
+    before : ndarray of shape (K,), optional
+        Samples of each class that others deal out before these: with it, parts of several readers are those of one.
 
     Examples
     --------
@@ -46,10 +55,24 @@ class Replicates:
     ([3.0, 1.0], 4.0)
     """
 
-    def __init__(self, classes: int, dimension: int, number: int, *, drop_bad: bool = False) -> None:
+    def __init__(
+        self,
+        classes: int,
+        dimension: int,
+        number: int,
+        *,
+        drop_bad: bool = False,
+        before: NDArray[np.int64] | None = None,
+    ) -> None:
         self.drop_bad = drop_bad
         self.parts = [FeatureStatistics(classes, dimension) for _ in range(number)]
+        self._before = np.zeros(classes, dtype=np.int64) if before is None else before
         self._dealt = np.zeros(classes, dtype=np.int64)
+
+    def fresh(self, before: NDArray[np.int64] | None = None) -> "Replicates":
+        """Empty parts of the same kind, for samples before which others deal out so many of each class."""
+        first = self.parts[0]
+        return Replicates(first.classes, first.dimension, len(self.parts), drop_bad=self.drop_bad, before=before)
 
     @property
     def rows(self) -> int:
@@ -66,11 +89,12 @@ class Replicates:
         own = as_labels(labels, len(rows), first.classes)
         factor = None if weights is None else as_weights(weights, len(rows))
         kept = first.finite(rows, self.rows, drop_bad=self.drop_bad)
-        if kept is not None:
-            rows, own = rows[kept], own[kept]
-            factor = None if factor is None else factor[kept]
+        # Bad rows are dealt out too, so that labels alone tell the part of a sample.
         turn = np.empty(len(own), dtype=np.int64)
-        _deal(own, self._dealt, len(self.parts), turn)
+        _deal(own, self._before, self._dealt, len(self.parts), turn)
+        if kept is not None:
+            rows, own, turn = rows[kept], own[kept], turn[kept]
+            factor = None if factor is None else factor[kept]
         order = np.argsort(turn, kind="stable")
         ends = np.cumsum(np.bincount(turn, minlength=len(self.parts)))
         chosen = np.split(order, ends[:-1])

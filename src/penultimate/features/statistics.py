@@ -33,7 +33,7 @@ class FeatureStatistics:
     Raises
     ------
     FeaturesError
-        When there are fewer than two classes or no width.
+        When there are fewer than two classes or no width, or memory does not hold K d + d² numbers.
 
     Notes
     -----
@@ -64,7 +64,13 @@ class FeatureStatistics:
             raise FeaturesError(f"{classes} class: an audit compares classes, so give at least two")
         if dimension < 1:
             raise FeaturesError(f"features of width {dimension}: give at least one column")
-        self._moments = Moments.empty(classes, dimension, classes if per_class else 1)
+        try:
+            self._moments = Moments.empty(classes, dimension, classes if per_class else 1)
+        except MemoryError as error:
+            raise FeaturesError(
+                f"the statistic of {classes} classes and width {dimension} does not fit into memory ({error}): "
+                "project the features to fewer columns"
+            ) from None
         self.decisions = Decisions.empty(classes)
         self.rows = 0
         self.dropped = 0

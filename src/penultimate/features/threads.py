@@ -44,12 +44,13 @@ def each(function: Callable[[int], Result], number: int) -> list[Result]:
     """
     if number == 1:
         return [function(0)]
-    with _one_thread_of_blas(), ThreadPoolExecutor(number) as pool:
+    with one_thread_of_blas(), ThreadPoolExecutor(number) as pool:
         return list(pool.map(function, range(number)))
 
 
 @contextmanager
-def _one_thread_of_blas() -> Generator[None]:
+def one_thread_of_blas() -> Generator[None]:
+    """Give BLAS one thread in this process, and with it `workers` one, until the last who asked for it is done."""
     # The setting belongs to the whole process: of several callers the first makes it and the last takes it back.
     global _entered, _limit
     with _lock:

@@ -15,7 +15,7 @@ from penultimate.heads.softmax import balanced_weights, cross_entropy, descend
 
 # Keeps parameters that samples say nothing about where they start.
 _PRIOR = 1e-4
-# Logarithms of scales, powers of shares, and multiples of their logarithms stay within these, so that no step overflows.
+# Log scales, powers of shares and multiples of their logarithms stay within these, so that no step overflows.
 _SCALE, _POWER, _MULTIPLE = (-10.0, 10.0), (-3.0, 3.0), (-10.0, 10.0)
 _MAX_ITER = 200
 _TOL = 1e-5

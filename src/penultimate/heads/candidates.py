@@ -140,7 +140,7 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
     else:
         left_out["re-training on TRAIN"] = "TRAIN is too large for descent within a comparison"
     found.append(_calibration(training))
-    if affordable(*valid.features.shape, training.statistics.classes):
+    if affordable(len(valid.labels), training.statistics.dimension, training.statistics.classes):
         found += [_correction(training), _held_out_scaling(training)]
     else:
         left_out["corrected, held-out weight scaling"] = "VALID is too large for descent within a comparison"

@@ -14,7 +14,7 @@ import numpy as np
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import CountsError, ProblemError
-from penultimate.minimizers.squared_error import minimise
+from penultimate.minimizers.minimising import minimise
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD

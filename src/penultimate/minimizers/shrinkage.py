@@ -126,6 +126,8 @@ def balanced_geometry(
     strength: Float[np.ndarray, " t"],
     surviving: Int[np.ndarray, " t"],
     group_bias: Float[np.ndarray, " m"],
+    *,
+    unseen_bias: float = 0.0,
 ) -> Geometry:
     """Share each strength among the factors as a minimiser does: λ_l w_l² = λ_H h² (docs/theory §4)."""
     strength = np.where(surviving > 0, strength, 0.0)
@@ -134,4 +136,5 @@ def balanced_geometry(
     # The last factor takes what rounding left, so that the product is x to the last bit.
     features = np.divide(strength, np.prod(layers, axis=0), out=np.zeros_like(strength), where=strength > 0)
     share = surviving / svd.multiplicity
-    return Geometry(svd, tuple(layers), features, share, group_bias, centred=problem.bias != "none")
+    centred = problem.bias != "none"
+    return Geometry(svd, tuple(layers), features, share, group_bias, centred, unseen_bias)

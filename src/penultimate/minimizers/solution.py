@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from penultimate.counts import ClassCounts
+from penultimate.minimizers.certificate import Certificate
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
 
@@ -33,10 +34,15 @@ class Outcome(Enum):
         "and figures of the classes concerned are averages over the choices"
     )
     BEST_FOUND = (
-        "the best point found from several starts; with a regularised bias and two or more layers, or with a width, "
-        "the problem is not convex: no proof of optimality is given, and classes of equal count are given equal biases"
+        "the best point found from several starts; with two or more layers, or a width that binds, the problem is not "
+        "convex: no proof of optimality is given"
     )
-    NOT_CONVERGED = "the iteration limit was reached before the certificate was met: see gap"
+    NOT_CONVERGED = "the solver could not reach the certificate asked for: see gap, and take the figures for estimates"
+    OUT_OF_TIME = "the time limit was reached before the certificate was met: see gap, and give more seconds"
+    INTERRUPTED = "interrupted: the best point so far, with its certificate; see gap"
+
+
+_UNPROVEN = (Outcome.BEST_FOUND, Outcome.NOT_CONVERGED, Outcome.OUT_OF_TIME, Outcome.INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Solution:
         Where σ equals a hard threshold: 0, reported, and the threshold's own strength are equally good.
     geometry : Geometry
         Class means, head, bias, logits; ``geometry.svd`` has the singular values and their multiplicities.
+    certificate : Certificate or None
+        Proof of optimality, for a numerical solution of a convex problem.
 
     Examples
     --------
@@ -85,10 +93,20 @@ class Solution:
     surviving: Int[np.ndarray, " t"]
     tied: Bool[np.ndarray, " t"]
     geometry: Geometry
+    certificate: Certificate | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether this is proven to be a minimum: in closed form, or with a gap as small as was asked for."""
+        return self.outcome not in _UNPROVEN
 
     @property
     def sigma(self) -> Float[np.ndarray, " t"]:
-        """Distinct singular values of the (centred) label matrix, largest first, shape (t,)."""
+        """Distinct singular values, largest first, shape (t,).
+
+        Of the (centred) label matrix for squared error; for another loss of ``Z̄D − N G``, G the gradient of the data
+        term at the solution: the label matrix that squared error would need to have the same solution (docs/theory §5).
+        """
         return self.geometry.svd.sigma
 
     @property

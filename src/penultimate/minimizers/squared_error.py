@@ -14,7 +14,7 @@ from penultimate.model.problem import Problem
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 
 
-def minimise(counts: ClassCounts, problem: Problem) -> Solution:
+def minimise_squared_error(counts: ClassCounts, problem: Problem) -> Solution:
     """Find the global minimiser of the L-extended unconstrained feature model.
 
     Parameters
@@ -33,7 +33,8 @@ def minimise(counts: ClassCounts, problem: Problem) -> Solution:
     Examples
     --------
     >>> import penultimate as pen
-    >>> solution = pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.of(2e-2, layers=1))
+    >>> from penultimate.minimizers.squared_error import minimise_squared_error
+    >>> solution = minimise_squared_error(pen.ClassCounts([60, 30, 10]), pen.Problem.of(2e-2, layers=1))
     >>> round(solution.threshold, 6), solution.strength.round(3), solution.outcome.name
     (0.2, array([6.183, 3.44 ]), 'OPTIMAL')
     """

@@ -78,6 +78,8 @@ class Geometry:
         Bias of each group's classes.
     centred : bool, default True
         Whether a bias takes the global mean out of what the features have to say.
+    unseen_bias : float, default 0
+        Bias of classes without samples; −∞ where a softmax would drive it there.
 
     Examples
     --------
@@ -95,6 +97,7 @@ class Geometry:
     share: Float[np.ndarray, " t"]
     group_bias: Float[np.ndarray, " m"]
     centred: bool = True
+    unseen_bias: float = 0.0
 
     @property
     def counts(self) -> ClassCounts:
@@ -108,8 +111,8 @@ class Geometry:
 
     @cached_property
     def bias(self) -> Float[np.ndarray, " K"]:
-        """Bias of every output, shape (K,); zero for classes without samples (n/N of theirs)."""
-        return np.append(self.group_bias, 0.0)[self.counts.group]
+        """Bias of every output, shape (K,); for classes without samples zero (n/N of theirs), or −∞ with a softmax."""
+        return np.append(self.group_bias, self.unseen_bias)[self.counts.group]
 
     @cached_property
     def mean_gram(self) -> GroupedMatrix:
@@ -120,6 +123,11 @@ class Geometry:
     def head_gram(self) -> GroupedMatrix:
         """Inner products of the rows of ``W_L``, K × K on request."""
         return self._gram(self.layers[-1] ** 2, "left", "left")
+
+    @cached_property
+    def product_gram(self) -> GroupedMatrix:
+        """Inner products of the rows of ``W_L ⋯ W_1``, K × K on request; for one layer the same as `head_gram`."""
+        return self._gram(np.prod(self.layers, axis=0) ** 2, "left", "left")
 
     @cached_property
     def logits(self) -> GroupedMatrix:
@@ -140,6 +148,11 @@ class Geometry:
         return np.sqrt(np.maximum(self.head_gram.group_diagonal, 0.0))
 
     @cached_property
+    def group_product_norms(self) -> Float[np.ndarray, " m"]:
+        """Norm of the row of ``W_L ⋯ W_1`` of each group's classes, shape (m,)."""
+        return np.sqrt(np.maximum(self.product_gram.group_diagonal, 0.0))
+
+    @cached_property
     def group_margins(self) -> Float[np.ndarray, " m"]:
         """Own output minus the largest other one, bias included, for each group's class means, shape (m,)."""
         return self.logits.margins(self.group_bias)
@@ -148,9 +161,13 @@ class Geometry:
     def group_retained(self) -> Float[np.ndarray, " m"]:
         """Share of each group's classes' own direction that survives, shape (m,): see `retained`."""
         alive = (self.strength > 0) * self.share
-        own = self._gram(alive, "right", "right", share=np.ones_like(self.share)).group_diagonal
+        every = np.ones_like(self.share)
+        own = self._gram(alive, "right", "right", share=every).group_diagonal
         if not self.centred:
-            return np.clip(own, 0.0, 1.0)
+            # Where one direction is missing (a softmax does not see all), nobody can have it.
+            missing = self.svd.rank < self.counts.seen
+            whole = self._gram(every, "right", "right", share=every).group_diagonal if missing else 1.0
+            return np.clip(own / whole, 0.0, 1.0)
         counts, quotient = self.counts, self.svd.quotient
         u = np.sqrt(counts.distinct / counts.samples)
         along_u = alive[self.svd.mixed_index] * quotient.apply_transpose("right", u * np.sqrt(counts.multiplicity))

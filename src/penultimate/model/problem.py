@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.errors import ProblemError
+from penultimate.losses import Loss, check_name
 
 Bias = Literal["free", "none"] | float
 TorchLoss = Literal["MSELoss", "half_squared_error", "CrossEntropyLoss"]
-LOSSES = ("mse",)
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Problem:
         Not regularised, absent, or regularised with this λ_b.
     width : int, optional
         The narrowest width r of all layers and of the features; None if it does not bind (r ≥ K).
-    loss : {"mse"}, default "mse"
-        Squared error.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        By name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse", …), or a loss with vectors of your
+        own.
     measured : {"norms", "strengths"}, optional
         How `feature_decay` was measured on a trained network (docs/theory §6); only changes how it is named.
 
@@ -60,7 +61,7 @@ class Problem:
     feature_ratio: float = 1.0
     bias: Bias = "free"
     width: int | None = None
-    loss: str = "mse"
+    loss: str | Loss = "mse"
     measured: str | None = None
 
     def __post_init__(self) -> None:
@@ -74,8 +75,8 @@ class Problem:
         self._check_bias()
         if self.width is not None and self.width < 1:
             raise ProblemError(f"the width must be at least 1, got {self.width}: give the narrowest layer's width")
-        if self.loss not in LOSSES:
-            raise ProblemError(f"unknown loss {self.loss!r}: this version knows {', '.join(map(repr, LOSSES))}")
+        if isinstance(self.loss, str):
+            check_name(self.loss)
 
     def _check_bias(self) -> None:
         if isinstance(self.bias, str):
@@ -94,7 +95,7 @@ class Problem:
         feature_ratio: float = 1.0,
         bias: Bias = "free",
         width: int | None = None,
-        loss: str = "mse",
+        loss: str | Loss = "mse",
     ) -> "Problem":
         """Build a problem from one decay for all layers, or one for each.
 
@@ -170,7 +171,7 @@ class Problem:
         Raises
         ------
         ProblemError
-            If the loss is unknown, or not yet supported by `Problem`.
+            If the loss is unknown.
 
         Examples
         --------
@@ -286,7 +287,7 @@ class Problem:
     def to_dict(self, samples: float) -> dict[str, object]:
         """The ``problem`` part of the JSON, with λ_H resolved for N samples."""
         return {
-            "loss": self.loss,
+            "loss": str(self.loss),
             "layers": self.layers,
             "weight_decay": list(self.weight_decay),
             "feature_decay": self.resolved_feature_decay(samples),

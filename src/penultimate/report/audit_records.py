@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Int
 from numpy.typing import NDArray
 
 import penultimate
@@ -10,6 +11,9 @@ from penultimate.report.records import finite, plain
 
 if TYPE_CHECKING:
     from penultimate.auditing import Audit, LayerAudit
+
+# What is known of squared error only.
+_BUDGET = ("lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")
 
 
 def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
@@ -69,13 +73,20 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "lost_to_others": alignment.budget.mixing,
         "unsettled": alignment.budget.unsettled,
     }
+    if not layer.fits_loss:
+        columns |= dict.fromkeys(_BUDGET, np.full(alignment.sigma.size, np.nan))
     columns |= _intervals(audit, {"measured_interval": "alignment/strength", "cosine_interval": "alignment/cosine"})
     return {
         "fits_squared_error": layer.fits_squared_error,
         "off_diagonal_share": finite(alignment.off_diagonal_share),
         "head_off_diagonal_share": finite(alignment.head_off_diagonal_share),
         "means_off_diagonal_share": finite(alignment.means_off_diagonal_share),
-        "bias_error": finite(layer.layer.bias_error),
+        "fits_loss": layer.fits_loss,
+        "product_cosine": finite(layer.product_cosine),
+        "mean_gram_cosine": finite(layer.gram_cosines[0]),
+        "head_gram_cosine": finite(layer.gram_cosines[1]),
+        "objective_excess": finite(layer.excess),
+        "bias_error": finite(layer.bias_error),
         "effective_feature_decay": calibration.by_norms,
         "feature_ratio": calibration.by_norms * calibration.samples / calibration.weight_decay[0],
         "threshold_by_norms": calibration.threshold(calibration.by_norms),
@@ -91,6 +102,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
     counts, statistics, layer = audit.counts, audit.statistics, audit.layer
     unknown = np.full(counts.classes, np.nan)
     own = statistics.counts
+    judged = layer if layer is not None and layer.fits_loss else None
     columns: dict[str, NDArray[Any]] = {
         "recall": audit.decisions.recall,
         "recall_interval": audit.recall_interval,
@@ -104,9 +116,9 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
         "nearest_cosine": audit.classes.nearest_cosine,
         "retained": unknown if layer is None else layer.forecast.retained,
         "lift": unknown if layer is None else layer.layer.lift,
-        "departure": unknown if layer is None else layer.departure,
-        "lost_to_decay": unknown if layer is None else layer.class_budget.decay,
-        "lost_to_noise": unknown if layer is None else layer.class_budget.noise,
+        "departure": unknown if judged is None else judged.departure,
+        "lost_to_decay": unknown if judged is None else judged.class_budget.decay,
+        "lost_to_noise": unknown if judged is None else judged.class_budget.noise,
     }
     wanted = {"spread": "classes/spread", "mean_norm": "classes/mean_norm", "lift": "classes/lift"}
     columns |= _intervals(audit, {f"{name}_interval": key for name, key in wanted.items()})
@@ -123,6 +135,12 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
         }
         for index, row in enumerate(rows)
     ]
+
+
+def answered_worst(audit: "Audit", limit: int) -> Int[np.ndarray, " b"]:
+    """Classes of lowest recall first, those of fewest samples first among equals; those without answers last."""
+    recall = np.where(np.isfinite(audit.decisions.recall), audit.decisions.recall, np.inf)
+    return np.lexsort((audit.counts.values, recall))[:limit]
 
 
 def _intervals(audit: "Audit", wanted: dict[str, str]) -> dict[str, NDArray[Any]]:

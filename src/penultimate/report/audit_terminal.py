@@ -2,17 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from penultimate.auditing import Audit, LayerAudit
-from penultimate.report.audit_records import class_records
-from penultimate.report.words import number
+from penultimate.report.audit_records import answered_worst, class_records
+from penultimate.report.terminal import LOOK, as_float
+from penultimate.report.words import number, power_of_count
 
-_LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
 # Rows of a table; the JSON has all.
 _DIRECTIONS = 16
 _CLASSES = 20
@@ -33,8 +31,17 @@ def audit_table(audit: Audit) -> Group:
     parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
     if audit.layer is not None:
         parts += [Text(), directions(audit, audit.layer)]
-        parts.append(Text("decay, noise, others: strength lost to each; settled heads add up to σ − measured", "dim"))
+        lost = "decay, noise, others: strength lost to each; settled heads add up to σ − measured"
+        foreign = f"forecast: of {audit.layer.loss_words}, which did not train this network to the end"
+        own = f"forecast: of {audit.layer.loss_words}, of the same total strength"
+        fitting = lost if audit.layer.forecast.problem.loss == "mse" else own
+        parts.append(Text(fitting if audit.layer.fits_loss else foreign, "dim"))
     return Group(*parts, Text(), classes(audit))
+
+
+def _expected_bias(audit: Audit) -> str:
+    squared = audit.layer is None or audit.layer.forecast.problem.loss == "mse"
+    return "the class shares" if squared else "the forecast's, up to a shift"
 
 
 def summary(audit: Audit) -> Table:
@@ -60,14 +67,14 @@ def summary(audit: Audit) -> Table:
         ("rank of means", f"{number(measured.effective_rank, 3)} effective directions"),
         (
             "norms by count",
-            f"means n^{number(measured.mean_norm_slope, 2)}, head n^{number(measured.head_norm_slope, 2)}",
+            f"means {power_of_count(measured.mean_norm_slope)}, head {power_of_count(measured.head_norm_slope)}",
         ),
     ]
     if audit.layer is not None:
         problem, samples = audit.layer.forecast.problem, audit.counts.samples
         decay = f"{problem.resolved_feature_decay(samples):.3g} ({problem.feature_decay_source})"
         rows.append(("feature decay", decay))
-        rows.append(("bias", f"at most {number(audit.layer.layer.bias_error, 3)} from the class shares"))
+        rows.append(("bias", f"at most {number(audit.layer.bias_error, 3)} from {_expected_bias(audit)}"))
     for name, value in rows:
         table.add_row(name, value)
     return table
@@ -78,45 +85,48 @@ def directions(audit: Audit, layer: LayerAudit) -> Table:
     alignment, budget = layer.alignment, layer.alignment.budget
     shown = min(_DIRECTIONS, alignment.sigma.size)
     title = f"Directions, strongest first ({shown} of {alignment.sigma.size})"
-    table = Table(title=title, **_LOOK)
-    for heading in ("σ", "alike", "forecast", "measured T", "cosine", "‖p‖", "‖q‖", "decay", "noise", "others"):
+    table = Table(title=title, **LOOK)
+    columns = {
+        "forecast": layer.forecast_strength,
+        "measured T": alignment.strength,
+        "cosine": alignment.cosine,
+        "‖p‖": alignment.head_norm,
+        "‖q‖": alignment.mean_norm,
+    }
+    if layer.forecast.problem.loss == "mse" and layer.fits_loss:
+        columns |= {"decay": budget.decay, "noise": budget.noise, "others": budget.mixing}
+    for heading in ("σ", "alike", *columns):
         table.add_column(heading, justify="right")
-    columns = (
-        layer.forecast_strength,
-        alignment.strength,
-        alignment.cosine,
-        alignment.head_norm,
-        alignment.mean_norm,
-        budget.decay,
-        budget.noise,
-        budget.mixing,
-    )
     for i in range(shown):
         size = number(float(alignment.multiplicity[i]))
-        table.add_row(number(float(alignment.sigma[i])), size, *(number(float(column[i]), 3) for column in columns))
+        table.add_row(
+            number(float(alignment.sigma[i])), size, *(number(float(column[i]), 3) for column in columns.values())
+        )
     return table
 
 
 def classes(audit: Audit) -> Table:
     """The classes that are answered worst, those of fewest samples first among equals."""
-    recall = np.where(np.isfinite(audit.decisions.recall), audit.decisions.recall, np.inf)
-    order = np.lexsort((audit.counts.values, recall))[:_CLASSES]
-    table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **_LOOK)
+    order = answered_worst(audit, _CLASSES)
+    table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **LOOK)
     table.add_column("class", overflow="fold")
-    for heading in ("count", "recall", "spread", "‖mean‖", "‖head‖", "retained", "departs"):
+    judged = audit.layer is not None and audit.layer.fits_loss
+    keys = {"recall": "recall", "spread": "spread", "‖mean‖": "mean_norm"}
+    keys |= {} if audit.layer is None else {"‖head‖": "head_norm"}
+    keys |= {"retained": "retained", "departs": "departure"} if judged else {}
+    for heading in ("count", *keys):
         table.add_column(heading, justify="right")
     table.add_column("nearest", overflow="fold")
     table.add_column("cos", justify="right")
     records = class_records(audit)
     places: list[int] = order.tolist()
     for record in (records[place] for place in places):
-        keys = ("recall", "spread", "mean_norm", "head_norm", "retained", "departure")
         table.add_row(
             Text(str(record["class"])),
-            number(_float(record["count"])),
-            *(number(_float(record[key]), 3) for key in keys),
+            number(as_float(record["count"])),
+            *(number(as_float(record[key]), 3) for key in keys.values()),
             Text("–" if record["nearest"] is None else str(record["nearest"])),
-            number(_float(record["nearest_cosine"]), 3),
+            number(as_float(record["nearest_cosine"]), 3),
         )
     return table
 
@@ -126,7 +136,3 @@ def _interval(audit: Audit, name: str) -> str:
         return ""
     low, high = audit.intervals[name].tolist()
     return f" ({number(low, 3)} … {number(high, 3)})"
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -3,12 +3,15 @@
 import numpy as np
 
 from penultimate.auditing import Audit, LayerAudit
-from penultimate.report.words import number
+from penultimate.report.audit_records import answered_worst
+from penultimate.report.words import names_of, number, percent
 
 # So many classes are named in a sentence.
 _NAMED = 3
 # Recall of the nearest class mean above the head's by this much: the head is in the way.
 _IN_THE_WAY = 0.05
+# A network that fits its labels has no more of the product off the diagonal than this.
+_DIAGONAL = 0.05
 
 
 def verdict(audit: Audit) -> str:
@@ -24,29 +27,53 @@ def verdict(audit: Audit) -> str:
     str
         One paragraph.
     """
-    sentences = [_answers(audit), _collapse(audit), _merged(audit)]
-    if audit.layer is None:
-        sentences.append("There is no head, so nothing is said of alignment or decay: answers are the nearest means'.")
-    elif not audit.layer.fits_squared_error:
-        sentences += [_head_or_features(audit), _foreign(audit.layer)]
+    return " ".join(paragraphs(audit))
+
+
+def paragraphs(audit: Audit) -> list[str]:
+    """The verdict in two parts: what the classifier does, and how it stands to the theory.
+
+    Parameters
+    ----------
+    audit : Audit
+        What to put in words.
+
+    Returns
+    -------
+    list of str
+    """
+    first, layer = [_answers(audit), _collapse(audit), _merged(audit)], audit.layer
+    if layer is None:
+        second = ["There is no head, so nothing is said of alignment or decay: answers are the nearest means'."]
     else:
-        sentences += [_head_or_features(audit), _factors(audit.layer), _decay(audit.layer), _weaker(audit)]
-    return " ".join(sentence for sentence in sentences if sentence)
+        first.append(_head_or_features(audit))
+        second = _against_forecast(audit, layer)
+    return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
+
+
+def _against_forecast(audit: Audit, layer: LayerAudit) -> list[str]:
+    if layer.forecast.problem.loss != "mse":
+        return [_own_law(layer)]
+    return [_factors(layer), _decay(layer), _weaker(audit)] if layer.fits_squared_error else [_foreign(layer)]
 
 
 def _answers(audit: Audit) -> str:
     recall = audit.decisions.recall
-    known = np.flatnonzero(np.isfinite(recall))
-    worst = known[np.argmin(recall[known])]
+    (worst,) = answered_worst(audit, 1).tolist()
     who = "The head answers" if audit.layer is not None else "The nearest class mean answers"
+    samples = number(float(audit.decisions.answered.sum()))
+    if recall[worst] == 1.0:
+        return f"{who} all of {samples} samples rightly."
     return (
-        f"{who} {_percent(audit.decisions.accuracy)} of {number(float(audit.decisions.answered.sum()))} samples "
-        f"rightly, and of the worst class ({audit.counts.names[int(worst)]}) {_percent(float(recall[worst]))}."
+        f"{who} {percent(audit.decisions.accuracy)} of {samples} samples rightly, and of the worst class "
+        f"({audit.counts.names[worst]}) {percent(float(recall[worst]), 3)}."
     )
 
 
 def _collapse(audit: Audit) -> str:
     measured = audit.metrics
+    if np.isnan(measured.variability_quotient):
+        return "All class means are equal: these features tell no class from another."
     return (
         f"Spread within classes is {number(measured.variability_quotient, 2)} of that between them (NC1 "
         f"{number(measured.nc1, 2)}), over {number(measured.classes)} classes."
@@ -55,11 +82,16 @@ def _collapse(audit: Audit) -> str:
 
 def _merged(audit: Audit) -> str:
     groups = audit.classes.merged
+    if np.isnan(audit.metrics.variability_quotient):
+        return ""
     if not groups:
         return "No two class means are closer than their spread."
-    names = ", ".join(str(audit.counts.names[int(index)]) for index in groups[0][:_NAMED])
-    more = f" and {number(float(groups[0].size - _NAMED))} more" if groups[0].size > _NAMED else ""
-    return f"{len(groups)} group{'s' if len(groups) > 1 else ''} of classes merged, the largest {names}{more}."
+    if groups[0].size == audit.metrics.classes:
+        return "All classes merged: every class mean is within the spread of others."
+    names = names_of(audit.counts, groups[0])
+    if len(groups) == 1:
+        return f"One group of classes merged: {names}."
+    return f"{len(groups)} groups of classes merged, the largest {names}."
 
 
 def _head_or_features(audit: Audit) -> str:
@@ -67,9 +99,10 @@ def _head_or_features(audit: Audit) -> str:
     better = np.flatnonzero(gain > _IN_THE_WAY)
     if better.size == 0:
         return "The head is not in the way: the nearest class mean does no better on any class."
+    classes = "one class" if better.size == 1 else f"{number(float(better.size))} classes"
     return (
-        f"The head is in the way of {number(float(better.size))} classes ({_names(audit, better)}): "
-        "their nearest class mean would answer more of them rightly."
+        f"The head is in the way of {classes} ({names_of(audit.counts, better)}): "
+        "the nearest class mean would answer more of their samples rightly."
     )
 
 
@@ -82,17 +115,31 @@ def _foreign(layer: LayerAudit) -> str:
     )
 
 
+def _own_law(layer: LayerAudit) -> str:
+    """Another loss than squared error: how near the network is to its own forecast."""
+    means, head = layer.gram_cosines
+    text = (
+        f"Against the minimiser of its own loss ({layer.forecast.problem.loss}) with the same total strength: the Gram "
+        f"matrices of means and head have cosines {number(means, 2)} and {number(head, 2)} with their forecasts, head "
+        f"times means {number(layer.product_cosine, 2)}, as that of any network that fits its labels nearly has. "
+        f"The network's own objective is {percent(layer.excess, 3)} above the minimum (feature decay by norms)."
+    )
+    if not layer.fits_loss:
+        text += " So it was trained with another loss, or not to the end: departures say nothing about its classes."
+    return f"{text} {_decay(layer)}"
+
+
 def _factors(layer: LayerAudit) -> str:
     alignment = layer.alignment
     low, high = float(np.nanmin(alignment.cosine)), float(np.nanmax(alignment.cosine))
     measured, expected = layer.dead
     text = (
         f"Head and class means agree along the label directions with cosines {number(low, 2)} to {number(high, 2)}; "
-        f"{_percent(alignment.head_off_diagonal_share)} of the head's Gram matrix and "
-        f"{_percent(alignment.means_off_diagonal_share)} of the means' lie off the diagonal, where the model has "
-        f"nothing. Their product is diagonal up to {_percent(alignment.off_diagonal_share)}, as that of any network "
-        "that fits its labels."
+        f"{percent(alignment.head_off_diagonal_share, 2)} of the head's Gram matrix and "
+        f"{percent(alignment.means_off_diagonal_share, 2)} of the means' lie off the diagonal, where the model has "
+        f"nothing. Their product is diagonal up to {percent(alignment.off_diagonal_share, 2)}"
     )
+    text += ", as that of any network that fits its labels." if alignment.off_diagonal_share < _DIAGONAL else "."
     return f"{text} Directions without strength: {measured}, forecast {expected}."
 
 
@@ -102,10 +149,16 @@ def _decay(layer: LayerAudit) -> str:
     if calibration.by_strengths is None:
         return f"Directions die below σ = {number(norms, 2)} by norms; strengths do not tell."
     low, middle, high = (calibration.threshold(decay) for decay in calibration.by_strengths)
-    return (
+    if low == high:
+        return f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by total strength."
+    low = 0.0 if calibration.open_below else low
+    text = (
         f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by strengths (quartiles "
         f"{number(low, 2)} to {number(high, 2)}, from {calibration.directions} directions)."
     )
+    if layer.layer.noise is None:
+        text += " These samples are not those of training, so strengths lack what did not generalise, too."
+    return text
 
 
 def _weaker(audit: Audit) -> str:
@@ -118,13 +171,8 @@ def _weaker(audit: Audit) -> str:
     for index in order.tolist():
         other = audit.confused_with(index)
         with_whom = f", confused with {audit.counts.names[other]}" if other >= 0 else ""
-        named.append(f"{audit.counts.names[index]} (by {_percent(-float(audit.layer.departure[index]))}{with_whom})")
-    return f"{number(float(weaker.size))} classes are weaker than their counts explain: {'; '.join(named)}."
-
-
-def _names(audit: Audit, classes: np.ndarray) -> str:
-    return ", ".join(str(audit.counts.names[index]) for index in classes[:_NAMED].tolist())
-
-
-def _percent(value: float) -> str:
-    return "–" if value != value else f"{100 * value:.4g} %"
+        named.append(f"{audit.counts.names[index]} (by {percent(-float(audit.layer.departure[index]), 2)}{with_whom})")
+    if weaker.size == 1:
+        return f"One class is weaker than its count explains: {named[0]}."
+    which = "" if weaker.size <= _NAMED else ", above all"
+    return f"{number(float(weaker.size))} classes are weaker than their counts explain{which}: {'; '.join(named)}."

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from penultimate.forecasting import STATUSES
 
 Row = Mapping[str, str | float | None]
-_Chart = TypeVar("_Chart", alt.LayerChart, alt.VConcatChart)
+AnyChart = alt.LayerChart | alt.VConcatChart | alt.HConcatChart
+_Chart = TypeVar("_Chart", alt.LayerChart, alt.VConcatChart, alt.HConcatChart)
 
 # Blue, amber and dark red stay apart for every kind of colour blindness, by hue or by lightness; shapes say it again.
 STATUS_COLOURS: dict[str, str] = dict(zip(STATUSES, ("#1f6fb4", "#dd9416", "#b3243a"), strict=True))
@@ -21,10 +22,14 @@ GRID = "#e6eaee"
 
 WIDTH = 440
 HEIGHT = 280
+# As tall as the heat map that stands beside it in a report.
+TALL = 360
 # Rows that one chart holds at most: what a browser draws at once, and a spec of some 100 kB.
 ROWS = 2000
 # A log axis follows a threshold this many times beyond the data; further out a sentence says where it lies.
 _REACH = 30.0
+# What is below this part of the largest value is off a log axis.
+_LEAST = 1e-3
 _MANY = 100
 _DECADES = 8
 _FEW_DOTS = 40
@@ -108,13 +113,16 @@ def status_encodings(
     return alt.Color(f"{field}:N", scale=colours, legend=legend), alt.Shape(f"{field}:N", scale=shapes, legend=legend)
 
 
-def rank_axis(field: str, size: int, title: str) -> alt.X:
-    """Ranks 1 … size on the horizontal axis, on a log scale when there are many."""
+def rank_axis(field: str, size: int, title: str | None) -> alt.X:
+    """Ranks 1 … size on the horizontal axis, on a log scale when there are many; without a title also no labels."""
     if is_many(size):
         domain = (0.9, size * 1.1)
-        return alt.X(f"{field}:Q", title=title, scale=log_scale(domain), axis=log_axis(domain))
-    scale = alt.Scale(domain=[0.5, size + 0.5], nice=False)
-    return alt.X(f"{field}:Q", title=title, scale=scale, axis=whole_axis(1, size, 10))
+        scale, axis = log_scale(domain), log_axis(domain)
+    else:
+        scale, axis = alt.Scale(domain=[0.5, size + 0.5], nice=False), whole_axis(1, size, 10)
+    if title is None:
+        axis.labels, axis.ticks = False, False
+    return alt.X(f"{field}:Q", title=title, scale=scale, axis=axis)
 
 
 def whole_axis(low: int, high: int, labels: int) -> alt.Axis:
@@ -173,6 +181,13 @@ def log_domain(values: Float[np.ndarray, " n"], level: float) -> tuple[float, fl
     if low / _REACH <= level <= high * _REACH:
         low, high = min(low, level), max(high, level)
     return low / 1.6, high * 1.4
+
+
+def positive_domain(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Find the ends of a log axis for all values but those that are next to nothing beside the largest."""
+    top = float(np.nanmax(values, initial=0.0))
+    shown = values[values > _LEAST * top]
+    return (float(shown.min()) / 1.4, top * 1.4) if shown.size else (0.5, 2.0)
 
 
 def level_layers(level: float, text: str, domain: tuple[float, float], top: float) -> list[alt.Chart]:

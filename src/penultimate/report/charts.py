@@ -15,6 +15,7 @@ from penultimate.report.chart_style import (
     INK,
     ROWS,
     STATUS_COLOURS,
+    TALL,
     WIDTH,
     Row,
     dot_size,
@@ -52,6 +53,7 @@ def counts(forecast: Forecast) -> alt.LayerChart:
     altair.LayerChart
     """
     groups, needed = forecast.counts, forecast.samples_needed
+    known = not np.isnan(forecast.group_samples_needed[0])
     domain = log_domain(groups.distinct, needed)
     y = alt.Y("count:Q", title="samples of the class, n", scale=log_scale(domain), axis=log_axis(domain))
     rows = _group_rows(forecast)
@@ -59,9 +61,11 @@ def counts(forecast: Forecast) -> alt.LayerChart:
         *level_layers(needed, f"survival line: {number(needed, 3)} samples", domain, groups.largest),
         *_by_rank(forecast, rows, y),
     ]
-    below = int(groups.multiplicity[groups.distinct <= needed].sum())
-    title = f"Below the survival line: {number(below) if below else 'none'} of {number(groups.seen)} classes"
-    line = f"A class with more than {number(needed, 3)} samples stands above the threshold"
+    below = f"{number(forecast.classes_below) if forecast.classes_below else 'none'} of {number(groups.seen)} classes"
+    title = f"Below the survival line: {below}" if known else "Samples of each class"
+    line = f"A class with more than {number(needed, 3)} samples stands above the threshold" if needed == needed else ""
+    if known and not line:
+        line = "The loss lets each class need its own number of samples, so there is no one line"
     return titled(_sized(layers), title, [line, *_group_notes(forecast, len(rows))])
 
 
@@ -79,6 +83,7 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
     """
     rows, real = _direction_rows(forecast)
     sigma = np.array([row["sigma"] for row in rows], dtype=float)
+    label = "" if np.isnan(forecast.threshold) else f"threshold: {number(forecast.threshold, 3)}"
     top, domain = sigma[0], log_domain(sigma, forecast.threshold)
     colour, shape = status_encodings("kept", "direction", _KEPT, (row["kept"] for row in rows))
     y = alt.Y("sigma:Q", title="singular value σ and strength x", scale=log_scale(domain), axis=log_axis(domain))
@@ -93,7 +98,7 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
         ],
     )
     layers = [
-        *level_layers(forecast.threshold, f"threshold: {number(forecast.threshold, 3)}", domain, float(top)),
+        *level_layers(forecast.threshold, label, domain, float(top)),
         base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2="last:Q", color=colour),
         base.mark_point(filled=True, size=dot_size(len(rows)), opacity=0.9).encode(color=colour, shape=shape),
         *_strength_layers(rows),
@@ -124,7 +129,7 @@ def retained(forecast: Forecast) -> alt.LayerChart:
     parts = [f"{number(size)} {status}" for status, size in kept if size]
     title = f"Directions of {number(forecast.counts.seen)} classes: {', '.join(parts)}"
     line = f"Shaded: own (at least {OWN:g}) and lost (below {LOST:g}); between them, shared"
-    return titled(_sized(layers, _TALL), title, [line, *_group_notes(forecast, len(rows))])
+    return titled(_sized(layers, TALL), title, [line, *_group_notes(forecast, len(rows))])
 
 
 FORECAST_CHARTS: dict[str, Callable[[Forecast], ForecastChart]] = {
@@ -135,8 +140,6 @@ FORECAST_CHARTS: dict[str, Callable[[Forecast], ForecastChart]] = {
     "sweep": sweep,
 }
 
-# As tall as the heat map that stands beside it in a report.
-_TALL = 360
 # Fewer strengths than this are drawn one by one.
 _STRENGTH_POINTS = 60
 

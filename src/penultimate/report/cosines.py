@@ -6,6 +6,8 @@ import altair as alt
 import numpy as np
 from jaxtyping import Float, Int
 
+from penultimate.counts import ClassCounts
+from penultimate.features.metrics.centred import unit_rows
 from penultimate.forecasting import Forecast
 from penultimate.report.chart_style import GRID, Row, distinct_labels, inline, titled
 from penultimate.report.words import number
@@ -32,9 +34,31 @@ def cosines(forecast: Forecast) -> alt.LayerChart:
     -------
     altair.LayerChart
     """
-    classes = _chosen(forecast)
-    values = forecast.geometry.mean_gram.normalised(classes.tolist())
-    names = distinct_labels([str(forecast.counts.names[index]) for index in classes.tolist()])
+    classes = chosen_classes(forecast.counts)
+    return cosine_map(forecast.counts, classes, forecast.geometry.mean_gram.normalised(classes.tolist()), "class means")
+
+
+def cosine_map(
+    counts: ClassCounts, classes: Int[np.ndarray, " b"], values: Float[np.ndarray, "b b"], what: str
+) -> alt.LayerChart:
+    """Draw the cosines between vectors of some classes.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Of all classes.
+    classes : ndarray of shape (b,)
+        Which ones are drawn, in this order.
+    values : ndarray of shape (b, b)
+        Cosines; NaN where a vector is zero or unknown.
+    what : str
+        Whose cosines these are, in the plural.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    names = distinct_labels([str(counts.names[index]) for index in classes.tolist()])
     side = min(_SIDE, _LARGEST_CELL * len(names))
     scale = alt.Scale(domain=names)
     turned = -90 if max(map(len, names)) > _SHORT or len(names) > _ROOMY else 0
@@ -58,14 +82,19 @@ def cosines(forecast: Forecast) -> alt.LayerChart:
     )
     # Cells that are null are not drawn: the ground shows.
     plot = alt.LayerChart(layer=[chart], width=side, height=side, view=alt.ViewBackground(fill=GRID))
-    grey = "Grey: a class mean is zero and has no angle" if np.isnan(values).any() else ""
-    legend = "" if np.isnan(values).all() else "Amber: class means that point alike. Blue: apart"
-    return titled(plot, _title(values), [_which(forecast, len(names)), legend, grey])
+    grey = f"Grey: {what} that are zero have no angle" if np.isnan(values).any() else ""
+    legend = "" if np.isnan(values).all() else f"Amber: {what} that point alike. Blue: apart"
+    return titled(plot, _title(values, what), [_which(counts, len(names)), legend, grey])
 
 
-def _chosen(forecast: Forecast) -> Int[np.ndarray, " b"]:
-    """Classes evenly spaced by rank among those with samples."""
-    counts = forecast.counts
+def cosines_of(rows: Float[np.ndarray, "b d"]) -> Float[np.ndarray, "b b"]:
+    """Cosines between rows; NaN where one is zero or unknown."""
+    units = unit_rows(rows)
+    return np.clip(units @ units.T, -1.0, 1.0)
+
+
+def chosen_classes(counts: ClassCounts) -> Int[np.ndarray, " b"]:
+    """Choose at most 48 classes evenly spaced by rank among those with samples, most samples first."""
     ranks = np.unique(np.rint(np.linspace(0, counts.seen - 1, min(CLASSES, counts.seen))).astype(np.int64))
     return np.argsort(-counts.values, kind="stable")[ranks]
 
@@ -90,17 +119,17 @@ def _rows(names: list[str], values: Float[np.ndarray, "b b"]) -> list[Row]:
     ]
 
 
-def _title(values: Float[np.ndarray, "b b"]) -> str:
+def _title(values: Float[np.ndarray, "b b"], what: str) -> str:
     between = values[~np.eye(len(values), dtype=bool)]
     between = between[~np.isnan(between)]
     if between.size == 0:
-        return "Cosines of class means: no two means have an angle"
+        return f"Cosines of {what}: no two have an angle"
     low, high = (number(float(value), 2).replace("-", "−") for value in (between.min(), between.max()))
-    return f"Cosines of class means: {low if low == high else f'{low} to {high}'} between classes"
+    return f"Cosines of {what}: {low if low == high else f'{low} to {high}'} between classes"
 
 
-def _which(forecast: Forecast, drawn: int) -> str:
-    seen = forecast.counts.seen
+def _which(counts: ClassCounts, drawn: int) -> str:
+    seen = counts.seen
     if drawn == seen:
         return f"All {number(seen)} classes with samples, most samples first"
     return f"{drawn} of {number(seen)} classes, evenly spaced by rank, most samples first"

@@ -1,8 +1,9 @@
-"""The report: one HTML file that opens without a network, and the small table that notebooks show."""
+"""Pages that open without a network, and the small tables that notebooks show: what all reports share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 import vl_convert
@@ -10,112 +11,100 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from penultimate import __version__
-from penultimate.files import write_whole
-from penultimate.forecasting import LOST, OWN, STATUSES, Forecast
-from penultimate.report.charts import FORECAST_CHARTS
-from penultimate.report.records import class_records
+from penultimate.report.chart_style import AnyChart
 from penultimate.report.words import number
 
-if TYPE_CHECKING:
-    import os
-
-# Rows of the table of classes; those of equal count share a row.
-WORST = 50
-
-# Heading of each chart and what to look for; the finding itself is in the chart's own title.
-_HOW_TO_READ = {
-    "counts": (
-        "Class counts",
-        "A dot is a class; classes of equal count share a dot, and a line spans their ranks. "
-        "A class well above the survival line keeps a direction of its own.",
-    ),
-    "spectrum": (
-        "Spectrum of the label matrix",
-        "A dot is a direction that the class counts offer. Weight decay takes from all of them; those below the "
-        "threshold get nothing.",
-    ),
-    "retained": (
-        "What each class retains",
-        "How much is left of the direction that sets a class apart from all others. At 1 the class has a place of its "
-        "own; at 0 the features hold nothing that tells it from the other lost classes.",
-    ),
-    "cosines": (
-        "Angles between class means",
-        "Classes that kept their direction stand about at right angles or further apart. An amber block is a set of "
-        "classes that the features no longer tell apart.",
-    ),
-    "sweep": (
-        "Other weight decays",
-        "Above: what would be left of some directions, from the strongest to the weakest. Below: how many of all "
-        "directions would survive.",
-    ),
-}
+# A name and its value, and a key figure with a remark below it.
+Fact = tuple[str, str]
+KeyFigure = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class _Figure:
-    """A chart as the template takes it."""
+class Reading:
+    """What a report says around a chart; the finding itself is in the chart's own title.
+
+    Attributes
+    ----------
+    heading : str
+        What the chart is of.
+    text : str
+        What to look for in it.
+    wide : bool
+        Whether it takes the whole width of the page.
+    """
+
+    heading: str
+    text: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart as the templates take it."""
 
     key: str
     heading: str
     reading: str
+    wide: bool
     spec: dict[str, Any]
 
 
-def write_report(forecast: Forecast, path: "str | os.PathLike[str]") -> None:
-    """Write a forecast as one self-contained HTML file, whole or not at all.
+def figure(key: str, reading: Reading, chart: AnyChart) -> Figure:
+    """Return a chart with what a page says around it.
 
     Parameters
     ----------
-    forecast : Forecast
-        What to report.
-    path : path-like
-        The file; one that exists is replaced.
+    key : str
+        Its name within the page.
+    reading : Reading
+        Heading and text.
+    chart : altair chart
 
-    Raises
-    ------
-    FileError
-        If the file cannot be written; nothing is left half-written, and a file that was there stays as it was.
+    Returns
+    -------
+    Figure
     """
-    write_whole(path, report_html(forecast))
+    # Validation against the schema takes longer than everything else; the tests do it.
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    # The address of the schema is never fetched, but a report should not hold one.
+    spec.pop("$schema", None)
+    return Figure(key, reading.heading, reading.text, reading.wide, spec)
 
 
-def report_html(forecast: Forecast) -> str:
-    """Return the report as text.
+def page(template: str, values: Mapping[str, object]) -> str:
+    """Return a whole HTML document that refers to nothing outside itself.
 
     Parameters
     ----------
-    forecast : Forecast
-        What to report.
+    template : str
+        Its name; it extends ``base.html.j2``, which says what values it needs.
+    values : mapping
+        What it shows; every string is escaped.
 
     Returns
     -------
     str
-        A whole HTML document that refers to nothing outside itself.
     """
-    figures = [_figure(key, forecast) for key in FORECAST_CHARTS]
-    return _render("forecast.html.j2", forecast, figures=figures, classes=_worst(forecast), library=_javascript())
+    return _environment().get_template(template).render({**values, "library": _javascript(), "version": __version__})
 
 
-def summary_html(forecast: Forecast) -> str:
+def summary(caption: str, rows: list[Fact], verdict: str) -> str:
     """Return key figures as a small HTML table, without scripts, for notebooks.
 
     Parameters
     ----------
-    forecast : Forecast
-        What to sum up.
+    caption : str
+        Of the table.
+    rows : list of tuple of str
+        Names and values.
+    verdict : str
+        Below the table.
 
     Returns
     -------
     str
     """
-    return _render("summary.html.j2", forecast)
-
-
-def _render(template: str, forecast: Forecast, **more: object) -> str:
-    status = {name: forecast.classes_with(name) for name in STATUSES}
-    shared: dict[str, object] = {"forecast": forecast, "status": status, "own": OWN, "lost": LOST}
-    return _environment().get_template(template).render(shared | more, version=__version__)
+    return _environment().get_template("summary.html.j2").render(caption=caption, rows=rows, verdict=[verdict])
 
 
 @cache
@@ -127,23 +116,6 @@ def _environment() -> Environment:
     # The filter `tojson` escapes <, >, & and ' as \u…, so that no string can end the script element it stands in.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
-
-
-def _figure(key: str, forecast: Forecast) -> _Figure:
-    # Validation against the schema takes longer than everything else; the tests do it.
-    spec: dict[str, Any] = FORECAST_CHARTS[key](forecast).to_dict(validate=False)
-    # The address of the schema is never fetched, but a report should not hold one.
-    spec.pop("$schema", None)
-    return _Figure(key, *_HOW_TO_READ[key], spec)
-
-
-def _worst(forecast: Forecast) -> list[dict[str, object]]:
-    """List the groups that retain least, each by its first class, with how many more it has."""
-    counts, chosen = forecast.counts, forecast.worst_groups(WORST)
-    more = counts.multiplicity[counts.group[chosen]] - 1
-    return [
-        record | {"more": others} for record, others in zip(class_records(forecast, chosen), more.tolist(), strict=True)
-    ]
 
 
 @cache

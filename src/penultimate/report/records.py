@@ -40,21 +40,25 @@ def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, ob
             "gap": solution.gap,
             "directions": forecast.directions,
             "survivors": forecast.survivors,
-            "threshold": solution.threshold,
-            "samples_needed": forecast.samples_needed,
+            "certificate": None if solution.certificate is None else solution.certificate.to_dict(),
+            "converged": solution.converged,
+            "threshold": finite(solution.threshold),
+            "samples_needed": finite(forecast.samples_needed),
+            "classes_below": forecast.classes_below,
+            "over_corrects": forecast.over_corrects,
             "smallest_surviving_count": forecast.smallest_surviving_count,
             "largest_safe_weight_decay": forecast.largest_safe_weight_decay,
             "negative_margins": forecast.negative_margins,
             "classes_by_status": {status: forecast.classes_with(status) for status in STATUSES},
         },
-        "by_feature_ratio": [vars(row) for row in forecast.by_ratio],
+        "by_feature_ratio": [vars(row) | {"samples_needed": finite(row.samples_needed)} for row in forecast.by_ratio],
         "band": band_record(forecast),
         "spectrum": spectrum_records(forecast),
         "classes": class_records(forecast, select_classes(forecast, classes)),
         "verdict": verdict(forecast),
     }
     if classes == "all":
-        record["bias"] = forecast.geometry.bias.tolist()
+        record["bias"] = [finite(value) for value in forecast.geometry.bias.tolist()]
     return record
 
 
@@ -66,7 +70,7 @@ def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
     return {
         "feature_decay": [end.problem.feature_decay for end in (low, high)],
         "survivors": [end.survivors for end in (high, low)],
-        "samples_needed": [end.samples_needed for end in (low, high)],
+        "samples_needed": [finite(end.samples_needed) for end in (low, high)],
         "largest_safe_weight_decay": [end.largest_safe_weight_decay for end in (high, low)],
     }
 

@@ -20,13 +20,15 @@ from penultimate.report.chart_style import (
     whole_axis,
 )
 from penultimate.report.words import number
+from penultimate.spectrum.label_spectrum import LabelSpectrum
 
 _WIDTH = 780
 # Directions of one chart, and weight decays of one curve beside those where something happens.
 _DIRECTIONS = 10
 _POINTS = 140
+_SOLVED_POINTS = 24  # where each one has to be solved
 # A decay just below and just above this fraction of a critical one, so that a hard threshold is drawn as a cliff.
-_CLIFF = 1e-9
+_CLIFF, _SOLVED_CLIFF = 1e-9, 1e-5
 
 
 def sweep(forecast: Forecast) -> alt.VConcatChart:
@@ -76,18 +78,19 @@ def _figures(forecast: Forecast) -> _Figures:
     first = np.cumsum(solution.multiplicity) - solution.multiplicity + 1
     picked = np.flatnonzero(real)[spread(first[real], _DIRECTIONS, log=False)]
     decays = _decays(forecast, picked)
-    strength = forecast.strengths_at(decays)
-    kept = _kept(forecast, strength)
-    low, high = forecast.band or (forecast, forecast)
-    most, fewest = (_kept(end, end.strengths_at(decays)).sum(axis=1) for end in (low, high))
-    share = np.where(kept > 0, strength, 0.0)[:, picked] / solution.sigma[picked]
+    every = forecast.shares_at(decays)
+    kept = _kept(forecast, every)
+    most = fewest = kept.sum(axis=1)
+    if forecast.band is not None:
+        most, fewest = (_kept(end, end.shares_at(decays)).sum(axis=1) for end in forecast.band)
+    share = np.where(kept > 0, every, 0.0)[:, picked]
     labels = [f"{first[i]:,}: σ = {number(float(solution.sigma[i]), 3)}" for i in picked.tolist()]
     return _Figures(decays, labels, share, kept.sum(axis=1), fewest, most, int(solution.multiplicity[real].sum()))
 
 
-def _kept(forecast: Forecast, strength: Float[np.ndarray, "w t"]) -> Int[np.ndarray, "w t"]:
+def _kept(forecast: Forecast, share: Float[np.ndarray, "w t"]) -> Int[np.ndarray, "w t"]:
     multiplicity, width = forecast.solution.multiplicity, forecast.problem.width
-    return np.stack([keep_widest(row, multiplicity, width) for row in strength])
+    return np.stack([keep_widest(row, multiplicity, width) for row in share])
 
 
 def _real(forecast: Forecast) -> Bool[np.ndarray, " t"]:
@@ -101,13 +104,22 @@ def _decays(forecast: Forecast, picked: Int[np.ndarray, " p"]) -> Float[np.ndarr
     chosen, critical = forecast.problem.weight_decay[0], forecast.critical_weight_decay
     cliffs = critical[picked]
     cliffs = cliffs[np.isfinite(cliffs)]
-    if not forecast.has_critical_weight_decays:
+    squared = forecast.problem.loss == "mse"
+    if not np.any(np.isfinite(critical)):
         # A bound of where they lie: λ grows at most like the square of the threshold.
-        critical = chosen * (forecast.solution.sigma[_real(forecast)] / forecast.threshold) ** 2
+        critical = chosen * (_free_spectrum(forecast) / forecast.threshold) ** 2
     critical = critical[np.isfinite(critical)]
     low, high = min(float(critical.min()) / 10.0, chosen / 2.0), max(float(critical.max()) * 2.0, chosen * 2.0)
-    grid = np.geomspace(low, high, _POINTS)
-    return np.unique(np.concatenate([grid, [chosen], cliffs * (1 - _CLIFF), cliffs * (1 + _CLIFF)]))
+    grid = np.geomspace(low, high, _POINTS if squared else _SOLVED_POINTS)
+    cliff = _CLIFF if squared else _SOLVED_CLIFF
+    return np.unique(np.concatenate([grid, [chosen], cliffs * (1 - cliff), cliffs * (1 + cliff)]))
+
+
+def _free_spectrum(forecast: Forecast) -> Float[np.ndarray, " t"]:
+    """Singular values that do not move: where the loss's own do, those of squared error, which die about alike."""
+    if forecast.problem.loss == "mse":
+        return forecast.solution.sigma[_real(forecast)]
+    return LabelSpectrum(forecast.counts).sigma
 
 
 def _curves(figures: _Figures, domain: tuple[float, float]) -> alt.Chart:
@@ -191,6 +203,8 @@ def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
         lines.append(
             f"The width has room for {number(forecast.problem.width)} of {number(forecast.directions)} directions"
         )
-    if not forecast.has_critical_weight_decays:
+    if forecast.problem.loss != "mse":
+        lines.append(f"Solved at {figures.decays.size} decays: σ is x plus the threshold and moves with the decay")
+    elif not forecast.has_critical_weight_decays:
         lines.append("Approximate: singular values are kept fixed, though the bias moves them with the decay")
     return lines

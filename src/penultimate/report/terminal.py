@@ -12,7 +12,7 @@ from penultimate.forecasting import LOST, OWN, Forecast
 from penultimate.report.records import Selection, class_records, select_classes
 from penultimate.report.words import number, verdict
 
-_LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
+LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
 _STYLES = {"own": "blue", "shared": "yellow", "lost": "red", "unseen": "dim"}
 
 
@@ -59,7 +59,7 @@ def summary(forecast: Forecast) -> Table:
         ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
         ("classes keep", bands),
         ("overruled", f"{number(forecast.negative_margins)} classes have a negative margin: the head prefers another"),
-        ("samples needed", f"about {number(forecast.samples_needed, 3)} to stand above the threshold"),
+        ("samples needed", _needed(forecast)),
         ("safe weight decay", _safe(forecast)),
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
         *_band(forecast),
@@ -80,17 +80,28 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
     return [("quartiles", f"of the network's own feature decay, {decays}: {survive}, {needed}")]
 
 
+def _needed(forecast: Forecast) -> str:
+    if forecast.samples_needed == forecast.samples_needed:
+        return f"about {number(forecast.samples_needed, 3)} to stand above the threshold"
+    below = f"{number(forecast.classes_below)} classes have fewer"
+    return f"each class its own number with this loss; {below}" if forecast.problem.layers == 1 else "not known"
+
+
 def _safe(forecast: Forecast) -> str:
     if forecast.largest_safe_weight_decay is not None:
         return f"below {number(forecast.largest_safe_weight_decay, 3)}"
     if forecast.has_critical_weight_decays:
         return "none: the width already takes directions"
-    return "no closed form with a regularised bias: forecast several weight decays"
+    if forecast.problem.loss == "mse":
+        return "no closed form with a regularised bias: forecast several weight decays"
+    if forecast.problem.layers > 1 or forecast.problem.width is not None:
+        return "not searched for with this loss and several layers, or a width: forecast several weight decays"
+    return f"not searched for among {number(forecast.counts.distinct.size)} distinct counts: penultimate.path finds it"
 
 
 def by_ratio(forecast: Forecast) -> Table:
     """The answer as a function of the unknown ratio c."""
-    table = Table(title="If the network's ratio c = N λ_H / λ_1 is …", **_LOOK)
+    table = Table(title="If the network's ratio c = N λ_H / λ_1 is …", **LOOK)
     for heading in ("c", "samples needed", "classes below", "directions", "safe weight decay"):
         table.add_column(heading, justify="right")
     for row in forecast.by_ratio:
@@ -109,7 +120,7 @@ def worst(forecast: Forecast, classes: Selection) -> Table:
     chosen = select_classes(forecast, classes) if classes == "all" else forecast.worst_groups(int(classes))
     size = np.append(forecast.counts.multiplicity, 1)[forecast.counts.group[chosen]]
     title = "All classes" if classes == "all" else "Classes that retain least, one row for all of equal count"
-    table = Table(title=title, **_LOOK)
+    table = Table(title=title, **LOOK)
     table.add_column("class", overflow="fold")
     table.add_column("alike", justify="right")
     table.add_column("count", justify="right")
@@ -124,14 +135,15 @@ def worst(forecast: Forecast, classes: Selection) -> Table:
         table.add_row(
             Text(str(record["class"])),
             number(float(alike)),
-            number(_float(record["count"])),
+            number(as_float(record["count"])),
             Text(status, style=_STYLES[status]),
-            *(number(_float(value), 3) for value in figures),
+            *(number(as_float(value), 3) for value in figures),
             Text("–" if record["nearest"] is None else str(record["nearest"])),
-            number(_float(record["nearest_cosine"]), 3),
+            number(as_float(record["nearest_cosine"]), 3),
         )
     return table
 
 
-def _float(value: object) -> float | None:
+def as_float(value: object) -> float | None:
+    """The number in a cell of a record, if there is one."""
     return float(value) if isinstance(value, int | float) else None

@@ -1,5 +1,9 @@
 """The forecast in plain sentences."""
 
+import numpy as np
+from jaxtyping import Int
+
+from penultimate.counts import ClassCounts
 from penultimate.forecasting import Forecast
 from penultimate.minimizers.solution import Outcome
 
@@ -32,6 +36,22 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
+def percent(value: float, digits: int = 4) -> str:
+    """Write a share for people; – for none."""
+    return "–" if value != value else f"{number(round(100 * value, 6), digits)} %"
+
+
+def power_of_count(slope: float) -> str:
+    """Write how something grows with the count n; – where it is not known."""
+    return "–" if slope != slope else f"n^{number(round(slope, 6), 2)}".replace("-", "−")
+
+
+def names_of(counts: ClassCounts, classes: Int[np.ndarray, " b"], limit: int = 3) -> str:
+    """Name some classes, the first few where there are many."""
+    named = ", ".join(str(counts.names[index]) for index in classes[:limit].tolist())
+    return f"{named} and {number(classes.size - limit)} more" if classes.size > limit else named
+
+
 def _what_happens(forecast: Forecast) -> str:
     seen, own = forecast.counts.seen, forecast.classes_with("own")
     at = f"At weight decay {number(forecast.problem.weight_decay[0])},"
@@ -47,9 +67,16 @@ def _what_happens(forecast: Forecast) -> str:
         text += f"; {' and '.join(losers)}"
     if forecast.negative_margins:
         text += f", and the head answers {number(forecast.negative_margins)} with some other class"
-    if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS):
+    if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS) or _is_full(forecast):
         return f"{text}: the width {forecast.problem.width} holds no more directions."
+    if forecast.samples_needed != forecast.samples_needed:
+        return f"{text}."
     return f"{text}: a class needs about {number(forecast.samples_needed, 3)} samples."
+
+
+def _is_full(forecast: Forecast) -> bool:
+    """Whether a numerical search has filled all that the width holds."""
+    return forecast.solution.outcome is Outcome.BEST_FOUND and forecast.survivors == forecast.problem.width
 
 
 def _what_to_do(forecast: Forecast) -> str:
@@ -71,7 +98,10 @@ def _caveats(forecast: Forecast) -> str:
             f"The feature decay is not known before training: {assumed}, and the samples a class needs grow with "
             "the network's own c (see the table)."
         )
-    if forecast.solution.outcome in (Outcome.BEST_FOUND, Outcome.NOT_CONVERGED, Outcome.TIED):
+    if forecast.over_corrects:
+        head, tail = (number(float(forecast.geometry.group_margins[g]), 3) for g in (0, -1))
+        text += f" The loss over-corrects: the largest class ends below the smallest (margins {head} and {tail})."
+    if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:
         text += f" {number(forecast.counts.unseen.size)} classes have no samples and no direction."

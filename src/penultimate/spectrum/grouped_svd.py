@@ -1,9 +1,9 @@
 """Singular value decomposition of a K × K matrix that treats classes of equal count alike, in O(K) memory.
 
 Group g (s_g classes of count c_g) contributes s_g − 1 *inside* directions, vectors that sum to zero over the group, all
-with the singular value √c_g and with the same left and right vector; the remaining, *mixed* directions are constant on
-groups and come from the m × m quotient. Inside a group the Helmert basis is used: vector j is ``(1, …, 1, −j, 0, …)``
-with j ones, scaled by ``1/√(j(j+1))``; products with it take O(s_g).
+with one singular value (√c_g for the label matrix) and with the same left and right vector; the remaining, *mixed*
+directions are constant on groups and come from the m × m quotient. Inside a group the Helmert basis is used: vector j
+is ``(1, …, 1, −j, 0, …)`` with j ones, scaled by ``1/√(j(j+1))``; products with it take O(s_g).
 """
 
 from functools import cached_property, partial
@@ -66,14 +66,17 @@ class GroupedSVD:
     Parameters
     ----------
     counts : ClassCounts
-        The classes and their groups; a group of count c has the singular value √c inside.
+        The classes and their groups.
     quotient : Quotient
         The decomposition of the m × m quotient.
+    inside : ndarray of shape (m,), optional
+        The singular value of each group inside; √c of its count by default.
     """
 
-    def __init__(self, counts: ClassCounts, quotient: Quotient) -> None:
+    def __init__(self, counts: ClassCounts, quotient: Quotient, inside: Float[np.ndarray, " m"] | None = None) -> None:
         self.counts = counts
         self.quotient = quotient
+        self.inside = np.sqrt(counts.distinct) if inside is None else inside
 
     @property
     def sigma(self) -> Float[np.ndarray, " t"]:
@@ -174,7 +177,7 @@ class GroupedSVD:
         self,
     ) -> tuple[Float[np.ndarray, " t"], Int[np.ndarray, " t"], Int[np.ndarray, " m"], Int[np.ndarray, " q"]]:
         inside = self.counts.multiplicity > 1
-        values = np.concatenate([np.sqrt(self.counts.distinct[inside]), self.quotient.sigma])
+        values = np.concatenate([self.inside[inside], self.quotient.sigma])
         sizes = np.concatenate(
             [self.counts.multiplicity[inside] - 1, np.ones(self.quotient.sigma.size, dtype=np.int64)]
         )
@@ -187,7 +190,7 @@ class GroupedSVD:
     @cached_property
     def _blocks(self) -> tuple[Int[np.ndarray, " mq"], Int[np.ndarray, " mq"]]:
         """Columns come in blocks, m of inside directions then q mixed ones: their order by σ, and their sizes."""
-        values = np.concatenate([np.sqrt(self.counts.distinct), self.quotient.sigma])
+        values = np.concatenate([self.inside, self.quotient.sigma])
         sizes = np.concatenate([self.counts.multiplicity - 1, np.ones(self.quotient.sigma.size, dtype=np.int64)])
         return np.argsort(-values, kind="stable"), sizes
 

@@ -53,7 +53,8 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
     if not (float(sizes[0]) > 0 and kept.any()):
         return float("nan")
     directions = directions[kept]
-    seen_scatter = np.einsum("rd,rd->r", directions @ statistics.within_scatter, directions)
+    # No variance is negative; where features hardly vary, the scatter's own rounding may say otherwise.
+    seen_scatter = np.maximum(np.einsum("rd,rd->r", directions @ statistics.within_scatter, directions), 0.0)
     through: list[float] = (seen_scatter / sizes[kept] ** 2).tolist()
     return sum(through) / statistics.samples / int(seen.size)
 
@@ -139,7 +140,7 @@ class PairwiseVariance:
                 quotient[own - block.start, own] = -1.0
                 worst[block] = seen[quotient.argmax(axis=1)]
             first, second = np.nonzero(quotient >= merged_at)
-            group = _joined(group, first + int(block.start), second)
+            group = joined(group, first + int(block.start), second)
         self.of_class = np.full(statistics.classes, np.nan)
         self.worst = np.full(statistics.classes, -1)
         self.mean = float("nan")
@@ -147,10 +148,10 @@ class PairwiseVariance:
             self.of_class[seen] = totals / (seen.size - 1)
             self.worst[seen] = worst
             self.mean = float(totals.sum() / (seen.size * (seen.size - 1)))
-        self.merged = _groups(group, seen)
+        self.merged = groups_of(group, seen)
 
 
-def _joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+def joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     """Groups after some pairs have merged too; only one block of pairs is ever held, however many merge."""
     size = group.size
     edges = coo_array((np.ones(first.size, dtype=np.int8), (group[first], group[second])), shape=(size, size))
@@ -158,7 +159,8 @@ def _joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[
     return label[group].astype(np.int64)
 
 
-def _groups(group: NDArray[np.int64], seen: Int[np.ndarray, " s"]) -> tuple[Int[np.ndarray, " g"], ...]:
+def groups_of(group: NDArray[np.int64], seen: Int[np.ndarray, " s"]) -> tuple[Int[np.ndarray, " _g"], ...]:
+    """Groups of two or more of the classes `seen`, from the label of each, largest first."""
     sizes = np.bincount(group) if group.size else np.zeros(0, dtype=np.int64)
     large = [index for index in np.argsort(-sizes, kind="stable").tolist() if sizes[index] > 1]
     return tuple(seen[group == index] for index in large)

@@ -163,6 +163,8 @@ def measure(
     cosine = np.full(1, np.nan) if rows is None else cosines_between(rows, means)
     aligned = cosine[np.isfinite(cosine)]
     angular, deviation = equiangularity(means)
+    # Lengths go with the counts of training, which those of test samples need not be.
+    counts = statistics.counts if geometry is None else geometry.counts.values
     return CollapseMetrics(
         classes=int(np.count_nonzero(statistics.counts)),
         nc1=nc1(statistics),
@@ -176,10 +178,10 @@ def measure(
         nc3_duality=unknown if rows is None else self_duality(means, rows),
         nc3_cosine=float(aligned.mean()) if aligned.size else unknown,
         effective_rank=effective_rank(means),
-        mean_norm_slope=norm_slope(means, statistics.counts)[0],
-        head_norm_slope=unknown if rows is None else norm_slope(rows, statistics.counts)[0],
+        mean_norm_slope=norm_slope(means, counts)[0],
+        head_norm_slope=unknown if rows is None else norm_slope(rows, counts)[0],
         head_distance_to_forecast=(
-            unknown if rows is None or geometry is None else gram_distance(rows, geometry.head_gram)
+            unknown if rows is None or geometry is None else gram_distance(rows, geometry.product_gram)
         ),
         **_distances(means, geometry),
     )

@@ -1,11 +1,13 @@
 """One file of features as a source: which of its arrays is what, and whether they fit."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError, FileError
@@ -13,7 +15,8 @@ from penultimate.features.head import Head, checked_names, head_of
 from penultimate.features.readers.archive import Archive, Layout
 from penultimate.features.readers.formats import format_of, open_archive
 from penultimate.features.readers.npy_set import NpySet
-from penultimate.features.readers.sources import Batch, FeatureSource, block_rows, check_start
+from penultimate.features.readers.parts import Rows
+from penultimate.features.readers.sources import Batch, FeatureSource, block_rows, check_start, shard_spans
 
 FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
 LABELS = ("y", "labels", "label", "targets", "target")
@@ -78,17 +81,32 @@ class FileSource:
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Blocks of the file from sample `start` on; it is open while they are drawn."""
         check_start(start, self.samples)
-        with open_archive(self.path) as archive:
-            if _keys_and_layouts(archive, self.path) != (self.keys, self.layouts):
-                raise FileError(f"{self.path}: the file has changed since it was opened: leave it alone and start anew")
+        with self._opened() as archive:
             size = block_rows(self.dimension)
             streams = [archive.blocks(key, start, size) for key in self.keys if key is not None]
             for arrays in zip(*streams, strict=True):
                 yield Batch(*map(_native, arrays))
 
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """Blocks of the labels from sample `start` on."""
+        check_start(start, self.samples)
+        with self._opened() as archive:
+            yield from map(_native, archive.blocks(self.keys.labels, start, block_rows(self.dimension)))
+
     def shards(self) -> list[FeatureSource]:
-        """The file, as one part."""
-        return [self]
+        """The file, or parts of it where it is large.
+
+        Every part of a compressed .npz has to be decompressed from the beginning; other formats are read where it lies.
+        """
+        bounds = shard_spans(self.samples, block_rows(self.dimension))
+        return [self] if len(bounds) == 1 else [Rows(self.bare(), first, stop) for first, stop in bounds]
+
+    @contextmanager
+    def _opened(self) -> Generator[Archive]:
+        with open_archive(self.path) as archive:
+            if _keys_and_layouts(archive, self.path) != (self.keys, self.layouts):
+                raise FileError(f"{self.path}: the file has changed since it was opened: leave it alone and start anew")
+            yield archive
 
     def bare(self) -> "FileSource":
         """The same without head and class names, light to send to other processes."""

@@ -13,7 +13,8 @@ from penultimate.features.head import Head, checked_names
 from penultimate.features.readers.file_source import FileSource, open_source
 from penultimate.features.readers.formats import SUFFIXES, format_of
 from penultimate.features.readers.npy_set import npy_parts
-from penultimate.features.readers.sources import FeatureSource, Joined
+from penultimate.features.readers.parts import Joined
+from penultimate.features.readers.sources import FeatureSource
 
 _HEADS = ("head.npz", "head.safetensors")
 

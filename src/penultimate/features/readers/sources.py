@@ -1,4 +1,4 @@
-"""Features as a stream of batches: what every reader offers, arrays at hand, and several parts as one."""
+"""Features as a stream of batches: what every reader offers, and arrays at hand."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ from penultimate.features.arrays import as_array, as_features
 from penultimate.features.head import Head, checked_names
 
 _BLOCK_BYTES = 16 << 20
+# A source is cut in shards of so many blocks, 256 MiB of float32: what a lost worker costs to read again.
+_SHARD_BLOCKS = 16
 # Below this width the labels take as much room as the features.
 _NARROW = 64
 # How many rows of an array tell it from another.
@@ -74,8 +76,12 @@ class FeatureSource(Protocol):
         """Samples in order, from sample `start` on, in blocks whose bounds do not depend on it."""
         ...
 
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """The labels of the same blocks; features are not read."""
+        ...
+
     def shards(self) -> "list[FeatureSource]":
-        """Independent parts, in order."""
+        """Independent parts, in order, none much larger than 256 MiB."""
         ...
 
 
@@ -129,6 +135,30 @@ def spans(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
+def shard_spans(samples: int, size: int) -> list[tuple[int, int]]:
+    """Bounds of the shards in which a source of one piece is cut.
+
+    Parameters
+    ----------
+    samples : int
+        N.
+    size : int
+        Rows of a block.
+
+    Returns
+    -------
+    list of tuple of int
+        First row of a shard, and the row after its last.
+
+    Examples
+    --------
+    >>> from penultimate.features.readers.sources import shard_spans
+    >>> shard_spans(100_000, 4096)
+    [(0, 65536), (65536, 100000)]
+    """
+    return list(spans(0, samples, _SHARD_BLOCKS * size))
+
+
 def check_start(start: int, samples: int) -> None:
     """Refuse to start outside the data.
 
@@ -146,6 +176,11 @@ def check_start(start: int, samples: int) -> None:
     """
     if not 0 <= start <= samples:
         raise FeaturesError(f"cannot start at sample {start} of {samples}: give a number from 0 to {samples}")
+
+
+def part_name(source: object, first: int) -> str:
+    """How a part of a source is called in messages that count its samples."""
+    return f"{source} (its samples from {first} on, here counted from 0)"
 
 
 class ArraySource:
@@ -194,9 +229,10 @@ class ArraySource:
         self.names = None if head is None else head.names
         if names is not None:
             self.names = checked_names(names, None if head is None else head.classes)
+        self._name = "arrays"
 
     def __str__(self) -> str:
-        return "arrays"
+        return self._name
 
     @property
     def dimension(self) -> int:
@@ -228,86 +264,17 @@ class ArraySource:
         for first, end in spans(start, self.samples, block_rows(self.dimension)):
             yield Batch(self._features[first:end], self._labels[first:end])
 
-    def shards(self) -> list[FeatureSource]:
-        """The whole, as one part."""
-        return [self]
-
-
-class Joined:
-    """Several sources one after the other, as one; its blocks are theirs.
-
-    Parameters
-    ----------
-    parts : sequence of FeatureSource
-        At least one, all of one width.
-    head : Head, optional
-    names : tuple of str, optional
-        Class names.
-
-    Raises
-    ------
-    FeaturesError
-        When there are no parts, or their widths differ.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from penultimate.features.readers import ArraySource, Joined
-    >>> parts = [ArraySource(np.zeros((n, 2)), np.zeros(n, dtype=int)) for n in (3, 4)]
-    >>> joined = Joined(parts)
-    >>> joined.samples, [len(batch.labels) for batch in joined.batches(start=2)]
-    (7, [1, 4])
-    """
-
-    def __init__(
-        self,
-        parts: "list[FeatureSource] | tuple[FeatureSource, ...]",
-        head: Head | None = None,
-        names: tuple[str, ...] | None = None,
-    ) -> None:
-        if not parts:
-            raise FeaturesError("there are no parts to join: give at least one")
-        self._parts = tuple(parts)
-        for part in self._parts:
-            if part.dimension != self.dimension:
-                raise FeaturesError(
-                    f"{part} has features of width {part.dimension} and {self._parts[0]} of width {self.dimension}: "
-                    "give shards of one run"
-                )
-        self.head = head
-        self.names = names
-
-    def __str__(self) -> str:
-        return f"{self._parts[0]} … {self._parts[-1]}"
-
-    @property
-    def dimension(self) -> int:
-        """Width of the features, d."""
-        return self._parts[0].dimension
-
-    @property
-    def samples(self) -> int:
-        """N over all parts."""
-        return sum(part.samples for part in self._parts)
-
-    @property
-    def dtype(self) -> str:
-        """The type with the most bits of those of the parts."""
-        return max((part.dtype for part in self._parts), key=("bfloat16", "float16", "float32", "float64").index)
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the parts' in order."""
-        return hashlib.sha256(" ".join(part.fingerprint for part in self._parts).encode()).hexdigest()
-
-    def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Blocks of the parts in order, from sample `start` of them all on."""
-        check_start(start, self.samples)
-        for part in self._parts:
-            if start < part.samples:
-                yield from part.batches(start)
-            start = max(0, start - part.samples)
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """Views of the labels, block by block from sample `start` on."""
+        for batch in self.batches(start):
+            yield batch.labels
 
     def shards(self) -> list[FeatureSource]:
-        """The parts, as they were given."""
-        return list(self._parts)
+        """Views of the arrays; the whole where it is small."""
+        bounds = shard_spans(self.samples, block_rows(self.dimension))
+        return [self] if len(bounds) == 1 else [self._part(first, end) for first, end in bounds]
+
+    def _part(self, first: int, end: int) -> "ArraySource":
+        part = ArraySource(self._features[first:end], self._labels[first:end])
+        part._name = part_name(self, first)
+        return part

@@ -1,10 +1,10 @@
 """A comparison of heads as plain numbers, lists and strings: what ``--json`` prints."""
 
 import penultimate
-from penultimate.comparing import HeadComparison, HeadResult
+from penultimate.head_comparing import HeadComparison, HeadResult
 from penultimate.heads.scoring import REPLICATES
 from penultimate.heads.selection import Curve
-from penultimate.report.heads_words import verdict
+from penultimate.report.head_comparison_words import verdict
 from penultimate.report.records import finite
 
 

@@ -1,0 +1,78 @@
+"""The monitor's time for a batch beside the network's own, and the time of its figures; one thread."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import nn
+
+import penultimate as pen
+from measure import best, console, table
+
+BATCH = 128
+# Batches that are timed together: one alone is too short for the clock.
+BATCHES = 5
+
+
+def network(classes: int, width: int) -> nn.Sequential:
+    """A small CNN for pictures of 32 × 32: three convolutions, batch norm, a linear head."""
+    torch.manual_seed(0)
+    sizes = (3, 32, 64, width)
+    layers: list[nn.Module] = []
+    for below, above in pairwise(sizes):
+        layers += [
+            nn.Conv2d(below, above, 3, stride=1 if below == 3 else 2, padding=1),
+            nn.BatchNorm2d(above),
+            nn.ReLU(),
+        ]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
+
+
+def forward(model: nn.Sequential, pictures: torch.Tensor) -> None:
+    """Some passes without gradients."""
+    with torch.no_grad():
+        for _ in range(BATCHES):
+            model(pictures)
+
+
+def train(model: nn.Sequential, pictures: torch.Tensor, labels: torch.Tensor) -> None:
+    """Some passes forward and backward."""
+    for _ in range(BATCHES):
+        nn.functional.cross_entropy(model(pictures), labels).backward()
+
+
+def watch(monitor: pen.torch.FeatureMonitor, features: torch.Tensor, labels: torch.Tensor) -> None:
+    """Some updates."""
+    for _ in range(BATCHES):
+        monitor.update(features, labels)
+
+
+def batches() -> None:
+    """Print the monitor's share of a batch."""
+    title = f"FeatureMonitor beside a small CNN, batches of {BATCH} float32, threads: 1"
+    out = table(title, "classes, width", "forward", "and backward", "update", "÷ forward", "÷ both", "compute")
+    for classes, width in ((10, 64), (100, 128), (100, 512), (1000, 512)):
+        model = network(classes, width)
+        counts = pen.ClassCounts(np.maximum(5000 * 0.01 ** (np.arange(classes) / classes), 1).astype(int))
+        monitor = pen.torch.FeatureMonitor(classes, width, head=model[-1], forecast=pen.forecast(counts))
+        pictures, labels = torch.randn(BATCH, 3, 32, 32), torch.arange(BATCH) % classes
+        features = torch.randn(BATCH, width)
+        for start in range(0, classes, BATCH):
+            monitor.update(features, (torch.arange(BATCH) + start) % classes)
+        passes = best(lambda m=model, x=pictures: forward(m, x), 5) / BATCHES
+        both = best(lambda m=model, x=pictures, y=labels: train(m, x, y), 3) / BATCHES
+        update = best(lambda m=monitor, h=features, y=labels: watch(m, h, y), 20) / BATCHES
+
+        def figures(monitor: pen.torch.FeatureMonitor = monitor) -> None:
+            monitor._computed = None
+            monitor.compute()
+
+        times = (f"{1e3 * passes:.1f} ms", f"{1e3 * both:.1f} ms", f"{1e3 * update:.2f} ms")
+        shares = (f"{update / passes:.1%}", f"{update / both:.1%}")
+        out.add_row(f"{classes:,}, {width}", *times, *shares, f"{1e3 * best(figures, 2):,.0f} ms")
+    console.print(out)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    batches()

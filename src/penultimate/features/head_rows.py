@@ -1,0 +1,190 @@
+"""The rows of a head as they are compared: centred, in float64, and never more than a block of them at a time.
+
+A published head may have 256,000 classes and 4,096 features in half precision. Nothing here takes K × K numbers, nor a
+float64 copy of the head: memory beyond the head itself is O(K + d²).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from penultimate.features.head import Head
+from penultimate.features.metrics.collapse import groups_of, joined
+from penultimate.spectrum.grouped_svd import GroupedSVD
+
+# Numbers of a block of rows, of columns, or of a table of cosines: 32 MiB in float64.
+_ENTRIES = 1 << 22
+# Multiplications that comparing rows with one another may take, a minute or two; beyond, only some rows are.
+_WORK = 1 << 42
+# Rows and columns of one table of cosines.
+_TABLE = (1024, 4096)
+# A row shorter than this part of the longest is rounding of single precision.
+_NOTHING = 1e-7
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Which rows are nearest to which, and which point alike.
+
+    Attributes
+    ----------
+    compared : ndarray of shape (c,)
+        Classes whose row was compared with every other.
+    nearest : ndarray of shape (c,)
+        For each of them the class whose row has the largest cosine; −1 where there is none.
+    cosine : ndarray of shape (c,)
+        That cosine; NaN where there is none.
+    merged : tuple of ndarray
+        Groups of classes whose rows have at least the cosine asked for, directly or through others, largest first.
+    """
+
+    compared: Int[np.ndarray, " c"]
+    nearest: Int[np.ndarray, " c"]
+    cosine: Float[np.ndarray, " c"]
+    merged: tuple[Int[np.ndarray, " _g"], ...]
+
+
+class HeadRows:
+    """Rows of ``W_L ⋯ W_1`` of some classes, less their mean row where that is asked for.
+
+    Parameters
+    ----------
+    head : Head
+        One or several linear layers.
+    classes : ndarray of shape (s,)
+        Which rows count: those of classes with training samples.
+    centred : bool
+        Whether their plain mean is taken off.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (d,)
+        The mean row that was taken off; zero when not centred.
+    norms : ndarray of shape (s,)
+        Length of every row.
+    gram : ndarray
+        ``W Wᵀ`` (s × s) where there are no more classes than features, else ``WᵀW`` (d × d).
+    """
+
+    def __init__(self, head: Head, classes: Int[np.ndarray, " s"], *, centred: bool) -> None:
+        self._last = head.layers[-1]
+        below = [layer.astype(np.float64) for layer in reversed(head.layers[:-1])]
+        self._below = None if not below else below[0] if len(below) == 1 else np.linalg.multi_dot(below)
+        self.classes = classes
+        self.dimension = head.dimension
+        self.mean = np.zeros(head.dimension)
+        if centred:
+            total = np.zeros(head.dimension)
+            for _, rows in self.blocks():
+                total += rows.sum(axis=0)
+            self.mean = total / classes.size
+        self.norms, self.gram = self._measured()
+
+    def blocks(self) -> Iterator[tuple[slice, Float[np.ndarray, "b d"]]]:
+        """Rows a block at a time, with their places among `classes`."""
+        for place in self._places():
+            yield place, self.rows(self.classes[place])
+
+    def rows(self, classes: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b d"]:
+        """The rows of some classes."""
+        return self._as_stored(classes) - self.mean
+
+    def _as_stored(self, classes: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b d"]:
+        last = self._last[classes].astype(np.float64)
+        return last if self._below is None else last @ self._below
+
+    def project(self, svd: GroupedSVD, count: int) -> Float[np.ndarray, "r d"]:
+        """``UᵀW`` along the leading directions, shape (count, d), from some columns of W at a time."""
+        out = np.empty((count, self.dimension))
+        step = max(1, _ENTRIES // self._last.shape[0])
+        for start in range(0, self.dimension, step):
+            columns = slice(start, start + step)
+            if self._below is None:
+                wide = self._last[:, columns].astype(np.float64)
+            else:
+                wide = self._last @ self._below[:, columns]
+            out[:, columns] = svd.project("left", wide - self.mean[columns], count)
+        return out
+
+    @cached_property
+    def singular_values(self) -> Float[np.ndarray, " r"]:
+        """Largest first, min(s, d) of them; what is below 1e-8 of the largest is rounding."""
+        return np.sqrt(np.maximum(np.linalg.eigvalsh(self.gram)[::-1], 0.0))
+
+    @cached_property
+    def identical(self) -> tuple[Int[np.ndarray, " _g"], ...]:
+        """Groups of classes whose rows are equal to the last bit, largest first."""
+        label: dict[bytes, int] = {}
+        group = np.empty(self.classes.size, dtype=np.int64)
+        for place in self._places():
+            # Adding zero makes −0 the same as 0.
+            for index, row in enumerate(self._as_stored(self.classes[place]) + 0.0, start=place.start):
+                digest = hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+                group[index] = label.setdefault(digest, len(label))
+        return groups_of(group, self.classes)
+
+    def neighbours(self, order: Int[np.ndarray, " s"], merged_at: float) -> Neighbours:
+        """Compare rows with one another, all of them where that is a matter of a minute or two.
+
+        Parameters
+        ----------
+        order : ndarray of shape (s,)
+            Places among `classes`, those to be compared first.
+        merged_at : float
+            Cosine from which on two classes count as merged.
+
+        Returns
+        -------
+        Neighbours
+        """
+        # Rows that are next to nothing have no angle.
+        alive = np.flatnonzero(self.norms > _NOTHING * self.norms.max())
+        probes = order[np.isin(order, alive)][: max(1, _WORK // max(1, alive.size * self.dimension))]
+        group = np.arange(self.classes.size)
+        nearest, cosine = np.full(probes.size, -1), np.full(probes.size, -np.inf)
+        for start in range(0, probes.size, _TABLE[0]):
+            mine = probes[start : start + _TABLE[0]]
+            units = self._units(mine)
+            for others in np.split(alive, range(_TABLE[1], alive.size, _TABLE[1])):
+                table = units @ self._units(others).T
+                own, itself = np.nonzero(mine[:, None] == others)
+                table[own, itself] = -np.inf
+                best = table.argmax(axis=1)
+                top = table[np.arange(best.size), best]
+                larger = np.flatnonzero(top > cosine[start : start + mine.size])
+                nearest[start + larger], cosine[start + larger] = others[best[larger]], top[larger]
+                first, second = np.nonzero(table >= merged_at)
+                if first.size:
+                    group = joined(group, mine[first], others[second])
+        found = nearest >= 0
+        return Neighbours(
+            self.classes[probes],
+            np.where(found, self.classes[nearest], -1),
+            np.where(found, np.clip(cosine, -1.0, 1.0), np.nan),
+            groups_of(group, self.classes),
+        )
+
+    def _units(self, places: Int[np.ndarray, " b"]) -> NDArray[np.floating]:
+        """Rows of length one; in single precision where the head itself has no more."""
+        units = self.rows(self.classes[places]) / self.norms[places, None]
+        return units if self._last.dtype.itemsize > np.dtype(np.float32).itemsize else units.astype(np.float32)
+
+    def _places(self) -> Iterator[slice]:
+        step = max(1, _ENTRIES // max(self.dimension, self._last.shape[1]))
+        for start in range(0, self.classes.size, step):
+            yield slice(start, min(start + step, self.classes.size))
+
+    def _measured(self) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, "r r"]]:
+        if self.classes.size <= self.dimension:
+            rows = self.rows(self.classes)
+            return np.linalg.norm(rows, axis=1), rows @ rows.T
+        norms, gram = np.empty(self.classes.size), np.zeros((self.dimension, self.dimension))
+        for place, rows in self.blocks():
+            norms[place] = np.linalg.norm(rows, axis=1)
+            gram += rows.T @ rows
+        return norms, gram

@@ -1,0 +1,7 @@
+"""Losses that the one-layer model turns into a convex problem (docs/theory §5), and their names on the command line."""
+
+from penultimate.losses.cross_entropy import CrossEntropy as CrossEntropy
+from penultimate.losses.names import Loss as Loss
+from penultimate.losses.names import check_name as check_name
+from penultimate.losses.names import resolve as resolve
+from penultimate.losses.squared_error import SquaredError as SquaredError

@@ -1,0 +1,145 @@
+"""Half the squared distance of the logits to the one-hot label, with class weights.
+
+Without weights the minimiser has a closed form (docs/theory §4); with them the columns of the problem curve
+differently, and it is solved like any other convex loss.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from penultimate.counts import ClassCounts
+from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredError:
+    """``ω_k ½ ‖z − e_k‖²``, summed over classes.
+
+    Parameters
+    ----------
+    name : str, default "squared error"
+        For reports.
+    weights : array-like of shape (K,), optional
+        ω, positive, scaled to the mean 1 over all samples.
+
+    Raises
+    ------
+    ProblemError
+        If a weight is not positive and finite.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> pen.losses.SquaredError.inverse(pen.ClassCounts([4, 1])).weights
+    array([0.25, 1.  ])
+    """
+
+    name: str = "squared error"
+    weights: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            object.__setattr__(self, "weights", as_positive(self.weights, "weights"))
+
+    @classmethod
+    def inverse(cls, counts: ClassCounts) -> "SquaredError":
+        """Weights ``1/n_k``: every class counts alike."""
+        return cls("squared error weighted by 1/n", inverse_weights(counts))
+
+    @classmethod
+    def effective(cls, counts: ClassCounts, beta: float = 0.999) -> "SquaredError":
+        """Weights by effective number of samples (Cui et al. 2019, arXiv 1901.05555)."""
+        return cls(f"squared error weighted by effective number, β = {beta:g}", effective_weights(counts, beta))
+
+    @property
+    def vectors(self) -> dict[str, Float[np.ndarray, " K"]]:
+        """The vectors that are set, by name."""
+        return {} if self.weights is None else {"weights": np.asarray(self.weights)}
+
+    def grouped(self, counts: ClassCounts) -> "GroupedSquaredError":
+        """Write the loss for groups of classes within which the weights are constant (see `losses.grouped`)."""
+        first, size = counts.representatives[:, 0], counts.multiplicity.astype(np.float64)
+        m = size.size
+        weights = np.ones(m) if self.weights is None else np.asarray(self.weights)[first]
+        multiplicity = np.vstack([np.repeat(size[:, None], m, axis=1) - np.eye(m), np.ones(m)])
+        return GroupedSquaredError(normalised(weights, counts), multiplicity)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class GroupedSquaredError:
+    """Squared error over columns of logits (`losses.grouped.GroupedLoss`)."""
+
+    weight: Float[np.ndarray, " m"]
+    multiplicity: Float[np.ndarray, "m1 m"]
+
+    @property
+    def bound(self) -> float:
+        """The largest weight."""
+        return float(self.weight.max())
+
+    @property
+    def leverage(self) -> Float[np.ndarray, " m"]:
+        """ω."""
+        return self.weight
+
+    @property
+    def steepness(self) -> Float[np.ndarray, "m1 m"]:
+        """Zero: the quadratic model is exact at any distance."""
+        return np.zeros_like(self.multiplicity)
+
+    @property
+    def unseen_shift(self) -> None:
+        """None: every change of the logits is seen."""
+        return None
+
+    def at(self, logits: Float[np.ndarray, "m1 m"]) -> "_SquaredErrorPoint":
+        """Residuals of every column, with its value."""
+        return _SquaredErrorPoint(self.multiplicity, self.slope(logits))
+
+    def value(self, logits: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, " m"]:
+        """``½ Σ (z − y)²``."""
+        return 0.5 * np.sum(self.multiplicity * self.slope(logits) ** 2, axis=0)
+
+    def slope(self, logits: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, "m1 m"]:
+        """``z − y``."""
+        residual = logits.copy()
+        residual[-1] -= 1.0
+        return residual
+
+    def conjugate(self, logits: Float[np.ndarray, "m1 m"], shrink: float) -> Float[np.ndarray, " m"]:
+        """``½ ‖r‖² + r_own`` at ``r = shrink · (z − y)``."""
+        residual = shrink * self.slope(logits)
+        return 0.5 * np.sum(self.multiplicity * residual**2, axis=0) + residual[-1]
+
+
+@dataclass(frozen=True)
+class _SquaredErrorPoint:
+    """Residuals of every row, of one class."""
+
+    multiplicity: Float[np.ndarray, "m1 m"]
+    residual: Float[np.ndarray, "m1 m"]
+
+    @property
+    def value(self) -> Float[np.ndarray, " m"]:
+        return 0.5 * np.einsum("ij,ij,ij->j", self.multiplicity, self.residual, self.residual)
+
+    @property
+    def slope(self) -> Float[np.ndarray, "m1 m"]:
+        return self.multiplicity * self.residual
+
+    def curve(self, change: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, "m1 m"]:
+        return self.multiplicity * change
+
+    def pair_curvature(self) -> Float[np.ndarray, "m m"]:
+        out = self.multiplicity[:-1].copy()
+        out[np.diag_indices_from(out)] += 1.0
+        return out
+
+    def shared_curvature(self, share: Float[np.ndarray, " m"]) -> Float[np.ndarray, "m m"]:
+        return np.diag(self.pair_curvature() @ share)

@@ -1,0 +1,1 @@
+"""Any convex loss with one layer, solved to a certificate (docs/theory §5)."""

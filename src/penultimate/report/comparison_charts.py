@@ -1,0 +1,170 @@
+"""Charts of a comparison: one line a loss, classes by rank."""
+
+from collections.abc import Callable
+
+import altair as alt
+import numpy as np
+from jaxtyping import Float
+
+from penultimate.comparing import Comparison
+from penultimate.forecasting import Forecast
+from penultimate.report.chart_style import (
+    HEIGHT,
+    INK,
+    ROWS,
+    WIDTH,
+    Row,
+    distinct_labels,
+    inline,
+    is_many,
+    log_axis,
+    log_scale,
+    rank_axis,
+    spread,
+    titled,
+)
+from penultimate.report.words import number
+
+# Apart for every kind of colour blindness (Okabe and Ito 2008), dark enough on white; dashes say it again.
+_COLOURS = ("#1f6fb4", "#b3243a", "#dd9416", "#00805f", "#7b4aa0", "#5a6775", "#9a5b13", "#0d8ba1")
+_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 4], [1, 3], [6, 2, 1, 2])
+
+_Figures = Callable[[Forecast], Float[np.ndarray, " m"]]
+
+
+def margins(comparison: Comparison) -> alt.LayerChart:
+    """Draw the margin of every class's mean, bias included, by rank.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    lines = _lines(comparison, lambda forecast: forecast.geometry.group_margins)
+    y = alt.Y("value:Q", title="own output less the largest other one")
+    zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(y="level:Q")
+    chart = alt.LayerChart(layer=[_curves(comparison, lines, y), zero], width=WIDTH, height=HEIGHT)
+    return titled(chart, "Margins of class means", ["Below zero the head answers with another class"])
+
+
+def cosines(comparison: Comparison) -> alt.LayerChart:
+    """Draw the cosine between every class mean and its nearest other one, by rank.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    lines = _lines(comparison, lambda forecast: forecast.geometry.group_nearest[1])
+    y = alt.Y("value:Q", title="cosine to the nearest class mean", scale=alt.Scale(domain=[-1, 1]))
+    chart = alt.LayerChart(layer=[_curves(comparison, lines, y)], width=WIDTH, height=HEIGHT)
+    return titled(chart, "Angles between class means", ["At 1 a class cannot be told from its neighbour"])
+
+
+def needed(comparison: Comparison) -> alt.LayerChart:
+    """Draw how many samples every class needs to stand above the threshold, beside how many it has.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    lines = _lines(comparison, lambda forecast: forecast.group_samples_needed)
+    have = _rows(next(iter(comparison.forecasts.values())), "has", lambda forecast: forecast.counts.distinct)
+    values = [float(row["value"]) for row in (*lines, *have) if isinstance(row["value"], float)]
+    domain = (min(values) / 1.6, max(values) * 1.4)
+    y = alt.Y("value:Q", title="samples of the class, n", scale=log_scale(domain), axis=log_axis(domain))
+    ranks = rank_axis("rank", comparison.counts.seen, "class, largest first")
+    dots = alt.Chart(inline(have)).mark_point(filled=True, color=INK, size=22, opacity=0.55).encode(x=ranks, y=y)
+    chart = alt.LayerChart(layer=[dots, _curves(comparison, lines, y)], width=WIDTH, height=HEIGHT)
+    below = {name: forecast.classes_below for name, forecast in comparison.forecasts.items()}
+    line = "Classes below: " + ", ".join(f"{name} {number(size)}" for name, size in below.items())
+    return titled(chart, "Survival lines", ["A dot is a class: it stands above the lines below it", line])
+
+
+def retained(comparison: Comparison) -> alt.LayerChart:
+    """Draw the share of its own direction that every class retains, by rank.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    lines = _lines(comparison, lambda forecast: forecast.geometry.group_retained)
+    y = alt.Y("value:Q", title="retained share of its own direction", scale=alt.Scale(domain=[0, 1.03], nice=False))
+    chart = alt.LayerChart(layer=[_curves(comparison, lines, y)], width=WIDTH, height=HEIGHT)
+    return titled(chart, "What each class retains", [])
+
+
+COMPARISON_CHARTS: dict[str, Callable[[Comparison], alt.LayerChart]] = {
+    "margins": margins,
+    "cosines": cosines,
+    "needed": needed,
+    "retained": retained,
+}
+
+
+def _lines(comparison: Comparison, figures: _Figures) -> list[Row]:
+    names = distinct_labels(list(comparison.forecasts))
+    return [
+        row
+        for name, forecast in zip(names, comparison.forecasts.values(), strict=True)
+        for row in _rows(forecast, name, figures, ROWS // len(names))
+    ]
+
+
+def _rows(forecast: Forecast, name: str, figures: _Figures, limit: int = ROWS) -> list[Row]:
+    """One row a group, thinned, at the middle of its ranks."""
+    size = forecast.counts.multiplicity
+    last = np.cumsum(size)
+    first = last - size + 1
+    values = figures(forecast)
+    picked = spread(first, limit, log=is_many(forecast.counts.seen))
+    return [
+        {
+            "loss": name,
+            "rank": float(first[g] + last[g]) / 2.0,
+            "count": float(forecast.counts.distinct[g]),
+            "value": float(values[g]) if np.isfinite(values[g]) else None,
+        }
+        for g in picked.tolist()
+    ]
+
+
+def _curves(comparison: Comparison, rows: list[Row], y: alt.Y) -> alt.Chart:
+    names = distinct_labels(list(comparison.forecasts))
+    count = len(names)
+    colours = [_COLOURS[i % len(_COLOURS)] for i in range(count)]
+    dashes = [_DASHES[i % len(_DASHES)] for i in range(count)]
+    legend = alt.Legend(title=None, orient="top", columns=3, symbolType="stroke", symbolStrokeWidth=2.5)
+    return (
+        alt.Chart(inline(rows))
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=18) if comparison.counts.distinct.size <= 30 else False)
+        .encode(
+            x=rank_axis("rank", comparison.counts.seen, "class, largest first"),
+            y=y,
+            color=alt.Color("loss:N", scale=alt.Scale(domain=names, range=colours), legend=legend),
+            strokeDash=alt.StrokeDash("loss:N", scale=alt.Scale(domain=names, range=dashes), legend=legend),
+            tooltip=[
+                alt.Tooltip("loss:N"),
+                alt.Tooltip("count:Q", title="samples", format=","),
+                alt.Tooltip("value:Q", format=".3g"),
+            ],
+        )
+    )

@@ -1,0 +1,94 @@
+"""The report of a comparison of heads: one HTML file that opens offline, and its small table for notebooks."""
+
+from penultimate.head_comparing import HeadComparison
+from penultimate.report.head_comparison_charts import gains, tau_curves
+from penultimate.report.head_comparison_terminal import cells
+from penultimate.report.head_comparison_words import how, paragraphs, percent, points
+from penultimate.report.html import Figure, KeyFigure, Reading, figure, page, summary
+from penultimate.report.words import number
+
+_GAINS = Reading(
+    "What each head gains",
+    "Every kind, its settings chosen on other samples than it is judged on. A bar that crosses zero shows no gain.",
+)
+_CURVES = Reading(
+    "How much adjustment",
+    "Flat around its dot: the pick matters little. A curve that falls at once is in the wrong units for this head.",
+)
+
+
+def head_comparison_html(comparison: HeadComparison) -> str:
+    """Return the report as text.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to report.
+
+    Returns
+    -------
+    str
+        A whole HTML document that refers to nothing outside itself.
+    """
+    return page(
+        "head_comparison.html.j2",
+        {
+            "kind": "head-comparison",
+            "title": "A better head for the same features",
+            "counts": comparison.counts,
+            "sampled": "samples in training",
+            "verdict": paragraphs(comparison),
+            "key_figures": key_figures(comparison),
+            "figures": _figures(comparison),
+            "heads": cells(comparison),
+            "method": how(comparison),
+        },
+    )
+
+
+def head_comparison_summary(comparison: HeadComparison) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to sum up.
+
+    Returns
+    -------
+    str
+    """
+    rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(comparison)]
+    caption = f"Heads for the same features: {number(comparison.counts.classes)} classes"
+    return summary(caption, rows, comparison.verdict)
+
+
+def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
+    """The figures that matter most, each with a remark.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to sum up.
+
+    Returns
+    -------
+    list of tuple of str
+    """
+    present, choice = comparison.present, comparison.choice
+    if present is None or choice is None:
+        return [("Head", comparison.best, "by theory, τ = 1, unjudged")]
+    gain, low, high = choice.gains["balanced_accuracy"]
+    before, after = present.figures, choice.figures
+    return [
+        ("Head", "the present one" if comparison.keeps else comparison.best, "to use"),
+        ("Gain", f"{points(gain)} points", f"of balanced accuracy, {points(low)} to {points(high)}"),
+        ("Balanced accuracy", percent(after["balanced_accuracy"]), f"{percent(before['balanced_accuracy'])} before"),
+        ("Calibration error", percent(after["calibration_error"]), f"{percent(before['calibration_error'])} before"),
+    ]
+
+
+def _figures(comparison: HeadComparison) -> list[Figure]:
+    if comparison.choice is None:
+        return []
+    return [figure("gains", _GAINS, gains(comparison)), figure("curves", _CURVES, tau_curves(comparison))]

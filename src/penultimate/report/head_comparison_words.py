@@ -1,0 +1,121 @@
+"""A comparison of heads in plain sentences."""
+
+from penultimate.head_comparing import HeadComparison, HeadResult, Interval
+from penultimate.heads.scoring import BANDS
+from penultimate.report.words import number
+from penultimate.report.words import percent as share
+
+_WHY = {
+    "τ-normalised": "its scores sum to one, as those of squared error do: every row gets the same norm, and no bias",
+    "logit adjustment": "the logarithm of the class shares is taken from the scores",
+}
+
+
+def verdict(comparison: HeadComparison) -> str:
+    """Say in a few sentences which head to use and what it does.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to put in words.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    return " ".join(paragraphs(comparison))
+
+
+def paragraphs(comparison: HeadComparison) -> list[str]:
+    """The same, one thought a paragraph."""
+    present, choice = comparison.present, comparison.choice
+    if present is None or choice is None:
+        return [
+            f"Without held-out features nothing can be judged, so the head is what theory says for balanced classes: "
+            f"{comparison.best} with τ = 1 ({_WHY[comparison.best]}).",
+            "Give held-out features to choose, and to know what it gains.",
+        ]
+    if comparison.keeps:
+        return [_kept(comparison, present, choice)]
+    return [_gain(comparison, present, choice), _cost(choice), _calibration(present, choice)]
+
+
+def points(value: float) -> str:
+    """A difference of shares in points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """A share, with three digits."""
+    return share(value, 3)
+
+
+def setting(result: HeadResult) -> str:
+    """The setting of a head, where it has one."""
+    return f"{result.symbol} = {number(result.setting, 3)}" if result.symbol else ""
+
+
+def how(comparison: HeadComparison) -> list[tuple[str, str]]:
+    """How the comparison was made, as names and values; empty where nothing was judged."""
+    if comparison.held_out is None:
+        return []
+    many, few = comparison.bounds
+    left_out = "; ".join(f"{name} ({why})" for name, why in comparison.left_out.items())
+    return [
+        ("held out", f"{number(comparison.held_out.samples)} samples of {number(comparison.held_out.seen)} classes"),
+        (
+            "choice",
+            f"chosen on {comparison.folds - 1} of {comparison.folds} parts of VALID and judged on the last, "
+            f"{comparison.repeats} times dealt (seed {comparison.seed})",
+        ),
+        ("target", "balanced accuracy; every figure but plain accuracy is for balanced classes"),
+        ("setting", "the first, from the least change on, within one standard error of the best"),
+        ("bands", f"many: more than {number(many)} training samples; few: fewer than {number(few)}"),
+        ("gain", "of balanced accuracy over the present head, in points, with the paired bootstrap's 95 % interval"),
+        *([("not tried", left_out)] if left_out else []),
+    ]
+
+
+def _kept(comparison: HeadComparison, present: HeadResult, choice: HeadResult) -> str:
+    low, high = choice.gains["balanced_accuracy"][1:]
+    why = "which does not exclude zero" if high >= 0 else "a loss"
+    return (
+        f"Keep the present head: choosing among {len(comparison.results)} others changes balanced accuracy, on samples "
+        f"that were not chosen with, by {points(low)} to {points(high)} points (95 % interval), {why}. The present "
+        f"head has {percent(present.figures['balanced_accuracy'])}."
+    )
+
+
+def _gain(comparison: HeadComparison, present: HeadResult, choice: HeadResult) -> str:
+    best = next(result for result in comparison.results if result.name == comparison.best)
+    gain, low, high = choice.gains["balanced_accuracy"]
+    with_setting = f" ({setting(best)})" if best.symbol else ""
+    return (
+        f"Use the head '{best.name}'{with_setting}: chosen on some of VALID and judged on the rest, the choice has a "
+        f"balanced accuracy of {percent(choice.figures['balanced_accuracy'])} for "
+        f"{percent(present.figures['balanced_accuracy'])}, a gain of {points(gain)} points (95 % interval "
+        f"{points(low)} to {points(high)})."
+    )
+
+
+def _cost(choice: HeadResult) -> str:
+    bands = {name: choice.gains[name] for name in BANDS if choice.figures[name] == choice.figures[name]}
+    told = ", ".join(f"{name} {points(gain[0])}" for name, gain in bands.items())
+    paid = [name for name, gain in bands.items() if _is_loss(gain)]
+    price = f" The price is paid by the classes of {' and '.join(paid)} samples." if paid else ""
+    plain = choice.gains["accuracy"]
+    share_of_all = f" Plain accuracy on VALID: {points(plain[0])} ({points(plain[1])} to {points(plain[2])})."
+    return f"By number of training samples, in points: {told}.{price}{share_of_all}"
+
+
+def _calibration(present: HeadResult, choice: HeadResult) -> str:
+    before, after = present.figures, choice.figures
+    return (
+        f"Calibration error goes from {percent(before['calibration_error'])} to {percent(after['calibration_error'])}, "
+        f"log loss from {number(before['log_loss'], 3)} to {number(after['log_loss'], 3)}."
+    )
+
+
+def _is_loss(gain: Interval) -> bool:
+    return gain[2] < 0

@@ -1,0 +1,48 @@
+"""Features from PyTorch: captured from a trained model, or watched while it trains.
+
+``pen.torch`` needs the extra ``penultimate[torch]``; the rest of the package never imports PyTorch. The callbacks
+import their framework when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from penultimate.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from penultimate.torch.capturing import CapturedFeatures as CapturedFeatures
+    from penultimate.torch.capturing import capture as capture
+    from penultimate.torch.lightning_callback import LightningMonitor as LightningMonitor
+    from penultimate.torch.monitor import FeatureMonitor as FeatureMonitor
+    from penultimate.torch.tapping import Tap as Tap
+    from penultimate.torch.trainer_callback import TrainerMonitor as TrainerMonitor
+    from penultimate.torch.trajectory import Trajectory as Trajectory
+
+_HOMES = {
+    "CapturedFeatures": "capturing",
+    "FeatureMonitor": "monitor",
+    "LightningMonitor": "lightning_callback",
+    "Tap": "tapping",
+    "TrainerMonitor": "trainer_callback",
+    "Trajectory": "trajectory",
+    "capture": "capturing",
+}
+
+__all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+try:
+    import_module("torch")
+except ImportError:
+    raise MissingDependencyError(
+        "penultimate.torch needs PyTorch, which is not installed: pip install 'penultimate[torch]'"
+    ) from None
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(f"penultimate.torch.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'penultimate.torch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

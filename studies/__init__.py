@@ -1,0 +1,17 @@
+"""Experiments that ask whether the theory holds: one file per question, each readable from top to bottom.
+
+    python -m studies.NAME [--quick] [--seed N]
+
+    model            findings 1–4 of arXiv 2411.17278, by descent on the model itself
+    spectrum         finding 5: estimates of the singular values, and sharper ones
+    sweep            real networks over weight decays: do directions die where one calibrated run says?
+    constancy        is the feature decay of a network a constant, and where does the law break?
+    timeline         when each direction is learnt
+    sampling         what drawing classes evenly does to the geometry
+    text             the same law on other data: 45 classes of dictionary glosses
+
+What they share stands in `results` (claims, tables, files), `charts`, `data`, `training` and `law`. A study writes
+``studies/results/NAME.json`` (with command, seed and versions), ``NAME.md`` (its table of claims, which the
+documentation shows) and its figures. Nothing in there is written by hand, and a verdict is computed, whichever way it
+falls.
+"""

@@ -1,0 +1,178 @@
+"""The law that one calibrated run is said to obey at every other weight decay, as functions on records of runs.
+
+A record is what `studies.training.run` returns. Calibrated by strengths at λ_0, a run implies κ_0, the median over
+its well-learnt directions of (σ − t) t^{1−p}/N; with λ_H fixed, κ = κ_0 (λ/λ_0)^{L/(L+1)} at other decays
+(docs/theory §4, §6).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from penultimate.calibration import ALIGNED, LEARNT
+from penultimate.forecasting import LOST
+from penultimate.minimizers.shrinkage import Shrinkage
+
+Record = Mapping[str, Any]
+# A law needs as many directions to be read from as the package asks for.
+_ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class Law:
+    """Soft or hard threshold, fixed by one run.
+
+    Attributes
+    ----------
+    samples : float
+        N.
+    layers : int
+        L of the law, which need not be that of the network.
+    decay : float
+        λ_0, of the run.
+    kappa : float
+        κ_0.
+    exponent : float, optional
+        e in κ ∝ λ^e; by default that of a fixed λ_H, L/(L+1).
+    """
+
+    samples: float
+    layers: int
+    decay: float
+    kappa: float
+    exponent: float | None = None
+
+    @property
+    def growth(self) -> float:
+        """The exponent e, given or that of a fixed λ_H."""
+        return self.layers / (self.layers + 1) if self.exponent is None else self.exponent
+
+    def shrinkage(self, decay: float) -> Shrinkage:
+        """The scalar problem at another weight decay."""
+        return Shrinkage(self.samples, self.kappa * (decay / self.decay) ** self.growth, self.layers)
+
+    def strength(self, decay: float, sigma: np.ndarray) -> np.ndarray:
+        """Strengths at another weight decay."""
+        return self.shrinkage(decay).strength(sigma)
+
+    def death(self, sigma: np.ndarray) -> np.ndarray:
+        """Weight decay where each direction falls to a tenth of its σ: θ ∝ κ^{(L+1)/(2L)}, strengths scale with θ."""
+        over = 1 / (1 - LOST) if self.layers == 1 else 1.0  # a hard threshold jumps from at least (L−1)/L to 0
+        power = 2 * self.layers / (self.layers + 1) / self.growth
+        return self.decay * (sigma / over / self.shrinkage(self.decay).threshold) ** power
+
+
+def strengths(record: Record) -> np.ndarray:
+    """Measured strengths t; zero for a network that has collapsed to the last bit."""
+    return np.zeros(len(record["sigma"])) if record["collapsed"] else np.array(record["strength"])
+
+
+def alive(record: Record) -> np.ndarray:
+    """Which directions keep at least a tenth of σ."""
+    return strengths(record) >= LOST * np.array(record["sigma"])
+
+
+def least_cosine(record: Record) -> float:
+    """Least cosine of p_i and q_i among directions alive."""
+    return float(np.array(record["cosine"])[alive(record)].min())
+
+
+def well_learnt(record: Record) -> np.ndarray:
+    """The directions that a calibration reads: aligned, and with a quarter of σ or more."""
+    if record["collapsed"]:
+        return np.zeros(len(record["sigma"]), dtype=bool)
+    cosine = np.array([np.nan if c is None else c for c in record["cosine"]])
+    return (cosine >= ALIGNED) & (strengths(record) >= LEARNT * np.array(record["sigma"]))
+
+
+def by_strengths(record: Record, layers: int) -> Law | None:
+    """The law of L layers that a run implies; None with fewer than three well-learnt directions, or none that lost."""
+    well = well_learnt(record)
+    if well.sum() < _ENOUGH:
+        return None
+    kappa = float(np.median(implied(record, layers)))
+    return Law(record["samples"], layers, record["recipe"]["weight_decay"], kappa) if kappa > 0 else None
+
+
+def implied(record: Record, layers: int) -> np.ndarray:
+    """κ that every well-learnt direction implies under a law of L layers."""
+    well = well_learnt(record)
+    sigma, t = np.array(record["sigma"])[well], strengths(record)[well]
+    return (sigma - t) * t ** (1 - 2 / (layers + 1)) / record["samples"]
+
+
+def by_two(one: Record, other: Record, layers: int) -> Law | None:
+    """The law that two runs imply, which say how κ grows too; None if either implies none, or κ does not grow."""
+    first, second = by_strengths(one, layers), by_strengths(other, layers)
+    if first is None or second is None:
+        return None
+    exponent = float(np.log(second.kappa / first.kappa) / np.log(second.decay / first.decay))
+    return Law(first.samples, layers, first.decay, first.kappa, exponent) if exponent > 0 else None
+
+
+def by_norms(record: Record, layers: int) -> Law | None:
+    """The law with the feature decay that the balance of norms says."""
+    if record["collapsed"]:
+        return None
+    decay = record["recipe"]["weight_decay"]
+    product = record["calibration"]["feature_decay_by_norms"] * decay**layers
+    return Law(record["samples"], layers, decay, product ** (1 / (layers + 1)))
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a law forecast other runs.
+
+    Attributes
+    ----------
+    right : float
+        Share of directions, over all runs, whose being alive or dead was forecast.
+    error : float
+        Median |forecast − measured| / σ over the same.
+    worst : float
+        95 % of these errors lie below.
+    cases : int
+        Directions times runs.
+    """
+
+    right: float
+    error: float
+    worst: float
+    cases: int
+
+
+def score(pairs: Iterable[tuple[Law, Record]]) -> Score:
+    """Judge laws on records they were not read from."""
+    hits: list[np.ndarray] = []
+    errors: list[np.ndarray] = []
+    for law, record in pairs:
+        sigma = np.array(record["sigma"])
+        expected = law.strength(record["recipe"]["weight_decay"], sigma)
+        hits.append((expected >= LOST * sigma) == alive(record))
+        errors.append(np.abs(expected - strengths(record)) / sigma)
+    hit, error = np.concatenate(hits), np.concatenate(errors)
+    return Score(float(hit.mean()), float(np.median(error)), float(np.quantile(error, 0.95)), hit.size)
+
+
+def observed_death(sweep: Sequence[Record]) -> np.ndarray:
+    """Weight decay at which each direction falls below a tenth of σ, between two runs on a logarithmic scale.
+
+    Infinite for one that never does, 0 for one that is never above.
+    """
+    sigma = np.array(sweep[0]["sigma"])
+    share = np.array([strengths(record) / sigma for record in sweep])
+    decays = np.log([record["recipe"]["weight_decay"] for record in sweep])
+    out = np.empty(sigma.size)
+    for i, values in enumerate(share.T):
+        below = np.flatnonzero(values < LOST)
+        if below.size == 0:
+            out[i] = np.inf
+        elif below[0] == 0:
+            out[i] = 0.0
+        else:
+            last, first = below[0] - 1, below[0]
+            part = (values[last] - LOST) / (values[last] - values[first])
+            out[i] = np.exp(decays[last] + part * (decays[first] - decays[last]))
+    return out

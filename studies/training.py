@@ -1,0 +1,307 @@
+"""Train small networks with squared error and weight decay on everything, and measure their last layers.
+
+The loss is half the squared error to one-hot labels, summed over classes and averaged over samples, so that PyTorch's
+``weight_decay`` is the λ of docs/theory §1, for every layer. A network is a body, whose output are the features h,
+and L linear layers with nothing between them, the last with a bias.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import penultimate as pen
+from penultimate.files import write_whole
+from studies import data as sets
+
+BATCH = 128
+# Raise it with every change that changes what a recipe gives: runs that were kept are then made anew.
+PROTOCOL = 1
+# Where finished runs are kept, so that a study that was interrupted goes on; not under version control.
+SCRATCH = Path(os.environ.get("PENULTIMATE_STUDIES_SCRATCH", ".studies"))
+WORKERS = 2
+
+Watch = Callable[[int, "Network"], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One network and its training; the defaults are the multilayer perceptron 784-256-64-10 with one linear layer.
+
+    Attributes
+    ----------
+    weight_decay : float
+        λ, on every parameter.
+    seed : int
+        Of initial weights and order of samples.
+    layers : int
+        L, linear layers after the features.
+    body : {"mlp", "cnn"}
+        What makes the features: fully connected layers, or two convolutions and one such layer, with batch-norm.
+    hidden : tuple of int
+        Widths below the features of an "mlp".
+    width : int
+        d, of the features.
+    batch_norm : bool
+        Before every activation of an "mlp"; a "cnn" always has it.
+    activation : {"relu", "leaky"}
+        "leaky" lets features be negative.
+    optimiser : {"sgd", "adam"}
+        SGD with momentum 0.9, or Adam with the decay in its gradient; the rate rises briefly, then falls as a cosine.
+    epochs : int
+        Passes over as many draws as there are samples.
+    loss : {"mse", "ce"}
+        Squared error as above, or cross-entropy.
+    data : str
+        As for `studies.data.load`.
+    ratio : float
+        Largest count over smallest.
+    sampling : {"plain", "balanced"}
+        Every sample once an epoch, or classes drawn evenly with replacement.
+    """
+
+    weight_decay: float
+    seed: int = 0
+    layers: int = 1
+    body: str = "mlp"
+    hidden: tuple[int, ...] = (256,)
+    width: int = 64
+    batch_norm: bool = False
+    activation: str = "relu"
+    optimiser: str = "sgd"
+    epochs: int = 50
+    loss: str = "mse"
+    data: str = "fashion"
+    ratio: float = 100.0
+    sampling: str = "plain"
+
+    def load(self) -> sets.Data:
+        """The data it is trained on."""
+        return sets.load(self.data, self.ratio)
+
+    @property
+    def key(self) -> str:
+        """A name for the file of its results, from every setting."""
+        text = json.dumps({**asdict(self), "protocol": PROTOCOL}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+class Network(nn.Module):
+    """A body and L linear layers; ``forward`` gives the outputs, ``body`` the features."""
+
+    def __init__(self, recipe: Recipe, inputs: Tensor, classes: int) -> None:
+        super().__init__()
+        shape = tuple(inputs.shape[1:])
+        self.body = _convolutions(recipe) if recipe.body == "cnn" else _perceptron(recipe, int(np.prod(shape)))
+        square = [nn.Linear(recipe.width, recipe.width, bias=False) for _ in range(recipe.layers - 1)]
+        self.head = nn.Sequential(*square, nn.Linear(recipe.width, classes))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs of shape (batch, K)."""
+        return self.head(self.body(inputs))
+
+    def as_head(self) -> pen.Head:
+        """The linear layers, as the package knows them."""
+        layers = [layer.weight.detach().numpy().astype(np.float64) for layer in self.head]
+        return pen.Head(tuple(layers), self.head[-1].bias.detach().numpy().astype(np.float64))
+
+
+def _activation(recipe: Recipe) -> nn.Module:
+    return {"relu": nn.ReLU, "leaky": lambda: nn.LeakyReLU(0.3)}[recipe.activation]()
+
+
+def _perceptron(recipe: Recipe, inputs: int) -> nn.Sequential:
+    parts: list[nn.Module] = [nn.Flatten()]
+    for below, above in pairwise((inputs, *recipe.hidden, recipe.width)):
+        parts.append(nn.Linear(below, above, bias=not recipe.batch_norm))
+        parts += [nn.BatchNorm1d(above)] if recipe.batch_norm else []
+        parts.append(_activation(recipe))
+    return nn.Sequential(*parts)
+
+
+def _convolutions(recipe: Recipe) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 5, stride=2, padding=2, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 7 * 7, recipe.width, bias=False),
+        nn.BatchNorm1d(recipe.width),
+        nn.ReLU(),
+    ).to(memory_format=torch.channels_last)
+
+
+def train(recipe: Recipe, watch: Watch | None = None) -> Network:
+    """Train one network; `watch` is called with the number of steps done before every step, and at the end."""
+    data = recipe.load()
+    torch.manual_seed(recipe.seed)
+    network = Network(recipe, data.inputs, data.counts.classes)
+    optimiser, peak = _optimiser(recipe, network)
+    steps = recipe.epochs * -(-len(data.labels) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, peak, steps, pct_start=0.05, cycle_momentum=False, final_div_factor=1e4
+    )
+    for step, chosen in enumerate(_batches(recipe, data)):
+        if watch is not None:
+            watch(step, network)
+        loss = _loss(recipe.loss, network(data.inputs[chosen]), data.labels[chosen])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    _settle(network, data.inputs)
+    if watch is not None:
+        watch(steps, network)
+    return network
+
+
+def _optimiser(recipe: Recipe, network: Network) -> tuple[torch.optim.Optimizer, float]:
+    parameters, decay = network.parameters(), recipe.weight_decay
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(parameters, lr=1e-3, weight_decay=decay, fused=True), 1e-3
+    return torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=decay, fused=True), 0.05
+
+
+def _batches(recipe: Recipe, data: sets.Data) -> Iterator[Tensor]:
+    size = len(data.labels)
+    draws = (1.0 / torch.bincount(data.labels))[data.labels]
+    for _ in range(recipe.epochs):
+        plain = recipe.sampling == "plain"
+        order = torch.randperm(size) if plain else torch.multinomial(draws, size, replacement=True)
+        yield from order.split(BATCH)
+
+
+def _loss(kind: str, outputs: Tensor, labels: Tensor) -> Tensor:
+    if kind == "ce":
+        return functional.cross_entropy(outputs, labels)
+    return 0.5 * (outputs - functional.one_hot(labels, outputs.shape[1])).square().sum(1).mean()
+
+
+@torch.no_grad()
+def _settle(network: Network, inputs: Tensor) -> None:
+    """Replace batch-norm's running averages, which lag behind, by averages over the data at the final weights."""
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    for block in inputs[torch.randperm(len(inputs))].split(500) if norms else ():
+        network.body(block)
+
+
+@torch.no_grad()
+def features(network: Network, inputs: Tensor) -> np.ndarray:
+    """Features of shape (N, d), as in use."""
+    network.eval()
+    made = torch.cat([network.body(block) for block in inputs.split(1000)]).numpy()
+    network.train()
+    return made
+
+
+def run(recipe: Recipe) -> dict[str, Any]:
+    """Train and measure one network, or read what an earlier call with the same recipe and code found."""
+    path = SCRATCH / f"{recipe.key}.json"
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    torch.set_num_threads(1)
+    # Decay drives unused weights below 1e-38, where arithmetic is twenty times slower.
+    torch.set_flush_denormal(True)
+    started = time.perf_counter()
+    network = train(recipe)
+    record = {"recipe": asdict(recipe), **measure(recipe, network), "seconds": time.perf_counter() - started}
+    SCRATCH.mkdir(exist_ok=True)
+    text = json.dumps(record)
+    write_whole(path, text)
+    return json.loads(text)
+
+
+def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
+    """What the studies need of an audit: the last layer along the directions of the label matrix, and recalls."""
+    data = recipe.load()
+    head = network.as_head()
+    trained = features(network, data.inputs)
+    counts = data.counts if recipe.sampling == "plain" else evened(data.counts)
+    answers = head.predict(features(network, data.test_inputs))
+    known = {
+        "samples": counts.samples,
+        "sigma": _plain(pen.LabelSpectrum(counts).sigma),
+        "test_recall": _recall(answers, data.test_labels.numpy(), counts.classes),
+    }
+    try:
+        audit = pen.audit(trained, data.labels.numpy(), head=head, counts=counts, weight_decay=recipe.weight_decay)
+    except pen.ProblemError:  # features or head are zero to the last bit: nothing is left to measure
+        recall = _recall(head.predict(trained), data.labels.numpy(), counts.classes)
+        return {"collapsed": True, "recall": recall, **known}
+    alignment, layer = audit.layer.alignment, audit.layer
+    numbers = {name: getattr(alignment, name) for name in ("strength", "cosine", "head_norm", "mean_norm")}
+    numbers |= {name: getattr(alignment.budget, name) for name in ("decay", "noise", "mixing", "unsettled")}
+    numbers |= {"lift": layer.layer.lift, "class_noise": layer.class_budget.noise, "retained": layer.forecast.retained}
+    shares = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share")
+    return {
+        "collapsed": False,
+        **{name: _plain(values) for name, values in numbers.items()},
+        **{name: getattr(alignment, name) for name in shares},
+        "bias_error": layer.layer.bias_error,
+        "calibration": layer.calibration.to_dict(),
+        "balance": list(layer.balance),
+        "recall": _plain(audit.decisions.recall),
+        "nc1": audit.metrics.nc1,
+        **known,
+    }
+
+
+def evened(counts: pen.ClassCounts) -> pen.ClassCounts:
+    """Counts of as many samples drawn evenly from all classes."""
+    return pen.ClassCounts(np.full(counts.classes, counts.samples / counts.classes))
+
+
+def _recall(answers: np.ndarray, labels: np.ndarray, classes: int) -> list[float]:
+    return [float(np.mean(answers[labels == k] == k)) for k in range(classes)]
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
+
+
+def run_all(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
+    """Run recipes side by side, one thread each, saying how far it has come; results in their order.
+
+    A process that the system ends breaks the pool. Finished runs are kept, so the pool is made again, twice at most.
+    """
+    for last in (False, False, True):
+        try:
+            _run_missing(recipes)
+            break
+        except BrokenProcessPool:
+            print("\na process was ended from outside; its run is made again", file=sys.stderr)
+            if last:
+                raise
+    return [run(recipe) for recipe in recipes]
+
+
+def _run_missing(recipes: Sequence[Recipe]) -> None:
+    waiting = [recipe for recipe in recipes if not (SCRATCH / f"{recipe.key}.json").exists()]
+    started = time.perf_counter()
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        for done, finished in enumerate(as_completed([pool.submit(run, recipe) for recipe in waiting]), start=1):
+            finished.result()  # a run that failed ends the study
+            print(f"\r{done} of {len(waiting)} runs, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr)
+    if waiting:
+        print(file=sys.stderr)

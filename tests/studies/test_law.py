@@ -1,0 +1,89 @@
+"""The law's own arithmetic, on records made from the package's closed form, and on made-up sweeps."""
+
+import numpy as np
+import pytest
+
+import penultimate as pen
+from studies.law import by_norms, by_strengths, by_two, observed_death, score
+from studies.series import Group, Sweep
+
+COUNTS = pen.ClassCounts.long_tailed(8, 900, 60)
+FEATURE_DECAY = 3e-5
+DECAYS = tuple(1e-3 * 2**step for step in range(11))
+
+
+def ideal(decay: float, layers: int, seed: int = 0) -> dict:
+    """What a run would leave whose last layers are a global minimiser."""
+    solution = pen.minimise(COUNTS, pen.Problem.of(decay, layers=layers, feature_decay=FEATURE_DECAY))
+    return {
+        "recipe": {"weight_decay": decay, "layers": layers, "seed": seed, "body": "mlp", "data": "fashion"},
+        "collapsed": False,
+        "samples": COUNTS.samples,
+        "sigma": solution.sigma.tolist(),
+        "strength": solution.strength.tolist(),
+        "cosine": np.where(solution.strength > 0, 1.0, np.nan).tolist(),
+        "calibration": {"feature_decay_by_norms": FEATURE_DECAY},
+    }
+
+
+def sweep(layers: int) -> Sweep:
+    return Sweep([ideal(decay, layers) for decay in DECAYS])
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_one_ideal_run_forecasts_all_others(layers):
+    group = Group([sweep(layers)])
+    found = group.score(layers)
+    assert found.cases > 100 and found.right == 1.0 and found.worst < 1e-9
+    assert group.score(layers, norms=True).right == 1.0
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_exponents_and_fitted_depth_are_those_of_the_model(layers):
+    group = Group([sweep(layers)])
+    a, b = group.exponents()
+    assert a == pytest.approx(layers / (layers + 1), abs=1e-6)
+    assert b == pytest.approx((layers - 1) / (layers + 1), abs=1e-6)
+    assert group.sweeps[0].effective_layers == layers
+
+
+def test_a_law_of_the_wrong_depth_is_found_wrong():
+    assert Group([sweep(3)]).score(1).right < 0.9
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_deaths_are_where_the_package_puts_them(layers):
+    """Strengths fall to a tenth where the closed form, solved again at that very decay, says so."""
+    law = by_strengths(ideal(DECAYS[0], layers), layers)
+    for i, decay in enumerate(law.death(np.array(ideal(1.0, layers)["sigma"]))):
+        above, below = (ideal(decay * factor, layers) for factor in (1 - 1e-6, 1 + 1e-6))
+        share = [record["strength"][i] / record["sigma"][i] for record in (above, below)]
+        assert share[1] < 0.1 <= share[0]
+    found = observed_death([ideal(decay, layers) for decay in np.geomspace(1e-3, 30, 400)])
+    np.testing.assert_allclose(found, law.death(np.array(ideal(1.0, layers)["sigma"])), rtol=0.03)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_two_ideal_runs_show_how_the_threshold_grows(layers):
+    law = by_two(ideal(2e-3, layers), ideal(8e-3, layers), layers)
+    assert law.growth == pytest.approx(layers / (layers + 1))
+    one = by_strengths(ideal(2e-3, layers), layers)
+    np.testing.assert_allclose(law.death(np.array([9.0, 3.0])), one.death(np.array([9.0, 3.0])), rtol=1e-6)
+    assert Group([sweep(layers)]).score_of_pairs(layers).right == 1.0
+
+
+def test_deaths_outside_the_sweep_are_told_apart():
+    record = {**ideal(1e-3, 1), "sigma": [10.0, 10.0, 10.0]}
+    runs = [
+        {**record, "recipe": {"weight_decay": d}, "strength": s} for d, s in ((1.0, [9, 0.5, 5]), (4.0, [8, 0.1, 0]))
+    ]
+    dies = observed_death(runs)
+    assert np.isinf(dies[0]) and dies[1] == 0.0
+    assert dies[2] == pytest.approx(4 ** ((5 - 1) / 5))  # share 0.5 → 0 crosses 0.1 at four fifths of the way
+
+
+def test_collapsed_networks_count_as_dead_and_calibrate_nothing():
+    alive, gone = ideal(1e-3, 1), {"collapsed": True, "recipe": {"weight_decay": 9.0, "layers": 1}, "samples": 1.0}
+    gone["sigma"] = alive["sigma"]
+    assert by_strengths(gone, 1) is None and by_norms(gone, 1) is None
+    assert score([(by_strengths(alive, 1), gone)]).right == 1.0

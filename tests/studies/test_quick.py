@@ -1,0 +1,130 @@
+"""Every study in its quick form: what theory says exactly must hold, and what it does not promise must be told."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+import penultimate as pen
+from studies import constancy, model, sampling, spectrum, sweep, text, timeline, training
+from studies.data import available, digits, long_tail
+from studies.results import Study
+
+
+@pytest.fixture(autouse=True, scope="module")
+def scratch(tmp_path_factory):
+    """Runs are made here and now, in processes of their own, which find the folder by the environment."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "SCRATCH", folder)
+        patch.setenv("PENULTIMATE_STUDIES_SCRATCH", str(folder))
+        yield folder
+
+
+def failing(study: Study) -> list[str]:
+    return [claim.claim for claim in study.claims if claim.verdict == "fails"]
+
+
+def test_the_model_by_descent():
+    """All findings hold; only that descent finds the global minimum is not promised for two layers or more."""
+    found = model.study(quick=True)
+    assert failing(found) == [
+        f"every start reaches the closed form, L = {layers} (not promised: zero is a local minimum)"
+        for layers in (2, 3)
+    ]
+    assert set(found.figures) == {"collapse", "strengths", "orthogonal", "starts"}
+
+
+def test_estimates_of_the_spectrum():
+    assert failing(spectrum.study(quick=True)) == []
+
+
+def test_bounds_of_singular_values_hold_for_the_dense_decomposition():
+    counts = pen.ClassCounts([900, 400, 400, 60, 33, 20, 20, 20, 7])
+    low, high = spectrum.Gaps(counts).bounds()
+    sigma = spectrum.dense(counts)[:-1] ** 2
+    between = [x for x in sigma if np.abs(x / counts.values - 1).min() > 1e-9]
+    assert len(between) == low.size and np.all(low <= between) and np.all(between <= high)
+
+
+def test_timeline_of_the_model():
+    """The curves of the model are exact; those of a real network are looked at, not asserted."""
+    found = timeline.study(quick=True)
+    assert not [name for name in failing(found) if name.startswith("model")]
+    assert set(found.figures) == {"model", "network"}
+
+
+def test_sweep_of_a_small_network():
+    """On digits strengths calibrate no worse than norms, T is all but diagonal, and the bias is n/N."""
+    found = sweep.study(quick=True)
+    verdicts = {claim.claim: claim.verdict for claim in found.claims}
+    for layers in (1, 2):
+        assert verdicts[f"MLP on digits, L = {layers}: strengths calibrate better than norms"] == "holds"
+    for name in ("T is diagonal (weak evidence)", "bias is n/N"):
+        assert verdicts[f"MLP on digits, L = 1, λ = 0.002: {name}"] == "holds"
+    # Directions die: all live at the smallest decay and none at the largest.
+    (one, *_) = found.facts["MLP on digits, L = 1"]["seeds"]
+    assert np.all(one["dies_at"] > one["weight_decay"][0]) and np.all(one["dies_at"] < one["weight_decay"][-1])
+
+
+def test_variants_are_compared_and_cross_entropy_is_told_not_to_follow():
+    found = constancy.study(quick=True)
+    assert "cross-entropy: λ_H is the same at both weight decays" in failing(found)
+    assert found.tables["variants"].count("\n") == 2 + 4
+
+
+def test_even_sampling_of_a_small_network():
+    found = sampling.study(quick=True)
+    verdicts = {claim.claim: claim.verdict for claim in found.claims}
+    assert verdicts["λ = 0.002: gains of own logits, if draws count"] == "holds"
+
+
+@pytest.mark.skipif(not available()["wordnet-base"] and "CI" not in os.environ, reason="needs wordnet-base")
+def test_text_is_read_and_swept():
+    found = text.study(quick=True)
+    assert found.claims[0].claim.startswith("the bundled counts") and found.claims[0].verdict == "holds"
+
+
+def test_samples_count_equals_the_closed_form_when_classes_are_balanced():
+    """With equal counts both readings of even sampling are the balanced model, which has a closed form."""
+    counts, decay, feature = pen.ClassCounts([50] * 5), 2e-2, 1e-4
+    solution = pen.minimise(counts, pen.Problem.of(decay, feature_decay=feature))
+    sigma = np.repeat(solution.sigma, solution.multiplicity)
+    record = {
+        "recipe": {"weight_decay": decay},
+        "collapsed": False,
+        "samples": counts.samples,
+        "sigma": sigma.tolist(),
+        "strength": np.repeat(solution.strength, solution.multiplicity).tolist(),
+        "cosine": [1.0] * sigma.size,
+    }
+    np.testing.assert_allclose(sampling.samples_count(record, counts), sampling.draws_count(record, 5), rtol=1e-5)
+
+
+def test_training_is_reproducible_and_kept_runs_are_read(scratch):
+    recipe = training.Recipe(4e-3, seed=5, hidden=(16,), width=12, epochs=3, data="digits", ratio=20.0)
+    first = training.run(recipe)
+    assert (scratch / f"{recipe.key}.json").exists() and training.run(recipe) == first
+    again = training.measure(recipe, training.train(recipe))
+    np.testing.assert_array_equal(again["strength"], first["strength"])
+
+
+def test_the_loss_is_the_models_data_term():
+    """Half the squared error, summed over classes, averaged over samples: weight_decay is λ (docs/theory §1)."""
+    outputs, labels = torch.tensor([[1.0, 2.0], [0.0, -1.0]]), torch.tensor([0, 1])
+    assert training._loss("mse", outputs, labels).item() == pytest.approx((0 + 4 + 0 + 4) / 2 / 2)
+
+
+def test_even_draws_are_even():
+    data = digits(20.0)
+    torch.manual_seed(0)
+    recipe = training.Recipe(1e-3, data="digits", ratio=20.0, sampling="balanced", epochs=40)
+    drawn = torch.cat([data.labels[rows] for rows in training._batches(recipe, data)])
+    share = np.bincount(drawn, minlength=10) / len(drawn)
+    assert np.abs(share - 0.1).max() < 4 * np.sqrt(0.09 / len(drawn))  # four standard deviations of a count
+
+
+def test_long_tails_keep_the_first_of_each_class_in_order():
+    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    assert long_tail(labels, 4, 4.0).tolist() == [0, 1, 2, 4, 6]
