@@ -103,7 +103,8 @@ class Tried:
         dict of str to Chosen
         """
         part = self.samples.take(rows)
-        halves = [np.flatnonzero(deal(part.labels, 2, rng) == half) for half in range(2)]
+        half = deal(part.labels, 2, rng)
+        halves = [np.flatnonzero(half == index) for index in range(2)]
         return {
             candidate.name: self._held_out(candidate, part, halves)
             if candidate.held_out

@@ -35,7 +35,7 @@ def comparison_table(comparison: HeadComparison) -> Group:
 
 def heads(comparison: HeadComparison) -> Table:
     """The present head, the choice, and every kind, most balanced accuracy first; shares in percent."""
-    table = Table(title="Heads on held-out samples, %", **LOOK)
+    table = Table(title="Heads on held-out samples, %", padding=(0, 1, 0, 0), **LOOK)
     for heading in ("head", "from", "setting"):
         table.add_column(heading, no_wrap=True)
     for heading in ("acc.", "bal.", "many", "medium", "few", "F1", "ECE", "NLL", "gain", "95 %"):
@@ -57,7 +57,7 @@ def _row(result: HeadResult) -> tuple[str, ...]:
     gain = ("", "")
     if result.gains:
         middle, low, high = (points(value) for value in result.gains["balanced_accuracy"])
-        gain = (middle, f"{low} … {high}")
+        gain = (middle, f"{low}\u00a0…\u00a0{high}")
     return (
         result.name,
         result.learns_from,

@@ -53,7 +53,7 @@ def percent(value: float) -> str:
 
 def setting(result: HeadResult) -> str:
     """The setting of a head, where it has one."""
-    return f"{result.symbol} = {number(result.setting, 3)}" if result.symbol else ""
+    return f"{result.symbol}\u00a0=\u00a0{number(result.setting, 3)}" if result.symbol else ""
 
 
 def how(comparison: HeadComparison) -> list[tuple[str, str]]:
