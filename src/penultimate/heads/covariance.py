@@ -76,8 +76,19 @@ def whitened(
     if share == 1.0:
         return means / variance
     if share > 0.0:
-        shrunk = (1.0 - share) * covariance + share * variance * np.eye(len(covariance))
-        return cho_solve(cho_factor(shrunk), means.T).T
-    values, vectors = np.linalg.eigh(covariance)
+        return divided(means, (1.0 - share) * covariance + share * variance * np.eye(len(covariance)))
+    return _divided_by_kept(means, covariance)
+
+
+def divided(rows: Float[np.ndarray, "K d"], system: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "K d"]:
+    """``rows S⁻¹`` for a positive definite S; where rounding made it singular, its pseudo-inverse."""
+    try:
+        return cho_solve(cho_factor(system), rows.T).T
+    except np.linalg.LinAlgError:
+        return _divided_by_kept(rows, system)
+
+
+def _divided_by_kept(rows: Float[np.ndarray, "K d"], system: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "K d"]:
+    values, vectors = np.linalg.eigh(system)
     kept = values > _RANK * values[-1]
-    return (means @ vectors[:, kept]) / values[kept] @ vectors[:, kept].T
+    return (rows @ vectors[:, kept]) / values[kept] @ vectors[:, kept].T

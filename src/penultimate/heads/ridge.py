@@ -5,11 +5,11 @@ from typing import Self
 import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics, mean_of
 from penultimate.heads.class_weights import ClassWeight, class_weights
+from penultimate.heads.covariance import divided
 from penultimate.heads.linear_head import StatisticsHead, filled_means
 
 
@@ -78,5 +78,5 @@ class RidgeHead(StatisticsHead):
         lifted = (means - centre) * mass[:, None]
         system = scatter + (means - centre).T @ lifted
         system[np.diag_indices_from(system)] += self.weight_decay * counts.sum()
-        rows = cho_solve(cho_factor(system), lifted.T).T
+        rows = divided(lifted, system)
         return self._settle((rows, shares - rows @ centre), counts, shares)

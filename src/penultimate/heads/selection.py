@@ -1,7 +1,7 @@
 """Choosing settings and a kind of head on held-out samples, and saying how good that choice is on others.
 
 `choose` looks at the samples it is given and at no others: settings by balanced accuracy and the one-standard-error
-rule, the kind by balanced accuracy. Heads that learn from held-out samples are judged on the half that they did not
+rule, the kind by balanced accuracy. Heads that learn from held-out samples are judged on parts that they did not
 learn from. `cross_fit` repeats it: choose on all parts but one, report on that one.
 """
 
@@ -18,6 +18,8 @@ from penultimate.heads.scoring import Answers
 from penultimate.heads.softmax import balanced_weights, inverse_temperature
 
 FOLDS = 4
+# Parts within these, for heads that learn from them.
+_INNER = 3
 # Scores from which a temperature is fitted.
 _ENTRIES = 1_000_000
 
@@ -103,10 +105,9 @@ class Tried:
         dict of str to Chosen
         """
         part = self.samples.take(rows)
-        half = deal(part.labels, 2, rng)
-        halves = [np.flatnonzero(half == index) for index in range(2)]
+        fold = deal(part.labels, _INNER, rng)
         return {
-            candidate.name: self._held_out(candidate, part, halves)
+            candidate.name: self._held_out(candidate, part, fold)
             if candidate.held_out
             else self._of_training(candidate, part, rows)
             for candidate in self.candidates
@@ -118,15 +119,17 @@ class Tried:
         head = heads[curve.picked]
         return Chosen(self._tempered(head, [(head, part)]), candidate.settings[curve.picked], curve)
 
-    def _held_out(self, candidate: Candidate, part: Samples, halves: list[Int[np.ndarray, " h"]]) -> Chosen:
-        parts = [part.take(half) for half in halves]
-        heads = [[candidate.fit(setting, one) for setting in candidate.settings] for one in parts]
-        others = [(heads[0], parts[1]), (heads[1], parts[0])]
-        correct = [np.stack([head.predict(to.features) == to.labels for head in made]) for made, to in others]
-        labels = np.concatenate([to.labels for _, to in others])
-        curve = self._curve(candidate, np.concatenate(correct, axis=1), labels)
+    def _held_out(self, candidate: Candidate, part: Samples, fold: Int[np.ndarray, " m"]) -> Chosen:
+        correct = np.zeros((len(candidate.settings), len(fold)), dtype=bool)
+        heads: list[list[Head]] = []
+        for index in range(_INNER):
+            rest, there = part.take(np.flatnonzero(fold != index)), np.flatnonzero(fold == index)
+            heads.append([candidate.fit(setting, rest) for setting in candidate.settings])
+            for place, head in enumerate(heads[-1]):
+                correct[place, there] = head.predict(part.features[there]) == part.labels[there]
+        curve = self._curve(candidate, correct, part.labels)
         setting = candidate.settings[curve.picked]
-        judged = [(made[curve.picked], to) for made, to in others]
+        judged = [(made[curve.picked], part.take(np.flatnonzero(fold == index))) for index, made in enumerate(heads)]
         return Chosen(self._tempered(candidate.fit(setting, part), judged), setting, curve)
 
     def _curve(self, candidate: Candidate, correct: np.ndarray, labels: Int[np.ndarray, " m"]) -> Curve:
