@@ -13,6 +13,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _CHECKED = [
     "penultimate.comparing",
     "penultimate.forecasting",
+    "penultimate.head_comparing",
+    "penultimate.heads.candidates",
+    "penultimate.heads.class_weights",
+    "penultimate.heads.covariance",
+    "penultimate.heads.scoring",
+    "penultimate.heads.selection",
+    "penultimate.heads.softmax",
     "penultimate.minimizers",
     "penultimate.model.geometry",
     "penultimate.model.grouped_matrix",

@@ -25,6 +25,11 @@ PUBLIC |= {
 PUBLIC |= {f"metrics.{name}": value for name, value in members(pen.metrics) if not inspect.ismodule(value)}
 # Made by `capture`, whose example shows it.
 PUBLIC |= {f"torch.{name}": getattr(pen.torch, name) for name in pen.torch.__all__ if name != "CapturedFeatures"}
+# The base of all heads, which is none itself.
+PUBLIC |= {
+    f"heads.{name}": value for name, value in members(pen.heads) if inspect.isclass(value) and name != "LinearHead"
+}
+PUBLIC |= {name: getattr(pen, name) for name in ("HeadComparison", "compare_heads")}
 MODULES = {"datasets", "frames", "losses", "metrics"}
 
 
