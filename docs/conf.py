@@ -91,6 +91,7 @@ html_sidebars = {
         "index",
         "forecast",
         "counts",
+        "heads",
         "training",
         "cli",
         "how-to-choose",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import penultimate as pen
 from report_cases import AUDITS, CASES, HEADS
 
 pytest.importorskip("playwright", reason="pip install playwright: for tests of the report in a browser")
@@ -32,8 +33,9 @@ CHARTS = {
     "head-mse": 4,
     "head-hostile": 4,
     "head-collapsed": 4,
+    "compared-heads": 2,
 } | dict.fromkeys(FORECASTS, 5)
-RESULTS = {**CASES, **AUDITS, **HEADS}
+RESULTS = {**CASES, **AUDITS, **HEADS, "compared-heads": lambda: pen.compare_heads("cnn-ce", "cnn-ce-test")}
 
 
 @pytest.fixture(scope="module")

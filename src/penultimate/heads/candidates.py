@@ -280,7 +280,8 @@ def _descended(decay: float, samples: Samples, **settings: object) -> Head:
 
 
 def _quietly(fit: Callable[[], Head]) -> Head:
-    """Without the warning that a descent stopped early: cross-fitting judges what came of it."""
+    """Without warnings of an early stop, and of few samples a class: cross-fitting judges what came of it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         return fit()
