@@ -79,7 +79,7 @@ def how(comparison: HeadComparison) -> list[tuple[str, str]]:
 
 def _kept(comparison: HeadComparison, present: HeadResult, choice: HeadResult) -> str:
     low, high = choice.gains["balanced_accuracy"][1:]
-    why = "which does not exclude zero" if high >= 0 else "a loss"
+    why = "which does not exclude zero; more held-out samples would narrow it" if high >= 0 else "a loss"
     return (
         f"Keep the present head: choosing among {len(comparison.results)} others changes balanced accuracy, on samples "
         f"that were not chosen with, by {points(low)} to {points(high)} points (95 % interval), {why}. The present "
