@@ -139,7 +139,7 @@ def _iterate(model: ConvexModel, point: Point, length: float) -> tuple[Point | N
         found = proximal_step(model, newton.move(step, part), length)
         if found.objective <= point.objective * (1.0 + _NOISE):
             # Where the objective cannot tell better from worse any more, the residual can.
-            gained = found.objective < point.objective * (1.0 - _ROUNDING) or found.error < 0.7 * point.error
+            gained = found.objective < point.objective * (1.0 - _ROUNDING) or found.error < 0.9 * point.error
             return (found if gained else None), step.iterations
         part /= 4.0
     plain = proximal_step(model, point.unknowns, length)
