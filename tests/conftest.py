@@ -15,7 +15,6 @@ _CHECKED = [
     "penultimate.forecasting",
     "penultimate.head_comparing",
     "penultimate.heads.candidates",
-    "penultimate.heads.class_weights",
     "penultimate.heads.covariance",
     "penultimate.heads.scoring",
     "penultimate.heads.selection",

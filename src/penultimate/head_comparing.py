@@ -17,8 +17,9 @@ from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.heads.candidates import Candidate, Samples, Training, affordable, candidates
+from penultimate.heads.candidates import Candidate, Training, affordable, candidates
 from penultimate.heads.rescaled import AdjustedHead, NormalisedHead
+from penultimate.heads.samples import Samples, gather, held_out
 from penultimate.heads.scoring import Answers, Scorer
 from penultimate.heads.selection import FOLDS, Chosen, Curve, Tried, best_of, cross_fit
 
@@ -273,9 +274,9 @@ def compare_heads(
         return HeadComparison(
             counts, None, (many, few), 0, 0, seed, None, (), None, best, False, _named(changed, names), {}
         )
-    samples = _samples(source_of(valid), present, counts)
+    samples = held_out(source_of(valid), present, counts, FOLDS)
     afford = affordable(source.samples, source.dimension, present.classes)
-    training = Training(present, statistics, _all(source) if afford else None)
+    training = Training(present, statistics, gather(source) if afford else None)
     tried_ones, left_out = candidates(training, samples)
     tried = Tried(tried_ones, samples, present.classes)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
@@ -383,52 +384,6 @@ def scores_are_shares(head: Head) -> bool:
     """
     rows = float(np.linalg.norm(head.product.sum(axis=0)) / max(np.linalg.norm(head.product), 1e-300))
     return rows < _SUMS and abs(float(head.offset.sum()) - 1.0) < _SUMS
-
-
-def _samples(source: "FeatureSource", present: Head, counts: ClassCounts) -> Samples:
-    if source.dimension != present.dimension:
-        raise FeaturesError(f"VALID has features of width {source.dimension} and TRAIN of {present.dimension}")
-    if source.names is not None and tuple(source.names) != tuple(counts.names):
-        raise FeaturesError("VALID and TRAIN name different classes: give features of one task")
-    samples = _all(source)
-    if not len(samples.labels):
-        raise FeaturesError("VALID has no samples: give some, or leave it out")
-    if int(samples.labels.max()) >= present.classes:
-        raise FeaturesError(
-            f"VALID has label {int(samples.labels.max())}: the head has classes 0 … {present.classes - 1}"
-        )
-    number = np.bincount(samples.labels, minlength=present.classes)
-    strange = np.flatnonzero((number > 0) & (counts.values == 0))
-    if strange.size:
-        raise FeaturesError(
-            f"class {counts.names[int(strange[0])]!r} has {int(number[strange[0]])} samples in VALID and none in TRAIN "
-            f"({strange.size} such classes): no head can be fitted to it; leave these samples out"
-        )
-    if np.count_nonzero(number) < 2 or len(samples.labels) < 2 * FOLDS:
-        raise FeaturesError(
-            f"VALID has {len(samples.labels)} samples of {np.count_nonzero(number)} classes: choosing needs at least "
-            f"{2 * FOLDS} samples of two classes; without VALID the head is adjusted as theory says"
-        )
-    return samples
-
-
-def _all(source: "FeatureSource") -> Samples:
-    """All samples in memory, float32."""
-    features: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    seen = 0
-    for batch in source.batches():
-        if batch.weights is not None:
-            raise FeaturesError(f"{source} has weights, which a comparison of heads cannot use: leave them out")
-        FeatureStatistics.finite(batch.features, seen, drop_bad=False)
-        if len(batch.labels) and int(batch.labels.min()) < 0:
-            raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
-        features.append(np.asarray(batch.features, dtype=np.float32))
-        labels.append(np.asarray(batch.labels, dtype=np.int64))
-        seen += len(batch.labels)
-    if not labels:
-        return Samples(np.zeros((0, source.dimension), dtype=np.float32), np.zeros(0, dtype=np.int64))
-    return Samples(np.concatenate(features), np.concatenate(labels))
 
 
 def _named(head: Head, names: tuple[str, ...] | None) -> Head:

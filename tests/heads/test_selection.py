@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import penultimate as pen
-from penultimate.heads.candidates import Candidate, Samples
+from penultimate.heads.candidates import Candidate
+from penultimate.heads.samples import Samples
 from penultimate.heads.selection import Tried, best_of, cross_fit, deal
 
 

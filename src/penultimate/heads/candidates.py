@@ -4,10 +4,8 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
@@ -18,6 +16,7 @@ from penultimate.heads.logistic import LogisticHead
 from penultimate.heads.nearest_mean import NearestMeanHead
 from penultimate.heads.rescaled import AdjustedHead, NormalisedHead, PriorScaledHead
 from penultimate.heads.ridge import RidgeHead
+from penultimate.heads.samples import Samples
 from penultimate.heads.scikit import ConvergenceWarning
 
 # Multiply-adds of one pass over all samples up to which heads are fitted by descent: a minute or two for the whole
@@ -36,28 +35,6 @@ _CALIBRATION = 2_000_000
 # Descent inside a comparison stops earlier than an estimator does: answers no longer change.
 _MAX_ITER = 100
 _TOL = 1e-4
-
-
-class Samples(NamedTuple):
-    """Features and labels.
-
-    Attributes
-    ----------
-    features : ndarray of shape (M, d), float32
-    labels : ndarray of shape (M,)
-    """
-
-    features: Float[np.ndarray, "M d"]
-    labels: Int[np.ndarray, " M"]
-
-    def take(self, rows: Int[np.ndarray, " m"]) -> "Samples":
-        """Some of them."""
-        return Samples(self.features[rows], self.labels[rows])
-
-    def thinned(self, limit: int) -> "Samples":
-        """At most about so many, evenly over them all."""
-        step = max(1, -(-len(self.labels) // max(limit, 1)))
-        return Samples(self.features[::step], self.labels[::step])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.features.head import Head
-from penultimate.heads.candidates import Candidate, Samples
+from penultimate.heads.candidates import Candidate
+from penultimate.heads.samples import Samples
 from penultimate.heads.scoring import Answers
 from penultimate.heads.softmax import balanced_weights, inverse_temperature
 
