@@ -7,6 +7,7 @@ import importlib.util
 import os
 from functools import partial
 
+import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -87,6 +88,7 @@ def race(count: int) -> None:
     import torch
 
     torch.set_num_threads(count)
+    numba.set_num_threads(count)
     out = table(f"All that the peer measures, threads: {count}", "samples, classes", "peer", "ours", "ratio", "bound")
     values = table("The same figures", "samples, classes", "figure", "peer", "ours", "relative difference")
     for samples, classes, bound in ((50_000, 100, "3"), (100_000, 1000, "5")):
