@@ -4,6 +4,20 @@ import cvxpy as cp
 import numpy as np
 from scipy.special import logsumexp
 
+LOSSES = [
+    "mse",
+    "mse:inverse",
+    "mse:effective:0.9",
+    "ce",
+    "weighted:inverse",
+    "weighted:effective:0.9",
+    "la:1.5",
+    "cdt:0.3",
+    "vs:0.2:1",
+    "ldam:0.7",
+    "smooth:0.2",
+]
+
 
 class DenseProblem:
     """docs/theory §5 written out for every class, from the vectors of a loss; knows nothing of groups.

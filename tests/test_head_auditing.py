@@ -256,6 +256,7 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
         (["--head-only", "--counts", "fashion-mnist-lt", "--drop-bad"], "--drop-bad beside --head-only"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--checkpoint", "c"], "--checkpoint beside --head-only"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--head", "h.npz"], "--head beside --head-only"),
+        (["--head-only", "--counts", "fashion-mnist-lt", "--dask", "local"], "--dask beside --head-only"),
         (["--key", "fc.weight"], "--key names a weight"),
     ],
 )

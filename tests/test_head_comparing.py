@@ -119,9 +119,9 @@ def test_without_held_out_samples_theory_decides_and_nothing_is_claimed():
         before = balanced(pen.datasets.features(network).head, features, labels)
         assert balanced(comparison.head, features, labels) > before + 0.015
         with pytest.raises(pen.FeaturesError, match="give VALID"):
-            comparison.plot_gains()
+            comparison.plot("gains")
         with pytest.raises(pen.FeaturesError, match="give VALID"):
-            comparison.plot_curves()
+            comparison.plot("curves")
 
 
 def test_scores_of_squared_error_are_told_by_their_sums():

@@ -25,13 +25,13 @@ print(comparison.verdict)
 # Every kind of head has its settings chosen on other samples than it is judged on. Those that only look at training
 # samples help; those that learn from held-out samples, where the tail is not collapsed onto its means, help more.
 
-gains_chart = comparison.plot_gains()
+gains_chart = comparison.plot("gains")
 
 # %%
 # How much to adjust depends on the units of the scores. A squared-error head's scores are shares of probability:
 # subtracting logarithms from them ruins it at once, dividing by a power of the class shares does not.
 
-curves_chart = comparison.plot_curves()
+curves_chart = comparison.plot("curves")
 
 # %%
 # What does it do on samples that had no part in any of this?

@@ -12,31 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-from penultimate import datasets
-from penultimate.against_forecast import gram_cosines, network_objective, product_cosine
-from penultimate.alignment import Alignment, Budget, LastLayer, align, class_budget
-from penultimate.calibration import Calibration, calibrate, calibrate_total
+from penultimate.alignment import align
+from penultimate.calibration import Calibration
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError, ProblemError
+from penultimate.feature_sources import source_of
 from penultimate.features.deciding import Deciding
 from penultimate.features.decisions import Decisions
 from penultimate.features.distributed import on_cluster
 from penultimate.features.head import Head
 from penultimate.features.metrics import ClassMetrics, CollapseMetrics, measure, measure_classes
+from penultimate.features.metrics.centred import centred_means, variances
 from penultimate.features.passes import Checkpoint, OneProcess
-from penultimate.features.readers import ArraySource, FeatureSource, open_features
-from penultimate.features.readers.dask_arrays import DaskArrays, is_dask_array
+from penultimate.features.readers import FeatureSource
 from penultimate.features.replicates import Jackknife, Replicates
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.forecasting import Forecast, forecast
+from penultimate.forecasting import forecast
+from penultimate.layer_auditing import LayerAudit, audit_layer
 from penultimate.losses import Loss
-from penultimate.minimizers.minimising import minimise
-from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
-from penultimate.reported import Reported
+from penultimate.reported import Reported, chart_of
 
 if TYPE_CHECKING:
     import os
@@ -48,127 +46,10 @@ if TYPE_CHECKING:
 # Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
 PARTS = 8
 _PARTS_BYTES = 128 << 20
-# A network whose bias is farther than this from the class shares, or whose directions are stronger than this many σ,
-# was not trained to the end with squared error.
-_BIAS_OFF = 0.1
-_TOO_STRONG = 1.5
-# With another loss, one whose product points elsewhere than its forecast's by more than this was not trained with it.
-_ALIKE = 0.7
-# A class is weaker than its count explains when it lacks this share of what the forecast gives it.
-_WEAKER = 0.1
 _WILSON = 1.959963984540054
 
-Interval = Float[np.ndarray, "... 2"] | None
 Chart = Literal["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
 Advance = Callable[[str, int], object]
-
-
-@dataclass(frozen=True)
-class LayerAudit:
-    """What needs a head: the last layer along the directions of the label matrix, against its forecast.
-
-    Attributes
-    ----------
-    layer : LastLayer
-        Means, head, noise.
-    alignment : Alignment
-        Strengths, cosines and off-diagonal shares.
-    class_budget : Budget
-        Where each class's own logit went.
-    calibration : Calibration
-        The feature decay that the network implies.
-    forecast : Forecast
-        For these counts and decays, with that feature decay.
-    weakest : Forecast
-        The same at the upper quartile of the feature decay; equal to `forecast` when there are no quartiles.
-    balance : tuple of float
-        How far neighbouring layers are from balanced, L − 1 numbers; zero at a minimiser.
-    """
-
-    layer: LastLayer
-    alignment: Alignment
-    class_budget: Budget
-    calibration: Calibration
-    forecast: Forecast
-    weakest: Forecast
-    balance: tuple[float, ...]
-
-    @property
-    def forecast_strength(self) -> Float[np.ndarray, " t"]:
-        """Strengths that the forecast gives the directions of `alignment`, shape (t,)."""
-        return self.forecast.solution.strength[: self.alignment.sigma.size]
-
-    @property
-    def loss_words(self) -> str:
-        """What the network is said to be trained with."""
-        return "squared error" if self.forecast.problem.loss == "mse" else f"loss {self.forecast.problem.loss}"
-
-    @property
-    def fits_loss(self) -> bool:
-        """Whether the network is near what its own loss leaves, so that comparing them tells something."""
-        if self.forecast.problem.loss == "mse":
-            return self.fits_squared_error
-        return self.product_cosine > _ALIKE
-
-    @cached_property
-    def product_cosine(self) -> float:
-        """Cosine between the network's ``W(H̄ − h_G 1ᵀ)D`` and the forecast's."""
-        return product_cosine(self.layer, self.alignment, self.forecast.solution)
-
-    @cached_property
-    def gram_cosines(self) -> tuple[float, float]:
-        """Cosines between Gram matrices, the network's and the forecast's: of class means, of head rows."""
-        return gram_cosines(self.layer, self.forecast.geometry)
-
-    @cached_property
-    def excess(self) -> float:
-        """The network's own objective, at its class means, over the minimum, less one; NaN for several layers.
-
-        With the feature decay by norms, for which the network's own two factors cost alike.
-        """
-        if self.forecast.problem.layers > 1:
-            return float("nan")
-        own = replace(self.forecast.problem, feature_decay=self.calibration.by_norms)
-        return network_objective(self.layer, own) / minimise(self.layer.counts, own).objective - 1.0
-
-    @property
-    def bias_error(self) -> float:
-        """Largest difference of the (centred) bias from the forecast's, up to a shift that a softmax does not see."""
-        if self.forecast.problem.loss == "mse" or not self.layer.centred:
-            return self.layer.bias_error
-        difference = (self.layer.bias - self.forecast.geometry.bias)[self.layer.counts.values > 0]
-        return float(np.abs(difference - difference.mean()).max())
-
-    @property
-    def fits_squared_error(self) -> bool:
-        """Whether bias and strengths are what squared error leaves; if not, the comparison is with a foreign law."""
-        strong = float(np.median(self.alignment.strength / self.alignment.sigma))
-        return strong < _TOO_STRONG and not self.layer.bias_error > _BIAS_OFF
-
-    @property
-    def dead(self) -> tuple[int, int]:
-        """Directions without strength (below a hundredth of σ): measured, and forecast."""
-        alignment = self.alignment
-        measured = np.abs(alignment.strength) < 0.01 * alignment.sigma
-        expected = self.forecast_strength < 0.01 * alignment.sigma
-        size = alignment.multiplicity
-        return int(size[measured].sum()), int(size[expected].sum())
-
-    @property
-    def departure(self) -> Float[np.ndarray, " K"]:
-        """``lift / forecast lift − 1`` of each class, shape (K,); NaN where the forecast has none."""
-        return _departure(self.layer.lift, self.forecast)
-
-    @property
-    def weaker(self) -> Bool[np.ndarray, " K"]:
-        """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too.
-
-        Named for squared error alone: logits of a softmax have no scale of their own to fall short of.
-        """
-        if self.forecast.problem.loss != "mse" or not self.fits_squared_error:
-            return np.zeros(self.layer.counts.classes, dtype=bool)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(_departure(self.layer.lift, self.weakest) < -_WEAKER)
 
 
 @dataclass(frozen=True)
@@ -290,10 +171,7 @@ class Audit(Reported):
         """
         from penultimate.report.audit_charts import audit_charts
 
-        charts = audit_charts(self)
-        if chart not in charts:
-            raise FeaturesError(f"this audit has no chart {chart!r}: choose one of {', '.join(charts)}")
-        return charts[chart]()
+        return chart_of(audit_charts(self), chart, FeaturesError)()
 
     def _page(self) -> str:
         from penultimate.report.audit_page import audit_html
@@ -410,135 +288,43 @@ def _judge(
     problem: Problem,
     dtype: str,
 ) -> Audit:
-    layer = None if head is None else _layer_audit(whole, counts, head, problem)
-    look = partial(_figures, counts=counts, head=head, judged=layer)
-    jackknife = Jackknife(look(whole), [look(part) for part in replicates.leave_one_out])
-    found = {name: jackknife.interval(name) for name in look(whole)}
+    layer = None if head is None else audit_layer(whole, counts, head, problem)
+    geometry = forecast(counts).geometry if layer is None else layer.forecast.geometry
+    product = None if head is None else head.product
+    metrics = measure(whole, product, geometry)
+    figures = _figures(whole, metrics, layer)
+    without = [_figures(part, measure(part, product, geometry), layer) for part in replicates.leave_one_out]
+    jackknife = Jackknife(figures, without)
+    intervals = {name: jackknife.interval(name) for name in figures}
     return Audit(
         counts=counts,
         statistics=whole,
         dtype=dtype,
         decisions=deciding.decisions,
         certified=deciding.certified,
-        metrics=measure(whole, None if head is None else head.product, _geometry(counts, layer)),
-        classes=measure_classes(whole, None if head is None else head.product),
+        metrics=metrics,
+        classes=measure_classes(whole, product),
         layer=layer,
-        intervals={name: interval for name, interval in found.items() if interval is not None},
+        intervals={name: interval for name, interval in intervals.items() if interval is not None},
     )
-
-
-def _geometry(counts: ClassCounts, layer: LayerAudit | None) -> Geometry:
-    return forecast(counts).geometry if layer is None else layer.forecast.geometry
-
-
-def _last_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, centred: bool) -> LastLayer:
-    same = np.array_equal(statistics.counts > 0, counts.values > 0) and np.allclose(
-        statistics.counts / statistics.samples, counts.values / counts.samples, rtol=0.05
-    )
-    noise = statistics.within_scatter / statistics.samples if same else None
-    return LastLayer(counts, statistics.means, head, noise, centred)
-
-
-def _layer_audit(statistics: FeatureStatistics, counts: ClassCounts, head: Head, problem: Problem) -> LayerAudit:
-    layer = _last_layer(statistics, counts, head, problem.bias != "none")
-    if problem.loss != "mse":
-        return _solved_layer_audit(statistics, layer, problem)
-    first = forecast(counts, problem=problem)
-    alignment = align(layer, first.geometry.svd, problem.weight_decay[-1])
-    calibration = calibrate(layer, alignment, problem, _total_square(statistics, layer))
-    best = weakest = first
-    if problem.feature_decay is None:
-        best = weakest = forecast(counts, problem=replace(calibration.problem(), width=problem.width))
-        band = calibration.band()
-        if band is not None:
-            weakest = forecast(counts, problem=replace(band[1], width=problem.width))
-    return LayerAudit(
-        layer=layer,
-        alignment=alignment,
-        class_budget=class_budget(layer, problem.weight_decay[-1]),
-        calibration=calibration,
-        forecast=best,
-        weakest=weakest,
-        balance=layer.imbalance_of_layers(problem.weight_decay),
-    )
-
-
-def _solved_layer_audit(statistics: FeatureStatistics, layer: LastLayer, problem: Problem) -> LayerAudit:
-    """The same for a loss whose directions have to be found: along those of the forecast that is as strong in total."""
-    if problem.layers > 1:
-        raise ProblemError(f"an audit with loss {str(problem.loss)!r} needs a head of one layer, got {problem.layers}")
-    calibration = calibrate_total(layer, problem, _total_square(statistics, layer))
-    best = forecast(layer.counts, problem=problem)
-    if problem.feature_decay is None:
-        best = forecast(layer.counts, problem=replace(calibration.problem(), loss=problem.loss, width=problem.width))
-    nothing = np.full(layer.counts.classes, np.nan)
-    return LayerAudit(
-        layer=layer,
-        alignment=align(layer, best.geometry.svd, None),
-        class_budget=Budget(nothing, nothing, nothing, nothing),
-        calibration=calibration,
-        forecast=best,
-        weakest=best,
-        balance=(),
-    )
-
-
-def _total_square(statistics: FeatureStatistics, layer: LastLayer) -> float:
-    """``‖H − h_G‖²`` of the training samples; spreads are those of the features, per sample, where these are others."""
-    counts, own = layer.counts.values, statistics.counts
-    spread = np.divide(statistics.spreads, own, out=np.zeros(own.size), where=own > 0)
-    return float(counts @ spread + np.trace(layer.between))
 
 
 def _figures(
-    statistics: FeatureStatistics, counts: ClassCounts, head: Head | None, judged: LayerAudit | None
+    statistics: FeatureStatistics, metrics: CollapseMetrics, judged: LayerAudit | None
 ) -> dict[str, NDArray[np.float64]]:
     """Every figure that gets an interval."""
-    product = None if head is None else head.product
-    measured = measure(statistics, product, None if judged is None else judged.forecast.geometry)
-    classes = measure_classes(statistics, product)
-    figures = {f"metrics/{name}": np.array(np.nan if v is None else v) for name, v in measured.to_dict().items()}
-    spread = np.sqrt(_per_sample(statistics))
-    figures |= {"classes/spread": spread, "classes/mean_norm": classes.mean_norm}
-    if head is None or judged is None:
+    figures = {f"metrics/{name}": np.array(np.nan if v is None else v) for name, v in metrics.to_dict().items()}
+    figures["classes/spread"] = np.sqrt(variances(statistics))
+    figures["classes/mean_norm"] = np.linalg.norm(centred_means(statistics), axis=1)
+    if judged is None:
         return figures
-    layer = LastLayer(counts, _filled(statistics, judged.layer.means), head, None, judged.layer.centred)
+    # A class whose only sample is elsewhere keeps its mean, so that its own interval is too short.
+    means = np.where(statistics.counts[:, None] > 0, statistics.means, judged.layer.means)
+    layer = replace(judged.layer, means=means, noise=None)
     alignment = align(layer, judged.forecast.geometry.svd, None)
     names = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "strength", "cosine")
     figures |= {f"alignment/{name}": np.asarray(getattr(alignment, name), dtype=np.float64) for name in names}
     return figures | {"classes/lift": layer.lift}
-
-
-def _filled(statistics: FeatureStatistics, means: Float[np.ndarray, "K d"]) -> Float[np.ndarray, "K d"]:
-    """Means of a part; a class whose only sample is elsewhere keeps its mean, so that its own interval is too short."""
-    return np.where(statistics.counts[:, None] > 0, statistics.means, means)
-
-
-def _per_sample(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
-    counts = statistics.counts
-    return np.divide(statistics.spreads, counts, out=np.full(counts.size, np.nan), where=counts > 0)
-
-
-def _departure(lift: Float[np.ndarray, " K"], expected: Forecast) -> Float[np.ndarray, " K"]:
-    law = np.append(expected.geometry.logits.group_diagonal, np.nan)[expected.counts.group]
-    return np.divide(lift, law, out=np.full(lift.size, np.nan), where=law > 1e-9) - 1.0
-
-
-def source_of(features: object, labels: object = None) -> FeatureSource:
-    """The features to stream: of a file, folder, glob or bundled name, of arrays, or of a source as it is."""
-    if isinstance(features, str | Path):
-        if labels is not None:
-            raise FeaturesError("labels are for arrays: a file holds its own, as y")
-        if str(features) in datasets.feature_names() and not Path(features).exists():
-            return datasets.features(str(features))
-        return open_features(features)
-    if is_dask_array(features):
-        return DaskArrays(features, labels)
-    if hasattr(features, "batches") and hasattr(features, "fingerprint"):
-        return features  # pyright: ignore[reportReturnType]
-    if labels is None:
-        raise FeaturesError("an array of features needs labels: give one whole number for each row")
-    return ArraySource(features, labels)
 
 
 def _known_classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int | None:

@@ -12,6 +12,20 @@ import click
 from click.core import ParameterSource
 
 from penultimate import __version__
+from penultimate.cli_options import (
+    BIAS,
+    CLASSES,
+    COLUMN,
+    FEATURE_DECAY,
+    FEATURE_RATIO,
+    HOLDS,
+    HTML,
+    JSON,
+    LOSS,
+    LOSSES,
+    TORCH_LOSS,
+    WEIGHT_DECAY,
+)
 from penultimate.errors import FileError, PenultimateError, ProblemError
 
 if TYPE_CHECKING:
@@ -20,59 +34,17 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from penultimate.auditing import Audit
+    from penultimate.comparing import Comparison
     from penultimate.counts import ClassCounts
     from penultimate.features.head import Head
+    from penultimate.forecasting import Forecast
     from penultimate.head_auditing import HeadAudit
     from penultimate.head_comparing import HeadComparison
     from penultimate.model.problem import Bias
 
-_LOSSES = "mse, ce, weighted:inverse, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
+    Result = Forecast | Comparison | Audit | HeadAudit | HeadComparison
+
 _WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
-
-
-class _Decays(click.ParamType[tuple[float, ...]]):
-    """One number, or several with commas between."""
-
-    name = "W[,W2,…]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        try:
-            return tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no number, nor numbers with commas between them", param, ctx)
-
-
-class _Bias(click.ParamType["Bias"]):
-    """``free``, ``none`` or a decay."""
-
-    name = "free|none|LAMBDA_B"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Bias":
-        if value == "free":
-            return "free"
-        if value == "none":
-            return "none"
-        try:
-            return float(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither 'free', nor 'none', nor a number", param, ctx)
-
-
-class _Classes(click.ParamType[int | Literal["all", "none"]]):
-    """A number, ``all`` or ``none``."""
-
-    name = "N|all|none"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | Literal["all", "none"]:
-        if value == "all":
-            return "all"
-        if value == "none":
-            return "none"
-        if str(value).isdecimal():
-            return int(value)
-        self.fail(f"{value!r} is neither a number of classes, nor 'all', nor 'none'", param, ctx)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,24 +55,20 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("counts")
-@click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
-@click.option("--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both.")
-@click.option("--loss", default="mse", show_default=True, metavar="LOSS", help=f"Of the training: {_LOSSES}.")
-@click.option(
-    "--torch-loss",
-    type=click.Choice(["mse"]),
-    help="Read decays as PyTorch's for nn.MSELoss, which averages over outputs: times K/2.",
-)
+@COLUMN
+@HOLDS
+@LOSS
+@TORCH_LOSS
 @click.option("--layers", type=int, metavar="L", help="Linear layers at the end of the network.  [default: 1]")
-@click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
-@click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
-@click.option("--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]")
+@WEIGHT_DECAY
+@FEATURE_DECAY
+@FEATURE_RATIO
 @click.option("--calibrate", metavar="AUDIT.json", help="Take layers, bias and λ_H from an audited network.")
-@click.option("--bias", type=_Bias(), default="free", show_default=True, help="Bias of the head, or its decay.")
+@BIAS
 @click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
-@click.option("--classes", type=_Classes(), default="20", show_default=True, help="Classes to list, worst first.")
-@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
-@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
+@CLASSES
+@JSON
+@HTML
 def forecast(
     counts: str,
     column: str | None,
@@ -123,8 +91,7 @@ def forecast(
     COUNTS is a CSV/TSV, JSON, COCO/LVIS annotation, .npy, .npz or Parquet file, a folder with one sub-folder a class,
     or the name of a bundled data set (`penultimate data`).
     """
-    if feature_decay is not None and feature_ratio is not None:
-        raise ProblemError("--feature-decay and --feature-ratio say the same thing twice: give one of them")
+    _one_of(feature_decay, feature_ratio)
     from penultimate.forecasting import forecast as make_forecast
     from penultimate.model.problem import Problem
 
@@ -140,8 +107,7 @@ def forecast(
         _refuse_beside_calibrate()
         from penultimate.calibration import Calibration
 
-        factor = class_counts.classes / 2.0 if torch_loss == "mse" else 1.0
-        decays = tuple(decay * factor for decay in weight_decay)
+        decays = _converted(weight_decay, torch_loss, class_counts.classes)
         result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
     elif torch_loss == "mse":
         if not loss.startswith("mse"):
@@ -150,26 +116,20 @@ def forecast(
         result = make_forecast(class_counts, problem=replace(problem, loss=loss))
     else:
         result = make_forecast(class_counts, problem=Problem.of(weight_decay, loss=loss, **settings))
-    if html_path is not None:
-        result.report(html_path)
-        click.echo(f"wrote {html_path}", err=True)
-    if json_path is not None:
-        _write_json(result.to_dict(classes), json_path)
-    if json_path != "-":
-        _show(result.table(classes))
+    _deliver(result, json_path, html_path, classes)
 
 
 @cli.command()
 @click.argument("counts")
-@click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
-@click.option("--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both.")
-@click.option("--loss", "losses", multiple=True, required=True, metavar="LOSS", help=f"Repeat: {_LOSSES}.")
+@COLUMN
+@HOLDS
+@click.option("--loss", "losses", multiple=True, required=True, metavar="LOSS", help=f"Repeat: {LOSSES}.")
 @click.option("--weight-decay", type=float, default=5e-4, show_default=True, help="Of the last layer.")
-@click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
-@click.option("--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]")
-@click.option("--bias", type=_Bias(), default="free", show_default=True, help="Bias of the head, or its decay.")
-@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
-@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
+@FEATURE_DECAY
+@FEATURE_RATIO
+@BIAS
+@JSON
+@HTML
 def compare(
     counts: str,
     column: str | None,
@@ -186,8 +146,7 @@ def compare(
 
     COUNTS as for `penultimate forecast`.
     """
-    if feature_decay is not None and feature_ratio is not None:
-        raise ProblemError("--feature-decay and --feature-ratio say the same thing twice: give one of them")
+    _one_of(feature_decay, feature_ratio)
     from penultimate.comparing import compare as make_comparison
 
     result = make_comparison(
@@ -198,13 +157,12 @@ def compare(
         feature_ratio=1.0 if feature_ratio is None else feature_ratio,
         bias=bias,
     )
-    if html_path is not None:
-        result.report(html_path)
-        click.echo(f"wrote {html_path}", err=True)
-    if json_path is not None:
-        _write_json(result.to_dict(), json_path)
-    if json_path != "-":
-        _show(result.table())
+    _deliver(result, json_path, html_path)
+
+
+def _one_of(feature_decay: float | None, feature_ratio: float | None) -> None:
+    if feature_decay is not None and feature_ratio is not None:
+        raise ProblemError("--feature-decay and --feature-ratio say the same thing twice: give one of them")
 
 
 def _refuse_beside_calibrate() -> None:
@@ -226,16 +184,16 @@ def _refuse(name: str, beside: str, why: str) -> None:
 @click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
 @click.option("--key", metavar="NAME", help="Weight of the head, where a file holds several candidates.")
 @click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
-@click.option("--loss", default="mse", show_default=True, metavar="LOSS", help="Of the training, as for forecast.")
-@click.option("--torch-loss", type=click.Choice(["mse"]), help="Read decays as PyTorch's for nn.MSELoss: times K/2.")
-@click.option("--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each.")
+@LOSS
+@TORCH_LOSS
+@WEIGHT_DECAY
 @click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")
 @click.option("--checkpoint", metavar="FILE", help="From which an interrupted audit goes on.")
 @click.option(
     "--dask", metavar="local|ADDRESS", help="Read shards on a Dask cluster of this machine, or a running one."
 )
-@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
-@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
+@JSON
+@HTML
 def audit(
     features: str,
     head_path: str | None,
@@ -267,8 +225,7 @@ def audit(
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
     head = None if head_path is None else Head.read(head_path, key)
     counts = None if counts_path is None else _read(counts_path, None, None)
-    factor = _torch_factor(head, features) if torch_loss == "mse" else 1.0
-    decays = tuple(decay * factor for decay in weight_decay)
+    decays = weight_decay if torch_loss is None else _converted(weight_decay, torch_loss, _outputs(head, features))
     with _progress() as advance:
         result = make_audit(
             features,
@@ -295,36 +252,41 @@ def _audit_head(
     html_path: str | None,
 ) -> None:
     """Audit a head without features."""
-    for name in ("head_path", "drop_bad", "checkpoint"):
+    for name in ("head_path", "drop_bad", "checkpoint", "dask"):
         _refuse(name, "--head-only", "no features are read, leave it out")
     if counts_path is None:
         raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
     from penultimate.head_auditing import audit_head
 
     counts = _read(counts_path, None, None)
-    factor = counts.classes / 2.0 if torch_loss == "mse" else 1.0
-    decays = tuple(decay * factor for decay in weight_decay)
+    decays = _converted(weight_decay, torch_loss, counts.classes)
     _deliver(audit_head(path, counts, key=key, weight_decay=decays, loss=loss), json_path, html_path)
 
 
-def _deliver(result: "Audit | HeadAudit | HeadComparison", json_path: str | None, html_path: str | None) -> None:
+def _deliver(result: "Result", json_path: str | None, html_path: str | None, *selection: Any) -> None:
+    """Write and print a result, or of its classes what is selected."""
     if html_path is not None:
         result.report(html_path)
         click.echo(f"wrote {html_path}", err=True)
     if json_path is not None:
-        _write_json(result.to_dict(), json_path)
+        _write_json(result.to_dict(*selection), json_path)
     if json_path != "-":
-        _show(result.table())
+        _show(result.table(*selection))
 
 
-def _torch_factor(head: "Head | None", features: str) -> float:
-    """K/2 for PyTorch's squared error, which averages over outputs (docs/theory §1)."""
-    from penultimate.auditing import source_of
+def _converted(weight_decay: tuple[float, ...], torch_loss: str | None, classes: int) -> tuple[float, ...]:
+    """Decays in the model's convention: PyTorch's squared error averages over outputs (docs/theory §1)."""
+    return weight_decay if torch_loss is None else tuple(decay * classes / 2.0 for decay in weight_decay)
+
+
+def _outputs(head: "Head | None", features: str) -> int:
+    """K, of the head."""
+    from penultimate.feature_sources import source_of
 
     own = source_of(features).head if head is None else head
     if own is None:
         raise ProblemError("--torch-loss needs the number of outputs: give the head with --head")
-    return own.classes / 2.0
+    return own.classes
 
 
 @contextmanager
@@ -353,8 +315,8 @@ def _progress(unit: str = "samples") -> "Generator[Callable[[str, int], object]]
 @click.option("--few", type=float, default=20, show_default=True, help="Classes with fewer samples are 'few'.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of parts and bootstrap.")
 @click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head to use.")
-@click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
-@click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
+@JSON
+@HTML
 def heads(
     train: str,
     valid: str | None,
@@ -386,30 +348,9 @@ def heads(
 @cli.command()
 def data() -> None:
     """List the bundled class counts and features, which can be named instead of a file."""
-    from rich.console import Group
-    from rich.table import Table
+    from penultimate.report.data_terminal import data_tables
 
-    from penultimate import datasets
-    from penultimate.report.words import number
-
-    table = Table()
-    for heading in ("name", "what", "classes", "samples", "ratio", "licence"):
-        table.add_column(heading, justify="right" if heading in ("classes", "samples", "ratio") else "left")
-    for info in datasets.table():
-        table.add_row(
-            info.name,
-            info.description,
-            number(info.classes),
-            number(info.samples),
-            f"{number(info.ratio, 4)}:1",
-            info.licence,
-        )
-    held = Table()
-    for heading in ("features", "what"):
-        held.add_column(heading)
-    for name in datasets.feature_names():
-        held.add_row(name, datasets.describe_features(name))
-    _show(Group(table, held))
+    _show(data_tables())
 
 
 def _read(counts: str, column: str | None, holds: Literal["counts", "labels"] | None) -> "ClassCounts":

@@ -12,7 +12,7 @@ from penultimate.errors import ProblemError
 from penultimate.forecasting import Forecast, forecast
 from penultimate.losses import Loss
 from penultimate.model.problem import Bias
-from penultimate.reported import Reported
+from penultimate.reported import Reported, chart_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -80,10 +80,16 @@ class Comparison(Reported):
         return comparison_table(self)
 
     def plot(self, chart: ComparisonChart) -> "alt.LayerChart":
-        """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (survival lines) or ``retained``."""
+        """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (survival lines) or ``retained``.
+
+        Raises
+        ------
+        ProblemError
+            For any other name.
+        """
         from penultimate.report.comparison_charts import COMPARISON_CHARTS
 
-        return COMPARISON_CHARTS[chart](self)
+        return chart_of(COMPARISON_CHARTS, chart, ProblemError)(self)
 
     def _page(self) -> str:
         from penultimate.report.comparison_page import comparison_html

@@ -20,7 +20,7 @@ from penultimate.minimizers.solution import Solution
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
 from penultimate.over_decay import can_sweep, critical_weight_decay, is_closed, shares_at, strengths_at
-from penultimate.reported import Reported
+from penultimate.reported import Reported, chart_of
 from penultimate.samples_to_gain import samples_to_gain
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 from penultimate.timeline import Timeline, timeline
@@ -360,11 +360,9 @@ class Forecast(Reported):
 
     def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart":
         """One chart: ``counts``, ``spectrum``, ``retained``, ``cosines`` or ``sweep`` (strength over weight decay)."""
-        from penultimate.report import charts
+        from penultimate.report.charts import FORECAST_CHARTS
 
-        if chart not in self.charts:
-            raise ProblemError(f"no chart {chart!r} of this forecast: there are {', '.join(self.charts)}")
-        return charts.FORECAST_CHARTS[chart](self)
+        return chart_of({name: FORECAST_CHARTS[name] for name in self.charts}, chart, ProblemError)(self)
 
     def _page(self) -> str:
         from penultimate.report.forecast_page import report_html

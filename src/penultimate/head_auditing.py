@@ -34,7 +34,7 @@ from penultimate.features.head_rows import HeadRows, Neighbours
 from penultimate.features.metrics import norm_slope
 from penultimate.forecasting import Forecast, forecast
 from penultimate.model.problem import Problem
-from penultimate.reported import Reported
+from penultimate.reported import Reported, chart_of
 from penultimate.shape import Shape
 
 if TYPE_CHECKING:
@@ -263,10 +263,10 @@ class HeadAudit(Reported):
         return head_table(self)
 
     def plot(self, chart: HeadChart) -> "alt.LayerChart":
-        """One chart: ``spectrum``, ``norms``, ``gram`` or ``cosines``."""
+        """One chart: ``spectrum``, ``norms``, ``gram`` or ``cosines``; an error for any other name."""
         from penultimate.report.head_charts import HEAD_CHARTS
 
-        return HEAD_CHARTS[chart](self)
+        return chart_of(HEAD_CHARTS, chart, FeaturesError)(self)
 
     def _page(self) -> str:
         from penultimate.report.head_page import head_html

@@ -8,13 +8,13 @@ adjustment that theory says is made, and nothing is claimed of it.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from penultimate.auditing import source_of
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
+from penultimate.feature_sources import source_of
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.candidates import Candidate, Training, affordable, candidates
@@ -22,6 +22,7 @@ from penultimate.heads.rescaled import AdjustedHead, NormalisedHead
 from penultimate.heads.samples import Samples, gather, held_out
 from penultimate.heads.scoring import Answers, Scorer
 from penultimate.heads.selection import FOLDS, Chosen, Curve, Tried, best_of, cross_fit
+from penultimate.reported import Reported, chart_of
 
 if TYPE_CHECKING:
     import os
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     Features = FeatureSource | os.PathLike[str] | str
 
 Interval = tuple[float, float, float]
+ComparisonChart = Literal["gains", "curves"]
 
 # Repeats of the cross-fitting, and the scores that it may look at in all.
 _REPEATS = 3
@@ -76,7 +78,7 @@ class HeadResult:
 
 
 @dataclass(frozen=True)
-class HeadComparison:
+class HeadComparison(Reported):
     """Heads for the same features, judged on held-out samples.
 
     Made by `compare_heads`.
@@ -155,36 +157,22 @@ class HeadComparison:
 
         return comparison_table(self)
 
-    def plot_gains(self) -> "alt.LayerChart":
-        """What each kind gains over the present head, with its interval, as an Altair chart.
+    def plot(self, chart: ComparisonChart) -> "alt.LayerChart":
+        """One chart: ``gains`` over the present head, with intervals, or ``curves`` of balanced accuracy over τ.
 
         Raises
         ------
         FeaturesError
-            Without VALID there is nothing to show.
+            For any other name, and without VALID, when there is nothing to show.
         """
-        from penultimate.report.head_comparison_charts import gains
+        from penultimate.report.head_comparison_charts import HEAD_COMPARISON_CHARTS
 
-        return gains(self)
+        return chart_of(HEAD_COMPARISON_CHARTS, chart, FeaturesError)(self)
 
-    def plot_curves(self) -> "alt.LayerChart":
-        """Balanced accuracy over τ of the kinds that have one, with standard errors and picks; errors as above."""
-        from penultimate.report.head_comparison_charts import tau_curves
-
-        return tau_curves(self)
-
-    def report(self, path: "os.PathLike[str] | str") -> None:
-        """Write everything as one HTML file that opens without a network.
-
-        Raises
-        ------
-        FileError
-            When the file cannot be written.
-        """
-        from penultimate.files import write_whole
+    def _page(self) -> str:
         from penultimate.report.head_comparison_page import head_comparison_html
 
-        write_whole(path, head_comparison_html(self))
+        return head_comparison_html(self)
 
     def _repr_html_(self) -> str:
         from penultimate.report.head_comparison_page import head_comparison_summary
@@ -209,9 +197,6 @@ class HeadComparison:
         buffer = io.BytesIO()
         np.savez(buffer, W=weight, b=bias, classes=np.array(list(self.counts.names)))
         write_whole(path, buffer.getvalue())
-
-    def __str__(self) -> str:
-        return self.verdict
 
 
 def compare_heads(

@@ -106,5 +106,7 @@ def test_reports_are_written_and_summaries_are_small(case, tmp_path):
 
 
 def test_a_chart_that_is_not_there_is_one_clear_error():
-    with pytest.raises(pen.FeaturesError, match="no chart 'budget': choose one of classes, norms, cosines"):
+    with pytest.raises(pen.FeaturesError, match="no chart 'budget' of this: choose one of classes, norms, cosines"):
         result("audit-without-head").plot("budget")
+    with pytest.raises(pen.FeaturesError, match="no chart 'budget'"):
+        result("head-mse").plot("budget")

@@ -1,6 +1,6 @@
 """Feature statistics in several parts, so that any figure of them has a jackknife interval after one pass."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numba
@@ -158,11 +158,11 @@ class Jackknife:
     ----------
     whole : dict of str to ndarray
         Figures from all samples.
-    without : list of dict
+    without : sequence of dict
         The same without each part.
     """
 
-    def __init__(self, whole: Mapping[str, Float[np.ndarray, "..."]], without: list[Mapping[str, Any]]) -> None:
+    def __init__(self, whole: Mapping[str, Float[np.ndarray, "..."]], without: Sequence[Mapping[str, Any]]) -> None:
         self._whole = whole
         self._without = without
 

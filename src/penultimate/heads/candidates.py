@@ -30,6 +30,9 @@ _ENOUGH = 8
 _RIDGE = 1e-2
 # Frames whose decisions differ: orthonormal rows differ from the simplex's by one vector, the same for all classes.
 _FRAMES = ("simplex", "forecast")
+# τ of what is subtracted from scores, or is a power of norms; and of powers of the class shares.
+_MULTIPLES: tuple[float, ...] = tuple(np.arange(0.0, 3.01, 0.25).tolist())
+_POWERS: tuple[float, ...] = tuple((np.arange(0, 11) / 10).tolist())
 # Scores from which three numbers are fitted.
 _CALIBRATION = 2_000_000
 # Descent inside a comparison stops earlier than an estimator does: answers no longer change.
@@ -137,21 +140,21 @@ def _of_present(training: Training) -> list[Candidate]:
             "logit adjustment",
             "s − τ log π",
             "τ",
-            tuple(np.arange(0.0, 3.01, 0.25).tolist()),
+            _MULTIPLES,
             lambda tau, _: AdjustedHead(present, tau=tau).fit_statistics(statistics).head(),
         ),
         Candidate(
             "prior scaling",
             "s / π^τ",
             "τ",
-            tuple((np.arange(0, 11) / 10).tolist()),
+            _POWERS,
             lambda tau, _: PriorScaledHead(present, tau=tau).fit_statistics(statistics).head(),
         ),
         Candidate(
             "τ-normalised",
             "w / ‖w‖^τ, no bias",
             "τ",
-            tuple(np.arange(0.0, 3.01, 0.25).tolist()),
+            _MULTIPLES,
             lambda tau, _: NormalisedHead(present, tau=tau).fit_statistics(statistics).head(),
         ),
     ]
@@ -179,7 +182,7 @@ def _of_statistics(training: Training) -> list[Candidate]:
             "least squares",
             "on TRAIN, s / π^τ",
             "τ",
-            tuple((np.arange(0, 11) / 10).tolist()),
+            _POWERS,
             lambda tau, _: PriorScaledHead(squares, tau=tau).fit_statistics(statistics).head(),
         ),
     ]

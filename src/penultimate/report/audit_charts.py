@@ -7,7 +7,8 @@ import altair as alt
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.auditing import Audit, LayerAudit
+from penultimate.auditing import Audit
+from penultimate.layer_auditing import LayerAudit
 from penultimate.report.chart_style import (
     INK,
     STATUS_COLOURS,

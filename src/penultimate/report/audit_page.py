@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Int
 
-from penultimate.auditing import Audit, LayerAudit
+from penultimate.auditing import Audit
+from penultimate.layer_auditing import LayerAudit
 from penultimate.report.audit_charts import audit_charts
 from penultimate.report.audit_records import alignment_record, answered_worst, class_records
 from penultimate.report.audit_words import paragraphs

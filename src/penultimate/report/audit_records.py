@@ -10,7 +10,8 @@ import penultimate
 from penultimate.report.records import finite, plain
 
 if TYPE_CHECKING:
-    from penultimate.auditing import Audit, LayerAudit
+    from penultimate.auditing import Audit
+    from penultimate.layer_auditing import LayerAudit
 
 # What is known of squared error only.
 _BUDGET = ("lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")

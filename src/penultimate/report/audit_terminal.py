@@ -6,7 +6,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from penultimate.auditing import Audit, LayerAudit
+from penultimate.auditing import Audit
+from penultimate.layer_auditing import LayerAudit
 from penultimate.report.audit_records import answered_worst, class_records
 from penultimate.report.terminal import LOOK, as_float
 from penultimate.report.words import number, power_of_count

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from penultimate.auditing import Audit, LayerAudit
+from penultimate.auditing import Audit
+from penultimate.layer_auditing import LayerAudit
 from penultimate.report.audit_records import answered_worst
 from penultimate.report.words import names_of, number, percent
 

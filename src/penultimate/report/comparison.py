@@ -85,7 +85,7 @@ def class_records(comparison: Comparison) -> list[dict[str, object]]:
     """Margin, cosine to the nearest class and retained share of some classes, evenly by rank, one record a class."""
     counts = comparison.counts
     picked = np.unique(np.linspace(0, counts.distinct.size - 1, _CLASSES).astype(int))
-    classes = [int(np.flatnonzero(counts.values == counts.distinct[g])[0]) for g in picked]
+    classes: list[int] = counts.representatives[picked, 0].tolist()
     return [
         {
             "class": counts.names[index],

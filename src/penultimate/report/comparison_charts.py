@@ -44,11 +44,10 @@ def margins(comparison: Comparison) -> alt.LayerChart:
     -------
     altair.LayerChart
     """
-    lines = _lines(comparison, lambda forecast: forecast.geometry.group_margins)
     y = alt.Y("value:Q", title="own output less the largest other one")
     zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(y="level:Q")
-    chart = alt.LayerChart(layer=[_curves(comparison, lines, y), zero], width=WIDTH, height=HEIGHT)
-    return titled(chart, "Margins of class means", ["Below zero the head answers with another class"])
+    curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_margins), y)
+    return _chart([curves, zero], "Margins of class means", "Below zero the head answers with another class")
 
 
 def cosines(comparison: Comparison) -> alt.LayerChart:
@@ -63,10 +62,9 @@ def cosines(comparison: Comparison) -> alt.LayerChart:
     -------
     altair.LayerChart
     """
-    lines = _lines(comparison, lambda forecast: forecast.geometry.group_nearest[1])
     y = alt.Y("value:Q", title="cosine to the nearest class mean", scale=alt.Scale(domain=[-1, 1]))
-    chart = alt.LayerChart(layer=[_curves(comparison, lines, y)], width=WIDTH, height=HEIGHT)
-    return titled(chart, "Angles between class means", ["At 1 a class cannot be told from its neighbour"])
+    curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_nearest[1]), y)
+    return _chart([curves], "Angles between class means", "At 1 a class cannot be told from its neighbour")
 
 
 def needed(comparison: Comparison) -> alt.LayerChart:
@@ -88,10 +86,10 @@ def needed(comparison: Comparison) -> alt.LayerChart:
     y = alt.Y("value:Q", title="samples of the class, n", scale=log_scale(domain), axis=log_axis(domain))
     ranks = rank_axis("rank", comparison.counts.seen, "class, largest first")
     dots = alt.Chart(inline(have)).mark_point(filled=True, color=INK, size=22, opacity=0.55).encode(x=ranks, y=y)
-    chart = alt.LayerChart(layer=[dots, _curves(comparison, lines, y)], width=WIDTH, height=HEIGHT)
     below = {name: forecast.classes_below for name, forecast in comparison.forecasts.items()}
     line = "Classes below: " + ", ".join(f"{name} {number(size)}" for name, size in below.items())
-    return titled(chart, "Survival lines", ["A dot is a class: it stands above the lines below it", line])
+    dot = "A dot is a class: it stands above the lines below it"
+    return _chart([dots, _curves(comparison, lines, y)], "Survival lines", dot, line)
 
 
 def retained(comparison: Comparison) -> alt.LayerChart:
@@ -106,10 +104,9 @@ def retained(comparison: Comparison) -> alt.LayerChart:
     -------
     altair.LayerChart
     """
-    lines = _lines(comparison, lambda forecast: forecast.geometry.group_retained)
     y = alt.Y("value:Q", title="retained share of its own direction", scale=alt.Scale(domain=[0, 1.03], nice=False))
-    chart = alt.LayerChart(layer=[_curves(comparison, lines, y)], width=WIDTH, height=HEIGHT)
-    return titled(chart, "What each class retains", [])
+    curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_retained), y)
+    return _chart([curves], "What each class retains")
 
 
 COMPARISON_CHARTS: dict[str, Callable[[Comparison], alt.LayerChart]] = {
@@ -118,6 +115,10 @@ COMPARISON_CHARTS: dict[str, Callable[[Comparison], alt.LayerChart]] = {
     "needed": needed,
     "retained": retained,
 }
+
+
+def _chart(layers: list[alt.Chart], title: str, *lines: str) -> alt.LayerChart:
+    return titled(alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT), title, list(lines))
 
 
 def _lines(comparison: Comparison, figures: _Figures) -> list[Row]:

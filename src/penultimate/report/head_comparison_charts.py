@@ -1,5 +1,7 @@
 """Charts of a comparison of heads."""
 
+from collections.abc import Callable
+
 import altair as alt
 
 from penultimate.errors import FeaturesError
@@ -97,6 +99,9 @@ def tau_curves(comparison: HeadComparison) -> alt.LayerChart:
     chart = alt.LayerChart(layer=[band, line, picks], width=WIDTH, height=HEIGHT)
     lines = ["Bands: one standard error. Dots: the first τ within one standard error of the best"]
     return titled(chart, "How much adjustment: balanced accuracy over τ", lines)
+
+
+HEAD_COMPARISON_CHARTS: dict[str, Callable[[HeadComparison], alt.LayerChart]] = {"gains": gains, "curves": tau_curves}
 
 
 def _unjudged() -> FeaturesError:

@@ -1,20 +1,22 @@
 """The report of a comparison of heads: one HTML file that opens offline, and its small table for notebooks."""
 
 from penultimate.head_comparing import HeadComparison
-from penultimate.report.head_comparison_charts import gains, tau_curves
+from penultimate.report.head_comparison_charts import HEAD_COMPARISON_CHARTS
 from penultimate.report.head_comparison_terminal import cells
 from penultimate.report.head_comparison_words import how, paragraphs, percent, points
 from penultimate.report.html import Figure, KeyFigure, Reading, figure, page, summary
 from penultimate.report.words import number
 
-_GAINS = Reading(
-    "What each head gains",
-    "Every kind, its settings chosen on other samples than it is judged on. A bar that crosses zero shows no gain.",
-)
-_CURVES = Reading(
-    "How much adjustment",
-    "Flat around its dot: the pick matters little. A curve that falls at once is in the wrong units for this head.",
-)
+_READINGS = {
+    "gains": Reading(
+        "What each head gains",
+        "Every kind, its settings chosen on other samples than it is judged on. A bar that crosses zero shows no gain.",
+    ),
+    "curves": Reading(
+        "How much adjustment",
+        "Flat around its dot: the pick matters little. A curve that falls at once is in the wrong units for this head.",
+    ),
+}
 
 
 def head_comparison_html(comparison: HeadComparison) -> str:
@@ -91,4 +93,4 @@ def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
 def _figures(comparison: HeadComparison) -> list[Figure]:
     if comparison.choice is None:
         return []
-    return [figure("gains", _GAINS, gains(comparison)), figure("curves", _CURVES, tau_curves(comparison))]
+    return [figure(key, _READINGS[key], draw(comparison)) for key, draw in HEAD_COMPARISON_CHARTS.items()]

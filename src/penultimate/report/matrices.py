@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.alignment import factors
-from penultimate.auditing import LayerAudit
+from penultimate.layer_auditing import LayerAudit
 from penultimate.report.chart_style import GRID, Row, inline, titled
 from penultimate.report.cosines import cosines_of
 from penultimate.report.records import finite

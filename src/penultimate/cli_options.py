@@ -1,0 +1,82 @@
+"""What several commands take: kinds of values, and options that mean the same everywhere."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from penultimate.model.problem import Bias
+
+LOSSES = "mse, ce, weighted:inverse, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
+
+
+class _Decays(click.ParamType[tuple[float, ...]]):
+    """One number, or several with commas between."""
+
+    name = "W[,W2,…]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no number, nor numbers with commas between them", param, ctx)
+
+
+class _BiasDecay(click.ParamType["Bias"]):
+    """``free``, ``none`` or a decay."""
+
+    name = "free|none|LAMBDA_B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Bias":
+        if value == "free":
+            return "free"
+        if value == "none":
+            return "none"
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither 'free', nor 'none', nor a number", param, ctx)
+
+
+class _Classes(click.ParamType[int | Literal["all", "none"]]):
+    """A number, ``all`` or ``none``."""
+
+    name = "N|all|none"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Literal["all", "none"]:
+        if value == "all":
+            return "all"
+        if value == "none":
+            return "none"
+        if str(value).isdecimal():
+            return int(value)
+        self.fail(f"{value!r} is neither a number of classes, nor 'all', nor 'none'", param, ctx)
+
+
+COLUMN = click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
+HOLDS = click.option(
+    "--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both."
+)
+LOSS = click.option("--loss", default="mse", show_default=True, metavar="LOSS", help=f"Of the training: {LOSSES}.")
+TORCH_LOSS = click.option(
+    "--torch-loss",
+    type=click.Choice(["mse"]),
+    help="Read decays as PyTorch's for nn.MSELoss, which averages over outputs: times K/2.",
+)
+WEIGHT_DECAY = click.option(
+    "--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each."
+)
+FEATURE_DECAY = click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
+FEATURE_RATIO = click.option(
+    "--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]"
+)
+BIAS = click.option(
+    "--bias", type=_BiasDecay(), default="free", show_default=True, help="Bias of the head, or its decay."
+)
+CLASSES = click.option(
+    "--classes", type=_Classes(), default="20", show_default=True, help="Classes to list, worst first."
+)
+JSON = click.option("--json", "json_path", metavar="FILE|-", help="Write JSON; - prints it, and nothing else.")
+HTML = click.option("--html", "html_path", metavar="FILE", help="Write a report that opens offline.")
