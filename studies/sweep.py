@@ -19,8 +19,7 @@ from studies.series import SHOWN, Group, grouped
 from studies.sweep_figures import figures
 from studies.training import Recipe, run_all
 
-# Seeds for each number of layers.
-SEEDS = {1: 3, 2: 1, 3: 1}
+SEEDS = 3
 
 
 def recipes(quick: bool, seed: int) -> list[list[Recipe]]:
@@ -30,7 +29,7 @@ def recipes(quick: bool, seed: int) -> list[list[Recipe]]:
     out = []
     for layers in (1, 2, 3):
         decays = [5e-4 * 2**step for step in range(11 if layers == 1 else 9)]
-        for start in range(seed, seed + SEEDS[layers]):
+        for start in range(seed, seed + SEEDS):
             out.append([Recipe(decay, start, layers) for decay in decays])
             # A convolutional network is dearer: fewer epochs, and decays from 1e-3 on.
             out.append([Recipe(decay, start, layers, body="cnn", epochs=10) for decay in decays[1:9]])
