@@ -182,7 +182,7 @@ def _copied(tensor: torch.Tensor) -> NDArray[Any]:
     return np.array(as_array(tensor, "weights"))
 
 
-def _named(model: nn.Module) -> dict[str, nn.Module]:
+def named_modules(model: nn.Module) -> dict[str, nn.Module]:
     """Modules by qualified name, without the wrappers of ``torch.compile`` in it."""
     modules: dict[str, nn.Module] = dict(cast(Any, model).named_modules())
     return {".".join(part for part in name.split(".") if part != "_orig_mod"): modules[name] for name in modules}
@@ -206,7 +206,7 @@ def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Cal
         return note
 
     with ExitStack() as stack:
-        for name, module in _named(model).items():
+        for name, module in named_modules(model).items():
             if isinstance(module, nn.Linear):
                 stack.callback(module.register_forward_hook(watch(name, module)).remove)
         shape = tuple(run().shape)
@@ -237,7 +237,7 @@ def _from(first: int, calls: Sequence[Call], shape: tuple[int, ...]) -> list[lis
 
 def _started(model: nn.Module, calls: Sequence[Call], layer: str | nn.Module) -> int:
     if isinstance(layer, str):
-        names = _named(model)
+        names = named_modules(model)
         if layer not in names:
             raise FeaturesError(f"the model has no layer {layer!r}: {_listed(calls)}")
         layer = names[layer]
