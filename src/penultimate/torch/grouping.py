@@ -78,5 +78,7 @@ def _found(model: nn.Module, head: str | nn.Module) -> nn.Module:
             raise ProblemError(f"the model has no module {head!r}: its linear layers are {last}")
         return modules[head]
     if not any(module is head for module in modules.values()):
-        raise ProblemError(f"the head, a {type(head).__name__}, is no module of the model: give one that is, or its name")
+        raise ProblemError(
+            f"the head, a {type(head).__name__}, is no module of the model: give one that is, or its name"
+        )
     return head
