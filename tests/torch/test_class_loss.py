@@ -266,7 +266,7 @@ def test_shapes_that_do_not_fit_are_told(logits, targets, said):
 
 
 def test_margins_need_a_class():
-    with pytest.raises(pen.FeaturesError, match="LDAM.*give class indices"):
+    with pytest.raises(pen.FeaturesError, match=r"LDAM.*give class indices"):
         pen.torch.ClassLoss("ldam", COUNTS)(torch.zeros(2, 5), torch.full((2, 5), 0.2))
 
 

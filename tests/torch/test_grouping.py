@@ -3,9 +3,9 @@
 import pytest
 import torch
 from torch import nn
-from torch_networks import perceptron
 
 import penultimate as pen
+from torch_networks import perceptron
 
 DECAYS = {"weight_decay": 1e-3, "head_weight_decay": 1e-2}
 

@@ -45,7 +45,8 @@ class ClassLoss(nn.Module):
     ProblemError
         If there is no such loss or reduction, or its vectors are not one number for each class.
     FeaturesError
-        When called: if shapes do not fit, or targets are probabilities and the loss has margins, which belong to a class.
+        When called: if shapes do not fit, or targets are probabilities and the loss has margins, which belong to a
+        class.
 
     Notes
     -----
