@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from penultimate.torch.capturing import CapturedFeatures as CapturedFeatures
     from penultimate.torch.capturing import capture as capture
     from penultimate.torch.class_loss import ClassLoss as ClassLoss
+    from penultimate.torch.fixed_head import FixedHead as FixedHead
     from penultimate.torch.grouping import parameter_groups as parameter_groups
     from penultimate.torch.lightning_callback import LightningMonitor as LightningMonitor
     from penultimate.torch.monitor import FeatureMonitor as FeatureMonitor
@@ -24,6 +25,7 @@ _HOMES = {
     "CapturedFeatures": "capturing",
     "ClassLoss": "class_loss",
     "FeatureMonitor": "monitor",
+    "FixedHead": "fixed_head",
     "LightningMonitor": "lightning_callback",
     "Tap": "tapping",
     "TrainerMonitor": "trainer_callback",
