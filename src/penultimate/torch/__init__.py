@@ -12,6 +12,7 @@ from penultimate.errors import MissingDependencyError
 if TYPE_CHECKING:
     from penultimate.torch.capturing import CapturedFeatures as CapturedFeatures
     from penultimate.torch.capturing import capture as capture
+    from penultimate.torch.class_decay import ClassDecay as ClassDecay
     from penultimate.torch.class_loss import ClassLoss as ClassLoss
     from penultimate.torch.fixed_head import FixedHead as FixedHead
     from penultimate.torch.grouping import parameter_groups as parameter_groups
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "CapturedFeatures": "capturing",
+    "ClassDecay": "class_decay",
     "ClassLoss": "class_loss",
     "FeatureMonitor": "monitor",
     "FixedHead": "fixed_head",
