@@ -62,7 +62,7 @@ class ClassSampler(Sampler[int]):
     array([750., 250.])
     >>> drawn = list(sampler)
     >>> len(drawn), sum(labels[index] for index in drawn)
-    (1000, 275)
+    (1000, 267)
     """
 
     def __init__(
