@@ -21,7 +21,7 @@ def pass_of(criterion: nn.Module, logits: torch.Tensor, labels: torch.Tensor) ->
     return run
 
 
-def losses(rounds: int = 15) -> None:
+def losses(rounds: int = 40) -> None:
     """Print times, and their ratios to PyTorch's loss with the same weights and smoothing."""
     out = table("ClassLoss, forward and backward, threads: 1", "logits", "loss", "PyTorch's", "ours", "ratio")
     for samples, classes in ((256, 1_000), (64, 50_000)):

@@ -3,8 +3,7 @@ Train with the loss that was forecast
 =====================================
 
 ``ClassLoss`` is a forecast's loss as a PyTorch module, in the place of ``CrossEntropyLoss``. Here it trains a small
-network on scikit-learn's digits, cut to counts from 100 to 5, with three losses, two fixed heads and a sampler: one loop
-for all.
+network on scikit-learn's digits, cut to counts from 100 to 5: three losses, two fixed heads and a sampler in one loop.
 """
 
 import altair as alt
@@ -66,7 +65,7 @@ for way, found in ways.items():
     print(f"{way:22} balanced accuracy {np.mean(found):.3f}, three rarest classes {np.mean(found[-3:]):.3f}")
 
 # %%
-# One split and one seed, so differences of a point or two mean nothing. The tail's, for the first two, are larger.
+# One split and one seed, so differences of a point or two mean nothing. In the tail they are larger.
 
 rows = [
     {"way": way, "class": f"{n:g}", "recall": recall}
