@@ -6,7 +6,8 @@ norm is smooth, with second derivatives that couple E_ij and E_ji only,
     symmetric part:      0 between surviving directions,  (μ − S_j)/x_i  between a surviving i and a dead j,
     antisymmetric part:  2μ/(x_i + x_j),                  (μ + S_j)/x_i,
 
-so a product with the Hessian costs four m³ products of matrices. The bias is eliminated exactly. Three guards make the
+so a product with the Hessian costs four m³ products of matrices, whichever basis the change is written in. The bias is
+eliminated exactly. Three guards make the
 quadratic model trustworthy far from the solution, and all vanish with the residual:
 
 - directions that want to die (G + S > 0 along i) get the curvature that factors A = P Rᵀ would give them, and the step
@@ -16,7 +17,8 @@ quadratic model trustworthy far from the solution, and all vanish with the resid
 
 Preconditioners, both pair by pair: near full rank in the standard basis, where the loss is diagonal but for its bias
 and the nuclear norm nearly so (condition number about 3 for K = 30, where the Jacobi preconditioner has 30 and the
-spectral one 250); below full rank in the basis of U and V, where it is the other way round.
+spectral one 250); below full rank in the basis of U and V, where it is the other way round. Conjugate gradients run in
+the basis of the preconditioner, which then costs no product of matrices at all.
 """
 
 from dataclasses import dataclass
@@ -74,9 +76,10 @@ class NewtonModel:
         """
         pull = -self._solve_bias(self.bias_residual)
         through, through_inside = self._loss_product(self._only_bias(pull))
-        right = -self._survivors(self.residual + through)
+        right = -self._project(self._into_basis(self.residual + through))
         right_inside = -np.where(self.point.alive_inside, self.inside_residual + through_inside, 0.0)
-        matrix, inside, iterations = self._conjugate_gradients(right, right_inside, tolerance, most)
+        change, inside, iterations = self._conjugate_gradients(right, right_inside, tolerance, most)
+        matrix = self._out_of_basis(change)
         bias = pull + self._bias_of(matrix, inside)
         return Step(matrix, inside, bias, iterations)
 
@@ -196,38 +199,55 @@ class NewtonModel:
         product = self._loss_product(self._change(matrix, inside, np.zeros_like(inside)))[0]
         return -self._solve_bias(product @ self.model.u)
 
+    def _into_basis(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+        """Write a change in the basis of the preconditioner, without its dead–dead part."""
+        return matrix if self.full else self.mask * (self.point.left.T @ matrix @ self.point.right)
+
+    def _out_of_basis(self, change: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+        return change if self.full else self.point.left @ change @ self.point.right.T
+
+    @cached_property
+    def _left_out(self) -> tuple[Float[np.ndarray, " m"] | None, Float[np.ndarray, " m"] | None]:
+        """The left and the right vector, in this basis, that a minimiser does not have (`ConvexModel.project`)."""
+        unseen, u = self.model.unseen, self.model.u if self.model.bias == "free" else None
+        if self.full:
+            return unseen, u
+        return None if unseen is None else self.point.left.T @ unseen, None if u is None else self.point.right.T @ u
+
+    def _project(self, change: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+        left, right = self._left_out
+        if left is not None:
+            change = change - np.outer(left, left @ change)
+        if right is not None:
+            change = change - np.outer(change @ right, right)
+        return change
+
     def _product(
-        self, matrix: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
+        self, change: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
     ) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"]]:
-        """Hessian times a change that has no dead–dead part, the bias eliminated."""
-        point, model = self.point, self.model
+        """Hessian times a change, the bias eliminated."""
+        point, model, matrix = self.point, self.model, self._out_of_basis(change)
         out, out_inside = self._loss_product(self._change(matrix, inside, np.zeros_like(inside)))
         if model.has_bias:
             more, more_inside = self._loss_product(self._only_bias(-self._solve_bias(out @ model.u)))
             out, out_inside = out + more, out_inside + more_inside
         out += self.damping * matrix
         straight, crossed = self.nuclear
-        core = point.left.T @ matrix @ point.right
+        core = point.left.T @ matrix @ point.right if self.full else change
         nuclear = straight * core + crossed * core.T
         if self.full:
-            out = model.project(out + point.left @ nuclear @ point.right.T)
-        else:
-            inner = point.left.T @ out @ point.right + nuclear
-            out = model.project(point.left @ (inner * self.mask) @ point.right.T)
+            nuclear = point.left @ nuclear @ point.right.T
+        out = self._project(self._into_basis(out) + nuclear)
         return out, np.where(point.alive_inside, out_inside + self.inside_damping * inside, 0.0)
 
     def _precondition(
-        self, matrix: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
+        self, change: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
     ) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"]]:
-        left, right = self.point.left, self.point.right
         straight, crossed, determinant = self._pairs
-        if self.full:
-            out = self.model.project((straight.T * matrix - crossed * matrix.T) / determinant)
-        else:
-            core = left.T @ matrix @ right
-            core = np.where(self.mask, (straight.T * core - crossed * core.T) / determinant, 0.0)
-            out = self.model.project(left @ core @ right.T)
-        return out, np.where(self.point.alive_inside, inside / self.inside_curvature, 0.0)
+        out = (straight.T * change - crossed * change.T) / determinant
+        if not self.full:
+            out *= self.mask
+        return self._project(out), np.where(self.point.alive_inside, inside / self.inside_curvature, 0.0)
 
     @cached_property
     def _pairs(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:
