@@ -14,7 +14,7 @@ from penultimate.minimizers.shrinkage import Shrinkage
 from penultimate.minimizers.solution import Outcome, Solution
 
 if TYPE_CHECKING:
-    from penultimate.minimizers.convex.path import Death
+    from penultimate.minimizers.convex.deaths import Death
 
 # Distinct counts up to which all deaths are found, or the first one, or a sweep is drawn: seconds, not minutes.
 _ALL_DEATHS, _FIRST_DEATH, _SWEEP = 12, 40, 40
@@ -107,7 +107,7 @@ def _solved_strengths(solution: Solution, weight_decay: Float[np.ndarray, " w"])
 
 
 def _deaths(solution: Solution) -> "tuple[Death, ...]":
-    from penultimate.minimizers.convex.path import find_deaths
+    from penultimate.minimizers.convex.deaths import find_deaths
 
     groups = solution.counts.distinct.size
     if solution.problem.loss == "mse" or solution.outcome is Outcome.BEST_FOUND or groups > _FIRST_DEATH:

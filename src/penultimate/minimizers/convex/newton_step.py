@@ -109,9 +109,8 @@ class NewtonModel:
 
     @property
     def full(self) -> bool:
-        """Whether every direction is alive that can be (one cannot where the loss or a free bias leaves one out)."""
-        missing = int(self.model.unseen is not None or self.model.bias == "free")
-        return 0 < self.point.rank >= self.point.singular.size - missing
+        """Whether every direction is alive that can be."""
+        return 0 < self.point.rank >= self.model.directions
 
     @cached_property
     def mask(self) -> Bool[np.ndarray, "m m"]:
