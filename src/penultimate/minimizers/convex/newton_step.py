@@ -91,16 +91,23 @@ class NewtonModel:
         return min(1.0, _REACH / max(spread, _TINY))
 
     def move(self, step: Step, length: float) -> Unknowns:
-        """Go along a step on factors A = P Rᵀ and α = ±y², so that none of them passes through zero."""
+        """Go along a step on factors A = P Rᵀ and α = ±y², so that none of them passes through zero.
+
+        Directions that grow do so linearly: on factors one that was just born would be thrown far beyond its place.
+        """
         point, rank = self.point, self.point.rank
-        root = np.sqrt(point.singular[:rank])
-        lift = (point.left.T @ step.matrix @ point.right) * self.mask / self.total
-        left = length * lift[:, :rank] * root
-        right = length * lift.T[:, :rank] * root
-        left[np.arange(rank), np.arange(rank)] += root
-        right[np.arange(rank), np.arange(rank)] += root
+        core = length * self.mask * (point.left.T @ step.matrix @ point.right)
+        alive = np.arange(rank)
+        grown = point.singular.copy()
+        grown[:rank] += np.maximum(core[alive, alive], 0.0)
+        lift = core / np.where(self.mask, grown[:, None] + grown, 1.0)
+        lift[alive, alive] = np.minimum(core[alive, alive], 0.0) / (2.0 * point.singular[:rank])
+        root = np.sqrt(grown[:rank])
+        left, right = lift[:, :rank] * root, lift.T[:, :rank] * root
+        left[alive, alive] += root
+        right[alive, alive] += root
         inside, change = point.unknowns.inside, length * step.inside / self.model.root_several
-        curved = np.divide(change**2, 4.0 * inside, out=np.zeros_like(inside), where=point.alive_inside)
+        curved = np.divide(change**2, 4.0 * inside, out=np.zeros_like(inside), where=inside * change < 0)
         return Unknowns(
             (point.left @ left) @ (point.right @ right).T,
             inside + change + curved,
