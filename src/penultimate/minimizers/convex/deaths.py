@@ -15,6 +15,7 @@ How exact a solution has to be follows from the width of the bracket: the gradie
 
 import bisect
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,7 @@ _STEEPNESS = (-1.3, -0.7)  # of log(σ/Nμ) over log μ where dead; -1 where σ 
 _SOLUTIONS = 40  # for one direction, at most
 
 Kind = Literal["mixed", "inside"]
+Found = tuple[float, float, float]  # log μ of a death, and of the ends of its bracket
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,7 @@ class Death:
     bracket: tuple[float, float]
 
 
-def find_deaths(
-    counts: ClassCounts, problem: Problem, *, bracket: float = 1e-6, only_first: bool = False
-) -> tuple[Death, ...]:
+def find_deaths(counts: ClassCounts, problem: Problem, bracket: float = 1e-6) -> tuple[Death, ...]:
     """Find the weight decays at which directions die.
 
     Parameters
@@ -79,13 +79,11 @@ def find_deaths(
         As for `penultimate.path`.
     bracket : float, default 1e-6
         Upper over lower end of each bracket, less one.
-    only_first : bool, default False
-        Only the directions that die first as decay grows.
 
     Returns
     -------
     tuple of Death
-        The last to die first.
+        The last to die first; a direction that never lives is left out.
 
     Raises
     ------
@@ -93,28 +91,32 @@ def find_deaths(
         As `penultimate.path`.
     """
     search = _Search(Family(counts, problem), bracket)
-    closed = _closed(search.family)
-    wanted = [column for column in search.columns if column not in closed]
-    floor = -math.inf
-    if only_first:
-        # Sorted singular values die in order, so of the mixed ones only the last can be first.
-        wanted = [column for column in wanted if column >= search.mixed - 1]
-        floor = min(closed.values(), default=floor)
-    deaths = [search.death(column, log, log - _ROUNDING, log + _ROUNDING) for column, log in closed.items()]
-    deaths += [search.death(column, *found) for column in wanted if (found := search.resolve(column, floor))]
-    deaths.sort(key=lambda death: -death.weight_decay)
-    return tuple(deaths[-1:] if only_first else deaths)
+    closed = search.closed
+    found = {column: search.resolve(column) for column in search.columns if column not in closed}
+    return search.deaths({**closed, **found})
 
 
-def _closed(family: Family) -> dict[int, float]:
-    """Log μ of the deaths that have a closed form (docs/theory §5), by entry of a point's signs."""
-    model, (mixed, inside) = family.model, family.pull
-    out: dict[int, float] = {}
-    if model.directions > 0 and mixed >= inside.max():
-        out[0] = math.log(mixed)
-    if model.loss.exact_leverage:
-        out |= {model.directions + int(g): math.log(inside[g]) for g in np.flatnonzero(model.several)}
-    return out
+def first_death(counts: ClassCounts, problem: Problem, bracket: float = 1e-6) -> Death | None:
+    """Find the directions that die first as decay grows; None if none ever lives.
+
+    Parameters
+    ----------
+    counts, problem, bracket
+        As for `find_deaths`.
+    """
+    search = _Search(Family(counts, problem), bracket)
+    closed = search.closed
+    floor = min((log for log, _, _ in closed.values()), default=-math.inf)
+    # Sorted singular values die in order, so of the mixed ones only the last can be first.
+    wanted = [column for column in search.columns if column not in closed and column >= search.mixed - 1]
+    found = {column: search.resolve(column, floor) for column in wanted}
+    return next(reversed(search.deaths({**closed, **found})), None)
+
+
+def closed_deaths(counts: ClassCounts, problem: Problem) -> tuple[Death, ...]:
+    """List the deaths that have a closed form, the last to die first (docs/theory §5)."""
+    search = _Search(Family(counts, problem), 1.0)
+    return search.deaths(search.closed)
 
 
 class _Search:
@@ -130,16 +132,33 @@ class _Search:
         self._known: list[tuple[float, Float[np.ndarray, " p"]]] = []
         self._solve(self.top + _ROUNDING)
 
-    def death(self, column: int, log: float, low: float, high: float) -> Death:
-        """Put an entry and its log μ into words."""
-        decay, below, above = (self.family.decay_of(math.exp(x)) for x in (log, low, high))
-        if column < self.mixed:
-            return Death("mixed", column, 1, decay, (below, above))
-        group = column - self.mixed
-        return Death("inside", group, int(self.family.model.several[group]), decay, (below, above))
+    @property
+    def closed(self) -> dict[int, Found]:
+        """The deaths that have a closed form."""
+        model, (mixed, inside) = self.family.model, self.family.pull
+        out: dict[int, float] = {}
+        if self.mixed > 0 and mixed >= inside.max():
+            out[0] = math.log(mixed)
+        if model.loss.exact_leverage:
+            out |= {self.mixed + int(g): math.log(inside[g]) for g in np.flatnonzero(model.several)}
+        return {column: (log, log - _ROUNDING, log + _ROUNDING) for column, log in out.items()}
 
-    def resolve(self, column: int, floor: float) -> tuple[float, float, float] | None:
-        """Log μ of a death and of its bracket; None for a direction that never lives, or dies above the floor."""
+    def deaths(self, found: Mapping[int, Found | None]) -> tuple[Death, ...]:
+        """Put entries and their log μ into words, the last to die first."""
+        out: list[Death] = []
+        for column, logs in found.items():
+            if logs is None:
+                continue
+            decay, low, high = (self.family.decay_of(math.exp(log)) for log in logs)
+            if column < self.mixed:
+                out.append(Death("mixed", column, 1, decay, (low, high)))
+            else:
+                group = column - self.mixed
+                out.append(Death("inside", group, int(self.family.model.several[group]), decay, (low, high)))
+        return tuple(sorted(out, key=lambda death: -death.weight_decay))
+
+    def resolve(self, column: int, floor: float = -math.inf) -> Found | None:
+        """Log μ of a death and of its bracket; None for a direction that never lives, or dies above a floor."""
         low, high, guess = -math.inf, self.top, self.top
         for attempt in range(_SOLUTIONS):
             low, dead = self._ends(column)
