@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from penultimate.minimizers.solution import Outcome, Solution
+from penultimate.minimizers.solution import Solution
 from penultimate.model.problem import Problem
 
 if TYPE_CHECKING:

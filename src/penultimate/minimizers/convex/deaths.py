@@ -136,9 +136,8 @@ class _Search:
     def closed(self) -> dict[int, Found]:
         """The deaths that have a closed form."""
         model, (mixed, inside) = self.family.model, self.family.pull
-        out: dict[int, float] = {}
-        if self.mixed > 0 and mixed >= inside.max():
-            out[0] = math.log(mixed)
+        strongest = 0 if self.mixed > 0 and mixed >= inside.max() else self.mixed + int(np.argmax(inside))
+        out = {strongest: math.log(max(mixed, float(inside.max())))}  # features are all zero where it dies
         if model.loss.exact_leverage:
             out |= {self.mixed + int(g): math.log(inside[g]) for g in np.flatnonzero(model.several)}
         return {column: (log, log - _ROUNDING, log + _ROUNDING) for column, log in out.items()}
