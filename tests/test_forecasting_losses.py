@@ -89,7 +89,7 @@ def test_more_distinct_counts_know_the_first_death_and_the_closed_ones():
 
 
 def test_too_many_distinct_counts_are_said_to_be_too_many():
-    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 501)), 0.05, loss="ce")
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 501)), 0.09, loss="ce")
     assert "sweep" not in forecast.charts
     with pytest.raises(pen.ProblemError, match="no chart 'sweep'"):
         forecast.plot("sweep")
