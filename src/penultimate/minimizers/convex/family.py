@@ -16,6 +16,7 @@ from penultimate.minimizers.convex.start import refit_bias
 from penultimate.model.problem import Problem
 
 _REACH = math.log(2.0)  # how far away, in log μ, a solution still is a good start
+_STRAIGHT, _FURTHEST = 0.1, 3.0  # how far a line leads, in log μ, and in units of the distance that it was drawn from
 _KEPT = 16  # solutions to start from; each holds an m × m matrix
 
 
@@ -90,10 +91,26 @@ class Family:
 
     def solve(self, mu: float, gap: float) -> Run:
         """Solve to a relative gap."""
-        near = min(self._solved, key=lambda other: abs(math.log(other / mu)), default=None)
-        warm = None if near is None or abs(math.log(near / mu)) >= _REACH else self._solved[near]
-        found = run(self.model_at(mu), limits(gap, 200, None), warm)
+        found = run(self.model_at(mu), limits(gap, 200, None), self._start(mu))
         self._solved[mu] = replace(found.point.unknowns, bias=found.bias)
         if len(self._solved) > _KEPT:
             del self._solved[next(iter(self._solved))]
         return found
+
+    def _start(self, mu: float) -> Unknowns | None:
+        """The nearest solution, or where the line through the two nearest ones leads; None if there is none near."""
+        nearest = sorted(self._solved, key=lambda other: abs(math.log(other / mu)))[:2]
+        if not nearest or abs(math.log(nearest[0] / mu)) >= _REACH:
+            return None
+        start = self._solved[nearest[0]]
+        if len(nearest) == 1 or abs(math.log(nearest[1] / mu)) >= _STRAIGHT:
+            return start
+        part = math.log(mu / nearest[0]) / math.log(nearest[1] / nearest[0])
+        if abs(part) > _FURTHEST:
+            return start
+        before = self._solved[nearest[1]]
+        return Unknowns(
+            start.matrix + part * (before.matrix - start.matrix),
+            start.inside + part * (before.inside - start.inside),
+            start.bias + part * (before.bias - start.bias),
+        )
