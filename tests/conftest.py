@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _CHECKED = [
     "penultimate.comparing",
+    "penultimate.critical_decays",
     "penultimate.forecasting",
     "penultimate.head_comparing",
     "penultimate.heads.candidates",

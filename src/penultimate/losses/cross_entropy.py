@@ -173,6 +173,11 @@ class GroupedCrossEntropy:
         return self.weight * self.scale[-1] * (own - other)
 
     @property
+    def exact_leverage(self) -> bool:
+        """Without margins: then a class's own logit is that of its group's others where these have no features."""
+        return bool(np.all(np.diagonal(self.offset[:-1]) == self.offset[-1]))
+
+    @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:
         """Δ: how fast a softmax changes with each logit."""
         return self.scale

@@ -89,6 +89,11 @@ class GroupedSquaredError:
         return self.weight
 
     @property
+    def exact_leverage(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:
         """Zero: the quadratic model is exact at any distance."""
         return np.zeros_like(self.multiplicity)

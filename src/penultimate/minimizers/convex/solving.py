@@ -6,6 +6,7 @@ just as thresholding Ŷ does for squared error, where M is Ŷ (docs/theory §5).
 """
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
@@ -130,12 +131,19 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
 
 def decompose(model: ConvexModel, point: Point) -> GroupedSVD:
     """The directions of ``Z̄D − N G``, with ``x_i + N S_i`` for singular values; those that cannot live left out."""
-    missing = int(model.unseen is not None or model.bias == "free")
-    kept = point.singular.size - missing
-    step = model.counts.samples
+    kept = model.directions
+    sigma, _ = directions(model, point)
+    return GroupedSVD(
+        model.counts, DenseQuotient(point.left[:, :kept], sigma[:kept], point.right[:, :kept]), sigma[kept:]
+    )
+
+
+def directions(model: ConvexModel, point: Point) -> tuple[Float[np.ndarray, " p"], Bool[np.ndarray, " p"]]:
+    """Singular values of ``Z̄D − N G``, mixed ones first, then inside each group; and which are alive."""
+    kept, step, alpha = model.directions, model.counts.samples, point.unknowns.inside
     sigma = (point.singular + step * point.subgradient)[:kept]
-    inside = np.abs(point.unknowns.inside) + step * np.abs(point.inside_subgradient)
-    return GroupedSVD(model.counts, DenseQuotient(point.left[:, :kept], sigma, point.right[:, :kept]), inside)
+    inside = np.abs(alpha) + step * np.abs(point.inside_subgradient)
+    return np.concatenate([sigma, inside]), np.concatenate([point.singular[:kept] > 0, alpha != 0])
 
 
 def _check_unseen(counts: ClassCounts, problem: Problem, loss: Loss) -> None:
