@@ -162,7 +162,7 @@ class NewtonModel:
     def _survivors(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
         """Leave out dead–dead changes."""
         if self.full:
-            return matrix
+            return self.model.project(matrix)
         left, right = self.point.left, self.point.right
         return self.model.project(left @ ((left.T @ matrix @ right) * self.mask) @ right.T)
 
