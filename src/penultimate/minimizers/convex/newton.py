@@ -43,7 +43,7 @@ class Limits:
     """
 
     gap: float = 1e-8
-    steps: int = 200
+    steps: int = 500
     seconds: float = float("inf")
 
 

@@ -28,7 +28,7 @@ def solve(
     problem: Problem,
     *,
     gap: float = 1e-8,
-    steps: int = 200,
+    steps: int = 500,
     seconds: float | None = None,
     warm: Unknowns | None = None,
 ) -> Solution:
