@@ -9,21 +9,24 @@ The model says that PPᵀ, QᵀQ and T are diagonal, that p_i is parallel to q_i
 directions that weight decay kills are zero. *T alone is weak evidence*: any network that fits its labels has
 T ≈ diag σ.
 
-What direction i lost, σ_i − t_i with t_i = T_ii, is explained exactly at a stationary point of W_L, for squared error
-and a free bias (docs/theory §6; here in units of strength):
+What direction i lost is how hard the loss still pulls on it, ``γ_i = u_iᵀ R v_i``, R = −N times the gradient of the
+data term in A = W(H̄ − h_G 1ᵀ)D. For squared error R = Ŷ − A, so that ``γ_i = σ_i − t_i`` with t_i = T_ii. At a
+stationary point of W_L, for any loss (docs/theory §6.1; here in units of strength),
 
-    σ_i − t_i  =  N λ_L ‖w_i‖²/t_i  +  N p_i Σ_W p_iᵀ/t_i  +  Σ_{j≠i} T_ij²/t_i  +  (what training left unsettled),
+    γ_i  =  N λ_L ‖w_i‖²/t_i  +  N u_iᵀ C p_iᵀ/t_i  −  Σ_{j≠i} R_ij T_ij/t_i  +  (what training left unsettled),
 
-w_i = row i of Uᵀ W_L: the shares of decay, of within-class noise, and of other directions. The same with U → I gives it
-for each class. Nothing of size K × K is formed: ``Σ_j T_ij² = p_i B p_iᵀ`` and ``‖PPᵀ‖ = ‖PᵀP‖`` need d × d arrays.
+w_i = row i of Uᵀ W_L, C the mean of ``g (h − h̄_k)ᵀ`` (WΣ_W for squared error), R_ij between directions: the shares of
+decay, of within-class noise, and of other directions. The same with U, V → I gives it for each class. For squared error
+nothing of size K × K is formed: ``Σ_j T_ij² = p_i B p_iᵀ`` and ``‖PPᵀ‖ = ‖PᵀP‖`` need d × d arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
@@ -36,6 +39,23 @@ _DENSE_DIRECTIONS = 4096
 _LEADING_DIRECTIONS = 512
 # A direction with less of its σ than this has no strength to share out.
 _DEAD = 1e-3
+
+
+@dataclass(frozen=True)
+class Pull:
+    """How hard a loss still pulls on a last layer.
+
+    Attributes
+    ----------
+    between : ndarray of shape (K, K) or None
+        R: −N times the gradient of the data term in A, residuals averaged over the samples of each class (a column);
+        None if it was not summed.
+    within : ndarray of shape (K, d) or None
+        C: mean of ``g (h − h̄_k)ᵀ`` over the samples of training; None if only other samples are known.
+    """
+
+    between: Float[np.ndarray, "K K"] | None
+    within: Float[np.ndarray, "K d"] | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,8 @@ class LastLayer:
         Σ_W, the within-class covariance of the training samples; None if only other samples are known.
     centred : bool
         Whether a bias takes the global mean out.
+    pull : Pull or None
+        What another loss than squared error asks of it; None for squared error, whose pull follows from the rest.
     """
 
     counts: ClassCounts
@@ -61,6 +83,7 @@ class LastLayer:
     head: Head
     noise: Float[np.ndarray, "d d"] | None
     centred: bool = True
+    pull: "Pull | None" = None
 
     def __post_init__(self) -> None:
         missing = np.flatnonzero((self.counts.values > 0) & np.isnan(self.means).any(axis=1))
@@ -123,16 +146,27 @@ class Budget:
 
     Attributes
     ----------
+    lost : ndarray
+        How hard the loss still pulls: the sum of the others. For squared error what is missing to σ (or to a logit of
+        1); for another loss N times its slope along the direction (or the mean residual of the class's own output).
     decay, noise, mixing, unsettled : ndarray
         Lost to weight decay, to within-class noise, to other directions (or classes), and what does not add up because
-        training stopped before the head was stationary. NaN where there is no strength to speak of, for losses other
-        than squared error, and (noise and unsettled) where the noise of the training samples is not known.
+        training stopped before the head was stationary. NaN where there is no strength to speak of, and (noise and
+        unsettled) where the noise of the training samples is not known. For losses other than squared error all are NaN
+        above 4,096 classes.
     """
 
+    lost: Float[np.ndarray, "..."]
     decay: Float[np.ndarray, "..."]
     noise: Float[np.ndarray, "..."]
     mixing: Float[np.ndarray, "..."]
     unsettled: Float[np.ndarray, "..."]
+
+    @classmethod
+    def unknown(cls, size: int) -> "Budget":
+        """That of so many directions or classes of which nothing is known."""
+        nothing = np.full(size, np.nan)
+        return cls(nothing, nothing, nothing, nothing, nothing)
 
 
 @dataclass(frozen=True)
@@ -182,7 +216,7 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
     svd : GroupedSVD
         Of the label matrix of the same counts.
     decay : float or None
-        λ_L, for the budget; None leaves the budget out (losses other than squared error).
+        λ_L, for the budget; None leaves the budget out.
 
     Returns
     -------
@@ -211,14 +245,6 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
     head_square, mean_square = averaged(_row_dots(head, head)), averaged(_row_dots(means, means))
     head_gram, mean_gram = head.T @ head, means.T @ means
     sigma = svd.sigma[: size.size]
-    if decay is None:
-        unknown = np.full(size.size, np.nan)
-        budget = Budget(unknown, unknown, unknown, unknown)
-    else:
-        last = svd.project("left", np.asarray(layer.head.layers[-1], dtype=np.float64), count)
-        noise = None if layer.noise is None else averaged(_quadratic(head, layer.noise))
-        every = averaged(_quadratic(head, layer.between))
-        budget = _budget(sigma, strength, averaged(_row_dots(last, last)) * decay, noise, every, layer.counts.samples)
     both = np.sqrt(head_square * mean_square)
     return Alignment(
         sigma=sigma,
@@ -230,8 +256,39 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
         off_diagonal_share=off_share(size * strength**2, float(np.sum(head_gram * mean_gram))),
         head_off_diagonal_share=off_share(size * head_square**2, float(np.sum(head_gram**2))),
         means_off_diagonal_share=off_share(size * mean_square**2, float(np.sum(mean_gram**2))),
-        budget=budget,
+        budget=Budget.unknown(size.size) if decay is None else _direction_budget(layer, svd, decay, head, means),
         directions=count,
+    )
+
+
+def _direction_budget(
+    layer: LastLayer, svd: GroupedSVD, decay: float, head: Float[np.ndarray, "r d"], means: Float[np.ndarray, "r d"]
+) -> Budget:
+    """Where the strength of each distinct direction went, shape (t,)."""
+    entry = leading_directions(svd)
+    count, size = entry.size, np.bincount(entry)
+
+    def averaged(values: Float[np.ndarray, " r"]) -> Float[np.ndarray, " t"]:
+        return np.bincount(entry, weights=values) / size
+
+    strength, target = averaged(_row_dots(head, means)), svd.sigma[: size.size]
+    lost = target - strength
+    if layer.pull is not None:
+        if layer.pull.between is None:
+            return Budget.unknown(size.size)
+        across = svd.project("right", svd.project("left", layer.pull.between, count).T, count)
+        lost = averaged(np.diagonal(across))
+        target = strength + lost
+    last = svd.project("left", np.asarray(layer.head.layers[-1], dtype=np.float64), count)
+    label = svd.sigma[entry] * _row_dots(head, means)
+    pulled, noise = _pulled(layer, head, label, lambda columns: svd.project("left", columns, count))
+    return _budget(
+        strength,
+        lost,
+        averaged(pulled),
+        averaged(_row_dots(last, last)) * decay * layer.counts.samples,
+        None if noise is None else averaged(noise),
+        target=target,
     )
 
 
@@ -248,7 +305,7 @@ def factors(layer: LastLayer, svd: GroupedSVD, count: int) -> tuple[Float[np.nda
 
 
 def class_budget(layer: LastLayer, decay: float) -> Budget:
-    """Where the logit of each class went: ``1 − z_k`` with z_k its `LastLayer.lift`, shape (K,).
+    """Where the logit of each class went, shape (K,): for squared error ``1 − z_k``, z_k its `LastLayer.lift`.
 
     Parameters
     ----------
@@ -260,32 +317,65 @@ def class_budget(layer: LastLayer, decay: float) -> Budget:
     Returns
     -------
     Budget
-        In units of the class's own logit, of which an unregularised fit has 1 with the bias.
+        In units of the class's own logit, of which an unregularised fit of squared error has 1 with the bias; for
+        another loss `lost` is minus the mean slope in it, for cross-entropy the mean probability that is missing.
     """
     counts, product = layer.counts.values, layer.head.product
     own = np.where(counts > 0, counts, np.nan)
+    target = np.ones_like(own)
+    lost = target - layer.lift
+    if layer.pull is not None:
+        if layer.pull.between is None:
+            return Budget.unknown(own.size)
+        lost = np.diagonal(layer.pull.between) / np.sqrt(own)
+        target = layer.lift + lost
     last = np.asarray(layer.head.layers[-1], dtype=np.float64)
-    noise = None if layer.noise is None else _quadratic(product, layer.noise) / own
-    every = _quadratic(product, layer.between) / own
+    pulled, noise = _pulled(layer, product, own * layer.lift, np.asarray)
     return _budget(
-        np.ones_like(own), layer.lift, decay * _row_dots(last, last) / own, noise, every, layer.counts.samples
+        layer.lift,
+        lost,
+        pulled / own,
+        decay * layer.counts.samples * _row_dots(last, last) / own,
+        None if noise is None else noise / own,
+        target=target,
     )
 
 
+def _pulled(
+    layer: LastLayer,
+    rows: Float[np.ndarray, "r d"],
+    label: Float[np.ndarray, " r"],
+    turned: Callable[[Float[np.ndarray, "K d"]], NDArray[np.float64]],
+) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " r"] | None]:
+    """``diag(Uᵀ R Aᵀ U)`` and, if known, ``N diag(Uᵀ C Wᵀ U)``, for rows ``UᵀW`` of the head.
+
+    `label` is ``diag(Uᵀ Ŷ Aᵀ U)``, all of the label that squared error knows; `turned` multiplies by Uᵀ.
+    """
+    counts, samples = layer.counts.values, layer.counts.samples
+    if layer.pull is None or layer.pull.between is None:
+        noise = None if layer.noise is None else samples * _quadratic(rows, layer.noise)
+        return label - _quadratic(rows, layer.between), noise
+    scaled = layer.centred_means * np.sqrt(counts)[:, None]
+    within = layer.pull.within
+    noise = None if within is None else samples * _row_dots(turned(within), rows)
+    return _row_dots(turned(layer.pull.between @ scaled), rows), noise
+
+
 def _budget(
-    target: Float[np.ndarray, " t"],
     strength: Float[np.ndarray, " t"],
+    lost: Float[np.ndarray, " t"],
+    pulled: Float[np.ndarray, " t"],
     decay: Float[np.ndarray, " t"],
     noise: Float[np.ndarray, " t"] | None,
-    every: Float[np.ndarray, " t"],
-    samples: float,
+    *,
+    target: Float[np.ndarray, " t"],
 ) -> Budget:
-    alive = strength > _DEAD * target
-    divisor = np.where(alive, strength, np.nan)
-    to_decay = samples * decay / divisor
-    to_noise = np.full_like(divisor, np.nan) if noise is None else samples * noise / divisor
-    mixing = every / divisor - divisor
-    return Budget(to_decay, to_noise, mixing, target - divisor - to_decay - to_noise - mixing)
+    """Divide all by strength; where there is next to none, a share of it means nothing."""
+    divisor = np.where(strength > _DEAD * target, strength, np.nan)
+    to_decay = decay / divisor
+    to_noise = np.full_like(divisor, np.nan) if noise is None else noise / divisor
+    settled = pulled / divisor
+    return Budget(lost, to_decay, to_noise, lost - settled, settled - to_decay - to_noise)
 
 
 def off_share(diagonal: Float[np.ndarray, " t"], total: float) -> float:

@@ -34,6 +34,11 @@ def normalised(weights: Float[np.ndarray, " m"], counts: ClassCounts) -> Float[n
     return weights * (counts.samples / math.fsum(weights * counts.distinct * counts.multiplicity))
 
 
+def per_sample(weights: Float[np.ndarray, " K"], counts: ClassCounts) -> Float[np.ndarray, " K"]:
+    """Weights of classes, as `normalised` does those of groups."""
+    return weights * (counts.samples / math.fsum(weights * counts.values))
+
+
 def as_vector(values: ArrayLike, what: str) -> Float[np.ndarray, " K"]:
     """One finite number a class.
 
