@@ -6,7 +6,7 @@ from rich.console import Console
 
 import penultimate as pen
 from penultimate.alignment import LastLayer, align, class_budget
-from penultimate.calibration import balance, Calibration, calibrate
+from penultimate.calibration import Calibration, balance, calibrate
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
 
@@ -63,7 +63,9 @@ def test_a_minimiser_is_aligned_and_balanced_and_tells_its_feature_decay(layers,
     np.testing.assert_allclose(found.budget.decay, found.sigma - found.strength, rtol=1e-6)
     np.testing.assert_allclose(layer.imbalance_of_layers(forecast.problem.weight_decay), 0.0, atol=1e-9)
     assert layer.bias_error < 1e-12
-    calibration = calibrate(layer, found, forecast.problem, balance(layer, forecast.problem, float(np.trace(layer.between))))
+    calibration = calibrate(
+        layer, found, forecast.problem, balance(layer, forecast.problem, float(np.trace(layer.between)))
+    )
     assert calibration.by_norms == pytest.approx(3e-5, rel=1e-9)
     if calibration.directions >= 3:
         np.testing.assert_allclose(calibration.by_strengths, 3e-5, rtol=1e-6)

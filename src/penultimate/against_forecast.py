@@ -6,6 +6,7 @@ objective stands, features collapsed to their class means (`network_objective`).
 """
 
 import math
+
 import numpy as np
 from jaxtyping import Float
 
@@ -43,7 +44,7 @@ def product_cosine(layer: LastLayer, alignment: Alignment, solution: Solution) -
 
 
 def gram_cosines(layer: LastLayer, geometry: Geometry) -> tuple[float, float]:
-    """Cosines between the network's Gram matrices and the forecast's: of class means, and of head rows.
+    """Cosines between the network's Gram matrices and the forecast's: of class means, and of the head ``W_L ⋯ W_1``.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def gram_cosines(layer: LastLayer, geometry: Geometry) -> tuple[float, float]:
     seen = np.flatnonzero(layer.counts.values > 0).tolist()
     if len(seen) > _DENSE:
         return float("nan"), float("nan")
-    pairs = ((layer.centred_means, geometry.mean_gram), (layer.head.product, geometry.head_gram))
+    pairs = ((layer.centred_means, geometry.mean_gram), (layer.head.product, geometry.product_gram))
     means, head = (_cosine(rows[seen] @ rows[seen].T, gram.block(seen, seen)) for rows, gram in pairs)
     return means, head
 

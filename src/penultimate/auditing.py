@@ -168,7 +168,8 @@ class Audit(Reported):
         Raises
         ------
         FeaturesError
-            When this audit has no such chart: those of directions need a head, that of the budget squared error.
+            When this audit has no such chart: those of directions need a head, that of the budget a network
+            that its loss trained.
         """
         from penultimate.report.audit_charts import audit_charts
 
@@ -216,8 +217,8 @@ def audit(
     weight_decay : float or tuple of float, default 5e-4
         λ of every linear layer, in the convention of `Problem`.
     loss : str, CrossEntropy or SquaredError, default "mse"
-        What the network was trained with, as for `Problem`. With another loss than "mse" the head has one layer, and
-        the forecast compared with is that of the same total strength.
+        What the network was trained with, as for `Problem`. With several layers and another loss than "mse" the
+        forecast compared with is the best point found, no proven minimum.
     problem : Problem, optional
         Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
     drop_bad : bool, default False

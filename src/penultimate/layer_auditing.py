@@ -114,6 +114,21 @@ class LayerAudit:
         strong = float(np.median(self.alignment.strength / self.alignment.sigma))
         return strong < _TOO_STRONG and not self.layer.bias_error > _BIAS_OFF
 
+    @cached_property
+    def unsettled(self) -> float:
+        """What training left unsettled, as a share of what decay and noise ask for, over all directions with strength.
+
+        Zero at a stationary head; NaN where the noise of the training samples is not known.
+        """
+        spent, size = self.alignment.budget, self.alignment.multiplicity * self.alignment.strength
+        asked = float(np.nansum(size * np.abs(spent.decay + spent.noise)))
+        return float(np.nansum(size * np.abs(spent.unsettled))) / asked if asked > 0 else float("nan")
+
+    @property
+    def proven(self) -> bool:
+        """Whether the forecast is proven to be a minimum; else it is the best point found."""
+        return self.forecast.solution.converged
+
     @property
     def dead(self) -> tuple[int, int]:
         """Directions without strength (below a hundredth of σ): measured, and forecast."""

@@ -1,7 +1,7 @@
-"""What a loss still asks of a head, sample by sample: the residuals ``g = ∂ℓ/∂z``, summed in the second pass.
+"""What a loss still asks of a head: the residuals ``g = ∂ℓ/∂z`` of all samples, summed in the second pass.
 
-Two sums tell all (docs/theory §6.1): that of the residuals of each class, and that of ``g (h − h_G)ᵀ``, which is N times
-the gradient in ``W_L ⋯ W_1``. Squared error needs neither, for its residuals are linear in the features.
+Two sums tell all (docs/theory §6.1): that of the residuals of each class, and that of ``g (h − h_G)ᵀ``, which is N
+times the gradient in ``W_L ⋯ W_1``. Squared error needs neither, for its residuals are linear in the features.
 """
 
 from collections.abc import Mapping
@@ -61,9 +61,9 @@ class Slopes:
     >>> import numpy as np, penultimate as pen
     >>> from penultimate.features.residuals import Slopes
     >>> features, labels = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([0, 1])
-    >>> statistics = pen.FeatureStatistics(classes=2, dimension=2).update(features, labels)
-    >>> counts = pen.ClassCounts([1, 1])
-    >>> slopes = Slopes(statistics, pen.Head((np.eye(2), )), pen.losses.resolve("ce", counts), counts)
+    >>> statistics, counts = pen.FeatureStatistics(classes=2, dimension=2), pen.ClassCounts([1, 1])
+    >>> statistics.update(features, labels)
+    >>> slopes = Slopes(statistics, pen.Head((np.eye(2),)), pen.losses.resolve("ce", counts), counts)
     >>> slopes.update(features, labels)
     >>> slopes.residuals().of_class.round(2)
     array([[-0.27,  0.27],

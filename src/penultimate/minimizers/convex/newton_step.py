@@ -107,8 +107,8 @@ class NewtonModel:
     def add(self, step: Step) -> Unknowns:
         """Go along a whole step entry by entry: small columns keep the digits that a product of factors rounds away.
 
-        Rounding of ``P Rᵀ`` is as large everywhere as in the largest column, which is √(n_max/n_min) times what a column
-        of few samples should have. Only for a step that is small itself.
+        Rounding of ``P Rᵀ`` is as large everywhere as in the largest column, √(n_max/n_min) times what a column of few
+        samples should have. Only for a step that is small itself.
         """
         x = self.point.unknowns
         inside = x.inside + step.inside / self.model.root_several
