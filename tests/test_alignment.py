@@ -117,7 +117,7 @@ def test_unlearnt_directions_leave_the_calibration_to_norms():
     assert worse.by_strengths is None and worse.source == "norms" and worse.feature_decay == worse.by_norms
     assert worse.band() is None and calibration.by_norms == pytest.approx(worse.by_norms)
     with pytest.raises(ProblemError, match="constant"):
-        calibrate(layer, found, pen.Problem.of(1e-3), 0.0)
+        balance(layer, pen.Problem.of(1e-3), 0.0)
 
 
 def test_other_decays_and_counts_keep_what_the_network_told():

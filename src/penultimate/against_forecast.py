@@ -11,13 +11,30 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.alignment import Alignment, LastLayer
-from penultimate.losses import resolve
+from penultimate.losses import Loss, resolve, unseen_shift
 from penultimate.minimizers.solution import Solution
-from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
 
 # Above this many classes K × K arrays are not made.
 _DENSE = 4096
+
+
+def seen_head(layer: LastLayer, loss: str | Loss) -> Float[np.ndarray, "K d"]:
+    """``W_L ⋯ W_1`` without the shift of all logits that the loss does not see, and that decay alone shrinks.
+
+    Parameters
+    ----------
+    layer : LastLayer
+        The head.
+    loss : str, CrossEntropy or SquaredError
+        Of the training.
+
+    Returns
+    -------
+    ndarray of shape (K, d)
+    """
+    product, shift = layer.head.product, unseen_shift(loss, layer.counts)
+    return product if shift is None else product - np.outer(shift, shift @ product / (shift @ shift))
 
 
 def product_cosine(layer: LastLayer, alignment: Alignment, solution: Solution) -> float:
@@ -38,19 +55,19 @@ def product_cosine(layer: LastLayer, alignment: Alignment, solution: Solution) -
     """
     expected = solution.strength[: alignment.sigma.size]
     inner = float(np.sum(alignment.multiplicity * alignment.strength * expected))
-    product = layer.head.product
+    product = seen_head(layer, solution.problem.loss)
     size = float(np.sum((product @ layer.between) * product)) * float(solution.multiplicity @ solution.strength**2)
     return inner / math.sqrt(size) if size > 0 else float("nan")
 
 
-def gram_cosines(layer: LastLayer, geometry: Geometry) -> tuple[float, float]:
+def gram_cosines(layer: LastLayer, solution: Solution) -> tuple[float, float]:
     """Cosines between the network's Gram matrices and the forecast's: of class means, and of the head ``W_L ⋯ W_1``.
 
     Parameters
     ----------
     layer : LastLayer
         Means and head.
-    geometry : Geometry
+    solution : Solution
         The forecast's.
 
     Returns
@@ -61,9 +78,10 @@ def gram_cosines(layer: LastLayer, geometry: Geometry) -> tuple[float, float]:
     seen = np.flatnonzero(layer.counts.values > 0).tolist()
     if len(seen) > _DENSE:
         return float("nan"), float("nan")
-    pairs = ((layer.centred_means, geometry.mean_gram), (layer.head.product, geometry.product_gram))
-    means, head = (_cosine(rows[seen] @ rows[seen].T, gram.block(seen, seen)) for rows, gram in pairs)
-    return means, head
+    head, geometry = seen_head(layer, solution.problem.loss), solution.geometry
+    pairs = ((layer.centred_means, geometry.mean_gram), (head, geometry.product_gram))
+    of_means, of_head = (_cosine(rows[seen] @ rows[seen].T, gram.block(seen, seen)) for rows, gram in pairs)
+    return of_means, of_head
 
 
 def _cosine(one: Float[np.ndarray, "k k"], other: Float[np.ndarray, "k k"]) -> float:

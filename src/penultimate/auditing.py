@@ -265,7 +265,7 @@ def audit(
     model = _problem(problem, weight_decay, loss, last)
     with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
         classes = passes.classes(known)
-        held = _checkpoint(checkpoint, source, last, classes, drop_bad, _of_loss(model, counts) | passes.layout)
+        held = _checkpoint(checkpoint, source, last, classes, drop_bad, {**_of_loss(model, counts), **passes.layout})
         replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
         passes.run(replicates, "features", held, _step(advance, "features"))
         whole = replicates.whole

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from penultimate.against_forecast import gram_cosines, network_objective, product_cosine
+from penultimate.against_forecast import gram_cosines, network_objective, product_cosine, seen_head
 from penultimate.alignment import Alignment, Budget, LastLayer, Pull, align, class_budget
 from penultimate.calibration import Calibration, balance, calibrate
 from penultimate.counts import ClassCounts
@@ -19,7 +19,6 @@ from penultimate.features.metrics.centred import variances
 from penultimate.features.residuals import Residuals
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
-from penultimate.losses import unseen_shift
 from penultimate.minimizers.minimising import minimise
 from penultimate.model.problem import Problem
 
@@ -88,7 +87,7 @@ class LayerAudit:
     @cached_property
     def gram_cosines(self) -> tuple[float, float]:
         """Cosines between Gram matrices, the network's and the forecast's: of class means, of head rows."""
-        return gram_cosines(self.layer, self.forecast.geometry)
+        return gram_cosines(self.layer, self.forecast.solution)
 
     @cached_property
     def excess(self) -> float:
@@ -141,11 +140,8 @@ class LayerAudit:
     @cached_property
     def lift(self) -> Float[np.ndarray, " K"]:
         """`LastLayer.lift` without the shift of all logits that the loss does not see, shape (K,)."""
-        shift = unseen_shift(self.forecast.problem.loss, self.layer.counts)
-        if shift is None:
-            return self.layer.lift
-        away = shift @ self.layer.head.product / (shift @ shift)
-        return self.layer.lift - shift * (self.layer.centred_means @ away)
+        lift = np.einsum("kd,kd->k", seen_head(self.layer, self.forecast.problem.loss), self.layer.centred_means)
+        return np.where(self.layer.counts.values > 0, lift, np.nan)
 
     @property
     def departure(self) -> Float[np.ndarray, " K"]:
