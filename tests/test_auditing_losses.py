@@ -225,7 +225,7 @@ def test_the_bundled_cross_entropy_network():
 
 def test_the_loss_that_did_not_train_it_leaves_the_head_unsettled():
     """The bundled network as if its logits had been adjusted: no decay explains its residuals."""
-    assert bundled(loss="la:1").layer.unsettled > 1.0 > 2 * bundled().layer.unsettled
+    assert bundled(loss="la:1").layer.unsettled > 0.9 > 2 * bundled().layer.unsettled
 
 
 def test_another_loss_is_noticed():
