@@ -5,10 +5,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import penultimate as pen
-from penultimate.alignment import LastLayer, align, class_budget
+from penultimate.alignment import align
+from penultimate.budgets import class_budget
 from penultimate.calibration import Calibration, balance, calibrate
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
+from penultimate.last_layer import LastLayer
 
 
 def dense(counts):

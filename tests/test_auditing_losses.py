@@ -8,10 +8,12 @@ import pytest
 import penultimate as pen
 from convex_oracles import LOSSES, DenseProblem
 from penultimate.against_forecast import network_objective
-from penultimate.alignment import LastLayer, Pull, align, class_budget
+from penultimate.alignment import align
+from penultimate.budgets import class_budget
 from penultimate.features import residuals
 from penultimate.features.passes import Together
 from penultimate.features.residuals import Slopes
+from penultimate.last_layer import LastLayer, Pull
 from penultimate.losses import resolve
 from trained_layers import TrainedLayer
 

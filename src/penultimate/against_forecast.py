@@ -10,7 +10,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from penultimate.alignment import Alignment, LastLayer
+from penultimate.alignment import Alignment
+from penultimate.last_layer import LastLayer
 from penultimate.losses import Loss, resolve, unseen_shift
 from penultimate.minimizers.solution import Solution
 from penultimate.model.problem import Problem

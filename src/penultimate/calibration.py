@@ -18,10 +18,11 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float
 
-from penultimate.alignment import Alignment, LastLayer
+from penultimate.alignment import Alignment
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasting import Forecast, forecast
+from penultimate.last_layer import LastLayer
 from penultimate.minimizers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
 

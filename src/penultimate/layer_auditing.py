@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from penultimate.against_forecast import gram_cosines, network_objective, product_cosine, seen_head
-from penultimate.alignment import Alignment, Budget, LastLayer, Pull, align, class_budget
+from penultimate.alignment import Alignment, align
+from penultimate.budgets import Budget, class_budget
 from penultimate.calibration import Calibration, balance, calibrate
 from penultimate.counts import ClassCounts
 from penultimate.features.head import Head
@@ -19,6 +20,7 @@ from penultimate.features.metrics.centred import variances
 from penultimate.features.residuals import Residuals
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
+from penultimate.last_layer import LastLayer, Pull
 from penultimate.minimizers.minimising import minimise
 from penultimate.model.problem import Problem
 
