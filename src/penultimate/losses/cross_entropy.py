@@ -13,12 +13,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
-from penultimate.losses.weights import as_positive, as_vector, effective_weights, inverse_weights, normalised
+from penultimate.losses.weights import (
+    as_positive,
+    as_vector,
+    effective_weights,
+    inverse_weights,
+    normalised,
+    per_sample,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +148,26 @@ class CrossEntropy:
             offset=np.vstack([np.repeat(offset[:, None], m, axis=1), own_offset]),
             target=target,
         )
+
+    def slopes(
+        self, logits: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"], counts: ClassCounts
+    ) -> Float[np.ndarray, "N K"]:
+        """First derivatives for single samples, ``ω_k Δ (p − y)``; ω has the mean 1 over samples of these counts."""
+        every, vectors = np.arange(len(labels)), self.vectors
+        scale = vectors.get("scales", np.ones(counts.classes))
+        v = logits * scale + vectors.get("offsets", 0.0)
+        if "margins" in vectors:
+            v[every, labels] -= vectors["margins"][labels]
+        v -= v.max(axis=1, keepdims=True)
+        p = np.exp(v, out=v)
+        p /= p.sum(axis=1, keepdims=True)
+        p -= self.smoothing / counts.classes
+        p[every, labels] = 0.0
+        p[every, labels] = -p.sum(axis=1)
+        p *= scale
+        if "weights" in vectors:
+            p *= per_sample(vectors["weights"], counts)[labels, None]
+        return p
 
     def __str__(self) -> str:
         return self.name

@@ -7,11 +7,11 @@ differently, and it is solved like any other convex loss.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
-from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised
+from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised, per_sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,14 @@ class SquaredError:
         weights = np.ones(m) if self.weights is None else np.asarray(self.weights)[first]
         multiplicity = np.vstack([np.repeat(size[:, None], m, axis=1) - np.eye(m), np.ones(m)])
         return GroupedSquaredError(normalised(weights, counts.distinct * size), multiplicity)
+
+    def slopes(
+        self, logits: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"], counts: ClassCounts
+    ) -> Float[np.ndarray, "N K"]:
+        """First derivatives for single samples, ``ω_k (z − e_k)``; ω has the mean 1 over samples of these counts."""
+        out = np.array(logits, dtype=np.float64)
+        out[np.arange(len(labels)), labels] -= 1.0
+        return out if self.weights is None else out * per_sample(np.asarray(self.weights), counts)[labels, None]
 
     def __str__(self) -> str:
         return self.name

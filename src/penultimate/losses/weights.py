@@ -34,6 +34,11 @@ def normalised(weights: Float[np.ndarray, " m"], samples: Float[np.ndarray, " m"
     return weights * (math.fsum(samples) / math.fsum(weights * samples))
 
 
+def per_sample(weights: Float[np.ndarray, " K"], counts: ClassCounts) -> Float[np.ndarray, " K"]:
+    """Weights of classes, as `normalised` does those of groups."""
+    return weights * (counts.samples / math.fsum(weights * counts.values))
+
+
 def as_vector(values: ArrayLike, what: str) -> Float[np.ndarray, " K"]:
     """One finite number a class.
 

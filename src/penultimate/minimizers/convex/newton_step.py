@@ -114,6 +114,16 @@ class NewtonModel:
             point.unknowns.bias + length * step.bias,
         )
 
+    def add(self, step: Step) -> Unknowns:
+        """Go along a whole step entry by entry: small columns keep the digits that a product of factors rounds away.
+
+        Rounding of ``P Rᵀ`` is as large everywhere as in the largest column, √(n_max/n_min) times what a column of few
+        samples should have. Only for a step that is small itself.
+        """
+        x = self.point.unknowns
+        inside = x.inside + step.inside / self.model.root_several
+        return Unknowns(x.matrix + step.matrix, inside, x.bias + step.bias)
+
     @property
     def full(self) -> bool:
         """Whether every direction is alive that can be."""
@@ -171,7 +181,7 @@ class NewtonModel:
     def _survivors(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
         """Leave out dead–dead changes."""
         if self.full:
-            return matrix
+            return self.model.project(matrix)
         left, right = self.point.left, self.point.right
         return self.model.project(left @ ((left.T @ matrix @ right) * self.mask) @ right.T)
 

@@ -13,7 +13,7 @@ from penultimate.errors import ProblemError
 from penultimate.losses import Loss, resolve
 from penultimate.losses.squared_error import SquaredError
 from penultimate.minimizers.convex.model import ConvexModel, Unknowns
-from penultimate.minimizers.convex.newton import Limits, Run, run
+from penultimate.minimizers.convex.newton import Limits, Run, rounding, run
 from penultimate.minimizers.convex.point import Point
 from penultimate.minimizers.shrinkage import balanced_geometry
 from penultimate.minimizers.solution import Outcome, Solution
@@ -29,7 +29,7 @@ def solve(
     problem: Problem,
     *,
     gap: float = 1e-8,
-    steps: int = 200,
+    steps: int = 500,
     seconds: float | None = None,
     warm: Unknowns | None = None,
 ) -> Solution:
@@ -116,7 +116,7 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
     return Solution(
         counts=counts,
         problem=problem,
-        method=f"numerical: {found.steps} Newton steps, relative duality gap {certificate.relative_gap:.1g}",
+        method=_method(found, gap),
         outcome=_outcome(certificate.relative_gap <= gap, found.ended, surviving),
         objective=certificate.primal,
         gap=certificate.gap,
@@ -157,6 +157,13 @@ def _check_unseen(counts: ClassCounts, problem: Problem, loss: Loss) -> None:
             f"class {name!r} has no samples: with a free bias a softmax drives its output to −∞ and it drops out, with "
             f"bias {problem.bias!r} it does not; leave it out of the counts, or free the bias"
         )
+
+
+def _method(found: Run, gap: float) -> str:
+    relative = found.certificate.relative_gap
+    text = f"numerical: {found.steps} Newton steps, relative duality gap {relative:.1g}"
+    limited = found.ended == "stalled" and relative > gap
+    return f"{text}, where double precision attains about {rounding(found):.1g}" if limited else text
 
 
 def _outcome(reached: bool, ended: str, surviving: np.ndarray) -> Outcome:
