@@ -7,7 +7,7 @@ import click
 if TYPE_CHECKING:
     from penultimate.model.problem import Bias
 
-LOSSES = "mse, ce, weighted:inverse, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
+LOSSES = "mse, ce, weighted:inverse, weighted:power:ρ, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
 
 
 class _Decays(click.ParamType[tuple[float, ...]]):
