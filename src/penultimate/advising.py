@@ -1,7 +1,7 @@
 """What to change: weight decay, loss, samples, width, head, each with the number that backs it.
 
-counts, audit, features → `advise` → `Advice`: five pieces, each a forecast before and after, its cost, or the reason why
-there is not enough to say.
+counts, audit, features → `advise` → `Advice`: five pieces, each with a forecast before and after and its cost, or with
+the reason why there is not enough to say.
 """
 
 from collections.abc import Callable, Sequence
@@ -173,7 +173,8 @@ def advise(
     weight_decay : float or sequence of float, optional
         λ in use; by default the audited network's own, or 5e-4.
     loss, layers, feature_decay, feature_ratio, bias, width, problem
-        As for `forecast`. An audit of features and their head, or of a head alone, settles all but the width.
+        As for `forecast`. An audit of features and their head settles all but the width, one of a head alone layers
+        and bias.
     audit : Audit, HeadAudit or path, optional
         Of the network, or the JSON that ``penultimate audit --json`` wrote. Where it measured the feature decay by
         strengths, advice rests on the cautious end of its quartiles.
@@ -220,23 +221,24 @@ def advise(
     if audited is not None:
         audited.check(counts)
     decays = None if weight_decay is None else tuple(float(decay) for decay in np.atleast_1d(weight_decay))
-    if audited is not None and audited.settles_problem:
+    if audited is not None and audited.calibration is not None:
         plain = (loss, layers, feature_decay, feature_ratio, bias, problem) == ("mse", None, None, 1.0, "free", None)
         if not plain:
             raise ProblemError(
-                "the audited network settles loss, layers, feature decay and bias: leave them out beside an audit"
+                "the audited network settles loss, layers, feature decay and bias: leave them out beside its audit"
             )
         now = audited.forecast(counts, decays)
-        if width is not None and width < now.directions:
+        if width is not None and width < (now.problem.width or now.directions):
             now = _narrowed(now, width)
     else:
+        known = None if audited is None else audited.problem
         given = problem or Problem.of(
-            _DECAY if decays is None else decays,
-            layers=layers,
+            decays or (_DECAY if known is None else known.weight_decay),
+            layers=layers if known is None else known.layers,
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
-            bias=bias,
-            width=width,
+            bias=bias if known is None else known.bias,
+            width=width if audited is None else width or audited.binding_width(counts),
             loss=loss,
         )
         now = forecast(counts, problem=given)

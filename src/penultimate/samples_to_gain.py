@@ -43,9 +43,7 @@ def samples_to_gain(n: Float[np.ndarray, " m"], samples: float, needed: float, p
     return np.where(needed < n, 0.0, np.floor(gain) + 1.0)
 
 
-def common_floor(
-    n: Float[np.ndarray, " m"], multiplicity: Int[np.ndarray, " m"], needed: float, power: float
-) -> float:
+def common_floor(n: Float[np.ndarray, " m"], multiplicity: Int[np.ndarray, " m"], needed: float, power: float) -> float:
     """Smallest whole number above the threshold when every class with fewer samples is raised to it.
 
     The smallest f with ``f > needed · (N(f)/N)^power``, N(f) the samples there are then. As many directions survive as

@@ -9,7 +9,7 @@ import penultimate
 from penultimate.calibration import Calibration, read_audit
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
-from penultimate.forecasting import Forecast, forecast
+from penultimate.forecasting import Forecast
 from penultimate.losses import check_name
 from penultimate.model.problem import Problem
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from penultimate.head_auditing import HeadAudit
 
 # Keys that are read, besides "penultimate" and "counts".
-_KEYS = {"features": ("features", "metrics", "classes", "alignment", "calibration"), "head": ("head", "problem", "rows")}
+_KEYS = {
+    "features": ("features", "metrics", "classes", "alignment", "calibration"),
+    "head": ("head", "problem", "rows"),
+}
 _SAME = ("classes", "samples", "largest", "smallest", "distinct", "unseen")
 
 
@@ -39,7 +42,7 @@ class Audited:
     calibration : Calibration or None
         The feature decay that the network implies; None without features or head.
     problem : Problem or None
-        Of an audit of a head alone.
+        Whose forecast a head alone was held against: its layers, bias and decays; λ_H is not measured on a head.
     fits : bool or None
         Whether the network is near what its loss leaves (`LayerAudit.fits_loss`); None where that is not known.
     merged : tuple of tuple of str
@@ -82,11 +85,6 @@ class Audited:
         # A loss with vectors of one's own has no name by which it could be made again.
         return found if isinstance(audit, HeadAudit) else replace(found, calibration=audit.calibration)
 
-    @property
-    def settles_problem(self) -> bool:
-        """Whether loss, layers, bias and feature decay follow from the audit."""
-        return self.calibration is not None or self.problem is not None
-
     def check(self, counts: ClassCounts) -> None:
         """Make sure that the audit is of these counts.
 
@@ -104,7 +102,7 @@ class Audited:
                 )
 
     def forecast(self, counts: ClassCounts, weight_decay: tuple[float, ...] | None) -> Forecast:
-        """Forecast with what the audit settles.
+        """Forecast with the feature decay that was measured; there has to be a `calibration`.
 
         Parameters
         ----------
@@ -118,17 +116,12 @@ class Audited:
         Forecast
             With its `band`, where there is one.
         """
-        width = self.dimension if self.dimension < counts.seen else None
-        if self.calibration is not None:
-            return self.calibration.forecast(counts, weight_decay, width=width)
-        assert self.problem is not None
-        problem = replace(self.problem, width=width)
-        if weight_decay is not None:
-            decays = weight_decay * problem.layers if len(weight_decay) == 1 else weight_decay
-            if len(decays) != problem.layers:
-                raise ProblemError(f"{len(decays)} weight decays for {problem.layers} layers: give one, or as many")
-            problem = replace(problem, weight_decay=decays)
-        return forecast(counts, problem=problem)
+        assert self.calibration is not None
+        return self.calibration.forecast(counts, weight_decay, width=self.binding_width(counts))
+
+    def binding_width(self, counts: ClassCounts) -> int | None:
+        """The dimension of the features, where it may leave no room for all directions."""
+        return self.dimension if self.dimension < counts.seen else None
 
 
 def _of_record(record: Mapping[str, Any], where: str) -> Audited:
@@ -160,17 +153,8 @@ def _of_features(record: Mapping[str, Any]) -> Audited:
 
 
 def _of_head(record: Mapping[str, Any]) -> Audited:
-    held, samples = record["problem"], float(record["counts"]["samples"])
-    decays = tuple(float(decay) for decay in held["weight_decay"])
-    known = not str(held["feature_decay_source"]).startswith(("assumed", "ratio"))
-    decay = float(held["feature_decay"])
-    problem = Problem(
-        decays,
-        decay if known else None,
-        1.0 if known else decay * samples / decays[0],
-        bias=held["bias"],
-        loss=str(held["loss"]),
-    )
+    held = record["problem"]
+    problem = Problem(tuple(float(decay) for decay in held["weight_decay"]), bias=held["bias"], loss=str(held["loss"]))
     return Audited(
         of="head",
         counts={key: float(record["counts"][key]) for key in _SAME},

@@ -30,8 +30,8 @@ def coarsened(counts: ClassCounts, groups: int) -> ClassCounts:
     """
     if counts.distinct.size <= groups:
         return counts
-    inner = np.linspace(np.log(counts.smallest), np.log(counts.largest), groups + 1)[1:-1]
-    bins = np.digitize(np.log(counts.distinct), inner)
+    edges = np.geomspace(counts.smallest, counts.largest, groups + 1)
+    bins = np.searchsorted(edges[1:-1], counts.distinct, side="right")
     size = np.bincount(bins, counts.multiplicity)
     samples = np.bincount(bins, counts.multiplicity * counts.distinct)
     mean = np.divide(samples, size, out=np.zeros_like(samples), where=size > 0)

@@ -11,7 +11,6 @@ head margin over strength.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from penultimate.advice.families import Family
@@ -26,8 +25,8 @@ from penultimate.model.problem import Problem
 _POINTS, _CURVE_GAP = 9, 1e-6
 # Digits that a strength is rounded up to, and the accuracy with which it is found before.
 _DIGITS, _CLOSE = 3, 1e-4
-# What is missing is compared to so many digits.
-_SAME = 3
+# What is missing is compared to so many digits; the accuracy of the strength where least is.
+_SAME, _NEAREST = 3, 0.02
 
 
 @dataclass(frozen=True)
@@ -136,19 +135,11 @@ def design(counts: ClassCounts, problem: Problem, family: Family, target: Target
     Returns
     -------
     Option
-        Where the wish comes true nowhere, of the curve's points the one that comes nearest.
+        Where the wish comes true nowhere, of the strengths tried the one that comes nearest.
     """
-
-    def at(strength: float, gap: float = _CURVE_GAP) -> Point:
-        return solve_point(counts, replace(problem, loss=family.loss(strength)), strength, gap)
-
-    curve = tuple(at(strength) for strength in family.grid(_POINTS).tolist())
-    missing = [target.missing(point.figures) for point in curve]
-    reached = next((i for i in range(1, len(curve)) if missing[i] <= 0.0), None)
-    if reached is not None:
-        point = at(_root(at, target, curve[reached - 1].strength, curve[reached].strength), gap=1e-8)
-    else:
-        point = _nearest(at, target, curve, missing)
+    search = _Search(counts, problem, family, target)
+    curve = tuple(search.at(strength) for strength in family.grid(_POINTS).tolist())
+    point = search.best(curve)
     return Option(
         family=family,
         curve=curve,
@@ -182,31 +173,44 @@ def solve_point(counts: ClassCounts, problem: Problem, strength: float, gap: flo
     return Point(strength, Figures.of(Forecast(solution)), relative, solution.converged)
 
 
-def _root(at: Callable[[float], Point], target: Target, low: float, high: float) -> float:
-    """The strength in between from which on nothing is missing, rounded up to some digits."""
-    from scipy.optimize import brentq
+@dataclass(frozen=True)
+class _Search:
+    """One family and what is wished of it."""
 
-    def missing(strength: float) -> float:
-        return target.missing(at(strength).figures)
+    counts: ClassCounts
+    problem: Problem
+    family: Family
+    target: Target
 
-    if not math.isfinite(missing(low)):
-        return high
-    root = float(brentq(missing, low, high, xtol=_CLOSE * high, rtol=_CLOSE))
-    step = 10.0 ** (math.floor(math.log10(root)) + 1 - _DIGITS)
-    return math.ceil(root * (1.0 + _CLOSE) / step) * step
+    def at(self, strength: float, gap: float = _CURVE_GAP) -> Point:
+        return solve_point(self.counts, replace(self.problem, loss=self.family.loss(strength)), strength, gap)
 
+    def missing(self, strength: float) -> float:
+        return self.target.missing(self.at(strength).figures)
 
-def _nearest(at: Callable[[float], Point], target: Target, curve: tuple[Point, ...], missing: list[float]) -> Point:
-    """Where least is missing; among equals the least strength."""
-    from scipy.optimize import minimize_scalar
+    def best(self, curve: tuple[Point, ...]) -> Point:
+        """Where the wish first comes true, else where least is missing; among equals the least strength."""
+        from scipy.optimize import minimize_scalar
 
-    best = min(range(len(curve)), key=lambda i: round(missing[i], _SAME))
-    if not 0 < best < len(curve) - 1:
-        return curve[best]
-    ends = curve[best - 1].strength, curve[best + 1].strength
-    found = minimize_scalar(
-        lambda strength: target.missing(at(strength).figures), bounds=ends, options={"xatol": 0.02 * ends[1]}
-    )
-    if not found.fun <= 0.0:
-        return min((curve[best], at(float(found.x))), key=lambda point: target.missing(point.figures))
-    return at(_root(at, target, ends[0], float(found.x)), gap=1e-8)
+        missing = [self.target.missing(point.figures) for point in curve]
+        reached = next((i for i in range(1, len(curve)) if missing[i] <= 0.0), None)
+        if reached is not None:
+            return self.at(self.root(curve[reached - 1].strength, curve[reached].strength), gap=1e-8)
+        nearest = min(range(len(curve)), key=lambda i: round(missing[i], _SAME))
+        if not 0 < nearest < len(curve) - 1:
+            return curve[nearest]
+        ends = curve[nearest - 1].strength, curve[nearest + 1].strength
+        found = minimize_scalar(self.missing, bounds=ends, options={"xatol": _NEAREST * ends[1]})
+        if found.fun <= 0.0:
+            return self.at(self.root(ends[0], float(found.x)), gap=1e-8)
+        return self.at(float(found.x)) if found.fun < missing[nearest] else curve[nearest]
+
+    def root(self, low: float, high: float) -> float:
+        """The strength in between from which on nothing is missing, rounded up to some digits."""
+        from scipy.optimize import brentq
+
+        if not math.isfinite(self.missing(low)):
+            return high
+        root = float(brentq(self.missing, low, high, xtol=_CLOSE * high, rtol=_CLOSE))
+        step = 10.0 ** (math.floor(math.log10(root)) + 1 - _DIGITS)
+        return math.ceil(root * (1.0 + _CLOSE) / step) * step

@@ -44,12 +44,12 @@ class Family:
 
 SOFTMAX = (
     Family("logit adjustment", "τ", "la:{s}", 2.0),
-    Family("class weights n^(−ρ)", "ρ", "weighted:power:{s}", 1.5),
-    Family("class-dependent temperatures", "γ", "cdt:{s}", 0.5),
-    Family("vector scaling, τ = 3γ", "γ", "vs:{s}:{t}", 0.5),
-    Family("LDAM's margins", "m", "ldam:{s}", 16.0),
+    Family("weights n^(−ρ)", "ρ", "weighted:power:{s}", 1.5),
+    Family("temperatures", "γ", "cdt:{s}", 0.5),
+    Family("vector scaling", "γ", "vs:{s}:{t}", 0.5),
+    Family("LDAM margins", "m", "ldam:{s}", 16.0),
 )
-SQUARED = (Family("class weights n^(−ρ)", "ρ", "mse:power:{s}", 1.5),)
+SQUARED = (Family("weights n^(−ρ)", "ρ", "mse:power:{s}", 1.5),)
 
 
 def families_of(loss: str | Loss, counts: ClassCounts) -> tuple[str, tuple[Family, ...]]:

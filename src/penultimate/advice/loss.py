@@ -113,9 +113,14 @@ def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> Lo
         Standing.OUT_OF_REACH, None, wish, target, tuple(options), profile.distinct.size, None, now, None
     )
     if not options[0].met:
-        return found if options[0].point.converged else replace(found, reason=Reason.NOT_CERTIFIED)
+        proven = all(option.point.converged for option in options)
+        return found if proven else replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_CERTIFIED)
     chosen = options[0].loss
     after = forecast(counts, problem=replace(problem, loss=chosen))
+    if not after.solution.converged:
+        return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_CERTIFIED)
+    if not wish.is_near(Figures.of(after), balanced):
+        return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_HELD)
     return replace(found, standing=Standing.CHANGE, chosen=chosen, after=after)
 
 

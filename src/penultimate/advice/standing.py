@@ -47,6 +47,10 @@ class Reason(Enum):
         "the solver did not reach its certificate",
         "a larger weight decay, or a look at the gap of penultimate.minimise",
     )
+    NOT_HELD = (
+        "what fulfils the wish for the coarser counts that were searched does not for the counts as they are",
+        "penultimate.compare for strengths near those listed",
+    )
     MOVING_WEIGHTS = (
         "the weights or scales of this loss move with the counts, and with them the samples that a class needs",
         "a forecast of the counts that you could have, with the loss made anew for them",
