@@ -228,8 +228,6 @@ def advise(
                 "the audited network settles loss, layers, feature decay and bias: leave them out beside its audit"
             )
         now = audited.forecast(counts, decays)
-        if width is not None and width < (now.problem.width or now.directions):
-            now = _narrowed(now, width)
     else:
         known = None if audited is None else audited.problem
         given = problem or Problem.of(
@@ -238,11 +236,15 @@ def advise(
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
             bias=bias if known is None else known.bias,
-            width=width if audited is None else width or audited.binding_width(counts),
+            width=width,
             loss=loss,
         )
-        now = forecast(counts, problem=given)
-    known_width = now.problem.width or width or (None if audited is None else audited.dimension)
+        now = forecast(counts, problem=replace(given, width=None))
+        width = given.width
+    widths = [one for one in (width, None if audited is None else audited.dimension) if one is not None]
+    narrowest = min(widths, default=None)
+    if narrowest is not None and narrowest < now.directions:
+        now = _narrowed(now, narrowest)
     misfit = Reason.MISFIT if audited is not None and audited.fits is False else None
     return Advice(
         forecast=now,
@@ -250,7 +252,7 @@ def advise(
         decay=advise_decay(now, misfit),
         loss=advise_loss(now, wished, misfit),
         samples=advise_samples(now, misfit),
-        width=advise_width(now, known_width, misfit),
+        width=advise_width(now, narrowest, misfit),
         head=advise_head(now, audited, _compared(train, valid, head, seed, advance)),
     )
 

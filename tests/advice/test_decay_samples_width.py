@@ -35,7 +35,7 @@ def alive(counts, decay, layers=1, *, bias="free", feature_decay=None, ratio=1.0
 
 
 @given(COUNTS, st.integers(1, 3), st.sampled_from(["free", "none"]), st.sampled_from([None, 1e-4]), st.floats(0.1, 50))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_below_the_decay_every_direction_lives_and_above_it_one_is_dead(counts, layers, bias, feature_decay, ratio):
     forecast = pen.forecast(
         pen.ClassCounts(counts), 1e-2, layers=layers, bias=bias, feature_decay=feature_decay, feature_ratio=ratio
@@ -54,8 +54,7 @@ def test_below_the_decay_every_direction_lives_and_above_it_one_is_dead(counts, 
         assert advice.after.problem.weight_decay[0] < advice.largest
 
 
-@pytest.mark.parametrize("loss", ["ce", "weighted:inverse"])
-def test_other_losses_by_forecasts_on_both_sides(loss):
+def test_another_loss_by_forecasts_on_both_sides(loss="weighted:inverse"):
     counts = pen.ClassCounts([300, 60, 20])
     advice = advise_decay(pen.forecast(counts, 0.01, loss=loss))
     assert (advice.below, advice.above) == (2, 1)
@@ -63,7 +62,7 @@ def test_other_losses_by_forecasts_on_both_sides(loss):
 
 
 @given(COUNTS, st.integers(2, 9))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_the_decay_does_not_change_with_the_order_or_the_number_of_all_samples(counts, times):
     one = advise_decay(pen.forecast(pen.ClassCounts(counts), 1e-2)).largest
     other = advise_decay(pen.forecast(pen.ClassCounts([times * n for n in reversed(counts)]), 1e-2)).largest
@@ -91,7 +90,7 @@ def test_quartiles_of_a_network_are_taken_at_their_cautious_end():
 
 
 @given(COUNTS, st.floats(0.02, 0.6), st.integers(1, 3), st.sampled_from([None, 1e-4]))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_the_floor_lets_every_direction_live_and_a_lower_one_does_not(counts, decay, layers, feature_decay):
     forecast = pen.forecast(pen.ClassCounts(counts), decay, layers=layers, feature_decay=feature_decay)
     advice = advise_samples(forecast)
@@ -143,7 +142,7 @@ def test_classes_without_samples_gain_none():
 
 
 @given(COUNTS, st.floats(1e-3, 0.3), st.integers(1, 2))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_the_width_needed_costs_nothing_and_one_less_does(counts, decay, layers):
     forecast = pen.forecast(pen.ClassCounts(counts), decay, layers=layers)
     needed = advise_width(forecast, None).needed

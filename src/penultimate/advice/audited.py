@@ -117,11 +117,7 @@ class Audited:
             With its `band`, where there is one.
         """
         assert self.calibration is not None
-        return self.calibration.forecast(counts, weight_decay, width=self.binding_width(counts))
-
-    def binding_width(self, counts: ClassCounts) -> int | None:
-        """The dimension of the features, where it may leave no room for all directions."""
-        return self.dimension if self.dimension < counts.seen else None
+        return self.calibration.forecast(counts, weight_decay)
 
 
 def _of_record(record: Mapping[str, Any], where: str) -> Audited:
