@@ -24,7 +24,7 @@ from penultimate.losses.weights import (
     effective_weights,
     inverse_weights,
     normalised,
-    per_sample,
+    power_weights,
 )
 
 
@@ -92,6 +92,11 @@ class CrossEntropy:
     def effective(cls, counts: ClassCounts, beta: float = 0.999) -> "CrossEntropy":
         """Weights ``(1 − β)/(1 − β^n)``: effective number of samples (Cui et al. 2019, arXiv 1901.05555)."""
         return cls(f"cross-entropy weighted by effective number, β = {beta:g}", weights=effective_weights(counts, beta))
+
+    @classmethod
+    def power(cls, counts: ClassCounts, rho: float = 0.5) -> "CrossEntropy":
+        """Weights ``n^(−ρ)``: between none, ρ = 0, and `inverse`, ρ = 1."""
+        return cls(f"cross-entropy weighted by n^(−{rho:g})", weights=power_weights(counts, rho))
 
     @classmethod
     def logit_adjusted(cls, counts: ClassCounts, tau: float = 1.0) -> "CrossEntropy":
@@ -166,7 +171,7 @@ class CrossEntropy:
         p[every, labels] = -p.sum(axis=1)
         p *= scale
         if "weights" in vectors:
-            p *= per_sample(vectors["weights"], counts)[labels, None]
+            p *= normalised(vectors["weights"], counts.values)[labels, None]
         return p
 
     def __str__(self) -> str:

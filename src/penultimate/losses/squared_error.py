@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
-from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised, per_sample
+from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised, power_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,11 @@ class SquaredError:
         """Weights by effective number of samples (Cui et al. 2019, arXiv 1901.05555)."""
         return cls(f"squared error weighted by effective number, β = {beta:g}", effective_weights(counts, beta))
 
+    @classmethod
+    def power(cls, counts: ClassCounts, rho: float = 0.5) -> "SquaredError":
+        """Weights ``n^(−ρ)``: between none, ρ = 0, and `inverse`, ρ = 1."""
+        return cls(f"squared error weighted by n^(−{rho:g})", power_weights(counts, rho))
+
     @property
     def vectors(self) -> dict[str, Float[np.ndarray, " K"]]:
         """The vectors that are set, by name."""
@@ -73,7 +78,7 @@ class SquaredError:
         """First derivatives for single samples, ``ω_k (z − e_k)``; ω has the mean 1 over samples of these counts."""
         out = np.array(logits, dtype=np.float64)
         out[np.arange(len(labels)), labels] -= 1.0
-        return out if self.weights is None else out * per_sample(np.asarray(self.weights), counts)[labels, None]
+        return out if self.weights is None else out * normalised(np.asarray(self.weights), counts.values)[labels, None]
 
     def __str__(self) -> str:
         return self.name
