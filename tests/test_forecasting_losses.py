@@ -91,7 +91,7 @@ def test_more_distinct_counts_know_the_first_death_and_the_closed_ones():
 def test_more_distinct_counts_have_a_coarse_sweep(monkeypatch):
     monkeypatch.setattr("penultimate.report.sweep.ALL_DEATHS", 8)
     forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 90, 9)), 0.07, loss="ce")
-    drawn = [rows for rows in forecast.plot("sweep").to_dict()["datasets"].values() if "survivors" in rows[0]][0]
+    drawn = next(rows for rows in forecast.plot("sweep").to_dict()["datasets"].values() if "survivors" in rows[0])
     assert len(drawn) == 9
     assert {row["decay"]: row["survivors"] for row in drawn}[0.07] == forecast.survivors
     assert (drawn[0]["survivors"], drawn[-1]["survivors"]) == (8, 0)
