@@ -127,7 +127,7 @@ def _note(solution: Solution, found: Float[np.ndarray, "t 3"]) -> str:
     if groups > ALL_DEATHS:
         return (
             f"known for {directions[known].sum():,} of {directions.sum():,} directions: the first to die and those "
-            f"that have a closed form; with {groups:,} distinct counts the others take long: penultimate.path finds them"
+            f"that have a closed form; with {groups:,} distinct counts penultimate.path takes long to find the others"
         )
     if groups > _CLOSELY:
         return f"bracketed to {_LOOSE:g}, the first to {_CLOSE:g}, relative; penultimate.path brackets all to 1e-6"
