@@ -88,6 +88,15 @@ def test_more_distinct_counts_know_the_first_death_and_the_closed_ones():
     assert sum(row["critical_weight_decay"] is None for row in record["spectrum"]) == 128
 
 
+def test_more_distinct_counts_have_a_coarse_sweep(monkeypatch):
+    monkeypatch.setattr("penultimate.report.sweep.ALL_DEATHS", 8)
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 90, 9)), 0.07, loss="ce")
+    drawn = next(rows for rows in forecast.plot("sweep").to_dict()["datasets"].values() if "survivors" in rows[0])
+    assert len(drawn) == 9
+    assert {row["decay"]: row["survivors"] for row in drawn}[0.07] == forecast.survivors
+    assert (drawn[0]["survivors"], drawn[-1]["survivors"]) == (8, 0)
+
+
 def test_too_many_distinct_counts_are_said_to_be_too_many():
     forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 501)), 0.09, loss="ce")
     assert "sweep" not in forecast.charts
@@ -97,6 +106,9 @@ def test_too_many_distinct_counts_are_said_to_be_too_many():
     assert "not searched for among 501 distinct counts" in forecast.critical_note
     assert {row.survivors for row in forecast.by_ratio} == {None}
     assert json.dumps(forecast.to_dict(), allow_nan=False)
+    (row,) = pen.Comparison({"ce": forecast}).to_dict()["losses"]
+    assert row["largest_safe_weight_decay"] is None
+    assert row["critical_weight_decays_note"] == forecast.critical_note
 
 
 def test_a_width_that_has_room_for_all_changes_nothing(tmp_path):
@@ -105,6 +117,8 @@ def test_a_width_that_has_room_for_all_changes_nothing(tmp_path):
     free, wide, narrow = (pen.forecast(counts, 0.4, loss="ce", width=width) for width in (None, 2, 1))
     np.testing.assert_allclose(wide.critical_weight_decay, free.critical_weight_decay, rtol=1e-12)
     assert wide.charts == free.charts
+    narrow.report(tmp_path / "page.html")
+    assert narrow.critical_note in (tmp_path / "page.html").read_text()
     wide.report(tmp_path / "page.html")
     assert narrow.largest_safe_weight_decay is None
     assert np.all(np.isnan(narrow.critical_weight_decay))

@@ -123,11 +123,11 @@ def _note(solution: Solution, found: Float[np.ndarray, "t 3"]) -> str:
     known = np.isfinite(found[:, 0])
     directions = solution.multiplicity
     if not known.any():
-        return f"not searched for among {groups:,} distinct counts: penultimate.path finds them, in minutes or hours"
+        return f"not searched for among {groups:,} distinct counts: penultimate.path finds them, which takes long"
     if groups > ALL_DEATHS:
         return (
             f"known for {directions[known].sum():,} of {directions.sum():,} directions: the first to die and those "
-            f"that have a closed form; among {groups:,} distinct counts penultimate.path finds the others, in minutes"
+            f"that have a closed form; with {groups:,} distinct counts penultimate.path takes long to find the others"
         )
     if groups > _CLOSELY:
         return f"bracketed to {_LOOSE:g}, the first to {_CLOSE:g}, relative; penultimate.path brackets all to 1e-6"

@@ -213,7 +213,10 @@ class Forecast(Reported):
 
     @property
     def largest_safe_weight_decay(self) -> float | None:
-        """λ_1 below which every direction survives; None if the width takes some, or with a regularised bias."""
+        """λ_1 below which every direction survives; None if the width takes some, or where it is not known.
+
+        `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts.
+        """
         if (self.problem.width or np.inf) < self.directions:
             return None
         if is_closed(self.solution):

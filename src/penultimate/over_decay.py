@@ -3,12 +3,13 @@
 import numpy as np
 from jaxtyping import Float
 
-from penultimate.critical_decays import ALL_DEATHS, followed
+from penultimate.critical_decays import followed
 from penultimate.minimizers.shrinkage import Shrinkage
 from penultimate.minimizers.solution import Solution
 
 _SWEEP = 500  # distinct counts up to which a few solutions take seconds, not minutes
-_GAP, _COARSE_GAP = 1e-6, 1e-4  # relative; the coarse one where each solution takes seconds
+# Relative gap of such a solution. At 1e-4 a direction that just lives can be off by a sixth of its σ.
+_GAP = 1e-6
 
 
 def can_sweep(solution: Solution) -> bool:
@@ -49,8 +50,8 @@ def _scaled_kappa(solution: Solution, decay: float) -> float:
 def _solved_strengths(solution: Solution, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
     from penultimate.minimizers.convex.path import path
 
-    order, gap = np.argsort(weight_decay), _GAP if solution.counts.distinct.size <= ALL_DEATHS else _COARSE_GAP
-    family = path(solution.counts, followed(solution) or solution.problem, weight_decay, gap=gap)
+    order = np.argsort(weight_decay)
+    family = path(solution.counts, followed(solution) or solution.problem, weight_decay, gap=_GAP)
     svd = solution.geometry.svd
     mixed, inside = svd.mixed_index, svd.inside_index
     out = np.zeros((weight_decay.size, solution.sigma.size))
