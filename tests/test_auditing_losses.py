@@ -323,3 +323,20 @@ def test_the_page_names_the_loss_and_draws_its_budget(tmp_path):
     assert "the minimiser of its own loss (ce)" in page and "by strengths, lower quartile" in page
     assert "squared error leaves" not in page and "add up to the pull" in page
     assert "as a share of what decay and noise ask for" in page
+
+
+@pytest.mark.parametrize("loss", ["ce", "cdt:0.2", "mse:inverse"])
+def test_a_class_without_samples_takes_no_part(loss):
+    """A fifth class, with a row in the head and no samples: all figures of the others stay, its own are null."""
+    features, labels, head, _ = ideal(loss)
+    bias = np.append(head.bias, -40.0 if loss != "mse:inverse" else 0.0)
+    wider = pen.Head((np.vstack([head.layers[0], np.zeros(5)]),), bias)
+    counts = pen.ClassCounts([*COUNTS.values, 0.0])
+    audit = pen.audit(features, labels, head=wider, counts=counts, weight_decay=2e-2, loss=loss)
+    budget = audit.layer.alignment.budget
+    np.testing.assert_allclose(budget.lost, audit.calibration.threshold(3e-4), rtol=1e-4)
+    np.testing.assert_allclose(budget.unsettled, 0.0, atol=1e-4 * budget.lost[0])
+    record = json.loads(json.dumps(audit.to_dict(), allow_nan=False))
+    assert record["classes"][4]["lost"] is None and record["classes"][4]["lift"] is None
+    assert record["classes"][0]["lost"] is not None
+    assert pen.audit_head(wider, counts, loss=loss).gram_distance < 0.2

@@ -67,7 +67,7 @@ class Slopes:
     >>> slopes.update(features, labels)
     >>> slopes.residuals().of_class.round(2)
     array([[-0.27,  0.27],
-           [ 0.73, -0.73]])
+           [ 0.27, -0.27]])
     """
 
     def __init__(
