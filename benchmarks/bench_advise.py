@@ -6,9 +6,8 @@ The bound is 10 s for 100 distinct counts. Process time, so that what else the m
 import sys
 import time
 
-from measure import console, table
-
 import penultimate as pen
+from measure import console, table
 
 CASES: dict[str, tuple[pen.ClassCounts, float, str]] = {
     "cifar100-lt, squared error": (pen.datasets.counts("cifar100-lt"), 5e-3, "mse"),
