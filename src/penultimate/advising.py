@@ -211,8 +211,8 @@ def advise(
     >>> advice.loss.chosen, [round(missing, 1) for missing in advice.loss.missing]
     ('vs:0.0548:0.1644', [1.4, -0.0])
     >>> advice = pen.advise(pen.datasets.counts("fashion-mnist-lt"), audit=pen.audit("cnn-mse"))
-    >>> advice.decay.standing.value, [round(decay, 2) for decay in advice.decay.quartiles]
-    ('nothing to change', [0.01, 0.09])
+    >>> advice.decay.standing.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
+    ('nothing to change', 6.1, 1.17)
     """
     if valid is not None and train is None:
         raise ProblemError("held-out features need training features beside them: give both")

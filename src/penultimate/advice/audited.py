@@ -82,8 +82,11 @@ class Audited:
         from penultimate.head_auditing import HeadAudit
 
         found = _of_record(audit.to_dict(), "the audit")
+        if isinstance(audit, HeadAudit) or audit.layer is None:
+            return found
         # A loss with vectors of one's own has no name by which it could be made again.
-        return found if isinstance(audit, HeadAudit) else replace(found, calibration=audit.calibration)
+        loss = audit.layer.forecast.problem.loss
+        return replace(found, calibration=replace(audit.layer.calibration, loss=loss))
 
     def check(self, counts: ClassCounts) -> None:
         """Make sure that the audit is of these counts.
