@@ -161,7 +161,7 @@ def str_table(found: pen.Forecast) -> str:
     ("text", "message"),
     [
         ("{", "no JSON"),
-        ("[]", "no calibration"),
+        ("[]", "no audit"),
         ('{"calibration": null}', "no calibration"),
         ('{"calibration": {"samples": 3}}', "damaged"),
     ],
