@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.minimizers.convex.family import Family
@@ -32,6 +31,7 @@ _LOWEST = 1e-9  # of the μ at which everything is dead: below, a direction coun
 _SHARE = 0.2  # of a bracket, that a sign may be wrong by
 _TIGHTEST, _LOOSEST = 1e-11, 1e-5  # relative gaps asked for
 _STEEPNESS = (-1.3, -0.7)  # of log(σ/Nμ) over log μ where dead; -1 where σ stands still
+_TINY = 1e-300
 _SOLUTIONS = 40  # for one direction, at most
 
 Kind = Literal["mixed", "inside"]
@@ -128,19 +128,17 @@ class _Search:
     def __init__(self, family: Family, bracket: float) -> None:
         self.family, self.width, self.mixed = family, math.log1p(bracket), family.model.directions
         self.columns = [*range(self.mixed), *(self.mixed + np.flatnonzero(family.model.several)).tolist()]
-        self.top = math.log(family.mu_of(family.collapse))
-        self._known: list[tuple[float, Float[np.ndarray, " p"]]] = []
-        self._solve(self.top + _ROUNDING)
+        self.top = math.log(family.pull.max())
+        self._known = [(self.top, np.log(np.maximum(family.pull / family.pull.max(), _TINY)))]
 
     @property
     def closed(self) -> dict[int, Found]:
-        """The deaths that have a closed form."""
-        model, (mixed, inside) = self.family.model, self.family.pull
-        strongest = 0 if self.mixed > 0 and mixed >= inside.max() else self.mixed + int(np.argmax(inside))
-        out = {strongest: math.log(max(mixed, float(inside.max())))}  # features are all zero where it dies
-        if model.loss.exact_leverage:
-            out |= {self.mixed + int(g): math.log(inside[g]) for g in np.flatnonzero(model.several)}
-        return {column: (log, log - _ROUNDING, log + _ROUNDING) for column, log in out.items()}
+        """The deaths that have a closed form: of the strongest, when features are all zero, and inside groups."""
+        columns = {int(np.argmax(self.family.pull))}
+        if self.family.model.loss.exact_leverage:
+            columns |= {column for column in self.columns if column >= self.mixed}
+        logs = {column: math.log(self.family.pull[column]) for column in sorted(columns)}
+        return {column: (log, log - _ROUNDING, log + _ROUNDING) for column, log in logs.items()}
 
     def deaths(self, found: Mapping[int, Found | None]) -> tuple[Death, ...]:
         """Put entries and their log μ into words, the last to die first."""
@@ -193,7 +191,7 @@ class _Search:
         family, mu = self.family, math.exp(log)
         point = family.solve(mu, self._gap(mu)).point
         sigma, alive = directions(family.model_at(mu), point)
-        ratio = np.log(np.maximum(sigma / (family.counts.samples * mu), 1e-300))
+        ratio = np.log(np.maximum(sigma / (family.counts.samples * mu), _TINY))
         bisect.insort(self._known, (log, np.where(alive, np.abs(ratio), -np.abs(ratio))), key=lambda known: known[0])
 
     def _gap(self, mu: float) -> float:

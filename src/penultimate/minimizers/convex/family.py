@@ -56,21 +56,20 @@ class Family:
         return model.data_term(model.loss.at(model.logits(self.dead)), self.dead.bias)
 
     @cached_property
-    def pull(self) -> tuple[float, Float[np.ndarray, " m"]]:
-        """What features feel where there are none: norm of the gradient, mixed, then inside each group.
+    def pull(self) -> Float[np.ndarray, " p"]:
+        """What features feel where there are none: singular values of the gradient, mixed, then inside each group.
 
         From the largest of all as μ everything is dead.
         """
         model = self.model
         slope, inside = model.adjoint(model.loss.at(model.logits(self.dead)).slope)
-        apart = np.where(model.several > 0, np.abs(inside) / model.root_several, 0.0)
-        return float(np.linalg.norm(model.project(slope), 2)), apart
+        mixed = np.linalg.svd(model.project(slope), compute_uv=False)[: model.directions]
+        return np.concatenate([mixed, np.where(model.several > 0, np.abs(inside) / model.root_several, 0.0)])
 
     @cached_property
     def collapse(self) -> float:
         """The weight decay from which on everything is dead."""
-        mixed, inside = self.pull
-        return self.decay_of(max(mixed, float(inside.max())))
+        return self.decay_of(float(self.pull.max()))
 
     def problem_at(self, decay: float) -> Problem:
         """The problem at another weight decay λ_1."""
