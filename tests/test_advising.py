@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import penultimate as pen
 from command import run
 from penultimate.advice.head import advise_head
 from penultimate.advice.standing import Reason, Standing
-from penultimate.report.advice_words import STANDINGS, pieces
+from penultimate.report.advice_words import STANDINGS, head_words, pieces
 from report_cases import HOSTILE
 from report_pages import Page, refers_outside, well_formed
 
@@ -134,15 +135,36 @@ def test_the_margins_by_theory_are_those_of_the_adjusted_head(loss):
     assert advise_head(forecast, None, None).after == pytest.approx((margins[:2].mean(), margins[-2:].mean()), rel=1e-6)
 
 
-def test_a_comparison_of_heads_is_taken_as_it_is():
+def some_held_out(size):
     features, labels = (np.concatenate(part) for part in zip(*_test_batches(), strict=True))
-    valid = pen.ArraySource(features[:400], labels[:400])
-    advice = pen.advise(COUNTS, 30.0, train="cnn-mse", valid=valid)
+    return pen.ArraySource(features[:size], labels[:size])
+
+
+def test_a_comparison_that_proves_a_gain_is_taken_as_it_is():
+    advice = pen.advise(COUNTS, 30.0, train="cnn-mse", valid=some_held_out(2000))
     comparison = advice.head.comparison
-    assert comparison.held_out.samples == 400
-    assert advice.head.standing is (Standing.KEEP if comparison.keeps else Standing.CHANGE)
+    assert comparison.held_out.samples == 2000 and not comparison.keeps
+    assert (advice.head.standing, advice.head.reason, advice.head.head) == (Standing.CHANGE, None, comparison.head)
     assert pieces(advice)[-1].text == comparison.verdict
     assert advice.to_dict()["head"]["comparison"]["best"] == comparison.best
+
+
+@pytest.mark.parametrize(("gain", "taken"), [(0.02, "theory"), (-0.02, "present"), (0.0, "present")])
+@pytest.mark.parametrize("loss", ["mse", "mse:inverse"])
+def test_without_proof_the_head_is_theorys_unless_held_out_samples_speak_against_it(gain, taken, loss):
+    comparison = pen.compare_heads("cnn-mse", some_held_out(100))
+    assert comparison.keeps  # as few samples prove nothing
+    gains = {**comparison.theory.gains, "balanced_accuracy": (gain, gain - 0.05, gain + 0.05)}
+    comparison = replace(comparison, theory=replace(comparison.theory, gains=gains))
+    advice = advise_head(pen.forecast(COUNTS, 1e-2, loss=loss), None, comparison)
+    if taken == "theory" and loss == "mse":
+        assert (advice.standing, advice.reason) == (Standing.CHANGE, Reason.NOT_PROVEN)
+        assert advice.head is comparison.theory_head
+        text, cost = head_words(advice)
+        assert "+2.0 points" in text and "no proof" in text and cost
+    else:
+        assert (advice.standing, advice.reason, advice.head) == (Standing.KEEP, None, comparison.head)
+        assert head_words(advice) == (comparison.verdict, "")
 
 
 def _test_batches():

@@ -110,6 +110,17 @@ def test_nothing_is_changed_where_nothing_is_to_be_gained():
     assert comparison.choice.gains["balanced_accuracy"][1] <= 0
 
 
+@pytest.mark.parametrize("network", ["cnn-ce", "cnn-mse"])
+def test_the_head_by_theory_is_judged_without_choosing(network):
+    comparison, (features, labels) = compared(network), halves(network)[0]
+    alone = pen.compare_heads(network).head
+    assert np.array_equal(comparison.theory_head.product, alone.product)
+    gain, low, high = comparison.theory.gains["balanced_accuracy"]
+    difference = balanced(alone, features, labels) - balanced(pen.datasets.features(network).head, features, labels)
+    assert gain == pytest.approx(difference, abs=1e-12) and low < gain < high
+    assert comparison.to_dict()["theory"]["what"].endswith("with τ = 1")
+
+
 def test_without_held_out_samples_theory_decides_and_nothing_is_claimed():
     for network, best in (("cnn-ce", "logit adjustment"), ("cnn-mse", "τ-normalised")):
         comparison = pen.compare_heads(network)

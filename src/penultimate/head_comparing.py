@@ -6,7 +6,7 @@ adjustment that theory says is made, and nothing is claimed of it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -100,12 +100,16 @@ class HeadComparison(Reported):
     choice : HeadResult or None
         The whole procedure, kind included, chosen on other parts than it is judged on: the honest expectation of
         what `head` does.
+    theory : HeadResult or None
+        `theory_head` on the same samples, with which nothing of it was chosen; None without VALID.
     best : str
         The kind that is chosen on all of VALID (by theory, without it).
     keeps : bool
         Whether the present head is kept, because the interval of the gain of the choice reaches zero.
     head : Head
         The head to use.
+    theory_head : Head
+        The one that theory says for balanced classes, τ = 1.
     left_out : dict of str to str
         What was not tried, and why.
 
@@ -126,9 +130,11 @@ class HeadComparison(Reported):
     present: HeadResult | None
     results: tuple[HeadResult, ...]
     choice: HeadResult | None
+    theory: HeadResult | None
     best: str
     keeps: bool
     head: Head
+    theory_head: Head
     left_out: dict[str, str]
 
     @property
@@ -144,8 +150,8 @@ class HeadComparison(Reported):
         Returns
         -------
         dict
-            Keys ``penultimate``, ``counts``, ``held_out``, ``settings``, ``present``, ``choice``, ``heads``, ``best``,
-            ``keeps``, ``left_out``, ``verdict``.
+            Keys ``penultimate``, ``counts``, ``held_out``, ``settings``, ``present``, ``choice``, ``theory``,
+            ``heads``, ``best``, ``keeps``, ``left_out``, ``verdict``.
         """
         from penultimate.report.head_comparison_records import comparison_record
 
@@ -254,10 +260,11 @@ def compare_heads(
         statistics.update(batch.features, batch.labels, batch.weights)
     names = source.names if source.names is not None else present.names
     counts = ClassCounts(statistics.counts, names)
+    by_theory, changed = _by_theory(present, statistics)
+    changed = _named(changed, names)
     if valid is None:
-        best, changed = _by_theory(present, statistics)
         return HeadComparison(
-            counts, None, (many, few), 0, 0, seed, None, (), None, best, False, _named(changed, names), {}
+            counts, None, (many, few), 0, 0, seed, None, (), None, None, by_theory, False, changed, changed, {}
         )
     samples = held_out(source_of(valid), present, counts, FOLDS)
     afford = affordable(source.samples, source.dimension, present.classes)
@@ -267,7 +274,8 @@ def compare_heads(
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
     answers, choice = cross_fit(tried, repeats, seed, advance)
     final = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
-    rows = _judge(tried_ones, answers, choice, final, training, samples, counts.bands(many, few), seed)
+    fixed = {"present": present, "by theory": changed}
+    rows = _judge(tried_ones, answers, choice, final, fixed, samples, counts.bands(many, few), seed)
     best = best_of(final)
     gain = rows["choice"].gains["balanced_accuracy"]
     keeps = not gain[1] > 0.0
@@ -282,9 +290,11 @@ def compare_heads(
         present=rows["present"],
         results=tuple(sorted(kinds, key=lambda row: -row.figures["balanced_accuracy"])),
         choice=rows["choice"],
+        theory=replace(rows["by theory"], what=f"{by_theory} with τ = 1"),
         best=best,
         keeps=keeps,
         head=_named(present if keeps else final[best].head, names),
+        theory_head=changed,
         left_out=left_out,
     )
 
@@ -294,31 +304,23 @@ def _judge(
     answers: dict[str, Answers],
     choice: Answers,
     final: dict[str, Chosen],
-    training: Training,
+    fixed: dict[str, Head],
     samples: Samples,
     bands: np.ndarray,
     seed: int,
 ) -> dict[str, HeadResult]:
     scorer = Scorer(samples.labels, bands)
-    as_it_is = Answers.empty(1, len(samples.labels))
-    as_it_is.note(0, np.arange(len(samples.labels)), training.present, *samples)
-    gains = scorer.gains([*answers.values(), choice], as_it_is, seed)
+    as_they_are = {name: _answers(head, samples) for name, head in fixed.items()}
+    present = as_they_are["present"]
+    # Resampled alike, so that heads may be compared with one another too.
+    judged = {**answers, "choice": choice, "by theory": as_they_are["by theory"]}
+    gains = dict(zip(judged, scorer.gains([*judged.values()], present, seed), strict=True))
     rows = {
-        "present": HeadResult(
-            "present", "the head as it is", "–", "", float("nan"), scorer.figures(as_it_is), {}, None
-        ),
-        "choice": HeadResult(
-            "choice",
-            "the kind chosen on other parts of VALID",
-            "VALID",
-            "",
-            float("nan"),
-            scorer.figures(choice),
-            gains[-1],
-            None,
-        ),
+        "present": _row("present", "the head as it is", "–", scorer.figures(present), {}),
+        "choice": _row("choice", "the kind chosen on other parts of VALID", "VALID", scorer.figures(choice), gains),
+        "by theory": _row("by theory", "", "TRAIN", scorer.figures(as_they_are["by theory"]), gains),
     }
-    for candidate, gain in zip(tried, gains, strict=False):
+    for candidate in tried:
         chosen = final[candidate.name]
         rows[candidate.name] = HeadResult(
             name=candidate.name,
@@ -327,10 +329,22 @@ def _judge(
             symbol=candidate.symbol,
             setting=chosen.setting if candidate.symbol else float("nan"),
             figures=scorer.figures(answers[candidate.name]),
-            gains=gain,
+            gains=gains[candidate.name],
             curve=chosen.curve if candidate.symbol else None,
         )
     return rows
+
+
+def _row(
+    name: str, what: str, learns_from: str, figures: dict[str, float], gains: dict[str, dict[str, Interval]]
+) -> HeadResult:
+    return HeadResult(name, what, learns_from, "", float("nan"), figures, gains.get(name, {}), None)
+
+
+def _answers(head: Head, samples: Samples) -> Answers:
+    answers = Answers.empty(1, len(samples.labels))
+    answers.note(0, np.arange(len(samples.labels)), head, *samples)
+    return answers
 
 
 def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSource") -> Head:

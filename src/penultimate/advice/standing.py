@@ -65,6 +65,10 @@ class Reason(Enum):
         "features of training and held-out samples: --train and --valid",
     )
     NO_HELD_OUT = ("training features are collapsed onto their means and judge no head", "held-out features: --valid")
+    NOT_PROVEN = (
+        "the held-out samples are too few to prove a gain, and do not speak against what theory says",
+        "more held-out samples, of the rare classes first",
+    )
     ADJUSTED = (
         "the loss in use adjusts for imbalance already, and adjusting twice costs accuracy",
         "held-out features, to see whether anything is left to gain: --train and --valid",

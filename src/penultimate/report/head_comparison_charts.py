@@ -7,7 +7,7 @@ import altair as alt
 from penultimate.errors import FeaturesError
 from penultimate.head_comparing import HeadComparison
 from penultimate.report.chart_style import HEIGHT, INK, STATUS_COLOURS, WIDTH, Row, inline, titled
-from penultimate.report.head_comparison_words import points
+from penultimate.report.words import points
 
 _COLOURS = ("#1f6fb4", "#dd9416", "#b3243a", "#00805f")
 _DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
@@ -33,10 +33,10 @@ def gains(comparison: HeadComparison) -> alt.LayerChart:
     FeaturesError
         When heads were not judged.
     """
-    if comparison.choice is None:
+    if comparison.choice is None or comparison.theory is None:
         raise _unjudged()
     rows: list[Row] = []
-    for result in (comparison.choice, *comparison.results):
+    for result in (comparison.choice, comparison.theory, *comparison.results):
         gain, low, high = (100 * value for value in result.gains["balanced_accuracy"])
         sure = "gains" if low > 0 else "loses" if high < 0 else "neither"
         rows.append({"head": result.name, "gain": gain, "low": low, "high": high, "sure": sure})

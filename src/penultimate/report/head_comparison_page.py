@@ -3,9 +3,9 @@
 from penultimate.head_comparing import HeadComparison
 from penultimate.report.head_comparison_charts import HEAD_COMPARISON_CHARTS
 from penultimate.report.head_comparison_terminal import cells
-from penultimate.report.head_comparison_words import how, paragraphs, percent, points
+from penultimate.report.head_comparison_words import how, paragraphs, percent
 from penultimate.report.html import Figure, KeyFigure, Reading, figure, page, summary
-from penultimate.report.words import number
+from penultimate.report.words import number, points
 
 _READINGS = {
     "gains": Reading(

@@ -37,6 +37,7 @@ def comparison_record(comparison: HeadComparison) -> dict[str, object]:
         },
         "present": None if comparison.present is None else _result(comparison.present),
         "choice": None if comparison.choice is None else _result(comparison.choice),
+        "theory": None if comparison.theory is None else _result(comparison.theory),
         "heads": [_result(result) for result in comparison.results],
         "best": comparison.best,
         "keeps": comparison.keeps,

@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from penultimate.head_comparing import HeadComparison, HeadResult
-from penultimate.report.head_comparison_words import how, points, setting, verdict
+from penultimate.report.head_comparison_words import how, setting, verdict
 from penultimate.report.terminal import LOOK
-from penultimate.report.words import number
+from penultimate.report.words import number, points
 
 _SHARES = ("accuracy", "balanced_accuracy", "many", "medium", "few", "macro_f1", "calibration_error")
 
@@ -34,7 +34,7 @@ def comparison_table(comparison: HeadComparison) -> Group:
 
 
 def heads(comparison: HeadComparison) -> Table:
-    """The present head, the choice, and every kind, most balanced accuracy first; shares in percent."""
+    """The present head, the choice, that by theory, and every kind, most balanced accuracy first; shares in percent."""
     table = Table(title="Heads on held-out samples, %", padding=(0, 1, 0, 0), **LOOK)
     for heading in ("head", "from", "setting"):
         table.add_column(heading, no_wrap=True)
@@ -48,7 +48,7 @@ def heads(comparison: HeadComparison) -> Table:
 
 def cells(comparison: HeadComparison) -> list[tuple[str, ...]]:
     """The rows of that table as texts; none where heads were not judged."""
-    judged = (comparison.present, comparison.choice, *comparison.results)
+    judged = (comparison.present, comparison.choice, comparison.theory, *comparison.results)
     return [_row(result) for result in judged if result is not None]
 
 

@@ -2,7 +2,7 @@
 
 from penultimate.head_comparing import HeadComparison, HeadResult, Interval
 from penultimate.heads.scoring import BANDS
-from penultimate.report.words import number
+from penultimate.report.words import number, points
 from penultimate.report.words import percent as share
 
 _WHY = {
@@ -37,13 +37,8 @@ def paragraphs(comparison: HeadComparison) -> list[str]:
             "Give held-out features to choose, and to know what it gains.",
         ]
     if comparison.keeps:
-        return [_kept(comparison, present, choice)]
+        return [_kept(comparison, present, choice), _theory(comparison)]
     return [_gain(comparison, present, choice), _cost(choice), _calibration(present, choice)]
-
-
-def points(value: float) -> str:
-    """A difference of shares in points, with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "−")
 
 
 def percent(value: float) -> str:
@@ -84,6 +79,17 @@ def _kept(comparison: HeadComparison, present: HeadResult, choice: HeadResult) -
         f"Keep the present head: choosing among {len(comparison.results)} others changes balanced accuracy, on samples "
         f"that were not chosen with, by {points(low)} to {points(high)} points (95 % interval), {why}. The present "
         f"head has {percent(present.figures['balanced_accuracy'])}."
+    )
+
+
+def _theory(comparison: HeadComparison) -> str:
+    """What the head that is handed out without VALID does on it."""
+    if comparison.theory is None:
+        return ""
+    gain, low, high = comparison.theory.gains["balanced_accuracy"]
+    return (
+        f"The head by theory ({comparison.theory.what}), chosen without VALID, changes it by {points(gain)} "
+        f"({points(low)} to {points(high)})."
     )
 
 

@@ -106,3 +106,8 @@ def _caveats(forecast: Forecast) -> str:
     if forecast.counts.unseen.size:
         text += f" {number(forecast.counts.unseen.size)} classes have no samples and no direction."
     return text
+
+
+def points(value: float) -> str:
+    """A difference of shares in points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
