@@ -135,7 +135,7 @@ class CrossEntropy:
         target = np.full((m + 1, m), self.smoothing / counts.seen)
         target[-1] += 1.0 - self.smoothing
         return GroupedCrossEntropy(
-            weight=normalised(picked.get("weights", np.ones(m)), counts),
+            weight=normalised(picked.get("weights", np.ones(m)), counts.distinct * size),
             multiplicity=multiplicity,
             scale=np.vstack([np.repeat(scale[:, None], m, axis=1), scale]),
             offset=np.vstack([np.repeat(offset[:, None], m, axis=1), own_offset]),
@@ -284,12 +284,16 @@ class _SoftmaxPoint:
 
 
 def _log_priors(counts: ClassCounts) -> Float[np.ndarray, " K"]:
-    """Log π; zero for classes without samples, which take no part."""
-    return np.log(np.where(counts.values > 0, counts.values / counts.samples, 1.0))
+    return np.log(_filled(counts) / counts.samples)
 
 
 def _powers(counts: ClassCounts, gamma: float) -> Float[np.ndarray, " K"]:
-    return np.where(counts.values > 0, counts.values / counts.largest, 1.0) ** gamma
+    return (_filled(counts) / counts.largest) ** gamma
+
+
+def _filled(counts: ClassCounts) -> Float[np.ndarray, " K"]:
+    """Counts; the smallest one for classes without samples, which take no part in a forecast but do in training."""
+    return np.where(counts.values > 0, counts.values, counts.smallest)
 
 
 def _finite(value: float, what: str) -> float:

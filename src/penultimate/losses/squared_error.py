@@ -65,7 +65,7 @@ class SquaredError:
         m = size.size
         weights = np.ones(m) if self.weights is None else np.asarray(self.weights)[first]
         multiplicity = np.vstack([np.repeat(size[:, None], m, axis=1) - np.eye(m), np.ones(m)])
-        return GroupedSquaredError(normalised(weights, counts), multiplicity)
+        return GroupedSquaredError(normalised(weights, counts.distinct * size), multiplicity)
 
     def __str__(self) -> str:
         return self.name

@@ -29,9 +29,9 @@ def effective_weights(counts: ClassCounts, beta: float) -> Float[np.ndarray, " K
     return -(1.0 - beta) / np.expm1(n * math.log(beta))
 
 
-def normalised(weights: Float[np.ndarray, " m"], counts: ClassCounts) -> Float[np.ndarray, " m"]:
-    """Weights of groups scaled to the mean 1 over all samples: PyTorch's weighted mean."""
-    return weights * (counts.samples / math.fsum(weights * counts.distinct * counts.multiplicity))
+def normalised(weights: Float[np.ndarray, " m"], samples: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """Weights of classes, or of groups of them, scaled to the mean 1 over all samples: PyTorch's weighted mean."""
+    return weights * (math.fsum(samples) / math.fsum(weights * samples))
 
 
 def as_vector(values: ArrayLike, what: str) -> Float[np.ndarray, " K"]:

@@ -1,4 +1,4 @@
-"""Features from PyTorch: captured from a trained model, or watched while it trains.
+"""PyTorch: features of a trained model or while it trains, and what to train it with.
 
 ``pen.torch`` needs the extra ``penultimate[torch]``; the rest of the package never imports PyTorch. The callbacks
 import their framework when they are first used.
@@ -12,6 +12,10 @@ from penultimate.errors import MissingDependencyError
 if TYPE_CHECKING:
     from penultimate.torch.capturing import CapturedFeatures as CapturedFeatures
     from penultimate.torch.capturing import capture as capture
+    from penultimate.torch.class_decay import ClassDecay as ClassDecay
+    from penultimate.torch.class_loss import ClassLoss as ClassLoss
+    from penultimate.torch.fixed_head import FixedHead as FixedHead
+    from penultimate.torch.grouping import parameter_groups as parameter_groups
     from penultimate.torch.lightning_callback import LightningMonitor as LightningMonitor
     from penultimate.torch.monitor import FeatureMonitor as FeatureMonitor
     from penultimate.torch.tapping import Tap as Tap
@@ -20,12 +24,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "CapturedFeatures": "capturing",
+    "ClassDecay": "class_decay",
+    "ClassLoss": "class_loss",
     "FeatureMonitor": "monitor",
+    "FixedHead": "fixed_head",
     "LightningMonitor": "lightning_callback",
     "Tap": "tapping",
     "TrainerMonitor": "trainer_callback",
     "Trajectory": "trajectory",
     "capture": "capturing",
+    "parameter_groups": "grouping",
 }
 
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -15,6 +15,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_array, as_labels
 from penultimate.features.head import Head, checked_names
 from penultimate.features.readers.sources import Batch, FeatureSource, block_rows
+from penultimate.torch.fixed_head import Linear
 from penultimate.torch.items import Unpack, called, logits_of, moved, unpack
 from penultimate.torch.layers import find_head, gap, head_of
 from penultimate.torch.repeating import Pass
@@ -55,7 +56,7 @@ class CapturedFeatures:
     dtype: str
     fingerprint: str
     _model: nn.Module = field(repr=False)
-    _layers: tuple[nn.Linear, ...] = field(repr=False)
+    _layers: tuple[Linear, ...] = field(repr=False)
     _items: "_Items" = field(repr=False)
     _first: Pass | None = field(default=None, repr=False)
 
@@ -277,13 +278,13 @@ class _Items:
             yield moved(inputs, self.device), labels[kept], kept
 
 
-def _forward(model: nn.Module, layer: nn.Linear, inputs: Any, autocast: torch.dtype | None) -> _Forward:
+def _forward(model: nn.Module, layer: Linear, inputs: Any, autocast: torch.dtype | None) -> _Forward:
     with evaluating(model, autocast), Tap(layer) as tap:
         logits = logits_of(called(model, inputs))
         return _Forward(tap.take(), logits)
 
 
-def _gap(head: Head, layers: Sequence[nn.Linear], forward: _Forward, autocast: torch.dtype | None) -> float:
+def _gap(head: Head, layers: Sequence[Linear], forward: _Forward, autocast: torch.dtype | None) -> float:
     kinds = [layer.weight.dtype for layer in layers] + ([] if autocast is None else [autocast])
     return gap(head, forward.features, forward.logits, kinds)
 

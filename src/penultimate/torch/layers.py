@@ -19,6 +19,7 @@ from torch import nn
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_array
 from penultimate.features.head import Head
+from penultimate.torch.fixed_head import Linear
 from penultimate.torch.tapping import Tap
 
 # Rows of the first batch that are compared.
@@ -45,7 +46,7 @@ class Call(NamedTuple):
     """
 
     name: str
-    layer: nn.Linear
+    layer: Linear
     shape: tuple[int, ...]
     feeder: int | None
 
@@ -61,11 +62,11 @@ class Found(NamedTuple):
         What entered it in the first batch.
     """
 
-    layers: tuple[nn.Linear, ...]
+    layers: tuple[Linear, ...]
     features: torch.Tensor
 
 
-def head_of(layers: Sequence[nn.Linear], names: Sequence[str] | None = None) -> Head:
+def head_of(layers: Sequence[Linear], names: Sequence[str] | None = None) -> Head:
     """Linear layers as a head, copied; biases of hidden layers are folded into the last.
 
     Parameters
@@ -182,7 +183,7 @@ def _copied(tensor: torch.Tensor) -> NDArray[Any]:
     return np.array(as_array(tensor, "weights"))
 
 
-def _named(model: nn.Module) -> dict[str, nn.Module]:
+def named_modules(model: nn.Module) -> dict[str, nn.Module]:
     """Modules by qualified name, without the wrappers of ``torch.compile`` in it."""
     modules: dict[str, nn.Module] = dict(cast(Any, model).named_modules())
     return {".".join(part for part in name.split(".") if part != "_orig_mod"): modules[name] for name in modules}
@@ -192,7 +193,7 @@ def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Cal
     calls: list[Call] = []
     outputs: list[tuple[Callable[[], torch.Tensor | None], int]] = []
 
-    def watch(name: str, layer: nn.Linear) -> Callable[..., None]:
+    def watch(name: str, layer: Linear) -> Callable[..., None]:
         def note(module: nn.Module, arguments: tuple[Any, ...], output: torch.Tensor) -> None:
             # The same tensor, and not changed in place since.
             same = [
@@ -206,8 +207,8 @@ def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Cal
         return note
 
     with ExitStack() as stack:
-        for name, module in _named(model).items():
-            if isinstance(module, nn.Linear):
+        for name, module in named_modules(model).items():
+            if isinstance(module, Linear):
                 stack.callback(module.register_forward_hook(watch(name, module)).remove)
         shape = tuple(run().shape)
     return calls, shape
@@ -237,11 +238,11 @@ def _from(first: int, calls: Sequence[Call], shape: tuple[int, ...]) -> list[lis
 
 def _started(model: nn.Module, calls: Sequence[Call], layer: str | nn.Module) -> int:
     if isinstance(layer, str):
-        names = _named(model)
+        names = named_modules(model)
         if layer not in names:
             raise FeaturesError(f"the model has no layer {layer!r}: {_listed(calls)}")
         layer = names[layer]
-    if not isinstance(layer, nn.Linear):
+    if not isinstance(layer, Linear):
         raise FeaturesError(f"the layer is a {type(layer).__name__}, no linear layer: {_listed(calls)}")
     runs = [index for index, call in enumerate(calls) if call.layer is layer]
     if not runs:

@@ -15,6 +15,7 @@ from penultimate.features.head import Head
 from penultimate.features.metrics import measure
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast
+from penultimate.torch.fixed_head import Linear
 from penultimate.torch.sums import Sums
 from penultimate.torch.watched import WatchedLayers
 
@@ -100,7 +101,7 @@ class FeatureMonitor(Metric):
         classes: int,
         dimension: int,
         *,
-        head: nn.Linear | Iterable[nn.Module] | Head | None = None,
+        head: Linear | Iterable[nn.Module] | Head | None = None,
         forecast: Forecast | None = None,
         directions: int = 10,
         dataset_size: int | None = None,
@@ -133,7 +134,7 @@ class FeatureMonitor(Metric):
         return self._head.head if isinstance(self._head, WatchedLayers) else self._head
 
     @property
-    def watched(self) -> tuple[nn.Linear, ...]:
+    def watched(self) -> tuple[Linear, ...]:
         """The layers that were given as head; none if it was a `Head`, or nothing."""
         return self._head.layers if isinstance(self._head, WatchedLayers) else ()
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
+from penultimate.torch.fixed_head import Linear
 from penultimate.torch.layers import head_of
 
 
@@ -19,16 +20,16 @@ class WatchedLayers:
         The one that reads the features first.
     """
 
-    def __init__(self, layers: tuple[nn.Linear, ...]) -> None:
+    def __init__(self, layers: tuple[Linear, ...]) -> None:
         # A tuple, so that a module that holds this does not take them for its own parts.
         self.layers = layers
 
     @classmethod
-    def of(cls, head: nn.Linear | Iterable[nn.Module]) -> "WatchedLayers":
+    def of(cls, head: Linear | Iterable[nn.Module]) -> "WatchedLayers":
         """One layer, or several in order (an `nn.Sequential` of them); anything but linear layers is an error."""
-        layers: list[nn.Linear] = []
-        for layer in (head,) if isinstance(head, nn.Linear) else head:
-            if not isinstance(layer, nn.Linear):
+        layers: list[Linear] = []
+        for layer in (head,) if isinstance(head, Linear) else head:
+            if not isinstance(layer, Linear):
                 raise FeaturesError(f"the head holds a {type(layer).__name__}: give linear layers (torch.nn.Linear)")
             layers.append(layer)
         return cls(tuple(layers))

@@ -1,0 +1,213 @@
+"""The losses of the certified solver as PyTorch modules: what a network minimises is then what was forecast.
+
+For a sample of class k with logits z, both families begin with the same shift of the sample's own logit:
+
+    cross-entropy    ω_k ( log Σ_j exp(v_j) − Σ_j y_j v_j ),     v = Δ z + ι − m_k e_k,    y = (1 − ε) e_k + ε/K
+    squared error    ω_k ½ ‖v‖²,                                 v = z − e_k
+
+(`penultimate.losses` names the vectors.) A label that is a distribution q stands for the mean of the loss over it,
+``Σ_k q_k ℓ_k(z)``.
+"""
+
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from penultimate.counts import ClassCounts
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.losses import CrossEntropy, Loss, resolve
+from penultimate.losses.weights import normalised
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+class ClassLoss(nn.Module):
+    """A loss of `penultimate.losses` for training: takes the place of ``torch.nn.CrossEntropyLoss``.
+
+    Parameters
+    ----------
+    loss : str, CrossEntropy or SquaredError
+        By its name (``"ce"``, ``"la:1"``, ``"weighted:inverse"``, ``"mse"``, …: see `penultimate.losses`), or as an
+        object. Label smoothing is part of it.
+    counts : ClassCounts
+        Training samples of each class, in the order of the logits.
+    ignore_index : int, default -100
+        Targets of this value are left out.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of samples (those ignored not counted), never by the sum of their weights.
+    device, dtype : optional
+        Of the vectors, as everywhere in PyTorch. They are buffers, so ``.to`` moves them and ``state_dict`` holds them.
+
+    Raises
+    ------
+    ProblemError
+        If there is no such loss or reduction, or its vectors are not one number for each class.
+    FeaturesError
+        When called: if shapes do not fit, or targets are probabilities and the loss has margins, which belong to a
+        class.
+
+    Notes
+    -----
+    Weights have the mean 1 over the training set, as in the forecast and its certificate (docs/theory §5), and a mini
+    batch is an unbiased sample of that objective: a weight decay means the same here and there.
+    ``CrossEntropyLoss(weight=…)`` divides by the weights in the batch instead, which for the whole training set is the
+    same. With class weights *and* smoothing it also weights each term of the sum over classes; here a sample has one
+    weight, that of its class.
+
+    A class without training samples stays in the softmax as in PyTorch and is nobody's target, so its logit is driven
+    down; the solver takes the limit, and refuses smoothing there, which gives the class a share.
+
+    Half precision is computed in float32. Call it inside or outside of ``torch.autocast``.
+
+    Examples
+    --------
+    >>> import torch, penultimate as pen
+    >>> counts = pen.ClassCounts([60, 30, 10])
+    >>> criterion = pen.torch.ClassLoss("la:1", counts)
+    >>> criterion
+    ClassLoss(logit-adjusted cross-entropy, τ = 1, classes=3)
+    >>> logits = torch.zeros(2, 3, requires_grad=True)
+    >>> criterion(logits, torch.tensor([0, 2]))
+    tensor(1.4067, grad_fn=<DivBackward0>)
+    >>> pen.torch.ClassLoss("ce", counts)(torch.zeros(1, 3), torch.tensor([[0.5, 0.5, 0.0]]))
+    tensor(1.0986)
+    """
+
+    weights: torch.Tensor | None
+    scales: torch.Tensor | None
+    offsets: torch.Tensor | None
+    margins: torch.Tensor | None
+
+    def __init__(
+        self,
+        loss: str | Loss,
+        counts: ClassCounts,
+        *,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if reduction not in ("mean", "sum", "none"):
+            raise ProblemError(f"unknown reduction {reduction!r}: give 'mean', 'sum' or 'none'")
+        self.loss, self.classes = resolve(loss, counts), counts.classes
+        self.ignore_index, self.reduction = ignore_index, reduction
+        self.smoothing = self.loss.smoothing if isinstance(self.loss, CrossEntropy) else 0.0
+        vectors = dict(self.loss.vectors)
+        if "weights" in vectors:
+            vectors["weights"] = normalised(vectors["weights"], counts.values)
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        for name in ("weights", "scales", "offsets", "margins"):
+            held = torch.tensor(vectors[name], device=device, dtype=dtype) if name in vectors else None
+            self.register_buffer(name, held)
+
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The loss of logits.
+
+        Parameters
+        ----------
+        input : Tensor of shape (N, K), (N, K, d1, …) or (K,)
+            Logits.
+        target : Tensor
+            Class indices, of the shape of `input` without K; or probabilities, of the shape of `input`.
+
+        Returns
+        -------
+        Tensor
+            A scalar, or with ``reduction="none"`` one number for each target; float32, or float64 for float64 logits.
+
+        Raises
+        ------
+        FeaturesError
+            As the class says.
+        """
+        soft = target.is_floating_point()
+        self._check(input, target, soft)
+        logits = input.to(torch.promote_types(input.dtype, torch.float32))
+        if soft:
+            each = self._of_probabilities(logits, target.to(logits.dtype))
+            samples = each.numel()
+        else:
+            kept = target != self.ignore_index
+            each = self._of_indices(logits, target.long(), kept)
+            samples = kept.sum()
+        if self.reduction == "none":
+            return each
+        return each.sum() / samples if self.reduction == "mean" else each.sum()
+
+    def extra_repr(self) -> str:
+        """What the loss is, for ``repr``."""
+        return f"{self.loss}, classes={self.classes}"
+
+    def _of_indices(self, logits: torch.Tensor, target: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        known = torch.where(kept, target, 0)
+        if isinstance(self.loss, CrossEntropy):
+            v = self._adjusted(logits)
+            if self.margins is not None:
+                v = _shifted(v, known, -self.margins.to(v.dtype)[known])
+            each = self._softmax_loss(v, target)
+        else:
+            residual = _shifted(logits, known, torch.full_like(known, -1, dtype=logits.dtype))
+            each = 0.5 * residual.square().sum(_axis(logits))
+        if self.weights is not None:
+            each = each * self.weights.to(each.dtype)[known]
+        return torch.where(kept, each, 0.0)
+
+    def _softmax_loss(self, v: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        log_p = functional.log_softmax(v, _axis(v))
+        own = functional.nll_loss(log_p, target, ignore_index=self.ignore_index, reduction="none")
+        return torch.lerp(own, -log_p.mean(_axis(v)), self.smoothing) if self.smoothing else own
+
+    def _of_probabilities(self, logits: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+        axis = _axis(logits)
+        share = share if self.weights is None else share * self._wide(self.weights, logits)
+        if isinstance(self.loss, CrossEntropy):
+            log_p = functional.log_softmax(self._adjusted(logits), axis)
+            own = -(share * log_p).sum(axis)
+            return torch.lerp(own, -share.sum(axis) * log_p.mean(axis), self.smoothing) if self.smoothing else own
+        # Σ_k q_k ω_k ½ ‖z − e_k‖²
+        return share.sum(axis) * (0.5 * (logits.square().sum(axis) + 1.0)) - (share * logits).sum(axis)
+
+    def _adjusted(self, logits: torch.Tensor) -> torch.Tensor:
+        if self.scales is not None:
+            logits = logits * self._wide(self.scales, logits)
+        return logits if self.offsets is None else logits + self._wide(self.offsets, logits)
+
+    @staticmethod
+    def _wide(vector: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """A vector over the classes, to be broadcast along the others."""
+        return vector.to(logits.dtype).view(-1, *[1] * (logits.ndim - 1 - _axis(logits)))
+
+    def _check(self, logits: torch.Tensor, target: torch.Tensor, soft: bool) -> None:
+        if not logits.ndim or logits.shape[_axis(logits)] != self.classes:
+            raise FeaturesError(
+                f"logits of shape {tuple(logits.shape)} for {self.classes} classes: give (N, {self.classes}) or "
+                f"(N, {self.classes}, d1, …)"
+            )
+        axis = _axis(logits)
+        expected = logits.shape if soft else (*logits.shape[:axis], *logits.shape[axis + 1 :])
+        if target.shape != expected:
+            what = "probabilities" if soft else "class indices"
+            raise FeaturesError(
+                f"targets of shape {tuple(target.shape)} and type {target.dtype} are {what}, which for logits of shape "
+                f"{tuple(logits.shape)} have shape {tuple(expected)}"
+            )
+        if soft and self.margins is not None:
+            raise FeaturesError(
+                f"{self.loss} subtracts a margin from the logit of a sample's own class, and a sample with "
+                "probabilities for a target has none: give class indices"
+            )
+
+
+def _axis(logits: torch.Tensor) -> int:
+    """Where the classes are."""
+    return min(1, logits.ndim - 1)
+
+
+def _shifted(logits: torch.Tensor, own: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Logits with something added to each sample's own."""
+    axis = _axis(logits)
+    return logits.scatter_add(axis, own.unsqueeze(axis), shift.unsqueeze(axis))

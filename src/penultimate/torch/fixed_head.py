@@ -1,0 +1,277 @@
+"""Heads that are not trained: only the features move, and where they go is known beforehand."""
+
+import math
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from penultimate.counts import ClassCounts
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.head import Head
+
+if TYPE_CHECKING:
+    from penultimate.forecasting import Forecast
+    from penultimate.minimizers.solution import Solution
+    from penultimate.model.geometry import Geometry
+
+Device = torch.device | str | None
+
+
+class FixedHead(nn.Module):
+    """A linear head whose matrix is a buffer, out of reach of optimisers and their decay; its bias is trained.
+
+    Parameters
+    ----------
+    weight : array-like or Tensor of shape (K, d)
+        W, copied.
+    bias : array-like or Tensor of shape (K,), optional
+        Where the trained bias starts; None for a head without one.
+    device, dtype : optional
+        As everywhere in PyTorch.
+
+    Attributes
+    ----------
+    weight : Tensor of shape (K, d)
+        A buffer: moved by ``.to``, held by ``state_dict``, whose names are those of ``nn.Linear``.
+    bias : nn.Parameter of shape (K,) or None
+
+    Raises
+    ------
+    FeaturesError
+        If shapes do not fit or a number is not finite.
+
+    Notes
+    -----
+    Heads fixed to a simplex ETF: Zhu et al. 2021 (arXiv 2105.02375) and, for imbalanced classes, Yang et al. 2022
+    (arXiv 2203.09081). `capture`, `FeatureMonitor` and `Tap` take it for the linear layer that it is.
+
+    Examples
+    --------
+    >>> import torch, penultimate as pen
+    >>> head = pen.torch.FixedHead.etf(classes=3, features=8)
+    >>> head
+    FixedHead(features=8, classes=3, bias=True)
+    >>> (head.weight @ head.weight.T).round(decimals=3)
+    tensor([[ 1.0000, -0.5000, -0.5000],
+            [-0.5000,  1.0000, -0.5000],
+            [-0.5000, -0.5000,  1.0000]])
+    >>> [name for name, _ in head.named_parameters()], head(torch.ones(2, 8)).shape
+    (['bias'], torch.Size([2, 3]))
+    """
+
+    weight: torch.Tensor
+    bias: nn.Parameter | None
+
+    def __init__(
+        self, weight: object, bias: object = None, *, device: Device = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__()
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        matrix = _copied(weight, device, dtype)
+        start = None if bias is None else _copied(bias, device, dtype)
+        if matrix.ndim != 2 or (start is not None and start.shape != matrix.shape[:1]):
+            with_bias = "" if start is None else f" and a bias of shape {tuple(start.shape)}"
+            raise FeaturesError(f"a weight of shape {tuple(matrix.shape)}{with_bias}: give (K, d) and (K,)")
+        self.register_buffer("weight", matrix)
+        self.register_parameter("bias", None if start is None else nn.Parameter(start))
+
+    @classmethod
+    def etf(
+        cls,
+        classes: int,
+        features: int,
+        *,
+        bias: bool = True,
+        scale: float = 1.0,
+        seed: int = 0,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        """Simplex equiangular tight frame: rows of equal length, all angles equal and as wide as can be.
+
+        Parameters
+        ----------
+        classes, features : int
+            K and d, which is at least K − 1.
+        bias : bool, default True
+            Whether a bias is trained; it starts at zero.
+        scale : float, default 1
+            Multiplies the rows, whose length is 1.
+        seed : int, default 0
+            Of the frame's orientation.
+        device, dtype : optional
+            As everywhere in PyTorch.
+
+        Returns
+        -------
+        FixedHead
+
+        Raises
+        ------
+        ProblemError
+            If the features are too few, with the width needed.
+        """
+        from penultimate.minimizers.frames import simplex_etf
+
+        rows = _rows(simplex_etf(classes), features, scale, seed)
+        return cls(rows, np.zeros(classes) if bias else None, device=device, dtype=dtype)
+
+    @classmethod
+    def orthogonal_frame(
+        cls,
+        classes: int,
+        features: int,
+        *,
+        bias: bool = True,
+        scale: float = 1.0,
+        seed: int = 0,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        """Orthonormal rows; parameters and errors as `etf`, but d is at least K.
+
+        Returns
+        -------
+        FixedHead
+        """
+        from penultimate.minimizers.frames import orthogonal_frame
+
+        rows = _rows(orthogonal_frame(classes), features, scale, seed)
+        return cls(rows, np.zeros(classes) if bias else None, device=device, dtype=dtype)
+
+    @classmethod
+    def forecast(
+        cls,
+        wished: "ClassCounts | Forecast | Solution",
+        features: int,
+        *,
+        bias: bool = True,
+        scale: float = 1.0,
+        seed: int = 0,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        """The head that a minimiser has: for the class counts of one's data, or of the data one wishes one had.
+
+        Parameters
+        ----------
+        wished : ClassCounts, Forecast or Solution
+            Counts stand for ``pen.forecast(counts)``; make the forecast yourself to choose loss and decay. Of several
+            layers the product is taken.
+        features : int
+            d, at least the number of directions.
+        bias : bool, default True
+            Whether a bias is trained. It starts at the minimiser's, classes without samples at the lowest of the rest.
+        scale : float, default 1
+            Multiplies the rows.
+        seed, device, dtype : optional
+            As for `etf`.
+
+        Returns
+        -------
+        FixedHead
+
+        Raises
+        ------
+        ProblemError
+            If the features are too few, with the width needed; or if the decay leaves some direction dead, because
+            classes that lie there could never be told apart.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> wished = pen.forecast(pen.ClassCounts([60, 60, 30]), loss="ce", weight_decay=5e-3)
+        >>> pen.torch.FixedHead.forecast(wished, features=8, seed=1).weight.norm(dim=1)
+        tensor([1.5231, 1.5231, 1.3817])
+        """
+        from penultimate.forecasting import forecast
+
+        solved = forecast(wished) if isinstance(wished, ClassCounts) else wished
+        geometry = solved.geometry
+        if _directions(geometry) < geometry.svd.rank:
+            raise ProblemError(
+                f"of {geometry.svd.rank} directions the forecast keeps {_directions(geometry)}: a fixed head without "
+                "the others could never tell their classes apart; lower the weight decay of the forecast"
+            )
+        finite = geometry.bias[np.isfinite(geometry.bias)]
+        start = np.maximum(geometry.bias, finite.min()) if bias else None
+        return cls(_rows(geometry, features, scale, seed), start, device=device, dtype=dtype)
+
+    @classmethod
+    def from_head(cls, head: Head, *, device: Device = None, dtype: torch.dtype | None = None) -> Self:
+        """Fix a head that there is: from a file, an audit, or `penultimate.heads`.
+
+        Parameters
+        ----------
+        head : Head
+            Of several layers the product is taken. Without a bias none is trained.
+        device, dtype : optional
+            As everywhere in PyTorch.
+
+        Returns
+        -------
+        FixedHead
+        """
+        return cls(head.product, None if head.bias is None else head.offset, device=device, dtype=dtype)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Logits ``W h + b``.
+
+        Parameters
+        ----------
+        input : Tensor of shape (…, d)
+
+        Returns
+        -------
+        Tensor of shape (…, K)
+        """
+        return nn.functional.linear(input, self.weight, self.bias)
+
+    def to_linear(self) -> nn.Linear:
+        """The same as a ``nn.Linear``, copied, which can be trained.
+
+        Returns
+        -------
+        nn.Linear
+        """
+        classes, features = self.weight.shape
+        like = {"device": self.weight.device, "dtype": self.weight.dtype}
+        layer = nn.utils.skip_init(nn.Linear, features, classes, bias=self.bias is not None, **like)
+        layer.load_state_dict(self.state_dict())
+        return layer
+
+    def extra_repr(self) -> str:
+        """Shape, for ``repr``."""
+        return f"features={self.weight.shape[1]}, classes={self.weight.shape[0]}, bias={self.bias is not None}"
+
+
+Linear = nn.Linear | FixedHead
+"""Modules that are ``W h + b``."""
+
+
+def _rows(geometry: "Geometry", features: int, scale: float, seed: int) -> NDArray[np.float64]:
+    if not (math.isfinite(scale) and scale > 0):
+        raise ProblemError(f"the scale of a head must be positive and finite, got {scale}")
+    needed = _directions(geometry)
+    if features < needed:
+        raise ProblemError(
+            f"features={features} cannot hold a head of {geometry.counts.classes} classes that spans {needed} "
+            f"directions: give features >= {needed}, with a linear layer before the head that widens them if need be"
+        )
+    return scale * geometry.factors(features, seed).product
+
+
+def _directions(geometry: "Geometry") -> int:
+    """How many survive."""
+    return int(np.rint(geometry.share * geometry.svd.multiplicity)[geometry.strength > 0].sum())
+
+
+def _copied(values: object, device: Device, dtype: torch.dtype) -> torch.Tensor:
+    held = values if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values, dtype=np.float64))
+    tensor = held.detach().to(device=device, dtype=dtype, copy=True)
+    if tensor.device.type != "meta" and not bool(tensor.isfinite().all()):
+        raise FeaturesError("the head holds NaN or infinity: give finite numbers")
+    return tensor
