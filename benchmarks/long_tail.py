@@ -173,29 +173,41 @@ def installed() -> str | None:
         return None
 
 
+def losses_of(recipe: dict[str, Any], losses: tuple[str, ...]) -> dict[str, str]:
+    """Losses to train with, by what the results call them: their own names, and "advice" for what is advised."""
+    counts = Recipe(DECAY, **recipe).load().counts
+    advised = pen.advise(counts, DECAY, loss=BASELINE).loss.chosen
+    return {**{loss: loss for loss in losses}, "advice": advised or BASELINE}
+
+
 def collect(settings: dict[str, dict[str, Any]], losses: tuple[str, ...], seeds: range) -> dict[str, Any]:
     """Run everything; figures of every method by setting, one value a seed."""
-    wanted = [
-        (name, Recipe(DECAY, seed, loss=loss, **recipe))
+    named = {name: losses_of(recipe, losses) for name, recipe in settings.items()}
+    wanted = {
+        (name, called, seed): Recipe(DECAY, seed, loss=loss, **recipe)
         for seed in seeds
         for name, recipe in settings.items()
-        for loss in losses
-    ]
-    records = run_all([recipe for _, recipe in wanted], judge, f"long-tail-{PROTOCOL}-")
+        for called, loss in named[name].items()
+    }
+    recipes = list(dict.fromkeys(wanted.values()))
+    records = dict(zip(recipes, run_all(recipes, judge, f"long-tail-{PROTOCOL}-"), strict=True))
     facts: dict[str, Any] = {}
-    for (name, recipe), record in zip(wanted, records, strict=True):
-        sizes = {key: record[key] for key in ("counts", "valid", "more", "report")}
-        natural = name in NATURAL
-        setting = facts.setdefault(name, {"natural": natural, **sizes, "chosen": {}, "seconds": 0.0, "methods": {}})
-        setting["chosen"].setdefault(recipe.loss, []).append(record["chosen"])
-        setting["seconds"] += record["seconds"]
-        for family, heads in record["methods"].items():
-            methods = setting["methods"].setdefault(family, {})
-            for head, found in heads.items():
-                method = methods.setdefault(recipe.loss if family.startswith("loss") else head, {})
-                for figure, value in found.items():
-                    method.setdefault(figure, []).append(value)
+    for (name, called, _), recipe in wanted.items():
+        about = {"natural": name in NATURAL, "advised": named[name]["advice"], "chosen": {}, "methods": {}}
+        note(facts.setdefault(name, about), called, records[recipe])
     return facts
+
+
+def note(setting: dict[str, Any], called: str, record: dict[str, Any]) -> None:
+    """Add what one network gave; heads on the features of cross-entropy stand by their own names."""
+    setting |= {key: record[key] for key in ("counts", "valid", "more", "report")}
+    setting["chosen"].setdefault(called, []).append(record["chosen"])
+    for family, heads in record["methods"].items():
+        trained = family.startswith("loss")
+        for head, found in heads.items() if trained or called == BASELINE else ():
+            method = setting["methods"].setdefault(family, {}).setdefault(called if trained else head, {})
+            for figure, value in found.items():
+                method.setdefault(figure, []).append(value)
 
 
 def study(quick: bool = False, seed: int = 0) -> Study:
