@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from penultimate import heads as heads
     from penultimate import losses as losses
     from penultimate import torch as torch
+    from penultimate.advising import Advice as Advice
+    from penultimate.advising import advise as advise
     from penultimate.auditing import Audit as Audit
     from penultimate.auditing import audit as audit
     from penultimate.comparing import Comparison as Comparison
@@ -64,6 +66,7 @@ _MODULES = {
     "torch": "torch",
 }
 _HOMES = {
+    "Advice": "advising",
     "ArraySource": "features.readers",
     "Audit": "auditing",
     "Certificate": "minimizers.certificate",
@@ -93,6 +96,7 @@ _HOMES = {
     "ProblemError": "errors",
     "Solution": "minimizers.solution",
     "Timeline": "timeline",
+    "advise": "advising",
     "audit": "auditing",
     "audit_head": "head_auditing",
     "compare": "comparing",

@@ -22,6 +22,7 @@ from penultimate.alignment import Alignment, LastLayer
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasting import Forecast, forecast
+from penultimate.losses import Loss
 from penultimate.minimizers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
 
@@ -46,7 +47,7 @@ class Calibration:
         N it was trained on.
     bias : {"free", "none"} or float
         Of its head.
-    loss : str
+    loss : str, CrossEntropy or SquaredError
         It was trained with.
     by_norms : float
         λ_H from the balance of norms.
@@ -71,7 +72,7 @@ class Calibration:
     weight_decay: tuple[float, ...]
     samples: float
     bias: Bias
-    loss: str
+    loss: str | Loss
     by_norms: float
     by_strengths: tuple[float, float, float] | None
     directions: int
@@ -190,7 +191,7 @@ class Calibration:
             "weight_decay": list(self.weight_decay),
             "samples": self.samples,
             "bias": self.bias,
-            "loss": self.loss,
+            "loss": str(self.loss),
             "feature_decay_by_norms": self.by_norms,
             "feature_decay_by_strengths": strengths,
             "directions": self.directions,
@@ -214,28 +215,55 @@ class Calibration:
         FileError
             When the file is missing, is no audit, or the audit could not calibrate (it had no features or no head).
         """
-        try:
-            record = cast(object, json.loads(Path(path).read_text(encoding="utf-8")))
-        except OSError as error:
-            raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
-        except ValueError as error:
-            raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
-        held = cast(Mapping[str, Any], record).get("calibration") if isinstance(record, dict) else None
+        held = read_audit(path).get("calibration")
         if held is None:
             raise FileError(f"{path}: no calibration in it: give the JSON of an audit of features and their head")
         try:
-            strengths = held["feature_decay_by_strengths"]
-            return cls(
-                tuple(float(decay) for decay in held["weight_decay"]),
-                float(held["samples"]),
-                held["bias"],
-                str(held["loss"]),
-                float(held["feature_decay_by_norms"]),
-                None if strengths is None else tuple(float(decay) for decay in strengths),  # pyright: ignore[reportArgumentType]
-                int(held["directions"]),
-            )
+            return cls.from_dict(held)
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
+
+    @classmethod
+    def from_dict(cls, held: Mapping[str, Any]) -> "Calibration":
+        """What `to_dict` wrote; KeyError, TypeError or ValueError where it did not."""
+        strengths = held["feature_decay_by_strengths"]
+        return cls(
+            tuple(float(decay) for decay in held["weight_decay"]),
+            float(held["samples"]),
+            held["bias"],
+            str(held["loss"]),
+            float(held["feature_decay_by_norms"]),
+            None if strengths is None else tuple(float(decay) for decay in strengths),  # pyright: ignore[reportArgumentType]
+            int(held["directions"]),
+        )
+
+
+def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
+    """Read the JSON of an audit as it is.
+
+    Parameters
+    ----------
+    path : path-like
+        As written by ``penultimate audit --json``.
+
+    Returns
+    -------
+    mapping
+
+    Raises
+    ------
+    FileError
+        When the file is missing, or holds no JSON object.
+    """
+    try:
+        record = cast(object, json.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
+    except ValueError as error:
+        raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
+    if not isinstance(record, dict):
+        raise FileError(f"{path}: this JSON is no audit: give what audit --json wrote")
+    return cast(Mapping[str, Any], record)
 
 
 def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_square: float) -> Calibration:
@@ -274,7 +302,7 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_sq
             low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
             strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
     return Calibration(
-        decays, samples, problem.bias, str(problem.loss), decays[0] * first / total_square, strengths, int(implied.size)
+        decays, samples, problem.bias, problem.loss, decays[0] * first / total_square, strengths, int(implied.size)
     )
 
 
@@ -310,7 +338,7 @@ def calibrate_total(layer: LastLayer, problem: Problem, total_square: float) -> 
         problem.weight_decay,
         layer.counts.samples,
         problem.bias,
-        str(problem.loss),
+        problem.loss,
         by_norms,
         None if total is None else (total, total, total),
         min(layer.counts.seen, int(layer.means.shape[1])),

@@ -21,10 +21,13 @@ from penultimate.cli_options import (
     HOLDS,
     HTML,
     JSON,
+    LAYERS,
     LOSS,
     LOSSES,
     TORCH_LOSS,
     WEIGHT_DECAY,
+    WIDTH,
+    WISH,
 )
 from penultimate.errors import FileError, PenultimateError, ProblemError
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+    from penultimate.advising import Advice
     from penultimate.auditing import Audit
     from penultimate.comparing import Comparison
     from penultimate.counts import ClassCounts
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from penultimate.head_comparing import HeadComparison
     from penultimate.model.problem import Bias
 
-    Result = Forecast | Comparison | Audit | HeadAudit | HeadComparison
+    Result = Forecast | Comparison | Audit | HeadAudit | HeadComparison | Advice
 
 _WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
 
@@ -59,13 +63,13 @@ def cli() -> None:
 @HOLDS
 @LOSS
 @TORCH_LOSS
-@click.option("--layers", type=int, metavar="L", help="Linear layers at the end of the network.  [default: 1]")
+@LAYERS
 @WEIGHT_DECAY
 @FEATURE_DECAY
 @FEATURE_RATIO
 @click.option("--calibrate", metavar="AUDIT.json", help="Take layers, bias and λ_H from an audited network.")
 @BIAS
-@click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
+@WIDTH
 @CLASSES
 @JSON
 @HTML
@@ -342,6 +346,82 @@ def heads(
     if out is not None:
         result.save_head(out)
         click.echo(f"wrote {out}", err=True)
+    _deliver(result, json_path, html_path)
+
+
+@cli.command()
+@click.argument("counts")
+@COLUMN
+@HOLDS
+@click.option("--audit", "audit_path", metavar="AUDIT.json", help="What `penultimate audit --json` wrote.")
+@click.option("--train", metavar="TRAIN", help="Features of training samples, to choose a head for.")
+@click.option("--valid", metavar="VALID", help="Features of held-out samples, to choose it on.")
+@click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside TRAIN.")
+@WISH
+@LOSS
+@TORCH_LOSS
+@LAYERS
+@WEIGHT_DECAY
+@FEATURE_DECAY
+@FEATURE_RATIO
+@BIAS
+@WIDTH
+@JSON
+@HTML
+def advise(
+    counts: str,
+    column: str | None,
+    holds: Literal["counts", "labels"] | None,
+    audit_path: str | None,
+    train: str | None,
+    valid: str | None,
+    head_path: str | None,
+    wish: str,
+    loss: str,
+    torch_loss: str | None,
+    layers: int | None,
+    weight_decay: tuple[float, ...],
+    feature_decay: float | None,
+    feature_ratio: float | None,
+    bias: "Bias",
+    width: int | None,
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Say what to change: weight decay, loss, samples, width, head.
+
+    COUNTS as for `penultimate forecast`. An audit settles loss, layers, feature decay and bias, and the weight decay if
+    none is given; TRAIN and VALID are features as for `penultimate heads`.
+    """
+    _one_of(feature_decay, feature_ratio)
+    if torch_loss == "mse" and not loss.startswith("mse"):
+        raise ProblemError(f"--torch-loss mse beside --loss {loss}: cross-entropy's decays are read as they are")
+    if head_path is not None and train is None:
+        raise ProblemError("--head is the head of TRAIN: give --train beside it")
+    from penultimate.advising import advise as make_advice
+
+    class_counts = _read(counts, column, holds)
+    decays = _converted(weight_decay, torch_loss, class_counts.classes)
+    given = click.get_current_context().get_parameter_source("weight_decay") is not ParameterSource.DEFAULT
+    if isinstance(bias, float) and torch_loss is not None:
+        bias = _converted((bias,), torch_loss, class_counts.classes)[0]
+    with _progress("parts") as advance:
+        result = make_advice(
+            class_counts,
+            decays if given or (torch_loss is not None and audit_path is None) else None,
+            loss=loss,
+            layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+            bias=bias,
+            width=width,
+            audit=audit_path,
+            wish=wish,
+            train=train,
+            valid=valid,
+            head=head_path,
+            advance=partial(advance, "VALID"),
+        )
     _deliver(result, json_path, html_path)
 
 

@@ -7,7 +7,10 @@ import click
 if TYPE_CHECKING:
     from penultimate.model.problem import Bias
 
-LOSSES = "mse, ce, weighted:inverse, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, mse:inverse, …"
+LOSSES = (
+    "mse, ce, weighted:inverse, weighted:power:ρ, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, "
+    "mse:inverse, …"
+)
 
 
 class _Decays(click.ParamType[tuple[float, ...]]):
@@ -64,6 +67,15 @@ TORCH_LOSS = click.option(
     "--torch-loss",
     type=click.Choice(["mse"]),
     help="Read decays as PyTorch's for nn.MSELoss, which averages over outputs: times K/2.",
+)
+LAYERS = click.option("--layers", type=int, metavar="L", help="Linear layers at the end of the network.  [default: 1]")
+WIDTH = click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
+WISH = click.option(
+    "--wish",
+    default="margins",
+    show_default=True,
+    metavar="margins|angles|balanced",
+    help="What the tail should have: margins or angles as large as the head's, or the margins of balanced classes.",
 )
 WEIGHT_DECAY = click.option(
     "--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each."

@@ -1,7 +1,7 @@
-"""How many samples a class must gain to stand above the threshold, which itself grows with them."""
+"""How many samples a class, or all that have too few, must gain to stand above the threshold, which grows with them."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 _MAX_STEPS = 100
 
@@ -41,3 +41,45 @@ def samples_to_gain(n: Float[np.ndarray, " m"], samples: float, needed: float, p
             if np.all((step <= 1e-9 * (1.0 + gain)) | np.isinf(gain)):
                 break
     return np.where(needed < n, 0.0, np.floor(gain) + 1.0)
+
+
+def common_floor(n: Float[np.ndarray, " m"], multiplicity: Int[np.ndarray, " m"], needed: float, power: float) -> float:
+    """Smallest whole number above the threshold when every class with fewer samples is raised to it.
+
+    The smallest f with ``f > needed · (N(f)/N)^power``, N(f) the samples there are then. As many directions survive as
+    classes stand above, or one fewer (docs/theory §4), and the last is one of those that are raised.
+
+    Parameters
+    ----------
+    n : ndarray of shape (m,)
+        Distinct counts.
+    multiplicity : ndarray of shape (m,)
+        Classes that have each.
+    needed, power : float
+        As for `samples_to_gain`.
+
+    Returns
+    -------
+    float
+        The smallest count where that is above already; infinite where the threshold outruns any number of samples.
+
+    Examples
+    --------
+    >>> common_floor(np.array([90.0, 10.0, 5.0]), np.array([1, 1, 2]), needed=12.0, power=1.0)
+    14.0
+    """
+    floor, samples = float(n.min()), float(n @ multiplicity)
+    if needed < floor:
+        return floor
+    # What is missing is convex in the floor: Newton from below rises to its first root, or finds no descent.
+    for _ in range(_MAX_STEPS):
+        raised = float(np.maximum(n, floor) @ multiplicity)
+        bar = needed * (raised / samples) ** power
+        slope = power * bar / raised * float(multiplicity[n <= floor].sum()) - 1.0
+        if slope >= 0:
+            return float("inf")
+        step = (bar - floor) / -slope
+        floor += step
+        if step <= 1e-9 * floor:
+            break
+    return float(np.floor(floor)) + 1.0

@@ -15,6 +15,7 @@ from penultimate.losses import CrossEntropy, SquaredError, resolve
 
 COUNTS = [60, 30, 30, 9, 9, 2]
 
+
 def solve(counts, decay, loss, bias="free", **limits):
     problem = pen.Problem.of(decay, loss=loss, bias=bias)
     return pen.minimise(pen.ClassCounts(counts), problem, **limits)

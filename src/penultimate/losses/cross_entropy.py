@@ -18,7 +18,14 @@ from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
-from penultimate.losses.weights import as_positive, as_vector, effective_weights, inverse_weights, normalised
+from penultimate.losses.weights import (
+    as_positive,
+    as_vector,
+    effective_weights,
+    inverse_weights,
+    normalised,
+    power_weights,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +92,11 @@ class CrossEntropy:
     def effective(cls, counts: ClassCounts, beta: float = 0.999) -> "CrossEntropy":
         """Weights ``(1 − β)/(1 − β^n)``: effective number of samples (Cui et al. 2019, arXiv 1901.05555)."""
         return cls(f"cross-entropy weighted by effective number, β = {beta:g}", weights=effective_weights(counts, beta))
+
+    @classmethod
+    def power(cls, counts: ClassCounts, rho: float = 0.5) -> "CrossEntropy":
+        """Weights ``n^(−ρ)``: between none, ρ = 0, and `inverse`, ρ = 1."""
+        return cls(f"cross-entropy weighted by n^(−{rho:g})", weights=power_weights(counts, rho))
 
     @classmethod
     def logit_adjusted(cls, counts: ClassCounts, tau: float = 1.0) -> "CrossEntropy":

@@ -3,9 +3,10 @@
 ==============================  ==================================================================================
 name                            loss
 ==============================  ==================================================================================
-``mse``                         squared error; ``mse:inverse``, ``mse:effective:0.999`` weight it
+``mse``                         squared error; ``mse:inverse``, ``mse:power:0.5``, ``mse:effective:0.999`` weight it
 ``ce``                          cross-entropy
 ``weighted:inverse``            cross-entropy weighted by 1/n
+``weighted:power:0.5``          … by n^(−0.5)
 ``weighted:effective:0.999``    … by effective number of samples
 ``la:1``                        logit adjustment with τ = 1 (balanced softmax)
 ``cdt:0.3``                     class-dependent temperatures with γ = 0.3
@@ -44,9 +45,11 @@ def _squared(counts: ClassCounts) -> SquaredError:
 _MAKERS: dict[str, tuple[_Maker, int]] = {
     "mse": (_squared, 0),
     "mse:inverse": (SquaredError.inverse, 0),
+    "mse:power": (SquaredError.power, 1),
     "mse:effective": (SquaredError.effective, 1),
     "ce": (_plain, 0),
     "weighted:inverse": (CrossEntropy.inverse, 0),
+    "weighted:power": (CrossEntropy.power, 1),
     "weighted:effective": (CrossEntropy.effective, 1),
     "la": (CrossEntropy.logit_adjusted, 1),
     "cdt": (CrossEntropy.cdt, 1),

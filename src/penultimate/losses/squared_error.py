@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
-from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised
+from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised, power_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,11 @@ class SquaredError:
     def effective(cls, counts: ClassCounts, beta: float = 0.999) -> "SquaredError":
         """Weights by effective number of samples (Cui et al. 2019, arXiv 1901.05555)."""
         return cls(f"squared error weighted by effective number, β = {beta:g}", effective_weights(counts, beta))
+
+    @classmethod
+    def power(cls, counts: ClassCounts, rho: float = 0.5) -> "SquaredError":
+        """Weights ``n^(−ρ)``: between none, ρ = 0, and `inverse`, ρ = 1."""
+        return cls(f"squared error weighted by n^(−{rho:g})", power_weights(counts, rho))
 
     @property
     def vectors(self) -> dict[str, Float[np.ndarray, " K"]]:

@@ -29,6 +29,20 @@ def effective_weights(counts: ClassCounts, beta: float) -> Float[np.ndarray, " K
     return -(1.0 - beta) / np.expm1(n * math.log(beta))
 
 
+def power_weights(counts: ClassCounts, exponent: float) -> Float[np.ndarray, " K"]:
+    """``n^(−ρ)``: none at ρ = 0, `inverse_weights` at ρ = 1; 1 for classes without samples.
+
+    Raises
+    ------
+    ProblemError
+        If ρ is not finite.
+    """
+    if not math.isfinite(exponent):
+        raise ProblemError(f"the exponent of weights n^(−ρ) must be a finite number, got {exponent}")
+    # Over the largest count, lest a power of it overflow; only ratios matter.
+    return np.where(counts.values > 0, counts.values / counts.largest, 1.0) ** -exponent
+
+
 def normalised(weights: Float[np.ndarray, " m"], samples: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
     """Weights of classes, or of groups of them, scaled to the mean 1 over all samples: PyTorch's weighted mean."""
     return weights * (math.fsum(samples) / math.fsum(weights * samples))

@@ -26,8 +26,8 @@ from penultimate.report.chart_style import (
 from penultimate.report.words import number
 
 # Apart for every kind of colour blindness (Okabe and Ito 2008), dark enough on white; dashes say it again.
-_COLOURS = ("#1f6fb4", "#b3243a", "#dd9416", "#00805f", "#7b4aa0", "#5a6775", "#9a5b13", "#0d8ba1")
-_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 4], [1, 3], [6, 2, 1, 2])
+COLOURS = ("#1f6fb4", "#b3243a", "#dd9416", "#00805f", "#7b4aa0", "#5a6775", "#9a5b13", "#0d8ba1")
+DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 4], [1, 3], [6, 2, 1, 2])
 
 _Figures = Callable[[Forecast], Float[np.ndarray, " m"]]
 
@@ -151,8 +151,8 @@ def _rows(forecast: Forecast, name: str, figures: _Figures, limit: int = ROWS) -
 def _curves(comparison: Comparison, rows: list[Row], y: alt.Y) -> alt.Chart:
     names = distinct_labels(list(comparison.forecasts))
     count = len(names)
-    colours = [_COLOURS[i % len(_COLOURS)] for i in range(count)]
-    dashes = [_DASHES[i % len(_DASHES)] for i in range(count)]
+    colours = [COLOURS[i % len(COLOURS)] for i in range(count)]
+    dashes = [DASHES[i % len(DASHES)] for i in range(count)]
     legend = alt.Legend(title=None, orient="top", columns=3, symbolType="stroke", symbolStrokeWidth=2.5)
     return (
         alt.Chart(inline(rows))

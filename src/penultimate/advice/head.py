@@ -1,0 +1,100 @@
+"""Which head to put on the features: by held-out samples where there are any, else by what theory says of the loss."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from penultimate.advice.audited import Audited
+from penultimate.advice.figures import Figures, of_thirds
+from penultimate.advice.standing import Reason, Standing
+from penultimate.forecasting import Forecast
+
+if TYPE_CHECKING:
+    from penultimate.head_comparing import HeadComparison
+
+Margins = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class HeadAdvice:
+    """Which head to take.
+
+    Attributes
+    ----------
+    standing : Standing
+        By the comparison; UNKNOWN without held-out samples.
+    reason : Reason or None
+        Why no more is said.
+    by_theory : str or None
+        The head that theory says, unjudged; None where the loss adjusts for imbalance already.
+    before, after : tuple of float
+        Margins of head and tail (thirds of the classes) in the forecast, with its own head and with that by theory;
+        None where there is none.
+    lost : int
+        Classes that the forecast finds without a direction of their own: no head parts them.
+    audited : Audited or None
+        What an audit found of the head and of merged classes.
+    comparison : HeadComparison or None
+        Of heads on features, where they were given.
+    """
+
+    standing: Standing
+    reason: Reason | None
+    by_theory: str | None
+    before: Margins
+    after: Margins | None
+    lost: int
+    audited: Audited | None
+    comparison: "HeadComparison | None"
+
+
+def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadComparison | None") -> HeadAdvice:
+    """Take a comparison of heads, or say what theory says.
+
+    Parameters
+    ----------
+    now : Forecast
+        As things stand.
+    audited : Audited or None
+        What an audit gives.
+    comparison : HeadComparison or None
+        Of heads on features.
+
+    Returns
+    -------
+    HeadAdvice
+    """
+    figures = Figures.of(now)
+    by_theory = _BY_LOSS.get(str(now.problem.loss))
+    after = None if by_theory is None else _MARGINS[by_theory](now)
+    if comparison is not None and comparison.choice is not None:
+        standing, reason = (Standing.KEEP if comparison.keeps else Standing.CHANGE), None
+    elif comparison is not None:
+        standing, reason, by_theory, after = Standing.CHANGE, Reason.NO_HELD_OUT, comparison.best, None
+    elif by_theory is None:
+        standing, reason = Standing.UNKNOWN, Reason.ADJUSTED
+    else:
+        standing, reason = Standing.UNKNOWN, Reason.NO_FEATURES
+    before = figures.head_margin, figures.tail_margin
+    return HeadAdvice(standing, reason, by_theory, before, after, figures.lost, audited, comparison)
+
+
+def _logit_adjusted(now: Forecast) -> Margins:
+    """With log n/N taken from the outputs."""
+    bias = now.geometry.group_bias - np.log(now.counts.distinct / now.counts.samples)
+    return of_thirds(now.counts, now.geometry.logits.margins(bias))
+
+
+def _normalised(now: Forecast) -> Margins:
+    """With every row of the head of norm 1, and no bias."""
+    logits, norms = now.geometry.logits, now.geometry.group_product_norms
+    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    rows = replace(logits, row_scale=logits.row_scale * inverse)
+    return of_thirds(now.counts, rows.margins(np.zeros_like(norms)))
+
+
+# Scores of plain losses carry the class shares; those of the others were adjusted, more or less, in training.
+_BY_LOSS = {"ce": "logit adjustment", "cross-entropy": "logit adjustment", "mse": "τ-normalised"}
+_MARGINS: dict[str, Callable[[Forecast], Margins]] = {"logit adjustment": _logit_adjusted, "τ-normalised": _normalised}

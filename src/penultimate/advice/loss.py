@@ -1,0 +1,150 @@
+"""The loss that gives the tail what is wished for it, at the least cost for the head."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from penultimate.advice.coarsening import coarsened
+from penultimate.advice.design import Option, Target, design, solve_point
+from penultimate.advice.families import families_of
+from penultimate.advice.figures import Figures
+from penultimate.advice.standing import Reason, Standing
+from penultimate.advice.wishes import Wish
+from penultimate.counts import ClassCounts
+from penultimate.forecasting import Forecast, forecast
+from penultimate.model.problem import Problem
+
+# Distinct counts up to which families are searched as they are, those of the coarser counts searched beyond, and those
+# up to which the choice is then held against the counts themselves: seconds for each solution.
+_EXACT, _COARSE, _MOST = 120, 40, 1500
+
+
+@dataclass(frozen=True)
+class LossAdvice:
+    """Which loss to take.
+
+    Attributes
+    ----------
+    standing : Standing
+        KEEP when the loss in use leaves next to nothing to wish, and does not over-correct.
+    reason : Reason or None
+        Why nothing is advised.
+    wish : Wish
+        For the tail.
+    target : Target or None
+        What the wish is judged by; None where nothing could be searched.
+    options : tuple of Option
+        The best of every family, cheapest for the head first among those that fulfil the wish, then the nearest.
+    searched : int
+        Distinct counts of the profile that was searched; fewer than there are when it was coarsened.
+    chosen : str or None
+        Name of the loss advised.
+    before : Forecast
+        With the loss in use.
+    after : Forecast or None
+        With the loss advised, for the counts as they are.
+    """
+
+    standing: Standing
+    reason: Reason | None
+    wish: Wish
+    target: Target | None
+    options: tuple[Option, ...]
+    searched: int
+    chosen: str | None
+    before: Forecast
+    after: Forecast | None
+
+    @property
+    def missing(self) -> tuple[float, float] | None:
+        """What is missing of the wish before and after, for the counts as they are."""
+        if self.target is None or self.after is None:
+            return None
+        before, after = (self.target.missing(Figures.of(one)) for one in (self.before, self.after))
+        return before, after
+
+    @property
+    def head_cost(self) -> float | None:
+        """What it costs the head, for the counts as they are: see `Target.head_cost`."""
+        if self.target is None or self.after is None:
+            return None
+        return self.target.head_cost(Figures.of(self.after))
+
+
+def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> LossAdvice:
+    """Search the families of losses of the same kind as the one in use.
+
+    Parameters
+    ----------
+    now : Forecast
+        As things stand.
+    wish : Wish
+        For the tail.
+    obstacle : Reason, optional
+        Why nothing can be said.
+
+    Returns
+    -------
+    LossAdvice
+    """
+    counts, problem, groups = now.counts, now.problem, now.counts.distinct.size
+
+    def nothing(standing: Standing, reason: Reason | None) -> LossAdvice:
+        return LossAdvice(standing, reason, wish, None, (), groups, None, now, None)
+
+    reason = obstacle or _obstacle(now)
+    if reason is not None:
+        return nothing(Standing.UNKNOWN, reason)
+    plain_name, families = families_of(problem.loss, counts)
+    plain_problem = replace(problem, loss=plain_name)
+    plain = now if problem.loss == plain_name else forecast(counts, problem=plain_problem)
+    balanced = solve_point(_balanced(counts), plain_problem, 0.0).figures
+    target = Target(wish, Figures.of(plain), balanced)
+    in_use = Figures.of(now)
+    if wish.is_near(in_use, balanced) and (plain is now or not now.over_corrects):
+        return replace(nothing(Standing.KEEP, None), target=target)
+    if plain is not now and wish.is_near(target.plain, balanced):
+        return replace(nothing(Standing.CHANGE, None), target=target, chosen=plain_name, after=plain)
+    profile = coarsened(counts, _COARSE) if groups > _EXACT else counts
+    searched = target if profile is counts else _target(profile, plain_problem, wish)
+    options = [design(profile, problem, family, searched) for family in families]
+    options.sort(key=_rank)
+    found = LossAdvice(
+        Standing.OUT_OF_REACH, None, wish, target, tuple(options), profile.distinct.size, None, now, None
+    )
+    if not options[0].met:
+        proven = all(option.point.converged for option in options)
+        return found if proven else replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_CERTIFIED)
+    chosen = options[0].loss
+    after = forecast(counts, problem=replace(problem, loss=chosen))
+    if not after.solution.converged:
+        return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_CERTIFIED)
+    if not wish.is_near(Figures.of(after), balanced):
+        return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_HELD)
+    return replace(found, standing=Standing.CHANGE, chosen=chosen, after=after)
+
+
+def _rank(option: Option) -> tuple[bool, bool, float]:
+    return not option.met, not option.keeps_directions, option.head_cost if option.met else option.missing
+
+
+def _obstacle(now: Forecast) -> Reason | None:
+    if now.problem.layers > 1:
+        return Reason.SEVERAL_LAYERS
+    if (now.problem.width or now.directions) < now.directions:
+        return Reason.WIDTH
+    if now.survivors == 0:
+        return Reason.COLLAPSED
+    if now.counts.distinct.size > _MOST:
+        return Reason.MANY_COUNTS
+    return None if now.solution.converged else Reason.NOT_CERTIFIED
+
+
+def _balanced(counts: ClassCounts) -> ClassCounts:
+    """As many samples, the same number from every class that has any."""
+    return ClassCounts(np.where(counts.values > 0, counts.samples / counts.seen, 0.0), counts.names)
+
+
+def _target(counts: ClassCounts, plain: Problem, wish: Wish) -> Target:
+    of_plain, of_balanced = (solve_point(one, plain, 0.0).figures for one in (counts, _balanced(counts)))
+    return Target(wish, of_plain, of_balanced)

@@ -1,0 +1,72 @@
+"""How wide the last layer must be for the directions that survive, and what a narrower one loses."""
+
+from dataclasses import dataclass, replace
+
+from penultimate.advice.standing import Reason, Standing
+from penultimate.forecasting import Forecast, forecast
+
+# Parts of the width needed at which the loss is shown.
+_NARROWER = (0.75, 0.5, 0.25)
+
+
+@dataclass(frozen=True)
+class WidthAdvice:
+    """How wide the features must be.
+
+    Attributes
+    ----------
+    standing : Standing
+        KEEP when the width in use holds all that survives.
+    reason : Reason or None
+        Why nothing is advised.
+    needed : int
+        Directions that survive at the decay in use, if the width leaves them room.
+    directions : int
+        Directions that there are: the width needed when none dies.
+    in_use : int or None
+        The width, if known.
+    before : Forecast
+        With the width in use.
+    after : Forecast
+        Without any.
+    narrower : tuple of Forecast
+        With less than is needed, widest first; none with other losses than squared error, whose minimum under a width
+        is not proven.
+    """
+
+    standing: Standing
+    reason: Reason | None
+    needed: int
+    directions: int
+    in_use: int | None
+    before: Forecast
+    after: Forecast
+    narrower: tuple[Forecast, ...]
+
+
+def advise_width(now: Forecast, width: int | None, obstacle: Reason | None = None) -> WidthAdvice:
+    """Count the directions that survive where the width does not bind; a minimiser needs no more dimensions.
+
+    Parameters
+    ----------
+    now : Forecast
+        As things stand.
+    width : int or None
+        The narrowest layer or feature width; None if not known.
+    obstacle : Reason, optional
+        Why nothing can be said.
+
+    Returns
+    -------
+    WidthAdvice
+    """
+    free = now if now.problem.width is None else forecast(now.counts, problem=replace(now.problem, width=None))
+    needed = free.survivors
+    parts = sorted({int(part * needed) for part in _NARROWER} - {0, needed}, reverse=True)
+    exact = now.problem.loss == "mse"
+    narrower = tuple(forecast(now.counts, problem=replace(now.problem, width=part)) for part in parts if exact)
+    if width is None or obstacle is not None:
+        standing, reason = Standing.UNKNOWN, obstacle or Reason.NO_WIDTH
+    else:
+        standing, reason = (Standing.KEEP if width >= needed else Standing.CHANGE), None
+    return WidthAdvice(standing, reason, needed, free.directions, width, now, free, narrower)

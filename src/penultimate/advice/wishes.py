@@ -1,0 +1,62 @@
+"""What is wished for the tail, by name, and how much of it is missing."""
+
+from enum import Enum
+
+from penultimate.advice.figures import Figures
+from penultimate.errors import ProblemError
+
+# A wish counts as met already when less than this is missing: of the head's margin, or of a cosine.
+NEAR = 0.05
+
+
+class Wish(Enum):
+    """What the tail, the third of the classes with fewest samples, should have.
+
+    Examples
+    --------
+    >>> from penultimate.advice.wishes import Wish
+    >>> [wish.name.lower() for wish in Wish]
+    ['margins', 'angles', 'balanced']
+    """
+
+    MARGINS = "margins as large as those of the third with most samples"
+    ANGLES = "angles to the nearest class means as large as those of the third with most samples"
+    BALANCED = "the margins of balanced classes, a simplex ETF, with as many samples in all"
+
+    @classmethod
+    def of(cls, name: str) -> "Wish":
+        """The wish of a name.
+
+        Raises
+        ------
+        ProblemError
+            For any other name, with those there are.
+        """
+        if name.upper() not in cls.__members__:
+            known = ", ".join(wish.name.lower() for wish in cls)
+            raise ProblemError(f"unknown wish {name!r}: choose one of {known}")
+        return cls[name.upper()]
+
+    def missing(self, figures: Figures, balanced: Figures) -> float:
+        """How much is missing: margins in logits, angles in cosine; not positive where the wish is met.
+
+        Parameters
+        ----------
+        figures : Figures
+            Of the loss to judge.
+        balanced : Figures
+            Of equal counts with the plain loss.
+
+        Returns
+        -------
+        float
+        """
+        if self is Wish.ANGLES:
+            return figures.tail_cosine - figures.head_cosine
+        goal = figures.head_margin if self is Wish.MARGINS else balanced.head_margin
+        return goal - figures.tail_margin
+
+    def is_near(self, figures: Figures, balanced: Figures) -> bool:
+        """Whether no more is missing than is worth changing a loss for."""
+        scale = 1.0 if self is Wish.ANGLES else abs(figures.head_margin)
+        return self.missing(figures, balanced) <= NEAR * scale

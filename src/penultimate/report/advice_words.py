@@ -1,0 +1,316 @@
+"""Advice in plain sentences: each piece says what to do, the numbers that back it, its cost, and what is missing."""
+
+from dataclasses import dataclass
+
+from penultimate.advice.decay import DecayAdvice
+from penultimate.advice.design import Option
+from penultimate.advice.figures import Figures
+from penultimate.advice.head import HeadAdvice
+from penultimate.advice.loss import LossAdvice
+from penultimate.advice.samples import SamplesAdvice
+from penultimate.advice.standing import Reason, Standing
+from penultimate.advice.width import WidthAdvice
+from penultimate.advice.wishes import Wish
+from penultimate.advising import Advice
+from penultimate.forecasting import Forecast
+from penultimate.losses import resolve
+from penultimate.report.words import number, percent
+
+STANDINGS = {
+    Standing.CHANGE: "change",
+    Standing.KEEP: "keep",
+    Standing.OUT_OF_REACH: "out of reach",
+    Standing.UNKNOWN: "not enough to say",
+}
+
+
+# A tail whose margin is below this part of the head's is alive, but weak.
+_STRONG = 0.5
+
+
+@dataclass(frozen=True)
+class Said:
+    """One piece in words.
+
+    Attributes
+    ----------
+    topic : str
+        What it is about.
+    standing : str
+        In two or three words (`STANDINGS`).
+    text : str
+        What to do, and the numbers behind it.
+    cost : str
+        What it costs; empty where nothing is to change.
+    needed : str
+        What would be needed to say more; empty where nothing is.
+    """
+
+    topic: str
+    standing: str
+    text: str
+    cost: str
+    needed: str
+
+
+def verdict(advice: Advice) -> str:
+    """Say in a few sentences what to change, what not, and where there is not enough to say.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to put in words.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    said = pieces(advice)
+    changes = [piece.text for piece in said if piece.standing == STANDINGS[Standing.CHANGE]]
+    sentences = changes or ["No change is advised."]
+    for standing, words in _SUMMARIES.items():
+        topics = [piece.topic for piece in said if piece.standing == STANDINGS[standing]]
+        if topics:
+            sentences.append(f"{words}: {', '.join(topics).lower()}.")
+    if advice.forecast.problem.feature_decay is None:
+        sentences.append(assumption(advice))
+    return " ".join(sentences)
+
+
+_SUMMARIES = {
+    Standing.KEEP: "Nothing to change",
+    Standing.OUT_OF_REACH: "Out of reach",
+    Standing.UNKNOWN: "Not enough to say",
+}
+
+
+def assumption(advice: Advice) -> str:
+    """On which feature decay all of it rests."""
+    ratio = advice.forecast.problem.feature_ratio
+    taken = "assumed" if ratio == 1.0 else "as given"
+    return f"All of this rests on a feature decay of c λ/N with c = {number(ratio)}, {taken}: an audit measures it."
+
+
+def pieces(advice: Advice) -> list[Said]:
+    """Every piece in words, in the order decay, loss, samples, width, head.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to put in words.
+
+    Returns
+    -------
+    list of Said
+    """
+    told = [
+        ("Weight decay", advice.decay.standing, advice.decay.reason, decay_words(advice.decay)),
+        ("Loss", advice.loss.standing, advice.loss.reason, loss_words(advice.loss)),
+        ("Samples", advice.samples.standing, advice.samples.reason, samples_words(advice.samples)),
+        ("Width", advice.width.standing, advice.width.reason, width_words(advice.width)),
+        ("Head", advice.head.standing, advice.head.reason, head_words(advice.head)),
+    ]
+    return [
+        Said(topic, STANDINGS[standing], text, cost, "" if reason is None else reason.needed)
+        for topic, standing, reason, (text, cost) in told
+    ]
+
+
+def decay_words(decay: DecayAdvice) -> tuple[str, str]:
+    """What to do with the weight decay, and what that costs."""
+    if decay.largest is None or decay.advised is None:
+        return _why(decay.reason), ""
+    before, cautious = decay.before, ""
+    if decay.quartiles is not None:
+        cautious = f", at the upper quartile of the network's own feature decay at {number(decay.advised, 3)}"
+    tried = (
+        f" Forecasts just below and just above {number(decay.largest, 3)} find {number(decay.below)} and "
+        f"{number(decay.above)} alive."
+    )
+    alive = f"{number(before.survivors)} of {number(before.directions)} directions survive"
+    if decay.standing is Standing.KEEP:
+        text = f"No class is in danger from weight decay: at {number(decay.in_use)} {alive}; the first would die at "
+        return f"{text}{number(decay.largest, 3)}{cautious}.{tried}", ""
+    text = (
+        f"Lower the weight decay from {number(decay.in_use)} to below {number(decay.advised, 3)}: then every class "
+        f"keeps its direction; now {alive}. The first dies at {number(decay.largest, 3)}{cautious}.{tried}"
+    )
+    layers = " All layers' decays are scaled together." if before.problem.layers > 1 else ""
+    text += _weak(decay.after, "the further below, the better")
+    return text, f"less regularisation of the last layer, which the model takes for free.{layers}"
+
+
+def loss_words(loss: LossAdvice) -> tuple[str, str]:
+    """Which loss to take, and what that costs."""
+    if loss.target is None:
+        return _why(loss.reason), ""
+    now = Figures.of(loss.before)
+    if loss.standing is Standing.KEEP:
+        return f"The loss in use leaves the tail next to nothing to wish ({_wish(loss.wish)}): {_state(now)}.", ""
+    if loss.after is None:
+        text = _why(loss.reason) if loss.reason is not None else _unreached(loss)
+        return text, ""
+    then = Figures.of(loss.after)
+    over = "The loss in use over-corrects. " if now.over_corrects else ""
+    chosen = f"{resolve(str(loss.chosen), loss.before.counts)} ('{loss.chosen}')"
+    text = f"{over}Train with {chosen}, for {_wish(loss.wish)}: now {_state(now)}; then {_state(then)}."
+    if now.survivors < now.directions:
+        text += " Lower the weight decay first: a direction that is dead at it has no margin to raise."
+    if loss.searched < loss.before.counts.distinct.size:
+        text += f" Searched on counts in {number(loss.searched)} bins; these figures are for the counts as they are."
+    cost = loss.head_cost or 0.0
+    price = f"{percent(max(cost, 0.0), 2)} of the head's margin at equal strength"
+    return text, f"{price}; {_reserve(now, then)}"
+
+
+def samples_words(samples: SamplesAdvice) -> tuple[str, str]:
+    """Which classes need how many samples, and what that costs."""
+    before = samples.before
+    if samples.standing is Standing.KEEP:
+        text = "No class needs more samples to keep its direction: "
+        if samples.needed != samples.needed:
+            return f"{text}all {number(before.directions)} directions survive.", ""
+        return f"{text}the smallest has {number(before.counts.smallest)}, about {number(samples.needed, 3)} do.", ""
+    if samples.floor is None or samples.after is None:
+        if samples.reason is not None:
+            return _why(samples.reason), ""
+        return (
+            "No number of samples suffices at this weight decay: the threshold grows with them as fast. Lower the "
+            "weight decay.",
+            "",
+        )
+    classes = "class with fewer gains" if samples.raised == 1 else "classes with fewer gain"
+    text = (
+        f"Bring every class to {number(samples.floor)} samples: {number(samples.raised)} {classes} "
+        f"{number(samples.total)} in all, and {number(samples.after.survivors)} of {number(before.directions)} "
+        f"directions survive for {number(before.survivors)} now. About {number(samples.needed, 3)} do now, but the "
+        "threshold grows with the samples."
+    )
+    text += _weak(samples.after, "more samples, or less weight decay, are better")
+    return text, f"{number(samples.total)} samples, {percent(samples.total / before.counts.samples, 2)} of all"
+
+
+def width_words(width: WidthAdvice) -> tuple[str, str]:
+    """How wide the features must be, and what a narrower layer costs."""
+    if width.reason is Reason.MISFIT:
+        return _why(width.reason), ""
+    all_alive = "" if width.needed == width.directions else f" ({number(width.directions)}, when none dies)"
+    need = f"{number(width.needed)} dimensions for the directions that survive{all_alive}"
+    narrower = [f"{number(one.classes_with('own'))} with {number(one.problem.width)}" for one in width.narrower]
+    seen = number(width.before.counts.seen)
+    less = f" Classes of {seen} that keep their own with fewer: {', '.join(narrower)}." if narrower else ""
+    if width.in_use is None:
+        return f"The features need {need}; whether yours have them is not known.{less}", ""
+    if width.standing is Standing.KEEP:
+        return f"The width, {number(width.in_use)}, is enough: the features need {need}.{less}", ""
+    lost = width.after.classes_with("own") - width.before.classes_with("own")
+    text = f"Widen the features from {number(width.in_use)} to at least {number(width.needed)}: they need {need}"
+    return f"{text}, and {number(lost)} more classes keep their own.{less}", "a wider layer"
+
+
+def head_words(head: HeadAdvice) -> tuple[str, str]:
+    """Which head to take, and what that costs."""
+    if head.comparison is not None and head.comparison.choice is not None:
+        return head.comparison.verdict, "" if head.comparison.keeps else "seconds; no training of the network"
+    sentences = [_theory(head), _found(head)]
+    if head.lost:
+        classes = "class has" if head.lost == 1 else "classes have"
+        sentences.append(f"{number(head.lost)} {classes} no direction of their own: no head parts them from others.")
+    return " ".join(sentence for sentence in sentences if sentence), ""
+
+
+def option_words(option: Option) -> str:
+    """Why an option is or is not taken."""
+    figures = option.point.figures
+    if option.met:
+        return "fulfilled"
+    if not option.point.converged:
+        return "not proven"
+    if not option.keeps_directions:
+        return "loses directions"
+    if option.missing > 0.0:
+        return f"{number(option.missing, 2)} missing"
+    return "over-corrects" if figures.over_corrects else "–"
+
+
+def _why(reason: Reason | None) -> str:
+    """The reason as a sentence; what is needed stands beside it."""
+    return "" if reason is None else f"{reason.why[0].upper()}{reason.why[1:]}."
+
+
+def _wish(wish: Wish) -> str:
+    return f"a tail with {wish.value}"
+
+
+def _state(figures: Figures) -> str:
+    """Margins and angles of head and tail."""
+    return (
+        f"margins of head and tail {number(figures.head_margin, 3)} and {number(figures.tail_margin, 3)}, cosines to "
+        f"the nearest class mean {number(figures.head_cosine, 2)} and {number(figures.tail_cosine, 2)}"
+    )
+
+
+def _reserve(before: Figures, after: Figures) -> str:
+    """How far above the threshold the weakest class stands."""
+    return (
+        f"the class with least reserve goes from {number(before.reserve, 3)} to {number(after.reserve, 3)} times the "
+        "samples it needs"
+    )
+
+
+def _weak(after: Forecast | None, better: str) -> str:
+    """Alive is not strong: at the edge a direction has no strength yet."""
+    if after is None:
+        return ""
+    then = Figures.of(after)
+    if then.tail_margin >= _STRONG * then.head_margin:
+        return ""
+    margins = f"{number(then.tail_margin, 2)} beside the head's {number(then.head_margin, 2)}"
+    return f" At that edge the tail's margin is {margins}: {better}."
+
+
+def _unreached(loss: LossAdvice) -> str:
+    option = loss.options[0]
+    return (
+        f"No loss that was searched gives {_wish(loss.wish)} without losing directions or over-correcting; of those "
+        f"that keep them {option.loss} comes nearest ({option_words(option)}). Now: {_state(Figures.of(loss.before))}."
+    )
+
+
+def _theory(head: HeadAdvice) -> str:
+    if head.by_theory is None:
+        return _why(head.reason)
+    if head.comparison is not None:
+        return f"By theory, unjudged: {head.comparison.verdict}"
+    if head.after is None:
+        return ""
+    if head.by_theory == "logit adjustment":
+        (head_before, tail_before), (head_after, tail_after) = head.before, head.after
+        return (
+            "By theory, unjudged: take log n/N from the outputs (logit adjustment, τ = 1). In the forecast the margin "
+            f"of the tail goes from {number(tail_before, 3)} to {number(tail_after, 3)}, that of the head from "
+            f"{number(head_before, 3)} to {number(head_after, 3)}."
+        )
+    before, after = (tail / largest for largest, tail in (head.before, head.after))
+    return (
+        "By theory, unjudged: give every row of the head the same norm, and no bias (τ-normalised, τ = 1). In the "
+        f"forecast the margin of the tail goes from {number(before, 2)} to {number(after, 2)} of the head's."
+    )
+
+
+def _found(head: HeadAdvice) -> str:
+    """What an audit adds."""
+    audited = head.audited
+    if audited is None:
+        return ""
+    text = ""
+    if audited.merged:
+        named = "; ".join(", ".join(group) for group in audited.merged[:3])
+        text = f"Merged in the audit: {named}{' and more' if len(audited.merged) > 3 else ''}."
+    if audited.balanced_accuracy is not None and audited.by_means is not None:
+        text += (
+            f" On the audited features the head has a balanced accuracy of {percent(audited.balanced_accuracy, 3)}, "
+            f"the nearest class mean {percent(audited.by_means, 3)}."
+        )
+    return text.strip()
