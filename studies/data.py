@@ -149,8 +149,6 @@ def load(name: str, ratio: float) -> Data:
             return fashion(ratio)
         case "digits":
             return digits(ratio)
-        case "half of the glosses":
-            return glosses(2)
         case "a quarter of the glosses":
             return glosses(4)
         case "a tenth of the glosses":
