@@ -71,22 +71,30 @@ def overall(facts: Facts, method: Method, figure: str) -> Mean:
     return Mean.of(np.mean([values(one, method, figure) - values(one, BASELINE, figure) for one in settings], axis=0))
 
 
-def methods(facts: Facts, *, contest: bool = False) -> list[Method]:
-    """All that every setting has; those of the contest have the same held-out samples."""
-    first, *others = (one["methods"] for one in facts["settings"].values())
-    found = [(family, name) for family in FAMILIES for name in first.get(family, ())]
-    shared = [(family, name) for family, name in found if all(name in other.get(family, ()) for other in others)]
-    return [method for method in shared if not (contest and method[0] == BEYOND)]
+def methods(setting: Facts) -> list[Method]:
+    """All that were tried on a set."""
+    return [(family, name) for family in FAMILIES for name in setting["methods"].get(family, ())]
 
 
-def best(facts: Facts, setting: Facts) -> Method:
+def everywhere(facts: Facts) -> list[Method]:
+    """Those that were tried on every set."""
+    first, *others = map(methods, facts["settings"].values())
+    return [method for method in first if all(method in other for other in others)]
+
+
+def contest(setting: Facts) -> list[Method]:
+    """Those that had the same held-out samples."""
+    return [method for method in methods(setting) if method[0] != BEYOND]
+
+
+def best(setting: Facts) -> Method:
     """The method of most balanced accuracy where all are judged: known in hindsight only."""
-    return max(methods(facts, contest=True), key=lambda method: values(setting, method).mean())
+    return max(contest(setting), key=lambda method: values(setting, method).mean())
 
 
-def short_of_best(facts: Facts, setting: Facts, method: Method) -> float:
+def short_of_best(setting: Facts, method: Method) -> float:
     """How far a method is behind the best, in standard errors of the best."""
-    top = best(facts, setting)
+    top = best(setting)
     error = Mean.of(values(setting, top)).error
     behind = gain(setting, top, over=method).mean
     if not behind:
@@ -109,12 +117,12 @@ def claims(facts: Facts) -> list[Claim]:
         claim
         for name, setting in facts["settings"].items()
         for pick, method in PICKS.items()
-        for claim in _of_pick(facts, setting, f"{name}: {pick}", method)
+        for claim in _of_pick(setting, f"{name}: {pick}", method)
     ]
 
 
-def _of_pick(facts: Facts, setting: Facts, pick: str, method: Method) -> Iterator[Claim]:
-    gained, top = gain(setting, method), best(facts, setting)
+def _of_pick(setting: Facts, pick: str, method: Method) -> Iterator[Claim]:
+    gained, top = gain(setting, method), best(setting)
     at_best, behind = Mean.of(values(setting, top)), gain(setting, top, over=method)
     yield Claim(
         f"{pick} gains over cross-entropy",
@@ -125,10 +133,10 @@ def _of_pick(facts: Facts, setting: Facts, pick: str, method: Method) -> Iterato
         "the interval of the paired difference, over seeds, stays above zero",
     )
     yield Claim(
-        f"{pick} is as good as the best in hindsight of all {len(methods(facts, contest=True))}",
+        f"{pick} is as good as the best in hindsight of all {len(contest(setting))}",
         f"{label(top)}: {at_best.mean:.1f} ± {at_best.error:.1f} %",
         f"short of it by {behind} points",
-        short_of_best(facts, setting, method),
+        short_of_best(setting, method),
         1.0,
         "one standard error of the best",
     )
@@ -156,28 +164,33 @@ def _sets(facts: Facts) -> str:
 def _overall(facts: Facts) -> str:
     settings = facts["settings"].values()
     rows = []
-    for method in sorted(methods(facts), key=lambda one: -overall(facts, one, "balanced_accuracy").mean):
+    for method in sorted(everywhere(facts), key=lambda one: -overall(facts, one, "balanced_accuracy").mean):
         figures = [str(overall(facts, method, figure)) for figure in FIGURES]
-        near = sum(short_of_best(facts, one, method) <= 1.0 for one in settings)
-        contest = "–" if method[0] == BEYOND else f"{near} of {len(settings)}"
-        rows.append((label(method), *(["0"] * len(figures) if method == BASELINE else figures), contest))
+        near = sum(short_of_best(one, method) <= 1.0 for one in settings)
+        times = "–" if method[0] == BEYOND else f"{near} of {len(settings)}"
+        rows.append((label(method), *(["0"] * len(figures) if method == BASELINE else figures), times))
     return markdown(("", *FIGURES.values(), "within one standard error of the best"), rows)
 
 
 def _by_setting(facts: Facts, figure: str) -> str:
     settings, rows = facts["settings"].values(), []
-    for method in methods(facts):
-        level = [f"{100 * values(one, method, figure).mean():.1f} %" for one in settings]
-        gains = [str(gain(one, method, figure)) for one in settings]
-        rows.append((label(method), *(level if method == BASELINE else gains)))
+    for method in dict.fromkeys(method for one in settings for method in methods(one)):
+        cells = ["–" if method not in methods(one) else _cell(one, method, figure) for one in settings]
+        rows.append((label(method), *cells))
     return markdown(("", *facts["settings"]), rows)
+
+
+def _cell(setting: Facts, method: Method, figure: str) -> str:
+    level = f"{100 * values(setting, method, figure).mean():.1f} %"
+    return level if method == BASELINE else str(gain(setting, method, figure))
 
 
 def gains_chart(facts: Facts) -> alt.VConcatChart:
     """What each method gains in balanced accuracy, a panel for each setting."""
-    order = [label(method) for method in methods(facts) if method != BASELINE]
+    found = dict.fromkeys(method for one in facts["settings"].values() for method in methods(one))
+    order = [label(method) for method in found if method != BASELINE]
     panels = [
-        _panel(facts, name, setting, order, first=place % 3 == 0)
+        _panel(name, setting, order, first=place % 3 == 0)
         for place, (name, setting) in enumerate(facts["settings"].items())
     ]
     rows = [alt.hconcat(*panels[start : start + 3], spacing=14) for start in range(0, len(panels), 3)]
@@ -188,14 +201,14 @@ def gains_chart(facts: Facts) -> alt.VConcatChart:
     return charts.titled(alt.vconcat(*rows), "Balanced accuracy gained", notes)
 
 
-def _panel(facts: Facts, name: str, setting: Facts, order: Sequence[str], *, first: bool) -> alt.LayerChart:
+def _panel(name: str, setting: Facts, order: Sequence[str], *, first: bool) -> alt.LayerChart:
     rows = []
-    for method in methods(facts):
+    for method in methods(setting):
         if method != BASELINE:
             found = gain(setting, method)
             rows.append({"method": label(method), "family": method[0], **found._asdict()})
     labels = alt.Axis(labelLimit=330, title=None) if first else None
-    y = alt.Y("method:N", sort=list(order), axis=labels)
+    y = alt.Y("method:N", scale=alt.Scale(domain=list(order)), axis=labels)
     base = alt.Chart(charts.inline(rows)).encode(y=y, color=charts.colour("family", "", FAMILIES))
     x = alt.X("low:Q", title="points", axis=alt.Axis(format="~r", tickCount=5))
     zero = alt.Chart(charts.inline([{"zero": 0.0}])).mark_rule(color=MUTED).encode(x="zero:Q")
