@@ -141,14 +141,13 @@ class Group:
 
         Not a number with one seed alone.
         """
-        first, *others = self.sweeps
-        if not others:
-            return float("nan"), float("nan")
         different, apart = [], []
-        for other in others:
-            for one, two in zip(first.records, other.records, strict=True):
+        for first, second in combinations(self.sweeps, 2):
+            for one, two in zip(first.records, second.records, strict=True):
                 different.append(alive(one) != alive(two))
                 apart.append(np.abs(strengths(one) - strengths(two)) / first.sigma)
+        if not apart:
+            return float("nan"), float("nan")
         return float(np.mean(different)), float(np.median(apart))
 
     def octaves(self, layers: int) -> np.ndarray:

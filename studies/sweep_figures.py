@@ -50,7 +50,7 @@ def deaths_chart(groups: Sequence[Group], names: alt.Color, *, own: bool = False
     law = "Law of the network's own L" if own else "Law of one layer, λ = λ_0 (0.9 σ/θ_0)²"
     return charts.chart(
         "The weight decay at which each direction dies",
-        [f"One point: a direction, a seed, and the run it was forecast from. {law}"],
+        ["One point: a direction, a seed, and the run it was forecast from", law],
         charts.identity(*domain).encode(
             x=alt.X(**{**x, "shorthand": "one:Q"}), y=alt.Y(**{**y, "shorthand": "other:Q"})
         ),

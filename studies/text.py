@@ -34,7 +34,7 @@ def study(quick: bool = False, seed: int = 0) -> Study:
     bundled, counted = pen.datasets.counts("wordnet").values, np.bincount(read_glosses()[1])
     off = int(np.sum(bundled != counted))
     same = Claim("the bundled counts are those of the source", "all 45", f"{45 - off} of 45", off, *NEVER)
-    claims = [same, *(claim for group in groups for claim in [*law_claims(group, group), *factor_claims(group)])]
+    claims = [same, *(claim for group in groups for claim in [*law_claims(group), *factor_claims(group)])]
     figures = {"deaths": deaths_chart(groups, names_of(groups)), "decay": decay_chart(groups, names_of(groups))}
     facts = {"sigma": groups[0].sweeps[0].sigma, "exponents": groups[0].exponents(), "budget": groups[0].budget()}
     return Study(claims, figures, facts, {"law": law_table(groups), "factors": factor_table(groups)})

@@ -110,5 +110,3 @@ def test_a_chart_that_is_not_there_is_one_clear_error():
         result("audit-without-head").plot("budget")
     with pytest.raises(pen.FeaturesError, match="no chart 'budget'"):
         result("head-mse").plot("budget")
-    with pytest.raises(pen.ProblemError, match="no chart 'budget'"):
-        pen.compare(pen.ClassCounts([60, 30, 10]), ["ce"]).plot("budget")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from penultimate.errors import FeaturesError, MissingDependencyError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.scikit import BaseEstimator, ClassifierMixin, check_fitted, checked_rows, checked_samples
-from penultimate.heads.softmax import softmax
 
 if TYPE_CHECKING:
     import torch
@@ -94,7 +94,7 @@ class LinearHead(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (N, K)
         """
-        return softmax(self._scores(X, prior))
+        return softmax(self._scores(X, prior), axis=1)
 
     def head(self) -> Head:
         """W and b for a network, a file or an audit.

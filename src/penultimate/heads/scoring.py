@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.special import softmax
 
 from penultimate.features.head import Head
-from penultimate.heads.softmax import balanced_weights, log_losses, softmax
+from penultimate.heads.softmax import balanced_weights, log_losses
 
 BANDS = ("many", "medium", "few")
 FIGURES = ("accuracy", "balanced_accuracy", *BANDS, "macro_f1", "calibration_error", "log_loss")
@@ -58,7 +59,7 @@ class Answers:
         """Note a head's answers to some of the samples."""
         scores = head.logits(features)
         self.predicted[repeat, rows] = np.argmax(scores, axis=1)
-        self.confidence[repeat, rows] = softmax(scores).max(axis=1)
+        self.confidence[repeat, rows] = softmax(scores, axis=1).max(axis=1)
         self.loss[repeat, rows] = log_losses(scores, labels)
 
 

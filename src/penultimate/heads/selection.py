@@ -161,7 +161,11 @@ class Tried:
 
 
 def deal(labels: Int[np.ndarray, " M"], parts: int, rng: np.random.Generator) -> Int[np.ndarray, " M"]:
-    """The part of each sample; every class is dealt out evenly, in random order and from a random part on."""
+    """The part of each sample; every class is dealt out evenly, in random order and from a random part on.
+
+    Classes may have fewer samples than there are parts, where scikit-learn's ``StratifiedKFold`` warns and leaves the
+    first parts with more of all the rare ones.
+    """
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     number = np.bincount(labels)

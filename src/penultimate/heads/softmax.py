@@ -1,4 +1,4 @@
-"""Softmax, its weighted cross-entropy with gradient, and the weights that make classes count alike."""
+"""Weighted cross-entropy of a softmax with its gradient, and the weights that make classes count alike."""
 
 import warnings
 from collections.abc import Callable
@@ -7,15 +7,13 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
+from scipy.special import softmax
 
 from penultimate.heads.scikit import ConvergenceWarning
 
-
-def softmax(scores: Float[np.ndarray, "N K"]) -> Float[np.ndarray, "N K"]:
-    """``exp(s) / Σ exp(s)`` of each row."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+# Range of the temperature, as a logarithm: a factor of 1,000 either way.
+_DECADES = float(np.log(1e3))
 
 
 def balanced_weights(labels: Int[np.ndarray, " N"], classes: int) -> Float[np.ndarray, " N"]:
@@ -85,7 +83,7 @@ def descend(
 
 
 def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"], classes: int) -> float:
-    """The factor β on scores whose softmax has the least balanced log loss, by Newton's steps (it is convex in β).
+    """The factor β on scores whose softmax has the least balanced log loss, which is convex in β.
 
     Parameters
     ----------
@@ -107,17 +105,12 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
     if not spread > 0:
         return 1.0
     own = centred[np.arange(len(labels)), labels]
-    log_factor = -np.log(spread)
-    middle = log_factor
-    for _ in range(30):
-        factor = np.exp(log_factor)
-        shares = softmax(factor * centred)
-        mean = np.einsum("nk,nk->n", shares, centred)
-        slope = float(weights @ (mean - own)) * factor
-        variance = np.einsum("nk,nk->n", shares, centred**2) - mean**2
-        bend = float(weights @ variance) * factor**2 + abs(slope)
-        step = float(np.clip(-slope / max(bend, 1e-300), -1.0, 1.0))
-        log_factor = float(np.clip(log_factor + step, middle - 6.9, middle + 6.9))
-        if abs(step) < 1e-3:
-            break
-    return float(np.exp(log_factor))
+
+    def slope(log_factor: float) -> float:
+        shares = softmax(np.exp(log_factor) * centred, axis=1)
+        return float(weights @ (np.einsum("nk,nk->n", shares, centred) - own))
+
+    low, high = -np.log(spread) - _DECADES, -np.log(spread) + _DECADES
+    if slope(low) >= 0 or slope(high) <= 0:
+        return float(np.exp(low if slope(low) >= 0 else high))
+    return float(np.exp(brentq(slope, low, high, xtol=1e-3)))
