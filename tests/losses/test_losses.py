@@ -181,6 +181,12 @@ def test_vectors_must_fit_the_classes():
         pen.minimise(pen.ClassCounts([3, 2, 1]), pen.Problem.of(loss=CrossEntropy.weighted([1.0, 2.0])))
 
 
+@pytest.mark.parametrize("name", ["la:1", "cdt:0.3", "vs"])
+def test_adjustments_of_unseen_classes_are_those_of_the_rarest(name):
+    for vector in resolve(name, pen.ClassCounts([30, 0, 10, 5])).vectors.values():
+        assert vector[1] == vector[3] != vector[0]
+
+
 def test_unseen_classes():
     n = [30, 0, 10, 5]
     seen = pen.minimise(pen.ClassCounts([30, 10, 5]), pen.Problem.of(1e-2, loss="ce"))

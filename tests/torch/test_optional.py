@@ -13,6 +13,11 @@ PROBES = {
         "import penultimate as pen; pen.torch.capture; assert 'torch' in sys.modules; "
         "assert not {'torchmetrics', 'transformers', 'lightning', 'pytorch_lightning'} & set(sys.modules)"
     ),
+    "what to train with": (
+        "import penultimate as pen; pen.torch.ClassLoss, pen.torch.FixedHead, pen.torch.parameter_groups, "
+        "pen.torch.ClassDecay, pen.torch.ClassSampler; "
+        "assert not {'torchmetrics', 'transformers', 'numba', 'sklearn'} & set(sys.modules)"
+    ),
     # torchmetrics itself imports transformers where it is installed.
     "the monitor": (
         "import penultimate as pen; pen.torch.FeatureMonitor; "

@@ -17,12 +17,14 @@ This file is the seam for a near-linear method: `CauchySystem` is all that the r
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import Any, cast
 
 import numba
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,6 +41,17 @@ _SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant: halves a 53-bit signif
 # Sums may be re-associated (and so vectorised); the subtraction c_g − c_a must not, hence it lives in functions
 # that are compiled without these flags.
 _SUM_FLAGS = {"reassoc", "contract", "nsz"}
+
+
+@cache
+def _launch_threads() -> None:
+    """Start Numba's threads, and put back what that does to OpenMP's number of threads in the whole process.
+
+    PyTorch may share that OpenMP: a training with one thread, as in each process of ``torchrun``, would go on with all.
+    """
+    # Neither library ships types.
+    with cast(Any, ThreadpoolController()).limit(limits=1, user_api="openmp"):
+        cast(Any, numba).get_num_threads()
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -270,6 +283,7 @@ class CauchySystem:
         cls, poles: Float[np.ndarray, " m"], multiplicity: Float[np.ndarray, " m"], factor: Float[np.ndarray, " m"]
     ) -> "CauchySystem":
         """Find the m − 1 roots for weights ``multiplicity * factor`` (kept apart: their product is used unrounded)."""
+        _launch_threads()
         anchor = np.empty(max(poles.size - 1, 0), dtype=np.int64)
         offset = np.empty(anchor.size)
         if anchor.size:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from penultimate.torch.capturing import capture as capture
     from penultimate.torch.class_decay import ClassDecay as ClassDecay
     from penultimate.torch.class_loss import ClassLoss as ClassLoss
+    from penultimate.torch.class_sampler import ClassSampler as ClassSampler
     from penultimate.torch.fixed_head import FixedHead as FixedHead
     from penultimate.torch.grouping import parameter_groups as parameter_groups
     from penultimate.torch.lightning_callback import LightningMonitor as LightningMonitor
@@ -26,6 +27,7 @@ _HOMES = {
     "CapturedFeatures": "capturing",
     "ClassDecay": "class_decay",
     "ClassLoss": "class_loss",
+    "ClassSampler": "class_sampler",
     "FeatureMonitor": "monitor",
     "FixedHead": "fixed_head",
     "LightningMonitor": "lightning_callback",

@@ -44,9 +44,9 @@ class ClassDecay:
     Notes
     -----
     Derived for this project (docs/theory §5, "Decay for each class"). With squared error and no bias, decay shortens
-    the output of a class of share π by ``√(c λ λ_k/π_k)``, exactly. So outputs are those that the wished data would have
-    with λ everywhere, and a rare class dies no earlier than it would there. With a free bias, or cross-entropy, this
-    holds exactly for directions among classes of equal count; for the others it is a guide.
+    the output of a class of share π by ``√(c λ λ_k/π_k)``, exactly. So outputs are those that the wished data would
+    have with λ everywhere, and a rare class dies no earlier than it would there. With a free bias, or cross-entropy,
+    this holds exactly for directions among classes of equal count; for the others it is a guide.
 
     Examples
     --------
@@ -89,8 +89,9 @@ class ClassDecay:
         return 0.5 * self.decays.to(weight.device).dot(weight.square().sum(dim=1).to(self.decays.dtype))
 
     def attach(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
-        """Decay the rows at every step of an optimiser, apart from its gradients, as AdamW does (arXiv
-        1711.05101).
+        """Decay the rows at every step of an optimiser, apart from its gradients, as AdamW does.
+
+        See Loshchilov and Hutter 2019, arXiv 1711.05101.
 
         Parameters
         ----------

@@ -143,12 +143,17 @@ class ClassLoss(nn.Module):
         return f"{self.loss}, classes={self.classes}"
 
     def _of_indices(self, logits: torch.Tensor, target: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        if isinstance(self.loss, CrossEntropy) and self.margins is None and not self.smoothing:
+            return self._own(functional.log_softmax(self._adjusted(logits), _axis(logits)), target, self.weights)
         known = torch.where(kept, target, 0)
         if isinstance(self.loss, CrossEntropy):
             v = self._adjusted(logits)
             if self.margins is not None:
                 v = _shifted(v, known, -self.margins.to(v.dtype)[known])
-            each = self._softmax_loss(v, target)
+            log_p = functional.log_softmax(v, _axis(v))
+            each = self._own(log_p, target)
+            if self.smoothing:
+                each = torch.lerp(each, self._evenly(log_p), self.smoothing)
         else:
             residual = _shifted(logits, known, torch.full_like(known, -1, dtype=logits.dtype))
             each = 0.5 * residual.square().sum(_axis(logits))
@@ -156,10 +161,10 @@ class ClassLoss(nn.Module):
             each = each * self.weights.to(each.dtype)[known]
         return torch.where(kept, each, 0.0)
 
-    def _softmax_loss(self, v: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        log_p = functional.log_softmax(v, _axis(v))
-        own = functional.nll_loss(log_p, target, ignore_index=self.ignore_index, reduction="none")
-        return torch.lerp(own, -log_p.mean(_axis(v)), self.smoothing) if self.smoothing else own
+    def _own(self, log_p: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        """``−log p`` of each sample's own class, times its weight; 0 where ignored."""
+        weights = None if weights is None else weights.to(log_p.dtype)
+        return functional.nll_loss(log_p, target, weights, ignore_index=self.ignore_index, reduction="none")
 
     def _of_probabilities(self, logits: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
         axis = _axis(logits)
@@ -167,14 +172,19 @@ class ClassLoss(nn.Module):
         if isinstance(self.loss, CrossEntropy):
             log_p = functional.log_softmax(self._adjusted(logits), axis)
             own = -(share * log_p).sum(axis)
-            return torch.lerp(own, -share.sum(axis) * log_p.mean(axis), self.smoothing) if self.smoothing else own
+            return torch.lerp(own, share.sum(axis) * self._evenly(log_p), self.smoothing) if self.smoothing else own
         # Σ_k q_k ω_k ½ ‖z − e_k‖²
         return share.sum(axis) * (0.5 * (logits.square().sum(axis) + 1.0)) - (share * logits).sum(axis)
 
     def _adjusted(self, logits: torch.Tensor) -> torch.Tensor:
-        if self.scales is not None:
-            logits = logits * self._wide(self.scales, logits)
-        return logits if self.offsets is None else logits + self._wide(self.offsets, logits)
+        if self.scales is None:
+            return logits if self.offsets is None else logits + self._wide(self.offsets, logits)
+        scales = self._wide(self.scales, logits)
+        return logits * scales if self.offsets is None else self._wide(self.offsets, logits).addcmul(logits, scales)
+
+    def _evenly(self, log_p: torch.Tensor) -> torch.Tensor:
+        """The loss with all classes for a label; divided last, when there is one number a sample."""
+        return log_p.sum(_axis(log_p)) / -self.classes
 
     @staticmethod
     def _wide(vector: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

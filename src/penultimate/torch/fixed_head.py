@@ -238,8 +238,9 @@ class FixedHead(nn.Module):
         nn.Linear
         """
         classes, features = self.weight.shape
-        like = {"device": self.weight.device, "dtype": self.weight.dtype}
-        layer = nn.utils.skip_init(nn.Linear, features, classes, bias=self.bias is not None, **like)
+        # Made without numbers, so that none are drawn.
+        layer = nn.Linear(features, classes, self.bias is not None, device="meta", dtype=self.weight.dtype)
+        layer = layer.to_empty(device=self.weight.device)
         layer.load_state_dict(self.state_dict())
         return layer
 
@@ -270,7 +271,7 @@ def _directions(geometry: "Geometry") -> int:
 
 
 def _copied(values: object, device: Device, dtype: torch.dtype) -> torch.Tensor:
-    held = values if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values, dtype=np.float64))
+    held = values if isinstance(values, torch.Tensor) else torch.tensor(np.array(values, dtype=np.float64))
     tensor = held.detach().to(device=device, dtype=dtype, copy=True)
     if tensor.device.type != "meta" and not bool(tensor.isfinite().all()):
         raise FeaturesError("the head holds NaN or infinity: give finite numbers")

@@ -38,7 +38,7 @@ class Call(NamedTuple):
     ----------
     name : str
         Qualified name.
-    layer : nn.Linear
+    layer : nn.Linear or FixedHead
     shape : tuple of int
         Of its output.
     feeder : int or None
@@ -56,7 +56,7 @@ class Found(NamedTuple):
 
     Attributes
     ----------
-    layers : tuple of nn.Linear
+    layers : tuple of nn.Linear or FixedHead
         The one that reads the features first.
     features : Tensor
         What entered it in the first batch.
@@ -71,7 +71,7 @@ def head_of(layers: Sequence[Linear], names: Sequence[str] | None = None) -> Hea
 
     Parameters
     ----------
-    layers : sequence of nn.Linear
+    layers : sequence of nn.Linear or FixedHead
         The one that reads the features first.
     names : sequence of str, optional
         Class names.
@@ -91,8 +91,9 @@ def head_of(layers: Sequence[Linear], names: Sequence[str] | None = None) -> Hea
     for layer in layers:
         if bias is not None:
             bias = _copied(layer.weight).astype(np.float64) @ bias
-        if cast(torch.Tensor | None, layer.bias) is not None:
-            own = _copied(layer.bias)
+        given = cast(torch.Tensor | None, layer.bias)
+        if given is not None:
+            own = _copied(given)
             bias = own if bias is None else bias + own
     return Head(tuple(_copied(layer.weight) for layer in layers), bias, None if names is None else tuple(names))
 

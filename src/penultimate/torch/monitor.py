@@ -42,7 +42,7 @@ class FeatureMonitor(Metric):
     ----------
     classes, dimension : int
         K and d.
-    head : nn.Linear, iterable of these (the first reads the features), or Head, optional
+    head : nn.Linear or FixedHead, iterable of these (the first reads the features), or Head, optional
         What reads the features. Layers are read when figures are computed, as they then stand, and are not part of the
         metric's own parameters.
     forecast : Forecast, optional

@@ -16,7 +16,7 @@ class WatchedLayers:
 
     Parameters
     ----------
-    layers : tuple of nn.Linear
+    layers : tuple of nn.Linear or FixedHead
         The one that reads the features first.
     """
 
