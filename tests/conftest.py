@@ -11,6 +11,8 @@ from jaxtyping import install_import_hook
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _CHECKED = [
+    "penultimate.advice",
+    "penultimate.advising",
     "penultimate.comparing",
     "penultimate.forecasting",
     "penultimate.head_comparing",

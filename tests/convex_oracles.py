@@ -7,9 +7,11 @@ from scipy.special import logsumexp
 LOSSES = [
     "mse",
     "mse:inverse",
+    "mse:power:0.4",
     "mse:effective:0.9",
     "ce",
     "weighted:inverse",
+    "weighted:power:0.4",
     "weighted:effective:0.9",
     "la:1.5",
     "cdt:0.3",
@@ -64,6 +66,10 @@ class DenseProblem:
 
     def cvxpy(self):
         """Minimum by an interior-point method."""
+        return self.cvxpy_point()[0]
+
+    def cvxpy_point(self):
+        """Minimum, and A and b where it is."""
         a = cp.Variable((self.k, self.k))
         b = cp.Variable(self.k) if self.bias != "none" else np.zeros(self.k)
         terms = []
@@ -77,7 +83,8 @@ class DenseProblem:
         penalty = self.mu * cp.normNuc(a)
         if not isinstance(self.bias, str):
             penalty += self.bias / 2 * cp.sum_squares(b)
-        return cp.Problem(cp.Minimize(sum(terms) + penalty)).solve(solver="CLARABEL")
+        value = cp.Problem(cp.Minimize(sum(terms) + penalty)).solve(solver="CLARABEL")
+        return value, a.value, b if self.bias == "none" else b.value
 
 
 def dense_matrix(solution):

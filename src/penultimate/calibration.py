@@ -35,6 +35,34 @@ _ENOUGH = 3
 _LEAST = 1e-6
 
 
+def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
+    """Read the JSON of an audit as it is.
+
+    Parameters
+    ----------
+    path : path-like
+        As written by ``penultimate audit --json``.
+
+    Returns
+    -------
+    mapping
+
+    Raises
+    ------
+    FileError
+        When the file is missing, or holds no JSON object.
+    """
+    try:
+        record = cast(object, json.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
+    except ValueError as error:
+        raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
+    if not isinstance(record, dict):
+        raise FileError(f"{path}: this JSON is no audit: give what audit --json wrote")
+    return cast(Mapping[str, Any], record)
+
+
 @dataclass(frozen=True)
 class Calibration:
     """The feature decay of a trained network, measured in two ways.
@@ -198,6 +226,20 @@ class Calibration:
         }
 
     @classmethod
+    def from_dict(cls, held: Mapping[str, Any]) -> "Calibration":
+        """What `to_dict` wrote; KeyError, TypeError or ValueError where it did not."""
+        strengths = held["feature_decay_by_strengths"]
+        return cls(
+            tuple(float(decay) for decay in held["weight_decay"]),
+            float(held["samples"]),
+            held["bias"],
+            str(held["loss"]),
+            float(held["feature_decay_by_norms"]),
+            None if strengths is None else tuple(float(decay) for decay in strengths),  # pyright: ignore[reportArgumentType]
+            int(held["directions"]),
+        )
+
+    @classmethod
     def read(cls, path: "str | os.PathLike[str]") -> "Calibration":
         """Read the calibration from the JSON of an audit.
 
@@ -222,48 +264,6 @@ class Calibration:
             return cls.from_dict(held)
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
-
-    @classmethod
-    def from_dict(cls, held: Mapping[str, Any]) -> "Calibration":
-        """What `to_dict` wrote; KeyError, TypeError or ValueError where it did not."""
-        strengths = held["feature_decay_by_strengths"]
-        return cls(
-            tuple(float(decay) for decay in held["weight_decay"]),
-            float(held["samples"]),
-            held["bias"],
-            str(held["loss"]),
-            float(held["feature_decay_by_norms"]),
-            None if strengths is None else tuple(float(decay) for decay in strengths),  # pyright: ignore[reportArgumentType]
-            int(held["directions"]),
-        )
-
-
-def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
-    """Read the JSON of an audit as it is.
-
-    Parameters
-    ----------
-    path : path-like
-        As written by ``penultimate audit --json``.
-
-    Returns
-    -------
-    mapping
-
-    Raises
-    ------
-    FileError
-        When the file is missing, or holds no JSON object.
-    """
-    try:
-        record = cast(object, json.loads(Path(path).read_text(encoding="utf-8")))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
-    except ValueError as error:
-        raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
-    if not isinstance(record, dict):
-        raise FileError(f"{path}: this JSON is no audit: give what audit --json wrote")
-    return cast(Mapping[str, Any], record)
 
 
 def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_square: float) -> Calibration:
@@ -302,7 +302,7 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_sq
             low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
             strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
     return Calibration(
-        decays, samples, problem.bias, problem.loss, decays[0] * first / total_square, strengths, int(implied.size)
+        decays, samples, problem.bias, str(problem.loss), decays[0] * first / total_square, strengths, int(implied.size)
     )
 
 
@@ -338,7 +338,7 @@ def calibrate_total(layer: LastLayer, problem: Problem, total_square: float) -> 
         problem.weight_decay,
         layer.counts.samples,
         problem.bias,
-        problem.loss,
+        str(problem.loss),
         by_norms,
         None if total is None else (total, total, total),
         min(layer.counts.seen, int(layer.means.shape[1])),

@@ -66,7 +66,7 @@ def common_floor(n: Float[np.ndarray, " m"], multiplicity: Int[np.ndarray, " m"]
     Examples
     --------
     >>> common_floor(np.array([90.0, 10.0, 5.0]), np.array([1, 1, 2]), needed=12.0, power=1.0)
-    14.0
+    15.0
     """
     floor, samples = float(n.min()), float(n @ multiplicity)
     if needed < floor:

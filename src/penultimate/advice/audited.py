@@ -82,8 +82,11 @@ class Audited:
         from penultimate.head_auditing import HeadAudit
 
         found = _of_record(audit.to_dict(), "the audit")
+        if isinstance(audit, HeadAudit) or audit.layer is None:
+            return found
         # A loss with vectors of one's own has no name by which it could be made again.
-        return found if isinstance(audit, HeadAudit) else replace(found, calibration=audit.calibration)
+        loss = audit.layer.forecast.problem.loss
+        return replace(found, calibration=replace(audit.layer.calibration, loss=loss))
 
     def check(self, counts: ClassCounts) -> None:
         """Make sure that the audit is of these counts.
@@ -117,11 +120,7 @@ class Audited:
             With its `band`, where there is one.
         """
         assert self.calibration is not None
-        return self.calibration.forecast(counts, weight_decay, width=self.binding_width(counts))
-
-    def binding_width(self, counts: ClassCounts) -> int | None:
-        """The dimension of the features, where it may leave no room for all directions."""
-        return self.dimension if self.dimension < counts.seen else None
+        return self.calibration.forecast(counts, weight_decay)
 
 
 def _of_record(record: Mapping[str, Any], where: str) -> Audited:

@@ -69,12 +69,18 @@ def advise_decay(now: Forecast, obstacle: Reason | None = None) -> DecayAdvice:
     -------
     DecayAdvice
     """
-    in_use, largest = now.problem.weight_decay[0], now.largest_safe_weight_decay
-    if largest is None or obstacle is not None:
-        narrow = obstacle is None and (now.problem.width or now.directions) < now.directions
-        standing = Standing.OUT_OF_REACH if narrow else Standing.UNKNOWN
-        reason = Reason.WIDTH if narrow else obstacle or Reason.NOT_SEARCHED
+    in_use = now.problem.weight_decay[0]
+
+    def nothing(standing: Standing, reason: Reason) -> DecayAdvice:
         return DecayAdvice(standing, reason, in_use, None, None, None, None, now, None)
+
+    if obstacle is not None:
+        return nothing(Standing.UNKNOWN, obstacle)
+    if (now.problem.width or now.directions) < now.directions:
+        return nothing(Standing.OUT_OF_REACH, Reason.WIDTH)
+    largest = now.largest_safe_weight_decay
+    if largest is None:
+        return nothing(Standing.UNKNOWN, Reason.NOT_SEARCHED)
     quartiles = _quartiles(now)
     advised = largest if quartiles is None else quartiles[0]
     below, above = (_at(now, largest * (1.0 + side)).survivors for side in (-_BESIDE, _BESIDE))

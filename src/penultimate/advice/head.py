@@ -28,7 +28,7 @@ class HeadAdvice:
     reason : Reason or None
         Why no more is said.
     by_theory : str or None
-        The head that theory says, unjudged; None where the loss adjusts for imbalance already.
+        The head that theory says, unjudged; None where the loss adjusts for imbalance already, and where all is dead.
     before, after : tuple of float
         Margins of head and tail (thirds of the classes) in the forecast, with its own head and with that by theory;
         None where there is none.
@@ -73,6 +73,8 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
         standing, reason = (Standing.KEEP if comparison.keeps else Standing.CHANGE), None
     elif comparison is not None:
         standing, reason, by_theory, after = Standing.CHANGE, Reason.NO_HELD_OUT, comparison.best, None
+    elif now.survivors == 0:
+        standing, reason, by_theory, after = Standing.UNKNOWN, Reason.COLLAPSED, None, None
     elif by_theory is None:
         standing, reason = Standing.UNKNOWN, Reason.ADJUSTED
     else:

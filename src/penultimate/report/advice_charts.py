@@ -13,8 +13,8 @@ from penultimate.report.chart_style import HEIGHT, INK, WIDTH, Row, inline, titl
 from penultimate.report.comparison_charts import COLOURS, COMPARISON_CHARTS, DASHES
 from penultimate.report.words import percent
 
-# Points that are farther from the rest than this many of its spans are left out, lest they press it together.
-_REACH = 3.0
+# What is drawn reaches down to this part of the plain loss's head margin, and this part of it below its tail.
+_LOW_HEAD, _LOW_TAIL = 0.5, 0.25
 
 
 def trade_off(advice: Advice) -> alt.LayerChart:
@@ -32,31 +32,29 @@ def trade_off(advice: Advice) -> alt.LayerChart:
     altair.LayerChart
     """
     options = sorted(advice.loss.options, key=lambda option: option.family.name)
-    rows = [_row(advice, option, point) for option in options for point in option.curve]
-    kept = _near(rows)
+    rows = _known([_row(advice, option, point) for option in options for point in option.curve])
+    best = _known([_row(advice, option, option.point) for option in options if option.met])
     names = [option.family.name for option in options]
-    colour = alt.Color(
-        "family:N", scale=alt.Scale(domain=names, range=list(COLOURS[: len(names)])), legend=_legend(), title=None
-    )
-    dash = alt.StrokeDash(
-        "family:N", scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])), legend=_legend(), title=None
-    )
+    legend = alt.Legend(title=None, orient="top", columns=3, symbolType="stroke", symbolStrokeWidth=2.5)
+    colours, dashes = (alt.Scale(domain=names, range=list(values[: len(names)])) for values in (COLOURS, DASHES))
+    colour = alt.Color("family:N", scale=colours, legend=legend)
+    dash = alt.StrokeDash("family:N", scale=dashes, legend=legend)
     what = "cosine to the nearest mean" if advice.loss.wish is Wish.ANGLES else "margin at equal strength"
-    x = alt.X("head:Q", title=f"head: {what}", scale=alt.Scale(zero=False))
-    y = alt.Y("tail:Q", title=f"tail: {what}", scale=alt.Scale(zero=False))
+    domains = _domains(rows, best)
+    x = alt.X("head:Q", title=f"head: {what}", scale=alt.Scale(domain=list(domains["head"]), nice=False))
+    y = alt.Y("tail:Q", title=f"tail: {what}", scale=alt.Scale(domain=list(domains["tail"]), nice=False))
     tooltip = ["family:N", "loss:N", *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("head", "tail"))]
-    lines = alt.Chart(inline(kept)).mark_line(point=alt.OverlayMarkDef(size=22), strokeWidth=1.8)
+    lines = alt.Chart(inline(rows)).mark_line(point=alt.OverlayMarkDef(size=22, clip=True), strokeWidth=1.8, clip=True)
     layers = [lines.encode(x=x, y=y, color=colour, strokeDash=dash, order="strength:Q", tooltip=tooltip)]
-    ends = [value for row in kept for value in (row["head"], row["tail"]) if isinstance(value, float)]
-    if advice.loss.wish is not Wish.BALANCED and ends:
-        equal: list[Row] = [{"head": end, "tail": end} for end in (min(ends), max(ends))]
-        layers.append(alt.Chart(inline(equal)).mark_line(color=INK, strokeDash=[2, 2]).encode(x="head:Q", y="tail:Q"))
-    best: list[Row] = [_row(advice, option, option.point) for option in options if option.met]
-    picked = alt.Chart(inline(_near([*best, *kept])[: len(best)])).mark_point(filled=True, size=110, shape="diamond")
+    if advice.loss.wish is not Wish.BALANCED:
+        ends = (min(low for low, _ in domains.values()), max(high for _, high in domains.values()))
+        equal = alt.Chart(inline([{"head": end, "tail": end} for end in ends]))
+        layers.append(equal.mark_line(color=INK, strokeDash=[2, 2], clip=True).encode(x=x, y=y))
+    picked = alt.Chart(inline(best)).mark_point(filled=True, size=110, shape="diamond", opacity=1)
     layers.append(picked.encode(x=x, y=y, color=colour, tooltip=tooltip))
-    lines_below = ["Each curve begins at the plain loss; diamonds: where the wish is fulfilled"]
-    lines_below.append("" if advice.loss.wish is Wish.BALANCED else "Dotted: tail and head alike")
-    return titled(alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT), _title(advice), lines_below)
+    below = ["Each curve begins at the plain loss; diamonds: where the wish is fulfilled"]
+    below.append("" if advice.loss.wish is Wish.BALANCED else "Dotted: tail and head alike")
+    return titled(alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT), _title(advice), below)
 
 
 def survival(advice: Advice) -> alt.LayerChart:
@@ -89,8 +87,9 @@ def margins(advice: Advice) -> alt.LayerChart:
     """
     loss = advice.loss
     assert loss.after is not None
-    pair = {f"{loss.before.problem.loss}, in use": loss.before, f"{loss.chosen}, advised": loss.after}
-    return COMPARISON_CHARTS["margins"](Comparison(pair))
+    return COMPARISON_CHARTS["margins"](
+        Comparison({str(loss.before.problem.loss): loss.before, str(loss.chosen): loss.after})
+    )
 
 
 ADVICE_CHARTS: dict[str, Callable[[Advice], alt.LayerChart]] = {
@@ -117,22 +116,23 @@ def _row(advice: Advice, option: Option, point: Point) -> Row:
     }
 
 
-def _near(rows: list[Row]) -> list[Row]:
-    """Rows whose figures exist and lie near those of the plain loss, which every curve begins with."""
-    known = [row for row in rows if isinstance(row["head"], float) and isinstance(row["tail"], float)]
-    start = next((row for row in known if row["strength"] == 0.0), None)
-    if start is None:
-        return known
-    span = max(abs(float(start["head"] or 0.0)), abs(float(start["tail"] or 0.0)), 0.1)
-    return [
-        row
-        for row in known
-        if all(abs(float(row[name] or 0.0) - float(start[name] or 0.0)) <= _REACH * span for name in ("head", "tail"))
-    ]
+def _known(rows: list[Row]) -> list[Row]:
+    """Rows whose figures exist."""
+    return [row for row in rows if row["head"] is not None and row["tail"] is not None]
 
 
-def _legend() -> alt.Legend:
-    return alt.Legend(title=None, orient="top", columns=3, symbolType="stroke", symbolStrokeWidth=2.5)
+def _domains(rows: list[Row], best: list[Row]) -> dict[str, tuple[float, float]]:
+    """Ends of the axes: what is worth choosing from, not how far the strongest losses go astray."""
+    start = next((row for row in rows if row["strength"] == 0.0), {"head": 0.0, "tail": 0.0})
+    head, tail = (float(start[end] or 0.0) for end in ("head", "tail"))
+    low_head, low_tail = head - (1.0 - _LOW_HEAD) * abs(head), tail - _LOW_TAIL * abs(head)
+    shown = [row for row in rows if float(row["head"] or 0.0) >= low_head and float(row["tail"] or 0.0) >= low_tail]
+    out: dict[str, tuple[float, float]] = {}
+    for end in ("head", "tail"):
+        values = [float(row[end] or 0.0) for row in (*shown, *best)] or [0.0]
+        room = 0.06 * (max(values) - min(values)) or 0.1
+        out[end] = (min(values) - room, max(values) + room)
+    return out
 
 
 def _title(advice: Advice) -> str:

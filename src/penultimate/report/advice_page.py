@@ -7,7 +7,7 @@ from penultimate.advising import Advice
 from penultimate.report.advice_charts import ADVICE_CHARTS
 from penultimate.report.advice_records import too_small
 from penultimate.report.advice_terminal import changes, figure_cells, loss_cells
-from penultimate.report.advice_words import pieces, verdict
+from penultimate.report.advice_words import STANDINGS, pieces, verdict
 from penultimate.report.html import Fact, KeyFigure, Reading, figure, page, summary
 from penultimate.report.words import number, percent
 
@@ -89,7 +89,7 @@ def key_figures(advice: Advice) -> list[KeyFigure]:
     added = f"to bring every class to {number(samples.floor)}" if samples.floor else "nothing to gain, or not known"
     return [
         ("Weight decay", number(decay.advised, 3), f"to stay below; {number(decay.in_use)} in use"),
-        ("Loss", loss.chosen or str(advice.forecast.problem.loss), "advised" if loss.chosen else "in use"),
+        ("Loss", STANDINGS[loss.standing], loss.chosen or f"{advice.forecast.problem.loss} in use"),
         ("Samples", number(samples.total) if samples.floor else "–", added),
         ("Width", number(width.needed), f"needed; {number(width.in_use) if width.in_use else 'not known'} in use"),
         ("Directions", f"{number(decay.before.survivors)} of {number(decay.before.directions)}", "survive now"),

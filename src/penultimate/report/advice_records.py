@@ -1,7 +1,7 @@
 """Advice as plain numbers, lists and strings: what ``--json`` prints and what tables show."""
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import penultimate
 from penultimate.advice.audited import Audited
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LISTED = 20
 
 
+@runtime_checkable
 class _Piece(Protocol):
     @property
     def standing(self) -> Standing: ...

@@ -292,7 +292,7 @@ def _theory(head: HeadAdvice) -> str:
             f"of the tail goes from {number(tail_before, 3)} to {number(tail_after, 3)}, that of the head from "
             f"{number(head_before, 3)} to {number(head_after, 3)}."
         )
-    before, after = (tail / largest for largest, tail in (head.before, head.after))
+    before, after = (tail / largest if largest else float("nan") for largest, tail in (head.before, head.after))
     return (
         "By theory, unjudged: give every row of the head the same norm, and no bias (τ-normalised, τ = 1). In the "
         f"forecast the margin of the tail goes from {number(before, 2)} to {number(after, 2)} of the head's."

@@ -1,0 +1,44 @@
+"""
+What to change
+==============
+
+Forty classes from 2,000 samples to 20, trained with cross-entropy. The weight decay is a little too large for the
+tail. What should be changed, what does it buy, and what does it cost?
+"""
+
+import penultimate as pen
+
+counts = pen.ClassCounts.long_tailed(40, largest=2000, ratio=100)
+advice = pen.advise(counts, weight_decay=0.03, loss="ce", width=128)
+print(advice.verdict)
+
+# %%
+# Head and tail trade
+# -------------------
+# Margins of the third of the classes with most samples, and of the third with fewest, at equal strength. Every curve
+# begins at plain cross-entropy and goes on with the strength of one kind of loss. Some turn back: strong temperatures
+# kill the directions that they should help.
+
+trade_off = advice.plot("trade_off")
+
+# %%
+# Every loss found is proven to be a minimum of its own objective, and its strength is one that can be typed:
+
+for option in advice.loss.options:
+    figures = option.point.figures
+    print(
+        f"{option.loss:24s} head {figures.head_margin:5.2f}, tail {figures.tail_margin:5.2f}, "
+        f"cost {option.head_cost:6.1%}, {'fulfils the wish' if option.met else 'does not'}"
+    )
+
+# %%
+# Before and after
+# ----------------
+# A class stands above the threshold when its dot lies above the line.
+
+survival = advice.plot("survival")
+
+# %%
+# Margins with the loss in use, and with the one advised:
+
+margins = advice.plot("margins")

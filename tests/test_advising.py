@@ -1,0 +1,222 @@
+"""Advice as a whole: words, JSON, table, charts, page and the command."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import penultimate as pen
+from command import run
+from penultimate.advice.head import advise_head
+from penultimate.advice.standing import Reason, Standing
+from penultimate.report.advice_words import STANDINGS, pieces
+from report_cases import HOSTILE
+from report_pages import Page, refers_outside, well_formed
+
+COUNTS = pen.ClassCounts({"cat": 400, "dog": 200, "eel": 90, "fox": 40, "newt": 20, "yak": 10})
+PIECES = ("decay", "loss", "samples", "width", "head")
+
+
+@pytest.fixture(scope="module")
+def advices():
+    hostile = pen.ClassCounts(dict(zip(HOSTILE, (900, 700, 500, 300, 200, 90, 60, 30, 20, 9, 5, 2), strict=True)))
+    return {
+        "dying": pen.advise(COUNTS, 0.2, loss="ce", width=3),
+        "well": pen.advise(COUNTS, 2e-2, width=9),
+        "deep": pen.advise(COUNTS, 1e-2, loss="mse", layers=2),
+        "collapsed": pen.advise(COUNTS, 30.0),
+        "hostile": pen.advise(hostile, 0.15),
+        "adjusted": pen.advise(COUNTS, 5e-2, loss="mse:inverse", wish="angles"),
+        "theory": pen.advise(pen.datasets.counts("fashion-mnist-lt"), audit=pen.audit("cnn-mse"), train="cnn-mse"),
+    }
+
+
+CASES = ("dying", "well", "deep", "collapsed", "hostile", "adjusted", "theory")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_piece_is_in_the_record_with_its_standing(advices, case):
+    advice = advices[case]
+    record = json.loads(json.dumps(advice.to_dict(), allow_nan=False))
+    keys = {"penultimate", "counts", "problem", "now", "audit", *PIECES, "verdict"}
+    assert set(record) == keys and record["verdict"] == advice.verdict
+    for name in PIECES:
+        piece = getattr(advice, name)
+        assert record[name]["standing"] == piece.standing.name.lower()
+        assert (record[name]["reason"] is None) == (piece.reason is None)
+        if piece.standing is Standing.UNKNOWN:
+            assert record[name]["reason"] and record[name]["needed_to_say_more"]
+        if piece.standing is Standing.CHANGE and name != "head":
+            assert record[name]["after"] is not None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_words_say_what_changes_and_what_is_not_known(advices, case):
+    advice = advices[case]
+    said = {piece.topic: piece for piece in pieces(advice)}
+    assert list(said) == ["Weight decay", "Loss", "Samples", "Width", "Head"]
+    for (topic, piece), name in zip(said.items(), PIECES, strict=True):
+        standing = getattr(advice, name).standing
+        assert piece.standing == STANDINGS[standing]
+        assert piece.text and piece.text.endswith(".") and not re.search(r"\b(None|nan|inf)\b", piece.text)
+        if standing is Standing.CHANGE:
+            assert piece.text in advice.verdict
+        else:
+            assert topic.lower() in advice.verdict
+        if standing is Standing.UNKNOWN:
+            assert piece.needed
+
+
+def test_words_carry_the_numbers_of_the_forecasts(advices):
+    advice = advices["hostile"]
+    decay, samples = advice.decay, advice.samples
+    assert decay.standing is samples.standing is Standing.CHANGE
+    text = advice.verdict
+    assert f"below {decay.largest:.3g}" in text and f"find {decay.below} and {decay.above} alive" in text
+    assert f"to {samples.floor:.0f} samples" in text and f"{samples.total:.0f} in all" in text
+    assert "c = 1, assumed" in text
+
+
+def test_every_reason_says_why_and_what_would_help():
+    for reason in Reason:
+        assert len(reason.why) > 20 and len(reason.needed) > 10
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_table_a_page_and_charts(advices, case, tmp_path):
+    advice = advices[case]
+    printed = io.StringIO()
+    Console(width=150, file=printed).print(advice.table())
+    shown = printed.getvalue()
+    assert "Piece by piece" in shown and "before and after" in shown
+    path = tmp_path / "advice.html"
+    advice.report(path)
+    page = Page(path.read_text(encoding="utf-8"))
+    well_formed(page)
+    assert refers_outside(page) == []
+    assert len(page.scripts) == len(advice.charts) + 2
+    assert " ".join(advice.verdict.split()) in " ".join(page.text.split())
+    assert not re.search(r"\b(None|nan|inf)\b", page.text)
+    for chart in advice.charts:
+        assert advice.plot(chart).to_dict()["title"]["text"]
+    assert advice._repr_html_().startswith("<table>")
+
+
+def test_charts_that_are_not_there(advices):
+    assert advices["well"].charts == ("trade_off", "survival", "margins")
+    assert advices["deep"].charts == ("survival",)
+    with pytest.raises(pen.ProblemError, match="survival"):
+        advices["deep"].plot("trade_off")
+
+
+def test_heads_are_left_to_held_out_samples(advices):
+    theory = advices["theory"].head
+    assert (theory.standing, theory.reason) == (Standing.CHANGE, Reason.NO_HELD_OUT)
+    assert theory.by_theory == pen.compare_heads("cnn-mse").best
+    assert advices["adjusted"].head.reason is Reason.ADJUSTED
+    assert advices["dying"].head.by_theory == "logit adjustment"
+    assert advices["dying"].head.lost == advices["dying"].forecast.classes_with("lost") > 0
+
+
+@pytest.mark.parametrize("loss", ["ce", "mse"])
+def test_the_margins_by_theory_are_those_of_the_adjusted_head(loss):
+    """Against W, b and class means in full."""
+    forecast = pen.forecast(COUNTS, 2e-2, loss=loss)
+    factors = forecast.geometry.factors(d=6)
+    weight, bias = factors.product, factors.bias - np.log(COUNTS.values / COUNTS.samples)
+    if loss == "mse":
+        weight, bias = weight / np.linalg.norm(weight, axis=1, keepdims=True), np.zeros(6)
+    logits = factors.means @ weight.T + bias
+    margins = np.diag(logits) - np.where(np.eye(6, dtype=bool), -np.inf, logits).max(axis=1)
+    assert advise_head(forecast, None, None).after == pytest.approx((margins[:2].mean(), margins[-2:].mean()), rel=1e-6)
+
+
+def test_a_comparison_of_heads_is_taken_as_it_is():
+    features, labels = (np.concatenate(part) for part in zip(*_test_batches(), strict=True))
+    valid = pen.ArraySource(features[:400], labels[:400])
+    advice = pen.advise(COUNTS, 30.0, train="cnn-mse", valid=valid)
+    comparison = advice.head.comparison
+    assert comparison.held_out.samples == 400
+    assert advice.head.standing is (Standing.KEEP if comparison.keeps else Standing.CHANGE)
+    assert pieces(advice)[-1].text == comparison.verdict
+    assert advice.to_dict()["head"]["comparison"]["best"] == comparison.best
+
+
+def _test_batches():
+    return [(batch.features, batch.labels) for batch in pen.datasets.features("cnn-mse-test").batches()]
+
+
+@pytest.fixture
+def penultimate(monkeypatch, capsys):
+    return lambda *arguments: run(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture
+def counts_file(tmp_path):
+    path = tmp_path / "counts.csv"
+    path.write_text("class,count\ncat,600\ndog,300\nnewt,12\naxolotl,9\n")
+    return path
+
+
+def test_the_command(penultimate, counts_file, tmp_path):
+    page, record = tmp_path / "advice.html", tmp_path / "advice.json"
+    options = ("--weight-decay", "0.12", "--width", "8")
+    status, out, err = penultimate("advise", counts_file, *options, "--html", page, "--json", record)
+    assert (status, err) == (0, f"wrote {page}\nwrote {record}\n")
+    assert out.startswith("Lower the weight decay from 0.12") and page.exists()
+    expected = pen.advise(pen.ClassCounts.read(counts_file), 0.12, width=8).to_dict()
+    assert json.loads(record.read_text()) == json.loads(json.dumps(expected))
+
+
+def test_the_command_with_an_audit_and_converted_decays(penultimate, tmp_path):
+    path = tmp_path / "audit.json"
+    penultimate("audit", "cnn-mse", "--json", path)
+    status, out, _ = penultimate("advise", "fashion-mnist-lt", "--audit", path, "--json", "-")
+    record = json.loads(out)
+    assert status == 0 and record["problem"]["weight_decay"] == [5e-4]
+    assert record["problem"]["feature_decay_source"] == "measured by strengths"
+    _, out, _ = penultimate(
+        *("advise", "fashion-mnist-lt", "--audit", path, "--weight-decay", "0.2", "--torch-loss", "mse"),
+        *("--json", "-"),
+    )
+    assert json.loads(out)["problem"]["weight_decay"] == [1.0]
+    _, out, _ = penultimate("advise", "cifar10-lt", "--torch-loss", "mse", "--json", "-")
+    assert json.loads(out)["problem"]["weight_decay"] == [2.5e-3]
+
+
+BAD = [
+    ["--audit", "none.json"],
+    ["--audit", "broken.json"],
+    ["--audit", "other.json"],
+    ["--audit", "calibrated.json", "--loss", "ce"],
+    ["--audit", "calibrated.json"],
+    ["--valid", "cnn-mse-test"],
+    ["--train", "none.npz"],
+    ["--head", "head.npz"],
+    ["--wish", "everything"],
+    ["--loss", "hinge"],
+    ["--loss", "ce", "--torch-loss", "mse"],
+    ["--weight-decay", "0"],
+    ["--feature-decay", "1", "--feature-ratio", "1"],
+    ["--width", "0"],
+    ["--html", "/no/such/folder/page.html"],
+]
+
+
+@pytest.fixture(scope="module")
+def calibrated():
+    return json.dumps(pen.audit("cnn-mse").to_dict())
+
+
+@pytest.mark.parametrize("options", BAD, ids=" ".join)
+def test_bad_options_end_in_one_line(penultimate, counts_file, tmp_path, monkeypatch, calibrated, options):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "other.json").write_text('{"penultimate": "0.1.0"}')
+    (tmp_path / "calibrated.json").write_text(calibrated)
+    status, out, err = penultimate("advise", counts_file, *options)
+    assert (status, out) == (2, "")
+    assert err.startswith("penultimate: ") and err.count("\n") == 1
