@@ -17,9 +17,11 @@ Facts = Mapping[str, Any]
 Method = tuple[str, str]  # family and name, as in the JSON file
 
 BASELINE: Method = ("loss", "ce")
-# What the package picks: a head for the features there are; and, training anew, a loss by theory and then a head.
+# What the package picks: a head for the features there are, with few and with more held-out samples; and, training anew,
+# a loss by theory and then a head.
 PICKS: dict[str, Method] = {
     "the choice of heads": ("loss and head", "ce"),
+    "the choice of heads with more VALID": ("more VALID", "the choice"),
     "the advice, loss and head,": ("loss and head", "advice"),
 }
 FAMILIES = ("loss", "loss and head", "head", "scikit-learn", "more VALID")
