@@ -17,13 +17,22 @@ Facts = Mapping[str, Any]
 Method = tuple[str, str]  # family and name, as in the JSON file
 
 BASELINE: Method = ("loss", "ce")
-# What the package picks: a head for the features there are, with few and with more held-out samples; and, training anew,
-# a loss by theory and then a head.
+# What the package picks: a head for the features there are, without held-out samples, with few and with more; and,
+# trained anew, a loss by theory and then a head.
 PICKS: dict[str, Method] = {
+    "the head by theory": ("head", "by theory, no VALID"),
     "the choice of heads": ("loss and head", "ce"),
     "the choice of heads with more VALID": ("more VALID", "the choice"),
-    "the advice, loss and head,": ("loss and head", "advice"),
+    "the advice, loss and head": ("loss and head", "advice"),
 }
+# What one would do without it.
+OTHERS: tuple[Method, ...] = (
+    ("loss", "la:1"),
+    ("loss", "weighted:inverse"),
+    ("scikit-learn", "balanced logistic regression"),
+    ("scikit-learn", "RandomOverSampler"),
+    ("scikit-learn", "SMOTE"),
+)
 FAMILIES = ("loss", "loss and head", "head", "scikit-learn", "more VALID")
 # Not of the contest: more held-out samples than all others have.
 BEYOND = "more VALID"
@@ -155,7 +164,13 @@ def _of_pick(setting: Facts, pick: str, method: Method) -> Iterator[Claim]:
 def tables(facts: Facts) -> dict[str, str]:
     """All tables, by the ends of their files' names."""
     by_setting = {"balanced": _by_setting(facts, "balanced_accuracy"), "rarest": _by_setting(facts, "few")}
-    return {"sets": _sets(facts), "overall": _overall(facts), **by_setting}
+    return {
+        "headline": _headline(facts),
+        "sets": _sets(facts),
+        "picks": _picks(facts),
+        "overall": _overall(facts),
+        **by_setting,
+    }
 
 
 def _sets(facts: Facts) -> str:
@@ -169,6 +184,37 @@ def _sets(facts: Facts) -> str:
         rows.append((name, made, f"{len(counts)}", spread, *sizes, *found))
     head = ("set", "imbalance", "classes", "of a class", "in all", "VALID", "more VALID", "judged on")
     return markdown((*head, "cross-entropy", "loss advised"), rows)
+
+
+def _headline(facts: Facts) -> str:
+    settings, shown = facts["settings"].values(), ("balanced_accuracy", "few", "many")
+    named = {**PICKS, **{label(method): method for method in OTHERS if method in everywhere(facts)}}
+    rows = []
+    for name, method in named.items():
+        sure = sum(gain(one, method).low > 0 for one in settings)
+        near = sum(short_of_best(one, method) <= 1.0 for one in settings)
+        figures = (str(overall(facts, method, figure)) for figure in shown)
+        rows.append((name, *figures, *(f"{number} of {len(settings)}" for number in (sure, near))))
+    head = (
+        "",
+        *(FIGURES[figure] for figure in shown),
+        "gains for certain on",
+        "within one standard error of the best on",
+    )
+    return markdown(head, rows)
+
+
+def _picks(facts: Facts) -> str:
+    rows = []
+    for name, setting in facts["settings"].items():
+        top = best(setting)
+        cells = []
+        for method in PICKS.values():
+            short = gain(setting, top, over=method)
+            near = short_of_best(setting, method) <= 1.0
+            cells.append(f"{gain(setting, method)}; {'**near**' if near else f'{short.mean:.1f} short'}")
+        rows.append((name, *cells, f"{label(top)}: {gain(setting, top)}"))
+    return markdown(("", *PICKS, "best in hindsight"), rows)
 
 
 def _overall(facts: Facts) -> str:
