@@ -302,7 +302,7 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_sq
             low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
             strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
     return Calibration(
-        decays, samples, problem.bias, str(problem.loss), decays[0] * first / total_square, strengths, int(implied.size)
+        decays, samples, problem.bias, problem.loss, decays[0] * first / total_square, strengths, int(implied.size)
     )
 
 
@@ -338,7 +338,7 @@ def calibrate_total(layer: LastLayer, problem: Problem, total_square: float) -> 
         problem.weight_decay,
         layer.counts.samples,
         problem.bias,
-        str(problem.loss),
+        problem.loss,
         by_norms,
         None if total is None else (total, total, total),
         min(layer.counts.seen, int(layer.means.shape[1])),

@@ -4,10 +4,11 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 import penultimate as pen
-from report_cases import AUDITS, CASES, HEADS
+from report_cases import AUDITS, CASES, HEADS, HOSTILE
 
 pytest.importorskip("playwright", reason="pip install playwright: for tests of the report in a browser")
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -34,8 +35,17 @@ CHARTS = {
     "head-hostile": 4,
     "head-collapsed": 4,
     "compared-heads": 2,
+    "advice": 3,
 } | dict.fromkeys(FORECASTS, 5)
-RESULTS = {**CASES, **AUDITS, **HEADS, "compared-heads": lambda: pen.compare_heads("cnn-ce", "cnn-ce-test")}
+RESULTS = {
+    **CASES,
+    **AUDITS,
+    **HEADS,
+    "compared-heads": lambda: pen.compare_heads("cnn-ce", "cnn-ce-test"),
+    "advice": lambda: pen.advise(
+        pen.ClassCounts(dict(zip(HOSTILE, (2.0 ** np.arange(12)).tolist(), strict=True))), 0.1
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +108,7 @@ def test_nothing_but_the_file_is_asked_for(opened, case):
     assert asked and all(url.startswith(("file://", "data:", "blob:")) for url in asked)
 
 
-@pytest.mark.parametrize("case", ["hostile", "audit-hostile", "head-hostile"])
+@pytest.mark.parametrize("case", ["hostile", "audit-hostile", "head-hostile", "advice"])
 def test_a_hostile_name_is_text(opened, case):
     page = opened(case).page
     assert page.title().endswith(": 12 classes")
@@ -117,7 +127,7 @@ def test_a_tooltip_is_text_too(opened):
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-@pytest.mark.parametrize("case", ["lvis", "cnn-mse", "audit-long-tail", "head-mse"])
+@pytest.mark.parametrize("case", ["lvis", "cnn-mse", "audit-long-tail", "head-mse", "advice"])
 def test_the_page_never_scrolls_sideways(opened, case, width):
     page = opened(case).page
     page.set_viewport_size({"width": width, "height": 900})
@@ -138,7 +148,18 @@ def test_on_a_narrow_screen_charts_fit_and_their_letters_stay_legible(opened, ca
 
 
 @pytest.mark.parametrize(
-    "case", ["lvis", "hostile", "known-decay", "cnn-mse", "cnn-ce", "audit-hostile", "audit-without-head", "head-mse"]
+    "case",
+    [
+        "lvis",
+        "hostile",
+        "known-decay",
+        "cnn-mse",
+        "cnn-ce",
+        "audit-hostile",
+        "audit-without-head",
+        "head-mse",
+        "advice",
+    ],
 )
 def test_no_serious_barrier(opened, case):
     module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")

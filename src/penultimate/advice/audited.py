@@ -82,11 +82,8 @@ class Audited:
         from penultimate.head_auditing import HeadAudit
 
         found = _of_record(audit.to_dict(), "the audit")
-        if isinstance(audit, HeadAudit) or audit.layer is None:
-            return found
         # A loss with vectors of one's own has no name by which it could be made again.
-        loss = audit.layer.forecast.problem.loss
-        return replace(found, calibration=replace(audit.layer.calibration, loss=loss))
+        return found if isinstance(audit, HeadAudit) else replace(found, calibration=audit.calibration)
 
     def check(self, counts: ClassCounts) -> None:
         """Make sure that the audit is of these counts.
