@@ -47,7 +47,7 @@ demo: .make/runtime
 	@$(BIN)/python demo.py
 
 test: .make/dev .make/browser .make/studies-data
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .make/dev
 	$(BIN)/ruff check .

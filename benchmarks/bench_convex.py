@@ -1,17 +1,21 @@
 """Cross-entropy solved to a certificate: against a short accelerated proximal gradient method and cvxpy's solvers.
 
-All counts distinct, from 5,000 down to 50, weight decay 5e-4, c = 1. Both gaps come from the same certificate.
+All counts distinct, from 5,000 down to 50, weight decay 5e-4, c = 1. Both gaps come from the same certificate. Then all
+critical weight decays, in CPU seconds, against a root for each direction whose every sign is solved from nothing.
 """
 
 import argparse
+from collections.abc import Callable
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import softmax
 
 import penultimate as pen
-from measure import best, console, once, table
+from measure import best, console, cpu, once, table
 from penultimate.losses import CrossEntropy
 from penultimate.minimizers.certificate import certify
+from penultimate.minimizers.convex.deaths import find_deaths, first_death
 
 DECAY = 5e-4
 CVXPY = ("CLARABEL", "SCS")
@@ -101,6 +105,69 @@ def curve(title: str, cases: list[tuple[pen.ClassCounts, float, float]]) -> None
     console.print(out)
 
 
+Signs = Callable[[pen.ClassCounts, float], np.ndarray]
+
+
+def signs_of_solver(counts: pen.ClassCounts, decay: float) -> np.ndarray:
+    """Singular values over the threshold, less one, from this solver, started from nothing."""
+    solution = pen.minimise(counts, pen.Problem.of(decay, loss="ce"), gap=1e-11)
+    return solution.sigma / solution.threshold - 1.0
+
+
+def signs_of_fista(counts: pen.ClassCounts, decay: float) -> np.ndarray:
+    """The same from `fista`."""
+    n, samples = counts.values, counts.samples
+    mu = decay / np.sqrt(samples)
+    x, u = fista(n, mu, 1e-8)
+    slope = (softmax(x / np.sqrt(n), axis=0) - np.eye(n.size)) * np.sqrt(n)
+    moved = x - slope
+    sigma = np.linalg.svd(moved - np.outer(moved @ u, u), compute_uv=False)
+    return sigma[:-1] / (samples * mu) - 1.0
+
+
+def roots(counts: pen.ClassCounts, signs: Signs) -> np.ndarray:
+    """Brent's method for each direction, to 1e-6, between 9/10 of squared error's critical decay and itself."""
+    highest = pen.LabelSpectrum(counts).sigma / np.sqrt(counts.samples) * (1.0 + 1e-4)
+    found = [
+        brentq(lambda decay, i=i: signs(counts, decay)[i], 0.9 * high, high, xtol=1e-9, rtol=1e-6)
+        for i, high in enumerate(highest.tolist())
+    ]
+    return np.array(found)
+
+
+def critical_decays(sizes: list[int], peer_size: int) -> None:
+    """Print what all critical decays take, and the first one of many counts."""
+    out = table("All critical decays, CPU", "classes", "bracket", "ours s", "root each, cold s", "root each, FISTA s")
+    for size in sizes:
+        counts, problem = counts_of(size), pen.Problem.of(DECAY, loss="ce")
+        for bracket in (1e-6, 2e-2):
+            row = [f"{size}", f"{bracket:g}", f"{cpu(lambda c=counts, p=problem, b=bracket: find_deaths(c, p, b)):.2f}"]
+            if size <= peer_size and bracket == 1e-6:
+                ours = np.array([death.weight_decay for death in find_deaths(counts, problem)])
+                for signs in (signs_of_solver, signs_of_fista):
+                    theirs: list[np.ndarray] = []
+                    seconds = cpu(lambda c=counts, s=signs, t=theirs: t.append(roots(c, s)))
+                    row.append(f"{seconds:.1f}, differing by {np.abs(theirs[0] / ours - 1).max():.0e}")
+            out.add_row(*row)
+    console.print(out)
+
+
+def first_deaths() -> None:
+    """Print what the first death alone takes where all would take too long."""
+    out = table("First death, CPU", "counts", "groups m", "weight decay", "bracket", "seconds")
+    for name, counts in (("LVIS", pen.datasets.counts("lvis")), ("all distinct", counts_of(400))):
+        found: list[pen.Death | None] = []
+        problem = pen.Problem.of(DECAY, loss="ce")
+        seconds = cpu(lambda c=counts, p=problem, f=found: f.append(first_death(c, p, 1e-3)))
+        death = found[0]
+        assert death is not None
+        low, high = death.bracket
+        out.add_row(
+            name, f"{counts.distinct.size}", f"{death.weight_decay:.6g}", f"{high / low - 1:.0e}", f"{seconds:.1f}"
+        )
+    console.print(out)
+
+
 def main() -> None:
     """Print times, gaps and ratios."""
     parser = argparse.ArgumentParser()
@@ -112,7 +179,9 @@ def main() -> None:
     curve("All counts distinct", distinct)
     grouped = [(counts_of(10**power, 20), DECAY, 1e-8) for power in (2, 3, 4, 5, 6)]
     curve("Twenty distinct counts", grouped)
+    critical_decays([10] if quick else [20, 100], 10 if quick else 20)
     if not quick:
+        first_deaths()
         lvis = pen.datasets.counts("lvis")
         curve("LVIS", [(lvis, decay, 1e-6) for decay in (5e-4, 5e-3, 2e-2)])
 

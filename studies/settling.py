@@ -7,7 +7,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 import penultimate as pen
-from penultimate.alignment import Alignment, LastLayer, align
+from penultimate.alignment import Alignment, align
+from penultimate.last_layer import LastLayer
 from penultimate.minimizers.shrinkage import Shrinkage
 from studies.descent import GradientDescent, Model, Point, balanced_problem, steady_rate
 

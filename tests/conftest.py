@@ -14,6 +14,7 @@ _CHECKED = [
     "penultimate.advice",
     "penultimate.advising",
     "penultimate.comparing",
+    "penultimate.critical_decays",
     "penultimate.forecasting",
     "penultimate.head_comparing",
     "penultimate.heads.candidates",

@@ -5,10 +5,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import penultimate as pen
-from penultimate.alignment import LastLayer, align, class_budget
-from penultimate.calibration import Calibration, calibrate
+from penultimate.alignment import align
+from penultimate.budgets import class_budget
+from penultimate.calibration import Calibration, balance, calibrate
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
+from penultimate.last_layer import LastLayer
 
 
 def dense(counts):
@@ -63,7 +65,9 @@ def test_a_minimiser_is_aligned_and_balanced_and_tells_its_feature_decay(layers,
     np.testing.assert_allclose(found.budget.decay, found.sigma - found.strength, rtol=1e-6)
     np.testing.assert_allclose(layer.imbalance_of_layers(forecast.problem.weight_decay), 0.0, atol=1e-9)
     assert layer.bias_error < 1e-12
-    calibration = calibrate(layer, found, forecast.problem, float(np.trace(layer.between)))
+    calibration = calibrate(
+        layer, found, forecast.problem, balance(layer, forecast.problem, float(np.trace(layer.between)))
+    )
     assert calibration.by_norms == pytest.approx(3e-5, rel=1e-9)
     if calibration.directions >= 3:
         np.testing.assert_allclose(calibration.by_strengths, 3e-5, rtol=1e-6)
@@ -115,7 +119,7 @@ def test_unlearnt_directions_leave_the_calibration_to_norms():
     assert worse.by_strengths is None and worse.source == "norms" and worse.feature_decay == worse.by_norms
     assert worse.band() is None and calibration.by_norms == pytest.approx(worse.by_norms)
     with pytest.raises(ProblemError, match="constant"):
-        calibrate(layer, found, pen.Problem.of(1e-3), 0.0)
+        balance(layer, pen.Problem.of(1e-3), 0.0)
 
 
 def test_other_decays_and_counts_keep_what_the_network_told():
@@ -157,7 +161,7 @@ def str_table(found: pen.Forecast) -> str:
     ("text", "message"),
     [
         ("{", "no JSON"),
-        ("[]", "no calibration"),
+        ("[]", "no audit"),
         ('{"calibration": null}', "no calibration"),
         ('{"calibration": {"samples": 3}}', "damaged"),
     ],

@@ -61,14 +61,68 @@ def test_without_bias_a_class_can_keep_all_of_its_direction():
     np.testing.assert_allclose(forecast.retained, 1.0)
 
 
-def test_many_distinct_counts_are_not_swept():
-    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 45)), 1e-2, loss="ce")
+def test_many_distinct_counts_have_loose_brackets_that_are_stated():
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 30)), 1e-2, loss="ce")
+    low, high = forecast.critical_bracket.T
+    assert np.all((low <= forecast.critical_weight_decay) & (forecast.critical_weight_decay <= high))
+    assert np.all(high <= low * 1.02)
+    assert "bracketed to 0.02" in forecast.critical_note
+    assert forecast.largest_safe_weight_decay == forecast.critical_weight_decay.min()
+    record = json.loads(json.dumps(forecast.to_dict(), allow_nan=False))
+    assert record["solution"]["critical_weight_decays_note"] == forecast.critical_note
+    assert record["spectrum"][3]["critical_weight_decay_bracket"] == pytest.approx(forecast.critical_bracket[3])
+
+
+def test_more_distinct_counts_know_the_first_death_and_the_closed_ones():
+    """129 counts, two of them of two classes; at a large decay, where little is alive and solving is quick."""
+    counts = pen.ClassCounts([*np.geomspace(900, 9, 129), 900, 9])
+    forecast = pen.forecast(counts, 0.1, loss="ce")
+    known = forecast.critical_weight_decay[np.isfinite(forecast.critical_weight_decay)]
+    # The two inside groups, of which the rarest classes die first, and the strongest mixed one, if all die with it.
+    assert known == pytest.approx(np.sqrt([900, 9]) / np.sqrt(counts.samples), rel=1e-9)
+    assert forecast.largest_safe_weight_decay == known[-1]
+    assert "known for 2 of 130 directions" in forecast.critical_note
+    below = [row.survivors for row in forecast.by_ratio if 0.1 * np.sqrt(row.ratio) < known[-1]]
+    assert below == [130] * len(below) and None in [row.survivors for row in forecast.by_ratio]
+    record = json.loads(json.dumps(forecast.to_dict(), allow_nan=False))
+    assert sum(row["critical_weight_decay"] is None for row in record["spectrum"]) == 128
+
+
+def test_more_distinct_counts_have_a_coarse_sweep(monkeypatch):
+    monkeypatch.setattr("penultimate.report.sweep.ALL_DEATHS", 8)
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 90, 9)), 0.07, loss="ce")
+    drawn = next(rows for rows in forecast.plot("sweep").to_dict()["datasets"].values() if "survivors" in rows[0])
+    assert len(drawn) == 9
+    assert {row["decay"]: row["survivors"] for row in drawn}[0.07] == forecast.survivors
+    assert (drawn[0]["survivors"], drawn[-1]["survivors"]) == (8, 0)
+
+
+def test_too_many_distinct_counts_are_said_to_be_too_many():
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 501)), 0.09, loss="ce")
     assert "sweep" not in forecast.charts
     with pytest.raises(pen.ProblemError, match="no chart 'sweep'"):
         forecast.plot("sweep")
     assert forecast.largest_safe_weight_decay is None
+    assert "not searched for among 501 distinct counts" in forecast.critical_note
     assert {row.survivors for row in forecast.by_ratio} == {None}
     assert json.dumps(forecast.to_dict(), allow_nan=False)
+    (row,) = pen.Comparison({"ce": forecast}).to_dict()["losses"]
+    assert row["largest_safe_weight_decay"] is None
+    assert row["critical_weight_decays_note"] == forecast.critical_note
+
+
+def test_a_width_that_has_room_for_all_changes_nothing(tmp_path):
+    """And one that may bind leaves critical decays unknown, and says so."""
+    counts = pen.ClassCounts([60, 30, 10])
+    free, wide, narrow = (pen.forecast(counts, 0.4, loss="ce", width=width) for width in (None, 2, 1))
+    np.testing.assert_allclose(wide.critical_weight_decay, free.critical_weight_decay, rtol=1e-12)
+    assert wide.charts == free.charts
+    narrow.report(tmp_path / "page.html")
+    assert narrow.critical_note in (tmp_path / "page.html").read_text()
+    wide.report(tmp_path / "page.html")
+    assert narrow.largest_safe_weight_decay is None
+    assert np.all(np.isnan(narrow.critical_weight_decay))
+    assert "or a width" in narrow.critical_note
 
 
 def test_several_layers_are_best_found_in_every_output(tmp_path):

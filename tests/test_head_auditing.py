@@ -98,6 +98,50 @@ def test_dead_directions_and_lost_rows_are_those_of_the_forecast():
     np.testing.assert_allclose(audit.nearest_cosine[3:], 1.0)
 
 
+@pytest.mark.parametrize("bias", ["free", "none"])
+@pytest.mark.parametrize(("loss", "layers"), [("ce", 1), ("cdt:0.3", 1), ("mse:inverse", 1), ("ce", 2)])
+def test_the_head_of_a_minimiser_of_any_loss_agrees_with_its_forecast(loss, layers, bias):
+    """With a shift of all logits that the loss does not see, which is taken off whatever the scales are."""
+    known = pen.ClassCounts([60, 30, 20, 8])
+    problem = pen.Problem.of(1e-2, layers=layers, feature_decay=2e-4, bias=bias, loss=loss)
+    ideal = pen.minimise(known, problem).geometry.factors(d=6)
+    weights, shift = list(ideal.weights), pen.losses.unseen_shift(loss, known)
+    if shift is None and bias == "free":
+        shift = np.ones(4)
+    if shift is not None:
+        weights[-1] = weights[-1] + np.outer(shift, np.linspace(-0.1, 0.1, 6))
+    audit = pen.audit_head(pen.Head(tuple(weights), ideal.bias if bias == "free" else None), known, problem=problem)
+    assert audit.off_diagonal_share < 1e-5 and audit.gram_distance < 1e-5
+    for shape in (audit.along, audit.spectrum):
+        assert shape.scale == pytest.approx(1.0, rel=1e-5) and shape.error < 1e-5
+    np.testing.assert_allclose(audit.norms, audit.expected_norms, rtol=1e-5)
+    assert audit.implied_ratio == pytest.approx(2e-4 * 118 / 1e-2, rel=1e-4)
+    record = json.loads(json.dumps(audit.to_dict(), allow_nan=False))
+    assert record["alignment"]["forecast_outcome"] == ("BEST_FOUND" if layers == 2 else "OPTIMAL")
+    assert (record["bias"]["sum"] is None) == (loss != "mse:inverse" or bias == "none")
+    assert ("not proven" in str(audit.table().renderables[2].columns[1]._cells)) == (layers == 2)
+
+
+@pytest.mark.parametrize("loss", ["mse", "ce", "cdt:0.3"])
+def test_the_distance_of_gram_matrices_is_that_of_dense_ones(loss):
+    audit = pen.audit_head("cnn-ce", FASHION, loss=loss)
+    shift = pen.losses.unseen_shift(loss, FASHION)
+    shift = np.ones(10) if shift is None else shift
+    weight = audit.head.product - np.outer(shift, shift @ audit.head.product / (shift @ shift))
+    expected = pen.metrics.gram_distance(weight, audit.forecast.geometry.product_gram)
+    assert audit.gram_distance == pytest.approx(expected, abs=1e-9)
+    np.testing.assert_allclose(audit.rows.rows(np.arange(10)), weight, atol=1e-12)
+
+
+def test_the_bundled_heads_against_their_own_losses():
+    """Figures of the docs: the scale of cnn-ce makes no sense for squared error, and some for its own loss."""
+    own, other = (pen.audit_head("cnn-ce", FASHION, loss=loss) for loss in ("ce", "mse"))
+    assert own.implied_ratio == pytest.approx(4.4, abs=0.1) and other.implied_ratio > 300
+    assert own.along.error == pytest.approx(0.082, abs=2e-3)
+    assert own.along.error < other.along.error
+    assert "a softmax does not see their sum" in own.verdict and "Bias on log n" in own._page()
+
+
 def test_the_bundled_heads_tell_their_losses_by_their_biases():
     squared, entropy = (pen.audit_head(name, FASHION) for name in ("cnn-mse", "cnn-ce"))
     whole = pen.audit("cnn-mse")
@@ -221,7 +265,8 @@ def test_the_record_is_json_with_the_documented_keys():
         (random_head(2, 2, 0), [5, 4], {"merged_at": 0.0}, pen.ProblemError, "above 0 and at most 1"),
         (random_head(2, 2, 0), [5, 4], {"problem": pen.Problem.of(bias=0.1)}, pen.ProblemError, "make them agree"),
         (random_head(2, 2, 0), [5, 4], {"loss": "hinge"}, pen.ProblemError, "unknown loss"),
-        (random_head(2, 2, 0), [5, 4], {"loss": "ce"}, pen.ProblemError, "squared error only"),
+        (random_head(2, 2, 0), [5, 4], {"loss": "smooth:2"}, pen.ProblemError, "label smoothing must be"),
+        (random_head(3, 2, 0), [5, 4, 0], {"loss": "smooth:0.1"}, pen.ProblemError, "leave it out"),
         (random_head(2, 2, 0), [5, 4], {"weight_decay": -1.0}, pen.ProblemError, "positive"),
     ],
 )

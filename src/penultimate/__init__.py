@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from penultimate.head_comparing import compare_heads as compare_heads
     from penultimate.minimizers import frames as frames
     from penultimate.minimizers.certificate import Certificate as Certificate
-    from penultimate.minimizers.convex.path import Death as Death
+    from penultimate.minimizers.convex.deaths import Death as Death
     from penultimate.minimizers.convex.path import Path as Path
     from penultimate.minimizers.convex.path import path as path
     from penultimate.minimizers.descent import Descent as Descent
@@ -74,7 +74,7 @@ _HOMES = {
     "ClusterError": "errors",
     "Comparison": "comparing",
     "CountsError": "errors",
-    "Death": "minimizers.convex.path",
+    "Death": "minimizers.convex.deaths",
     "Decisions": "features.decisions",
     "Descent": "minimizers.descent",
     "Factors": "model.geometry",

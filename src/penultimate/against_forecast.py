@@ -2,84 +2,40 @@
 
 With A = W(H̄ − h_G 1ᵀ)D of the network and A* of the forecast: how alike they are (`product_cosine`), how alike the
 Gram matrices of class means and of head rows are (`gram_cosines`), and how far above its minimum the network's own
-objective stands, features collapsed to their class means (`network_objective`). The feature decay that none of this is
-told by the network is the one whose forecast is as strong in total: ``‖A*‖_* = ‖A‖_*`` (`match_total_strength`).
+objective stands, features collapsed to their class means (`network_objective`).
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
-from penultimate.alignment import Alignment, LastLayer
-from penultimate.losses import resolve
-from penultimate.minimizers.minimising import minimise
+from penultimate.alignment import Alignment
+from penultimate.last_layer import LastLayer
+from penultimate.losses import Loss, resolve, unseen_shift
 from penultimate.minimizers.solution import Solution
-from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
 
 # Above this many classes K × K arrays are not made.
 _DENSE = 4096
-# The feature decay is looked for within this factor of the one by norms, to this many digits of its logarithm.
-_WIDEST = 1e6
-_DIGITS = 1e-3
-_GAP = 1e-6
 
 
-def total_strength(layer: LastLayer) -> float:
-    """``‖W(H̄ − h_G 1ᵀ)D‖_*`` of a network, by d × d arrays.
+def seen_head(layer: LastLayer, loss: str | Loss) -> Float[np.ndarray, "K d"]:
+    """``W_L ⋯ W_1`` without the shift of all logits that the loss does not see, and that decay alone shrinks.
 
     Parameters
     ----------
     layer : LastLayer
-        Means and head.
+        The head.
+    loss : str, CrossEntropy or SquaredError
+        Of the training.
 
     Returns
     -------
-    float
+    ndarray of shape (K, d)
     """
-    from scipy.linalg import qr, svdvals
-
-    means = layer.centred_means * np.sqrt(layer.counts.values)[:, None]
-    upper = [qr(side, mode="r")[0][: side.shape[1]] for side in (layer.head.product, means)]
-    return float(svdvals(upper[0] @ upper[1].T).sum())
-
-
-def match_total_strength(layer: LastLayer, problem: Problem, by_norms: float) -> float | None:
-    """Find the feature decay whose forecast is as strong in total as the network.
-
-    Parameters
-    ----------
-    layer : LastLayer
-        Means and head of one layer.
-    problem : Problem
-        Its decay, bias and loss.
-    by_norms : float
-        λ_H by norms, from where to look.
-
-    Returns
-    -------
-    float or None
-        None if there is none within a factor of a million.
-    """
-    from scipy.optimize import brentq
-
-    wanted = total_strength(layer)
-
-    def excess(log: float) -> float:
-        solution = minimise(layer.counts, replace(problem, feature_decay=math.exp(log)), gap=_GAP)
-        return float(solution.multiplicity @ solution.strength) / wanted - 1.0
-
-    # Strength falls with decay: walk outwards by factors of ten until the sign changes.
-    low = high = math.log(by_norms)
-    sign = excess(low)
-    step = math.copysign(math.log(10.0), sign)
-    while abs(high - math.log(by_norms)) < math.log(_WIDEST):
-        low, high = high, high + step
-        if excess(high) * sign <= 0:
-            return math.exp(brentq(excess, min(low, high), max(low, high), xtol=_DIGITS))
-    return None
+    product, shift = layer.head.product, unseen_shift(loss, layer.counts)
+    return product if shift is None else product - np.outer(shift, shift @ product / (shift @ shift))
 
 
 def product_cosine(layer: LastLayer, alignment: Alignment, solution: Solution) -> float:
@@ -100,19 +56,19 @@ def product_cosine(layer: LastLayer, alignment: Alignment, solution: Solution) -
     """
     expected = solution.strength[: alignment.sigma.size]
     inner = float(np.sum(alignment.multiplicity * alignment.strength * expected))
-    product = layer.head.product
+    product = seen_head(layer, solution.problem.loss)
     size = float(np.sum((product @ layer.between) * product)) * float(solution.multiplicity @ solution.strength**2)
     return inner / math.sqrt(size) if size > 0 else float("nan")
 
 
-def gram_cosines(layer: LastLayer, geometry: Geometry) -> tuple[float, float]:
-    """Cosines between the network's Gram matrices and the forecast's: of class means, and of head rows.
+def gram_cosines(layer: LastLayer, solution: Solution) -> tuple[float, float]:
+    """Cosines between the network's Gram matrices and the forecast's: of class means, and of the head ``W_L ⋯ W_1``.
 
     Parameters
     ----------
     layer : LastLayer
         Means and head.
-    geometry : Geometry
+    solution : Solution
         The forecast's.
 
     Returns
@@ -123,9 +79,10 @@ def gram_cosines(layer: LastLayer, geometry: Geometry) -> tuple[float, float]:
     seen = np.flatnonzero(layer.counts.values > 0).tolist()
     if len(seen) > _DENSE:
         return float("nan"), float("nan")
-    pairs = ((layer.centred_means, geometry.mean_gram), (layer.head.product, geometry.head_gram))
-    means, head = (_cosine(rows[seen] @ rows[seen].T, gram.block(seen, seen)) for rows, gram in pairs)
-    return means, head
+    head, geometry = seen_head(layer, solution.problem.loss), solution.geometry
+    pairs = ((layer.centred_means, geometry.mean_gram), (head, geometry.product_gram))
+    of_means, of_head = (_cosine(rows[seen] @ rows[seen].T, gram.block(seen, seen)) for rows, gram in pairs)
+    return of_means, of_head
 
 
 def _cosine(one: Float[np.ndarray, "k k"], other: Float[np.ndarray, "k k"]) -> float:
@@ -134,12 +91,12 @@ def _cosine(one: Float[np.ndarray, "k k"], other: Float[np.ndarray, "k k"]) -> f
 
 
 def network_objective(layer: LastLayer, problem: Problem) -> float:
-    """The objective of docs/theory §5 at the network's own head and class means.
+    """The objective of docs/theory §1 and §5 at the network's own layers and class means.
 
     Parameters
     ----------
     layer : LastLayer
-        Means and head of one layer.
+        Means and head.
     problem : Problem
         With a feature decay.
 
@@ -157,5 +114,6 @@ def network_objective(layer: LastLayer, problem: Problem) -> float:
     loss = resolve(problem.loss, alone).grouped(alone)
     value = loss.value(np.vstack([logits, np.diagonal(logits)]))
     data = float(loss.weight * alone.distinct @ value) / counts.samples
-    decay = problem.weight_decay[0] * float(np.sum(layer.head.product**2))
+    squares = [float(np.sum(np.square(weight, dtype=np.float64))) for weight in layer.head.layers]
+    decay = float(np.dot(problem.weight_decay, squares))
     return data + 0.5 * (decay + problem.resolved_feature_decay(counts.samples) * float(np.trace(layer.between)))

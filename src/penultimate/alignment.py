@@ -7,132 +7,21 @@ the label matrix (docs/theory §6):
 
 The model says that PPᵀ, QᵀQ and T are diagonal, that p_i is parallel to q_i, and that the rows and columns of the
 directions that weight decay kills are zero. *T alone is weak evidence*: any network that fits its labels has
-T ≈ diag σ.
-
-What direction i lost, σ_i − t_i with t_i = T_ii, is explained exactly at a stationary point of W_L, for squared error
-and a free bias (docs/theory §6; here in units of strength):
-
-    σ_i − t_i  =  N λ_L ‖w_i‖²/t_i  +  N p_i Σ_W p_iᵀ/t_i  +  Σ_{j≠i} T_ij²/t_i  +  (what training left unsettled),
-
-w_i = row i of Uᵀ W_L: the shares of decay, of within-class noise, and of other directions. The same with U → I gives it
-for each class. Nothing of size K × K is formed: ``Σ_j T_ij² = p_i B p_iᵀ`` and ``‖PPᵀ‖ = ‖PᵀP‖`` need d × d arrays.
+T ≈ diag σ. Nothing of size K × K is formed: ``‖PPᵀ‖ = ‖PᵀP‖`` and ``‖T‖`` need d × d arrays.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.counts import ClassCounts
-from penultimate.errors import FeaturesError
-from penultimate.features.head import Head
-from penultimate.features.statistics import mean_of
+from penultimate.budgets import Budget, direction_budget, row_dots
+from penultimate.last_layer import LastLayer
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # Above this many directions only the leading ones are looked at, so that no K × K array is needed.
 _DENSE_DIRECTIONS = 4096
 _LEADING_DIRECTIONS = 512
-# A direction with less of its σ than this has no strength to share out.
-_DEAD = 1e-3
-
-
-@dataclass(frozen=True)
-class LastLayer:
-    """What a trained network's last layer is made of, for the model's eyes.
-
-    Attributes
-    ----------
-    counts : ClassCounts
-        Samples of each class *in training*: they make D and the global mean.
-    means : ndarray of shape (K, d)
-        Class means; NaN for classes without samples.
-    head : Head
-        Linear layers and bias.
-    noise : ndarray of shape (d, d) or None
-        Σ_W, the within-class covariance of the training samples; None if only other samples are known.
-    centred : bool
-        Whether a bias takes the global mean out.
-    """
-
-    counts: ClassCounts
-    means: Float[np.ndarray, "K d"]
-    head: Head
-    noise: Float[np.ndarray, "d d"] | None
-    centred: bool = True
-
-    def __post_init__(self) -> None:
-        missing = np.flatnonzero((self.counts.values > 0) & np.isnan(self.means).any(axis=1))
-        if missing.size:
-            raise FeaturesError(
-                f"class {self.counts.names[int(missing[0])]!r} has training samples but no features "
-                f"({missing.size} such classes): give features of every class, or counts of those there are"
-            )
-
-    @cached_property
-    def global_mean(self) -> Float[np.ndarray, " d"]:
-        """h_G as training saw it, shape (d,); zero without a bias, where nothing takes it out."""
-        if not self.centred:
-            return np.zeros(int(self.means.shape[1]))
-        return mean_of(self.means, self.counts.values)
-
-    @cached_property
-    def centred_means(self) -> Float[np.ndarray, "K d"]:
-        """H̄ − h_G, one row a class, shape (K, d); zero for classes without training samples."""
-        return np.where(self.counts.values[:, None] > 0, self.means - self.global_mean, 0.0)
-
-    @cached_property
-    def between(self) -> Float[np.ndarray, "d d"]:
-        """B = ``Σ_k n_k (h̄_k − h_G)(…)ᵀ``, shape (d, d)."""
-        weighted = self.centred_means * np.sqrt(self.counts.values)[:, None]
-        return weighted.T @ weighted
-
-    @property
-    def bias(self) -> Float[np.ndarray, " K"]:
-        """``b + W h_G``, the bias that is left when features are centred, shape (K,)."""
-        return self.head.offset + self.head.product @ self.global_mean
-
-    @cached_property
-    def bias_error(self) -> float:
-        """Largest ``|b + W h_G − n/N|``, which squared error with a free bias makes zero; NaN without a bias."""
-        if not self.centred:
-            return float("nan")
-        return float(np.abs(self.bias - self.counts.values / self.counts.samples).max())
-
-    @cached_property
-    def lift(self) -> Float[np.ndarray, " K"]:
-        """``⟨w_k, h̄_k − h_G⟩``: what a class's mean adds to its own logit, shape (K,); NaN for unseen classes."""
-        lift = np.einsum("kd,kd->k", self.head.product, self.centred_means)
-        return np.where(self.counts.values > 0, lift, np.nan)
-
-    def imbalance_of_layers(self, decays: Sequence[float]) -> tuple[float, ...]:
-        """``‖λ_{l+1} W_{l+1}ᵀW_{l+1} − λ_l W_l W_lᵀ‖ / ‖λ_l W_l W_lᵀ‖``, L − 1 numbers; a minimiser has zeros."""
-        out: list[float] = []
-        pairs = zip(self.head.layers[:-1], self.head.layers[1:], decays[:-1], decays[1:], strict=True)
-        for below, above, lower, upper in pairs:
-            ours = lower * np.asarray(below, dtype=np.float64) @ np.asarray(below, dtype=np.float64).T
-            theirs = upper * np.asarray(above, dtype=np.float64).T @ np.asarray(above, dtype=np.float64)
-            out.append(float(np.linalg.norm(theirs - ours) / np.linalg.norm(ours)))
-        return tuple(out)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Where strength went, in units of strength: of each direction, or of each class's own logit.
-
-    Attributes
-    ----------
-    decay, noise, mixing, unsettled : ndarray
-        Lost to weight decay, to within-class noise, to other directions (or classes), and what does not add up because
-        training stopped before the head was stationary. NaN where there is no strength to speak of, for losses other
-        than squared error, and (noise and unsettled) where the noise of the training samples is not known.
-    """
-
-    decay: Float[np.ndarray, "..."]
-    noise: Float[np.ndarray, "..."]
-    mixing: Float[np.ndarray, "..."]
-    unsettled: Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)
@@ -182,7 +71,7 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
     svd : GroupedSVD
         Of the label matrix of the same counts.
     decay : float or None
-        λ_L, for the budget; None leaves the budget out (losses other than squared error).
+        λ_L, for the budget; None leaves the budget out.
 
     Returns
     -------
@@ -191,7 +80,8 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> from penultimate.alignment import LastLayer, align
+    >>> from penultimate.alignment import align
+    >>> from penultimate.last_layer import LastLayer
     >>> from penultimate.features.head import Head
     >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2)
     >>> ideal = forecast.geometry.factors(d=4)
@@ -207,18 +97,10 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
     def averaged(values: Float[np.ndarray, " r"]) -> Float[np.ndarray, " t"]:
         return np.bincount(entry, weights=values) / size
 
-    strength = averaged(_row_dots(head, means))
-    head_square, mean_square = averaged(_row_dots(head, head)), averaged(_row_dots(means, means))
+    strength = averaged(row_dots(head, means))
+    head_square, mean_square = averaged(row_dots(head, head)), averaged(row_dots(means, means))
     head_gram, mean_gram = head.T @ head, means.T @ means
     sigma = svd.sigma[: size.size]
-    if decay is None:
-        unknown = np.full(size.size, np.nan)
-        budget = Budget(unknown, unknown, unknown, unknown)
-    else:
-        last = svd.project("left", np.asarray(layer.head.layers[-1], dtype=np.float64), count)
-        noise = None if layer.noise is None else averaged(_quadratic(head, layer.noise))
-        every = averaged(_quadratic(head, layer.between))
-        budget = _budget(sigma, strength, averaged(_row_dots(last, last)) * decay, noise, every, layer.counts.samples)
     both = np.sqrt(head_square * mean_square)
     return Alignment(
         sigma=sigma,
@@ -230,7 +112,7 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
         off_diagonal_share=off_share(size * strength**2, float(np.sum(head_gram * mean_gram))),
         head_off_diagonal_share=off_share(size * head_square**2, float(np.sum(head_gram**2))),
         means_off_diagonal_share=off_share(size * mean_square**2, float(np.sum(mean_gram**2))),
-        budget=budget,
+        budget=Budget.unknown(size.size) if decay is None else direction_budget(layer, svd, decay, entry, head, means),
         directions=count,
     )
 
@@ -247,57 +129,8 @@ def factors(layer: LastLayer, svd: GroupedSVD, count: int) -> tuple[Float[np.nda
     return svd.project("left", layer.head.product, count), svd.project("right", scaled, count)
 
 
-def class_budget(layer: LastLayer, decay: float) -> Budget:
-    """Where the logit of each class went: ``1 − z_k`` with z_k its `LastLayer.lift`, shape (K,).
-
-    Parameters
-    ----------
-    layer : LastLayer
-        Means, head, noise.
-    decay : float
-        λ_L.
-
-    Returns
-    -------
-    Budget
-        In units of the class's own logit, of which an unregularised fit has 1 with the bias.
-    """
-    counts, product = layer.counts.values, layer.head.product
-    own = np.where(counts > 0, counts, np.nan)
-    last = np.asarray(layer.head.layers[-1], dtype=np.float64)
-    noise = None if layer.noise is None else _quadratic(product, layer.noise) / own
-    every = _quadratic(product, layer.between) / own
-    return _budget(
-        np.ones_like(own), layer.lift, decay * _row_dots(last, last) / own, noise, every, layer.counts.samples
-    )
-
-
-def _budget(
-    target: Float[np.ndarray, " t"],
-    strength: Float[np.ndarray, " t"],
-    decay: Float[np.ndarray, " t"],
-    noise: Float[np.ndarray, " t"] | None,
-    every: Float[np.ndarray, " t"],
-    samples: float,
-) -> Budget:
-    alive = strength > _DEAD * target
-    divisor = np.where(alive, strength, np.nan)
-    to_decay = samples * decay / divisor
-    to_noise = np.full_like(divisor, np.nan) if noise is None else samples * noise / divisor
-    mixing = every / divisor - divisor
-    return Budget(to_decay, to_noise, mixing, target - divisor - to_decay - to_noise - mixing)
-
-
 def off_share(diagonal: Float[np.ndarray, " t"], total: float) -> float:
     """Share of a matrix outside its diagonal, from the squares on it and the sum of all squares."""
     if total <= 0.0:
         return float("nan")
     return float(np.sqrt(max(0.0, 1.0 - float(diagonal.sum()) / total)))
-
-
-def _row_dots(one: Float[np.ndarray, "r d"], other: Float[np.ndarray, "r d"]) -> Float[np.ndarray, " r"]:
-    return np.einsum("rd,rd->r", one, other)
-
-
-def _quadratic(rows: Float[np.ndarray, "r d"], form: Float[np.ndarray, "d d"]) -> Float[np.ndarray, " r"]:
-    return _row_dots(rows @ form, rows)

@@ -26,13 +26,14 @@ from penultimate.features.distributed import on_cluster
 from penultimate.features.head import Head
 from penultimate.features.metrics import ClassMetrics, CollapseMetrics, measure, measure_classes
 from penultimate.features.metrics.centred import centred_means, variances
-from penultimate.features.passes import Checkpoint, OneProcess
+from penultimate.features.passes import Checkpoint, OneProcess, Together
 from penultimate.features.readers import FeatureSource
 from penultimate.features.replicates import Jackknife, Replicates
+from penultimate.features.residuals import MOST_CLASSES, Residuals, Slopes
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import forecast
 from penultimate.layer_auditing import LayerAudit, audit_layer
-from penultimate.losses import Loss
+from penultimate.losses import Loss, resolve
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported, chart_of
 
@@ -167,7 +168,8 @@ class Audit(Reported):
         Raises
         ------
         FeaturesError
-            When this audit has no such chart: those of directions need a head, that of the budget squared error.
+            When this audit has no such chart: those of directions need a head, that of the budget a network
+            that its loss trained.
         """
         from penultimate.report.audit_charts import audit_charts
 
@@ -215,8 +217,8 @@ def audit(
     weight_decay : float or tuple of float, default 5e-4
         λ of every linear layer, in the convention of `Problem`.
     loss : str, CrossEntropy or SquaredError, default "mse"
-        What the network was trained with, as for `Problem`. With another loss than "mse" the head has one layer, and
-        the forecast compared with is that of the same total strength.
+        What the network was trained with, as for `Problem`. With several layers and another loss than "mse" the
+        forecast compared with is the best point found, no proven minimum.
     problem : Problem, optional
         Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
     drop_bad : bool, default False
@@ -263,32 +265,45 @@ def audit(
     model = _problem(problem, weight_decay, loss, last)
     with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
         classes = passes.classes(known)
-        held = _checkpoint(checkpoint, source, last, classes, drop_bad, passes.layout)
+        held = _checkpoint(checkpoint, source, last, classes, drop_bad, {**_of_loss(model, counts), **passes.layout})
         replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
         passes.run(replicates, "features", held, _step(advance, "features"))
         whole = replicates.whole
         if not whole.samples > 0:
             raise FeaturesError("there are no samples: give features of at least two classes")
+        names = counts.names if counts is not None else _names(source, last)
+        training = ClassCounts(whole.counts, names) if counts is None else counts
         deciding = Deciding(whole, last, drop_bad=drop_bad)
-        passes.run(deciding, "answers", held, _step(advance, "answers"))
-    names = counts.names if counts is not None else _names(source, last)
-    training = ClassCounts(whole.counts, names) if counts is None else counts
-    result = _judge(whole, replicates, deciding, training, last, model, source.dtype)
+        slopes = _slopes(whole, last, model, training, drop_bad)
+        second = deciding if slopes is None else Together({"answers": deciding, "slopes": slopes})
+        passes.run(second, "answers", held, _step(advance, "answers"))
+    residuals = None if slopes is None else slopes.residuals()
+    result = _judge(whole, replicates, deciding, residuals, training, last, model, source.dtype)
     if held is not None:
         held.remove()
     return result
+
+
+def _slopes(
+    statistics: FeatureStatistics, head: Head | None, problem: Problem, counts: ClassCounts, drop_bad: bool
+) -> Slopes | None:
+    """What sums the residuals of another loss than squared error; None where they are not needed, or too many."""
+    if head is None or problem.loss == "mse" or head.classes > MOST_CLASSES:
+        return None
+    return Slopes(statistics, head, resolve(problem.loss, counts), counts, drop_bad=drop_bad)
 
 
 def _judge(
     whole: FeatureStatistics,
     replicates: Replicates,
     deciding: Deciding,
+    residuals: Residuals | None,
     counts: ClassCounts,
     head: Head | None,
     problem: Problem,
     dtype: str,
 ) -> Audit:
-    layer = None if head is None else audit_layer(whole, counts, head, problem)
+    layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
     geometry = forecast(counts).geometry if layer is None else layer.forecast.geometry
     product = None if head is None else head.product
     metrics = measure(whole, product, geometry)
@@ -367,6 +382,15 @@ def _parts(classes: int, dimension: int) -> int:
 
 def _step(advance: Advance | None, stage: str) -> Callable[[int], object] | None:
     return None if advance is None else partial(advance, stage)
+
+
+def _of_loss(problem: Problem, counts: ClassCounts | None) -> dict[str, object]:
+    """What the second pass depends on with another loss than squared error: its numbers, and the training counts."""
+    if problem.loss == "mse":
+        return {}
+    vectors = {} if isinstance(problem.loss, str) else problem.loss.vectors
+    sums = {name: float(vector @ np.arange(1.0, vector.size + 1.0)) for name, vector in vectors.items()}
+    return {"loss": str(problem.loss), **sums, "counts": None if counts is None else counts.values.tolist()}
 
 
 def _checkpoint(

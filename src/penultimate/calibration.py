@@ -2,9 +2,10 @@
 
 *By norms*: at a minimiser the factors are balanced, so ``λ_H = λ_1 ‖W_1‖² / ‖H − h_G‖²``.
 
-*By strengths*: direction i keeps x(σ_i) of its σ_i, which the decays decide; so every direction that was learnt well
-says what they are. For one layer ``θ = σ_i − t_i``, in general ``τ = (σ_i − t_i) t_i^{1−p}/p``. Their median forecasts
-other weight decays (λ_H stays as it is) and other counts (N λ_H does); their quartiles are the band of the forecast.
+*By strengths*: a direction stops growing where the loss pulls no harder than the decays do, so every direction that was
+learnt well says what they are. The pull is ``γ_i = Nκ t_i^{p−1}`` for any loss; for squared error it is ``σ_i − t_i``,
+what is missing. Their median forecasts other weight decays (λ_H stays as it is) and other counts (N λ_H does); their
+quartiles are the band of the forecast.
 """
 
 import json
@@ -17,11 +18,11 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float
 
-from penultimate.against_forecast import match_total_strength
-from penultimate.alignment import Alignment, LastLayer
+from penultimate.alignment import Alignment
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasting import Forecast, forecast
+from penultimate.last_layer import LastLayer
 from penultimate.losses import Loss
 from penultimate.minimizers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
@@ -81,8 +82,7 @@ class Calibration:
         λ_H from the balance of norms.
     by_strengths : tuple of float or None
         λ_H from the lower quartile, the median and the upper quartile of the directions that were learnt well; None
-        when there are fewer than three, or they kept all of their strength, so that nothing can be read off. For other
-        losses than squared error thrice the λ_H whose forecast is as strong in total.
+        when there are fewer than three, or they kept all of their strength, so that nothing can be read off.
     directions : int
         How many directions were learnt well.
 
@@ -121,7 +121,12 @@ class Calibration:
         return self.by_strengths is not None and self.by_strengths[0] <= _LEAST * self.by_strengths[1]
 
     def threshold(self, feature_decay: float) -> float:
-        """The σ below which a direction dies, at the network's own weight decay, for a feature decay λ_H."""
+        """The σ below which a direction dies, at the network's own weight decay, for a feature decay λ_H.
+
+        NaN for several layers and another loss than squared error, where none is known in advance.
+        """
+        if self.loss != "mse" and len(self.weight_decay) > 1:
+            return float("nan")
         problem = self._problem(feature_decay, self.source)
         return Shrinkage(self.samples, problem.kappa(self.samples), problem.layers).threshold
 
@@ -266,7 +271,34 @@ class Calibration:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
 
 
-def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_square: float) -> Calibration:
+def balance(layer: LastLayer, problem: Problem, total_square: float) -> float:
+    """The feature decay from the balance of norms, ``λ_1 ‖W_1‖² / ‖H − h_G‖²``.
+
+    Parameters
+    ----------
+    layer : LastLayer
+        The last layer.
+    problem : Problem
+        Its decays.
+    total_square : float
+        ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ProblemError
+        When features or the first layer are constant, so that norms say nothing.
+    """
+    first = float(np.sum(np.square(np.asarray(layer.head.layers[0], dtype=np.float64))))
+    if first == 0.0 or not total_square > 0.0:
+        raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
+    return problem.weight_decay[0] * first / total_square
+
+
+def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, by_norms: float) -> Calibration:
     """Measure the feature decay of a trained network in both ways.
 
     Parameters
@@ -277,22 +309,14 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_sq
         Of that layer.
     problem : Problem
         Its decays, bias and loss.
-    total_square : float
-        ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
+    by_norms : float
+        λ_H by `balance`.
 
     Returns
     -------
     Calibration
-
-    Raises
-    ------
-    ProblemError
-        When features or the first layer are constant, so that norms say nothing.
     """
     samples, decays = layer.counts.samples, problem.weight_decay
-    first = float(np.sum(np.square(np.asarray(layer.head.layers[0], dtype=np.float64))))
-    if first == 0.0 or not total_square > 0.0:
-        raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
     implied = implied_kappas(alignment, samples, problem.layers)
     strengths = None
     if implied.size >= _ENOUGH:
@@ -301,57 +325,16 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, total_sq
         if quartiles[1] > 0:
             low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
             strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
-    return Calibration(
-        decays, samples, problem.bias, problem.loss, decays[0] * first / total_square, strengths, int(implied.size)
-    )
-
-
-def calibrate_total(layer: LastLayer, problem: Problem, total_square: float) -> Calibration:
-    """Measure the feature decay with another loss than squared error, whose directions are known by its forecast only.
-
-    Parameters
-    ----------
-    layer : LastLayer
-        The last layer of a network whose head has one.
-    problem : Problem
-        Its decay, bias and loss.
-    total_square : float
-        ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
-
-    Returns
-    -------
-    Calibration
-        By norms, and by strengths the feature decay whose forecast is as strong in total; one number thrice, for
-        there are no quartiles.
-
-    Raises
-    ------
-    ProblemError
-        If features or weights are constant.
-    """
-    strength = float(np.sum(np.square(np.asarray(layer.head.layers[0], dtype=np.float64))))
-    if strength == 0.0 or not total_square > 0.0:
-        raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
-    by_norms = problem.weight_decay[0] * strength / total_square
-    total = match_total_strength(layer, problem, by_norms)
-    return Calibration(
-        problem.weight_decay,
-        layer.counts.samples,
-        problem.bias,
-        problem.loss,
-        by_norms,
-        None if total is None else (total, total, total),
-        min(layer.counts.seen, int(layer.means.shape[1])),
-    )
+    return Calibration(decays, samples, problem.bias, problem.loss, by_norms, strengths, int(implied.size))
 
 
 def implied_kappas(alignment: Alignment, samples: float, layers: int) -> Float[np.ndarray, " i"]:
-    """κ that each direction which was learnt well implies, by ``x − σ + τ p x^{p−1} = 0`` with τ = N κ/p.
+    """κ that each direction which was learnt well implies, by ``γ = N κ t^{p−1}``.
 
     Parameters
     ----------
     alignment : Alignment
-        Measured strengths and cosines.
+        Measured strengths, cosines and pulls.
     samples : float
         N.
     layers : int
@@ -360,10 +343,10 @@ def implied_kappas(alignment: Alignment, samples: float, layers: int) -> Float[n
     Returns
     -------
     ndarray of shape (i,)
-        One for each direction, counted with multiplicity; negative where a direction is stronger than its σ.
+        One for each direction, counted with multiplicity; negative where the loss would have a direction weaker.
     """
-    power = 2.0 / (layers + 1)
-    well = (alignment.cosine >= ALIGNED) & (alignment.strength >= LEARNT * alignment.sigma)
-    sigma, strength = alignment.sigma[well], alignment.strength[well]
-    kappa = (sigma - strength) * strength ** (1.0 - power) / samples
+    power, lost = 2.0 / (layers + 1), alignment.budget.lost
+    with np.errstate(invalid="ignore"):
+        well = (alignment.cosine >= ALIGNED) & (alignment.strength >= LEARNT * (alignment.strength + lost))
+    kappa = lost[well] * alignment.strength[well] ** (1.0 - power) / samples
     return np.repeat(kappa, alignment.multiplicity[well])

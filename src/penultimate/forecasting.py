@@ -13,13 +13,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
+from penultimate.critical_decays import ALL_DEATHS, CriticalDecays, find_critical, find_first, is_closed
 from penultimate.errors import ProblemError
 from penultimate.losses import Loss, resolve
 from penultimate.minimizers.minimising import minimise
 from penultimate.minimizers.solution import Solution
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
-from penultimate.over_decay import can_sweep, critical_weight_decay, is_closed, shares_at, strengths_at
+from penultimate.over_decay import can_sweep, shares_at, strengths_at
 from penultimate.reported import Reported, chart_of
 from penultimate.samples_to_gain import samples_to_gain
 from penultimate.spectrum.label_spectrum import LabelSpectrum
@@ -28,6 +29,8 @@ from penultimate.timeline import Timeline, timeline
 if TYPE_CHECKING:
     import altair as alt
     from rich.console import Group
+
+    from penultimate.minimizers.convex.deaths import Death
 
 # A class that keeps at least OWN of its own direction is said to have it, one below LOST to have lost it; between the
 # two it shares what is left with other classes. Printed with every table.
@@ -182,27 +185,51 @@ class Forecast(Reported):
         own = self.counts.distinct[self.group_status == 0]
         return float(own.min()) if own.size else None
 
-    @cached_property
+    @property
     def has_critical_weight_decays(self) -> bool:
-        """Whether one is known: with squared error and a free bias or none, and with other losses if K is small."""
-        return is_closed(self.solution) or bool(np.any(np.isfinite(self.critical_weight_decay)))
+        """Whether one is known: see `critical_note` for why not."""
+        return is_closed(self.solution) or self._first_death is not None
 
-    @cached_property
+    @property
     def critical_weight_decay(self) -> Float[np.ndarray, " t"]:
         """λ_1 at which each distinct direction dies, all layers' decays scaled together, largest σ first, shape (t,).
 
         NaN where the width leaves no room for the direction, and with a regularised bias, where the singular values
-        themselves move with the decay. For other losses found by the path of solutions: all of them for up to 12
-        distinct counts, the first one for up to 40; `penultimate.path` finds all.
+        themselves move with the decay. For other losses found by following solutions: all of them for up to 128
+        distinct counts (`critical_bracket` says how closely); for up to 500 the first and those that have a closed
+        form; `penultimate.path` finds all, however long that takes.
         """
-        return critical_weight_decay(self.solution)
+        return self._critical.decay
+
+    @property
+    def critical_bracket(self) -> Float[np.ndarray, "t 2"]:
+        """Decays between which each direction dies, shape (t, 2); both the same for squared error, in closed form."""
+        return self._critical.bracket
+
+    @property
+    def critical_note(self) -> str:
+        """Which critical weight decays are not known, and why, or how exact they are; empty if all are exact."""
+        return self._critical.note
 
     @property
     def largest_safe_weight_decay(self) -> float | None:
-        """λ_1 below which every direction survives; None if the width takes some, or with a regularised bias."""
-        if not self.has_critical_weight_decays or (self.problem.width or np.inf) < self.directions:
+        """λ_1 below which every direction survives; None if the width takes some, or where it is not known.
+
+        `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts.
+        """
+        if (self.problem.width or np.inf) < self.directions:
             return None
-        return float(np.nanmin(self.critical_weight_decay))
+        if is_closed(self.solution):
+            return float(self.critical_weight_decay.min())
+        return None if self._first_death is None else self._first_death.weight_decay
+
+    @cached_property
+    def _first_death(self) -> "Death | None":
+        return find_first(self.solution)
+
+    @cached_property
+    def _critical(self) -> CriticalDecays:
+        return find_critical(self.solution, self._first_death)
 
     @cached_property
     def group_samples_to_gain(self) -> Float[np.ndarray, " m"]:
@@ -242,10 +269,12 @@ class Forecast(Reported):
         spectrum = self.geometry.svd
         if isinstance(spectrum, LabelSpectrum):
             return min(spectrum.count_above(threshold), width)
-        # Otherwise the singular values move with the decays, so the problem is solved again.
-        if not can_sweep(self.solution):
-            return None
-        return minimise(self.counts, replace(self.problem, feature_ratio=ratio), gap=1e-6).survivors
+        # Otherwise the singular values move with the decays, so the problem is solved again where that takes no time.
+        if can_sweep(self.solution) and self.counts.distinct.size <= ALL_DEATHS:
+            return minimise(self.counts, replace(self.problem, feature_ratio=ratio), gap=1e-6).survivors
+        # c acts like the square of the weight decay.
+        decay = self.problem.weight_decay[0] * math.sqrt(ratio / self.problem.feature_ratio)
+        return self.directions if decay < (self.largest_safe_weight_decay or 0.0) else None
 
     def strengths_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
         """Strength of every distinct direction at other weight decays λ_1 (all layers scaled alike), shape (w, t).

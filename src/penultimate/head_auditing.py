@@ -5,15 +5,16 @@ be tested on W alone: its singular values, whether the rows of P = UᵀW are ort
 
 *Centring.* Ŷ = (I − n1ᵀ/N) D has columns that sum to zero, so U spans the complement of 1 and the rows of a minimiser
 with a free bias sum to zero: the plain mean row, not one weighted by counts, is what the model has no use for. Softmax
-cannot see it either. It is taken off, and its share is reported: weight decay alone shrinks it. Without a bias
-the label matrix is D itself, U is the identity, and nothing is taken off.
+cannot see it either (with scales Δ, what it cannot see is a shift of the logits by 1/Δ). It is taken off, and its share
+is reported: weight decay alone shrinks it. Without a bias squared error has D itself for label matrix, U is the
+identity, and nothing is taken off; a softmax sees no shift with or without one.
 
 *Scale.* For one layer ``w_i² = x_i √(λ_H/λ_W)``: the feature decay λ_H, which nobody sets, scales all w_i alike. So W
 tells their shape, and the scale only together with features (`penultimate.audit`). Where head and means are not
-parallel, which W does not show, its scale overstates λ_H.
+parallel, which W does not show, its scale overstates λ_H. Whatever the loss, this is its calibration by norms.
 
 *Bias.* Squared error makes ``b + W h_G = n/N``, with the features' mean h_G unknown here. As the rows sum to zero, what
-is left to test is that the biases add up to 1.
+is left to test is that the biases add up to 1. A softmax does not see their sum.
 """
 
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from penultimate.features.head import Head
 from penultimate.features.head_rows import HeadRows, Neighbours
 from penultimate.features.metrics import norm_slope
 from penultimate.forecasting import Forecast, forecast
+from penultimate.losses import Loss, unseen_shift
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported, chart_of
 from penultimate.shape import Shape
@@ -136,6 +138,20 @@ class HeadAudit(Reported):
         size = self.singular_values.size
         return Shape.of(self.singular_values, self.expected_singular_values, np.ones(size))
 
+    @cached_property
+    def gram_distance(self) -> float:
+        """``‖G/‖G‖_F − G*/‖G*‖_F‖_F`` of the centred head's Gram matrix and the forecast's: 0 when alike, at most √2.
+
+        Of ``G* = U diag(w²) Uᵀ`` only the lengths along U are needed. NaN where the forecast has no direction, and
+        where not all directions were looked at.
+        """
+        size, expected = self.multiplicity, self.expected**2
+        ours, theirs = float(np.linalg.norm(self.rows.gram)), float(np.sqrt(size @ expected**2))
+        if theirs == 0.0 or size.sum() < self.forecast.directions:
+            return float("nan")
+        inner = float(size @ (expected * self.direction_norm**2))
+        return float(np.sqrt(max(0.0, 2.0 - 2.0 * inner / (ours * theirs))))
+
     @property
     def implied_ratio(self) -> float:
         """The c that the scale amounts to if head and means are parallel; where they are not, the network's is smaller.
@@ -190,10 +206,11 @@ class HeadAudit(Reported):
 
     @cached_property
     def mean_row_share(self) -> float:
-        """Length of the mean row against the root mean square row as stored; NaN without a bias."""
-        size = float(np.linalg.norm(self.rows.mean))
+        """Length of the mean row against the root mean square row as stored; NaN where none was taken off."""
+        shift = self.rows.shift[self.rows.classes]
+        size = float(np.linalg.norm(self.rows.mean) * np.sqrt(np.mean(shift**2)))
         whole = float(np.sqrt(np.mean(self.rows.norms**2) + size**2))
-        return size / whole if self.centred and whole > 0 else float("nan")
+        return size / whole if shift.any() and whole > 0 else float("nan")
 
     @property
     def dtype(self) -> str:
@@ -205,6 +222,11 @@ class HeadAudit(Reported):
     def centred(self) -> bool:
         """Whether the mean row was taken off: with a bias."""
         return self.head.bias is not None
+
+    @property
+    def squared(self) -> bool:
+        """Whether the loss is squared error, weighted or not, which sees the sum of the biases."""
+        return unseen_shift(self.forecast.problem.loss, self.counts) is None
 
     @property
     def bias_sum(self) -> float:
@@ -290,7 +312,7 @@ def audit_head(
     *,
     key: str | None = None,
     weight_decay: float | tuple[float, ...] = 5e-4,
-    loss: str = "mse",
+    loss: str | Loss = "mse",
     problem: Problem | None = None,
     merged_at: float = MERGED_AT,
 ) -> HeadAudit:
@@ -306,8 +328,8 @@ def audit_head(
         Name of the weight in a file that has several candidates.
     weight_decay : float or tuple of float, default 5e-4
         λ of every linear layer, in the convention of `Problem`.
-    loss : {"mse"}, default "mse"
-        Whose forecast to compare with.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        Whose forecast to compare with, as for `Problem`.
     problem : Problem, optional
         Instead of decay and loss, for example with a known feature decay. Without one, ``λ_H = λ_1/N`` is assumed:
         it decides which directions die, and scales all others alike.
@@ -339,7 +361,7 @@ def audit_head(
     _check(known, counts, merged_at)
     expected = forecast(counts, problem=_problem(known, counts, weight_decay, loss, problem))
     seen = np.flatnonzero(counts.values > 0)
-    rows = HeadRows(known, seen, centred=known.bias is not None)
+    rows = HeadRows(known, seen, _unseen(expected.problem, counts))
     if not rows.norms.any():
         raise FeaturesError("all rows of the head are equal, so they tell no class from another: check the weights")
     svd = expected.geometry.svd
@@ -382,16 +404,12 @@ def _check(head: Head, counts: ClassCounts, merged_at: float) -> None:
 
 
 def _problem(
-    head: Head, counts: ClassCounts, weight_decay: float | tuple[float, ...], loss: str, problem: Problem | None
+    head: Head, counts: ClassCounts, weight_decay: float | tuple[float, ...], loss: str | Loss, problem: Problem | None
 ) -> Problem:
     """The problem of this head: its layers, its bias, and its width where that leaves no room for all directions."""
     layers, bias = len(head.layers), "none" if head.bias is None else "free"
     if problem is None:
         problem = Problem.of(weight_decay, layers=layers, bias=bias, loss=loss)
-    if problem.loss != "mse":
-        raise ProblemError(
-            f"a head alone is held against squared error only, got loss {str(problem.loss)!r}: audit features"
-        )
     if problem.layers != layers or problem.bias != bias:
         raise ProblemError(
             f"the problem has {problem.layers} layers and bias {problem.bias}, the head {layers} and {bias}: "
@@ -399,6 +417,12 @@ def _problem(
         )
     narrowest = min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.layers))
     return replace(problem, width=min(narrowest, problem.width or narrowest))
+
+
+def _unseen(problem: Problem, counts: ClassCounts) -> Float[np.ndarray, " K"] | None:
+    """The shift of all logits that the model has no use for: what a softmax does not see, or a free bias takes over."""
+    shift = unseen_shift(problem.loss, counts)
+    return np.ones(counts.classes) if shift is None and problem.bias != "none" else shift
 
 
 def _short_rows(norms: Float[np.ndarray, " s"]) -> int:

@@ -1,7 +1,7 @@
 """What needs a head: a trained last layer along the directions of the label matrix, against its forecast.
 
-statistics, counts, head → `audit_layer` → `LayerAudit`. The forecast has the feature decay that the network implies;
-with squared error by the strengths of its directions, with another loss by their total (docs/theory §6).
+statistics, counts, head → `audit_layer` → `LayerAudit`. The forecast has the feature decay that the network implies: by
+how hard the loss still pulls on each direction, or by norms (docs/theory §6).
 """
 
 from dataclasses import dataclass, replace
@@ -10,15 +10,17 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from penultimate.against_forecast import gram_cosines, network_objective, product_cosine
-from penultimate.alignment import Alignment, Budget, LastLayer, align, class_budget
-from penultimate.calibration import Calibration, calibrate, calibrate_total
+from penultimate.against_forecast import gram_cosines, network_objective, product_cosine, seen_head
+from penultimate.alignment import Alignment, align
+from penultimate.budgets import Budget, class_budget
+from penultimate.calibration import Calibration, balance, calibrate
 from penultimate.counts import ClassCounts
-from penultimate.errors import ProblemError
 from penultimate.features.head import Head
 from penultimate.features.metrics.centred import variances
+from penultimate.features.residuals import Residuals
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast, forecast
+from penultimate.last_layer import LastLayer, Pull
 from penultimate.minimizers.minimising import minimise
 from penultimate.model.problem import Problem
 
@@ -87,16 +89,15 @@ class LayerAudit:
     @cached_property
     def gram_cosines(self) -> tuple[float, float]:
         """Cosines between Gram matrices, the network's and the forecast's: of class means, of head rows."""
-        return gram_cosines(self.layer, self.forecast.geometry)
+        return gram_cosines(self.layer, self.forecast.solution)
 
     @cached_property
     def excess(self) -> float:
-        """The network's own objective, at its class means, over the minimum, less one; NaN for several layers.
+        """The network's own objective, at its class means, over the minimum, less one.
 
-        With the feature decay by norms, for which the network's own two factors cost alike.
+        With the feature decay by norms, for which the network's own factors cost alike. With several layers and another
+        loss than squared error the minimum is the best one found.
         """
-        if self.forecast.problem.layers > 1:
-            return float("nan")
         own = replace(self.forecast.problem, feature_decay=self.calibration.by_norms)
         return network_objective(self.layer, own) / minimise(self.layer.counts, own).objective - 1.0
 
@@ -114,6 +115,21 @@ class LayerAudit:
         strong = float(np.median(self.alignment.strength / self.alignment.sigma))
         return strong < _TOO_STRONG and not self.layer.bias_error > _BIAS_OFF
 
+    @cached_property
+    def unsettled(self) -> float:
+        """What training left unsettled, as a share of what decay and noise ask for, over all directions with strength.
+
+        Zero at a stationary head; NaN where the noise of the training samples is not known.
+        """
+        spent, size = self.alignment.budget, self.alignment.multiplicity * self.alignment.strength
+        asked = float(np.nansum(size * np.abs(spent.decay + spent.noise)))
+        return float(np.nansum(size * np.abs(spent.unsettled))) / asked if asked > 0 else float("nan")
+
+    @property
+    def proven(self) -> bool:
+        """Whether the forecast is proven to be a minimum; else it is the best point found."""
+        return self.forecast.solution.converged
+
     @property
     def dead(self) -> tuple[int, int]:
         """Directions without strength (below a hundredth of σ): measured, and forecast."""
@@ -123,24 +139,36 @@ class LayerAudit:
         size = alignment.multiplicity
         return int(size[measured].sum()), int(size[expected].sum())
 
+    @cached_property
+    def lift(self) -> Float[np.ndarray, " K"]:
+        """`LastLayer.lift` without the shift of all logits that the loss does not see, shape (K,)."""
+        lift = np.einsum("kd,kd->k", seen_head(self.layer, self.forecast.problem.loss), self.layer.centred_means)
+        return np.where(self.layer.counts.values > 0, lift, np.nan)
+
     @property
     def departure(self) -> Float[np.ndarray, " K"]:
         """``lift / forecast lift − 1`` of each class, shape (K,); NaN where the forecast has none."""
-        return _departure(self.layer.lift, self.forecast)
+        return _departure(self.lift, self.forecast)
 
     @property
     def weaker(self) -> Bool[np.ndarray, " K"]:
         """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too.
 
-        Named for squared error alone: logits of a softmax have no scale of their own to fall short of.
+        None are named where the network is not what its loss leaves.
         """
-        if self.forecast.problem.loss != "mse" or not self.fits_squared_error:
+        if not self.fits_loss:
             return np.zeros(self.layer.counts.classes, dtype=bool)
         with np.errstate(invalid="ignore"):
-            return np.asarray(_departure(self.layer.lift, self.weakest) < -_WEAKER)
+            return np.asarray(_departure(self.lift, self.weakest) < -_WEAKER)
 
 
-def audit_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, problem: Problem) -> LayerAudit:
+def audit_layer(
+    statistics: FeatureStatistics,
+    counts: ClassCounts,
+    head: Head,
+    problem: Problem,
+    residuals: Residuals | None = None,
+) -> LayerAudit:
     """Hold a last layer against the forecast for its class counts.
 
     Parameters
@@ -153,6 +181,8 @@ def audit_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, 
         The linear layers.
     problem : Problem
         Loss, decays and bias of the training. A feature decay in it is used as it is; else the network's is measured.
+    residuals : Residuals, optional
+        Of the same samples, for another loss than "mse"; without them there is no budget, and norms alone calibrate.
 
     Returns
     -------
@@ -161,26 +191,30 @@ def audit_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, 
     Raises
     ------
     ProblemError
-        For several layers and another loss than "mse", and for constant features or weights.
+        For constant features or weights, and a loss that does not fit the counts.
     FeaturesError
         When a class with training samples has no features.
     """
-    layer = _last_layer(statistics, counts, head, problem.bias != "none")
-    if problem.loss != "mse":
-        return _solved_layer_audit(statistics, layer, problem)
-    first = forecast(counts, problem=problem)
-    alignment = align(layer, first.geometry.svd, problem.weight_decay[-1])
-    calibration = calibrate(layer, alignment, problem, _total_square(statistics, layer))
+    layer = _last_layer(statistics, counts, head, problem, residuals)
+    by_norms = balance(layer, problem, _total_square(statistics, layer))
+    # Directions of squared error are those of the counts alone; others move a little with the decays.
+    first = forecast(counts, problem=problem if problem.feature_decay else replace(problem, feature_decay=by_norms))
+    decay = problem.weight_decay[-1]
+    alignment = align(layer, first.geometry.svd, decay)
+    calibration = calibrate(layer, alignment, problem, by_norms)
     best = weakest = first
     if problem.feature_decay is None:
-        best = weakest = forecast(counts, problem=replace(calibration.problem(), width=problem.width))
-        band = calibration.band()
-        if band is not None:
-            weakest = forecast(counts, problem=replace(band[1], width=problem.width))
+        low_to_high = calibration.by_strengths or (by_norms,)
+        best, weakest = (
+            forecast(counts, problem=replace(problem, feature_decay=found, measured=calibration.source))
+            for found in (calibration.feature_decay, low_to_high[-1])
+        )
+        if problem.loss != "mse":
+            alignment = align(layer, best.geometry.svd, decay)
     return LayerAudit(
         layer=layer,
         alignment=alignment,
-        class_budget=class_budget(layer, problem.weight_decay[-1]),
+        class_budget=class_budget(layer, decay),
         calibration=calibration,
         forecast=best,
         weakest=weakest,
@@ -188,32 +222,20 @@ def audit_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, 
     )
 
 
-def _last_layer(statistics: FeatureStatistics, counts: ClassCounts, head: Head, centred: bool) -> LastLayer:
+def _last_layer(
+    statistics: FeatureStatistics, counts: ClassCounts, head: Head, problem: Problem, residuals: Residuals | None
+) -> LastLayer:
     same = np.array_equal(statistics.counts > 0, counts.values > 0) and np.allclose(
         statistics.counts / statistics.samples, counts.values / counts.samples, rtol=0.05
     )
     noise = statistics.within_scatter / statistics.samples if same else None
-    return LastLayer(counts, statistics.means, head, noise, centred)
-
-
-def _solved_layer_audit(statistics: FeatureStatistics, layer: LastLayer, problem: Problem) -> LayerAudit:
-    """The same for a loss whose directions have to be found: along those of the forecast that is as strong in total."""
-    if problem.layers > 1:
-        raise ProblemError(f"an audit with loss {str(problem.loss)!r} needs a head of one layer, got {problem.layers}")
-    calibration = calibrate_total(layer, problem, _total_square(statistics, layer))
-    best = forecast(layer.counts, problem=problem)
-    if problem.feature_decay is None:
-        best = forecast(layer.counts, problem=replace(calibration.problem(), loss=problem.loss, width=problem.width))
-    nothing = np.full(layer.counts.classes, np.nan)
-    return LayerAudit(
-        layer=layer,
-        alignment=align(layer, best.geometry.svd, None),
-        class_budget=Budget(nothing, nothing, nothing, nothing),
-        calibration=calibration,
-        forecast=best,
-        weakest=best,
-        balance=(),
-    )
+    pull = None
+    if problem.loss != "mse":
+        # Samples of other counts stand for those of training: residuals of a class are means over its samples.
+        pull = Pull(None, None)
+        if residuals is not None:
+            pull = Pull(-residuals.of_class.T * np.sqrt(counts.values), residuals.within if same else None)
+    return LastLayer(counts, statistics.means, head, noise, problem.bias != "none", pull)
 
 
 def _total_square(statistics: FeatureStatistics, layer: LastLayer) -> float:

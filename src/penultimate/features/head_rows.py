@@ -50,7 +50,7 @@ class Neighbours:
 
 
 class HeadRows:
-    """Rows of ``W_L ⋯ W_1`` of some classes, less their mean row where that is asked for.
+    """Rows of ``W_L ⋯ W_1`` of some classes, less what they have along a shift of all logits, such as their mean row.
 
     Parameters
     ----------
@@ -58,31 +58,32 @@ class HeadRows:
         One or several linear layers.
     classes : ndarray of shape (s,)
         Which rows count: those of classes with training samples.
-    centred : bool
-        Whether their plain mean is taken off.
+    shift : ndarray of shape (K,) or None
+        The shift that is taken off: of ones, the plain mean row.
 
     Attributes
     ----------
     mean : ndarray of shape (d,)
-        The mean row that was taken off; zero when not centred.
+        What was taken off, times the shift; zero without one.
     norms : ndarray of shape (s,)
         Length of every row.
     gram : ndarray
         ``W Wᵀ`` (s × s) where there are no more classes than features, else ``WᵀW`` (d × d).
     """
 
-    def __init__(self, head: Head, classes: Int[np.ndarray, " s"], *, centred: bool) -> None:
+    def __init__(self, head: Head, classes: Int[np.ndarray, " s"], shift: Float[np.ndarray, " K"] | None) -> None:
         self._last = head.layers[-1]
         below = [layer.astype(np.float64) for layer in reversed(head.layers[:-1])]
         self._below = None if not below else below[0] if len(below) == 1 else np.linalg.multi_dot(below)
         self.classes = classes
         self.dimension = head.dimension
+        self.shift = np.zeros(head.classes) if shift is None else shift
         self.mean = np.zeros(head.dimension)
-        if centred:
+        if shift is not None:
             total = np.zeros(head.dimension)
-            for _, rows in self.blocks():
-                total += rows.sum(axis=0)
-            self.mean = total / classes.size
+            for place, rows in self.blocks():
+                total += shift[classes[place]] @ rows
+            self.mean = total / float(np.sum(shift[classes] ** 2))
         self.norms, self.gram = self._measured()
 
     def blocks(self) -> Iterator[tuple[slice, Float[np.ndarray, "b d"]]]:
@@ -92,7 +93,7 @@ class HeadRows:
 
     def rows(self, classes: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b d"]:
         """The rows of some classes."""
-        return self._as_stored(classes) - self.mean
+        return self._as_stored(classes) - self.shift[classes][:, None] * self.mean
 
     def _as_stored(self, classes: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b d"]:
         last = self._last[classes].astype(np.float64)
@@ -108,7 +109,7 @@ class HeadRows:
                 wide = self._last[:, columns].astype(np.float64)
             else:
                 wide = self._last @ self._below[:, columns]
-            out[:, columns] = svd.project("left", wide - self.mean[columns], count)
+            out[:, columns] = svd.project("left", wide - self.shift[:, None] * self.mean[columns], count)
         return out
 
     @cached_property

@@ -46,6 +46,45 @@ class Accumulator(Protocol):
         ...
 
 
+class Together:
+    """Several accumulators that one pass fills.
+
+    Parameters
+    ----------
+    parts : dict of str to Accumulator
+        By names that tell their arrays apart.
+    """
+
+    def __init__(self, parts: Mapping[str, Accumulator]) -> None:
+        self.parts = parts
+
+    def update(self, features: object, labels: object, weights: object = None) -> None:
+        """Add a batch to each."""
+        for part in self.parts.values():
+            part.update(features, labels, weights)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays of all."""
+        return {f"{name}/{key}": array for name, part in self.parts.items() for key, array in part.arrays().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `arrays` gave."""
+        for name, part in self.parts.items():
+            part.restore(
+                {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
+            )
+
+    def fresh(self, before: NDArray[np.int64] | None = None) -> "Together":
+        """Empty ones."""
+        return Together({name: part.fresh(before) for name, part in self.parts.items()})
+
+    def merge(self, other: "Together") -> "Together":
+        """Add what others of the same kinds have gathered."""
+        for name, part in self.parts.items():
+            part.merge(other.parts[name])
+        return self
+
+
 class Checkpoint:
     """A file that remembers how far the passes of one run have come.
 

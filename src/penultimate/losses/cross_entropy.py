@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
@@ -154,6 +154,26 @@ class CrossEntropy:
             target=target,
         )
 
+    def slopes(
+        self, logits: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"], counts: ClassCounts
+    ) -> Float[np.ndarray, "N K"]:
+        """First derivatives for single samples, ``ω_k Δ (p − y)``; ω has the mean 1 over samples of these counts."""
+        every, vectors = np.arange(len(labels)), self.vectors
+        scale = vectors.get("scales", np.ones(counts.classes))
+        v = logits * scale + vectors.get("offsets", 0.0)
+        if "margins" in vectors:
+            v[every, labels] -= vectors["margins"][labels]
+        v -= v.max(axis=1, keepdims=True)
+        p = np.exp(v, out=v)
+        p /= p.sum(axis=1, keepdims=True)
+        p -= self.smoothing / counts.classes
+        p[every, labels] = 0.0
+        p[every, labels] = -p.sum(axis=1)
+        p *= scale
+        if "weights" in vectors:
+            p *= normalised(vectors["weights"], counts.values)[labels, None]
+        return p
+
     def __str__(self) -> str:
         return self.name
 
@@ -183,6 +203,11 @@ class GroupedCrossEntropy:
         """``ω Δ (1 − ε)``; margins add a little that fades with the number of classes."""
         own, other = self.target[-1], self.target[:-1].min(axis=0)
         return self.weight * self.scale[-1] * (own - other)
+
+    @property
+    def exact_leverage(self) -> bool:
+        """Without margins: then a class's own logit is that of its group's others where these have no features."""
+        return bool(np.all(np.diagonal(self.offset[:-1]) == self.offset[-1]))
 
     @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:

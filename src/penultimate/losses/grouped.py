@@ -58,6 +58,11 @@ class GroupedLoss(Protocol):
         ...
 
     @property
+    def exact_leverage(self) -> bool:
+        """Whether `leverage` holds whatever features the other groups have."""
+        ...
+
+    @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:
         """How fast second derivatives change with each logit: logits may move by its inverse before they are stale."""
         ...

@@ -20,6 +20,9 @@ Numbers may be left out; those shown are the defaults.
 
 from collections.abc import Callable
 
+import numpy as np
+from jaxtyping import Float
+
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
 from penultimate.losses.cross_entropy import CrossEntropy
@@ -77,6 +80,33 @@ def check_name(name: str) -> None:
     penultimate.errors.ProblemError: label smoothing must be at least 0 and below 1, got 2.0
     """
     _make(name, _ANY)
+
+
+def unseen_shift(loss: str | Loss, counts: ClassCounts) -> Float[np.ndarray, " K"] | None:
+    """The change of all logits that a loss does not see, one number a class; None for squared error, which sees all.
+
+    Parameters
+    ----------
+    loss : str, CrossEntropy or SquaredError
+        As for `resolve`.
+    counts : ClassCounts
+        The classes.
+
+    Returns
+    -------
+    ndarray of shape (K,), or None
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> from penultimate.losses.names import unseen_shift
+    >>> unseen_shift("cdt:0.5", pen.ClassCounts([100, 25, 4]))
+    array([1., 2., 5.])
+    """
+    known = resolve(loss, counts)
+    if isinstance(known, SquaredError):
+        return None
+    return 1.0 / known.vectors.get("scales", np.ones(counts.classes))
 
 
 def resolve(loss: str | Loss, counts: ClassCounts) -> Loss:

@@ -7,7 +7,7 @@ differently, and it is solved like any other convex loss.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
@@ -72,6 +72,14 @@ class SquaredError:
         multiplicity = np.vstack([np.repeat(size[:, None], m, axis=1) - np.eye(m), np.ones(m)])
         return GroupedSquaredError(normalised(weights, counts.distinct * size), multiplicity)
 
+    def slopes(
+        self, logits: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"], counts: ClassCounts
+    ) -> Float[np.ndarray, "N K"]:
+        """First derivatives for single samples, ``ω_k (z − e_k)``; ω has the mean 1 over samples of these counts."""
+        out = np.array(logits, dtype=np.float64)
+        out[np.arange(len(labels)), labels] -= 1.0
+        return out if self.weights is None else out * normalised(np.asarray(self.weights), counts.values)[labels, None]
+
     def __str__(self) -> str:
         return self.name
 
@@ -92,6 +100,11 @@ class GroupedSquaredError:
     def leverage(self) -> Float[np.ndarray, " m"]:
         """ω."""
         return self.weight
+
+    @property
+    def exact_leverage(self) -> bool:
+        """True."""
+        return True
 
     @property
     def steepness(self) -> Float[np.ndarray, "m1 m"]:

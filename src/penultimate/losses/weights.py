@@ -15,20 +15,6 @@ def inverse_weights(counts: ClassCounts) -> Float[np.ndarray, " K"]:
     return 1.0 / np.where(counts.values > 0, counts.values, 1.0)
 
 
-def power_weights(counts: ClassCounts, exponent: float) -> Float[np.ndarray, " K"]:
-    """``n^(−ρ)``: none at ρ = 0, `inverse_weights` at ρ = 1; 1 for classes without samples.
-
-    Raises
-    ------
-    ProblemError
-        If ρ is not finite.
-    """
-    if not math.isfinite(exponent):
-        raise ProblemError(f"the exponent of weights n^(−ρ) must be a finite number, got {exponent}")
-    # Over the largest count, lest a power of it overflow; only ratios matter.
-    return np.where(counts.values > 0, counts.values / counts.largest, 1.0) ** -exponent
-
-
 def effective_weights(counts: ClassCounts, beta: float) -> Float[np.ndarray, " K"]:
     """``(1 − β)/(1 − β^n)`` (Cui et al. 2019, arXiv 1901.05555), without cancellation for β near 1.
 
@@ -41,6 +27,20 @@ def effective_weights(counts: ClassCounts, beta: float) -> Float[np.ndarray, " K
         raise ProblemError(f"the β of effective numbers lies between 0 and 1, got {beta}: 0.999 is usual")
     n = np.where(counts.values > 0, counts.values, 1.0)
     return -(1.0 - beta) / np.expm1(n * math.log(beta))
+
+
+def power_weights(counts: ClassCounts, exponent: float) -> Float[np.ndarray, " K"]:
+    """``n^(−ρ)``: none at ρ = 0, `inverse_weights` at ρ = 1; 1 for classes without samples.
+
+    Raises
+    ------
+    ProblemError
+        If ρ is not finite.
+    """
+    if not math.isfinite(exponent):
+        raise ProblemError(f"the exponent of weights n^(−ρ) must be a finite number, got {exponent}")
+    # Over the largest count, lest a power of it overflow; only ratios matter.
+    return np.where(counts.values > 0, counts.values / counts.largest, 1.0) ** -exponent
 
 
 def normalised(weights: Float[np.ndarray, " m"], samples: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:

@@ -9,7 +9,7 @@ from penultimate.model.problem import Problem
 
 
 def minimise(
-    counts: ClassCounts, problem: Problem, *, gap: float = 1e-8, steps: int = 200, seconds: float | None = None
+    counts: ClassCounts, problem: Problem, *, gap: float = 1e-8, steps: int = 500, seconds: float | None = None
 ) -> Solution:
     """Find the global minimiser of the unconstrained feature model.
 
@@ -21,8 +21,8 @@ def minimise(
         Layers, decays, bias, width, loss.
     gap : float, default 1e-8
         Relative duality gap that a numerical solution of a convex problem must reach to be called optimal.
-    steps : int, default 200
-        Newton steps at most, for such a solution.
+    steps : int, default 500
+        Newton steps at most, for such a solution: most take ten, a bias of tiny decay one or two hundred.
     seconds : float, optional
         Time at most, for such a solution.
 

@@ -46,7 +46,7 @@ _AXIS = "direction, strongest first"
 def audit_charts(audit: Audit) -> dict[str, Callable[[], AnyChart]]:
     """Return every chart that an audit has, by name; a chart is drawn when it is called.
 
-    Without a head there are those of the classes only. The budget is one of squared error, and left out for others.
+    Without a head there are those of the classes only; the budget is left out where it is not known.
 
     Parameters
     ----------
@@ -146,21 +146,26 @@ def factors(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
 
 
 def budget(layer: LayerAudit) -> alt.LayerChart:
-    """Draw what each direction lost, as shares of its σ: to decay, noise, other directions, and what is unsettled.
+    """Draw what each direction lost: to decay, noise, other directions, and what is unsettled.
+
+    As shares of its σ with squared error, else of all that decay and noise ask for: a softmax's strengths have no σ of
+    their own to fall short of.
 
     Parameters
     ----------
     layer : LayerAudit
-        Last layer of a network that squared error trained.
+        What to draw.
 
     Returns
     -------
     altair.LayerChart
     """
     picked = _picked(layer, _BARS)
-    spent, sigma = layer.alignment.budget, layer.alignment.sigma[picked]
+    spent, squared = layer.alignment.budget, layer.forecast.problem.loss == "mse"
+    whole = layer.alignment.sigma if squared else spent.decay + np.nan_to_num(spent.noise)
     values = zip(_LOST, (spent.decay, spent.noise, spent.mixing, spent.unsettled), strict=True)
-    parts = {name: lost[picked] / sigma for name, lost in values if np.isfinite(lost[picked]).any()}
+    parts = {name: (lost / whole)[picked] for name, lost in values if np.isfinite(lost[picked]).any()}
+    share_of = "σ" if squared else "what decay and noise ask for"
     labels = [str(place["where"]) for place in _places(layer, picked)]
     rows: list[Row] = [
         {"direction": labels[place], "part": name, "lost": finite(value), "order": order}
@@ -177,7 +182,7 @@ def budget(layer: LayerAudit) -> alt.LayerChart:
             sort=labels,
             axis=alt.Axis(labelAngle=-90 if crowded else 0, labelFontSize=9 if crowded else 11, ticks=False),
         ),
-        y=alt.Y("lost:Q", title="lost, as a share of σ", axis=alt.Axis(format="~%")),
+        y=alt.Y("lost:Q", title=f"lost, as a share of {share_of}", axis=alt.Axis(format="~%")),
         color=alt.Color("part:N", scale=alt.Scale(domain=list(parts), range=[_LOST[p] for p in parts]), legend=key),
         order=alt.Order("order:Q"),
         tooltip=["direction:N", alt.Tooltip("part:N", title="lost to"), alt.Tooltip("lost:Q", format=".3~%")],
@@ -186,12 +191,15 @@ def budget(layer: LayerAudit) -> alt.LayerChart:
     gone = int(np.isnan(spent.decay[picked]).sum())
     silent = f"{gone} directions have no strength to share out" if gone else ""
     plot = alt.LayerChart(layer=[chart], width=WIDTH, height=300)
-    return titled(plot, _largest_loss(layer, parts, picked), [blind, silent, _thinning(layer, picked)])
+    return titled(
+        plot,
+        _largest_loss(parts, (whole * layer.alignment.multiplicity)[picked]),
+        [blind, silent, _thinning(layer, picked)],
+    )
 
 
-def _largest_loss(layer: LayerAudit, parts: dict[str, Float[np.ndarray, " b"]], picked: Int[np.ndarray, " b"]) -> str:
+def _largest_loss(parts: dict[str, Float[np.ndarray, " b"]], weights: Float[np.ndarray, " b"]) -> str:
     """Name what took most of all strength together."""
-    weights = layer.alignment.sigma[picked] * layer.alignment.multiplicity[picked]
     totals = {name: float(np.nansum(lost * weights)) for name, lost in parts.items() if name != "unsettled"}
     most = max(totals, key=lambda name: totals[name])
     share = totals[most] / sum(totals.values()) if sum(totals.values()) > 0 else 0.0

@@ -81,6 +81,7 @@ def audit_html(audit: Audit) -> str:
             "audit": audit,
             "layer": layer,
             "judged": layer is not None and layer.fits_loss,
+            "squared": layer is not None and layer.forecast.problem.loss == "mse",
             "key_figures": key_figures(audit),
             "figures": [figure(key, _READINGS[key], draw()) for key, draw in audit_charts(audit).items()],
             "calibrations": [] if layer is None else _calibrations(layer),
@@ -152,9 +153,12 @@ def _layer_figures(layer: LayerAudit) -> list[KeyFigure]:
         return [*figures, (f"Fits {layer.loss_words}", "no", "another loss, or not trained to the end")]
     threshold = calibration.threshold(calibration.feature_decay)
     measured, expected = layer.dead
+    decay = ("Directions die below", f"σ = {number(threshold, 3)}", f"measured by {calibration.source}")
+    if np.isnan(threshold):
+        decay = ("Feature decay", number(calibration.feature_decay, 3), f"measured by {calibration.source}")
     return [
         *figures,
-        ("Directions die below", f"σ = {number(threshold, 3)}", f"measured by {calibration.source}"),
+        decay,
         ("Without strength", number(float(measured)), f"directions; the forecast has {number(float(expected))}"),
         ("Weaker than counts explain", number(float(layer.weaker.sum())), "classes"),
     ]
@@ -165,9 +169,7 @@ def _calibrations(layer: LayerAudit) -> list[dict[str, object]]:
     calibration = layer.calibration
     ways = {"by norms": calibration.by_norms}
     names = ("by strengths, lower quartile", "by strengths, median", "by strengths, upper quartile")
-    if calibration.by_strengths is not None and layer.forecast.problem.loss != "mse":
-        ways["by total strength"] = calibration.by_strengths[1]
-    elif calibration.by_strengths is not None:
+    if calibration.by_strengths is not None:
         ways |= dict(zip(names, calibration.by_strengths, strict=True))
     return [
         {
@@ -216,6 +218,11 @@ def _method(audit: Audit) -> list[Fact]:
             "Directions",
             f"{number(layer.alignment.directions)} of {number(layer.forecast.directions)}, by the singular value "
             "decomposition of the label matrix of the class counts",
+        ),
+        *(
+            []
+            if layer.proven
+            else [("Forecast", "the best point found from several starts, not proven to be the minimum")]
         ),
         ("Weaker", "a class that lacks a tenth of what its count gives it, at the upper quartile of the decay too"),
     ]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from penultimate.auditing import Audit
     from penultimate.layer_auditing import LayerAudit
 
-# What is known of squared error only.
-_BUDGET = ("lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")
+# Nothing where another loss trained the network.
+_BUDGET = ("lost", "lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")
 
 
 def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
@@ -60,7 +60,8 @@ def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
 def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
     """The last layer against its forecast."""
     alignment, calibration = layer.alignment, layer.calibration
-    threshold = None if calibration.by_strengths is None else calibration.threshold(calibration.by_strengths[1])
+    strengths = calibration.by_strengths
+    threshold = None if strengths is None else finite(calibration.threshold(strengths[1]))
     columns: dict[str, NDArray[Any]] = {
         "sigma": alignment.sigma,
         "multiplicity": alignment.multiplicity,
@@ -69,6 +70,7 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "cosine": alignment.cosine,
         "head_norm": alignment.head_norm,
         "mean_norm": alignment.mean_norm,
+        "lost": alignment.budget.lost,
         "lost_to_decay": alignment.budget.decay,
         "lost_to_noise": alignment.budget.noise,
         "lost_to_others": alignment.budget.mixing,
@@ -87,10 +89,12 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "mean_gram_cosine": finite(layer.gram_cosines[0]),
         "head_gram_cosine": finite(layer.gram_cosines[1]),
         "objective_excess": finite(layer.excess),
+        "unsettled_share": finite(layer.unsettled),
+        "forecast_outcome": layer.forecast.solution.outcome.name,
         "bias_error": finite(layer.bias_error),
         "effective_feature_decay": calibration.by_norms,
         "feature_ratio": calibration.by_norms * calibration.samples / calibration.weight_decay[0],
-        "threshold_by_norms": calibration.threshold(calibration.by_norms),
+        "threshold_by_norms": finite(calibration.threshold(calibration.by_norms)),
         "threshold_by_strengths": threshold,
         "layer_imbalance": list(layer.balance),
         "directions_without_strength": dict(zip(("measured", "forecast"), layer.dead, strict=True)),
@@ -118,6 +122,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
         "retained": unknown if layer is None else layer.forecast.retained,
         "lift": unknown if layer is None else layer.layer.lift,
         "departure": unknown if judged is None else judged.departure,
+        "lost": unknown if judged is None else judged.class_budget.lost,
         "lost_to_decay": unknown if judged is None else judged.class_budget.decay,
         "lost_to_noise": unknown if judged is None else judged.class_budget.noise,
     }

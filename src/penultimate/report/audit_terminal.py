@@ -32,11 +32,14 @@ def audit_table(audit: Audit) -> Group:
     parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
     if audit.layer is not None:
         parts += [Text(), directions(audit, audit.layer)]
-        lost = "decay, noise, others: strength lost to each; settled heads add up to σ − measured"
+        total = "σ − measured" if audit.layer.forecast.problem.loss == "mse" else "the pull of the loss"
+        lost = f"decay, noise, others: strength lost to each; settled heads add up to {total}"
         foreign = f"forecast: of {audit.layer.loss_words}, which did not train this network to the end"
-        own = f"forecast: of {audit.layer.loss_words}, of the same total strength"
-        fitting = lost if audit.layer.forecast.problem.loss == "mse" else own
-        parts.append(Text(fitting if audit.layer.fits_loss else foreign, "dim"))
+        parts.append(Text(lost if audit.layer.fits_loss else foreign, "dim"))
+        if not audit.layer.proven:
+            parts.append(
+                Text("forecast: the best point found from several starts, not proven to be the minimum", "dim")
+            )
     return Group(*parts, Text(), classes(audit))
 
 
@@ -94,7 +97,7 @@ def directions(audit: Audit, layer: LayerAudit) -> Table:
         "‖p‖": alignment.head_norm,
         "‖q‖": alignment.mean_norm,
     }
-    if layer.forecast.problem.loss == "mse" and layer.fits_loss:
+    if layer.fits_loss:
         columns |= {"decay": budget.decay, "noise": budget.noise, "others": budget.mixing}
     for heading in ("σ", "alike", *columns):
         table.add_column(heading, justify="right")

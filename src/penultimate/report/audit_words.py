@@ -53,9 +53,15 @@ def paragraphs(audit: Audit) -> list[str]:
 
 
 def _against_forecast(audit: Audit, layer: LayerAudit) -> list[str]:
-    if layer.forecast.problem.loss != "mse":
-        return [_own_law(layer)]
-    return [_factors(layer), _decay(layer), _weaker(audit)] if layer.fits_squared_error else [_foreign(layer)]
+    judged = [_factors(layer), _decay(layer), _weaker(audit)]
+    if layer.forecast.problem.loss == "mse":
+        return judged if layer.fits_loss else [_foreign(layer)]
+    if layer.fits_loss:
+        return [_own_law(layer), *judged]
+    return [
+        _own_law(layer),
+        "So it was trained with another loss, or not to the end: departures say nothing about its classes.",
+    ]
 
 
 def _answers(audit: Audit) -> str:
@@ -119,15 +125,16 @@ def _foreign(layer: LayerAudit) -> str:
 def _own_law(layer: LayerAudit) -> str:
     """Another loss than squared error: how near the network is to its own forecast."""
     means, head = layer.gram_cosines
+    best = "the minimiser" if layer.proven else "the best minimum found, which no proof backs,"
     text = (
-        f"Against the minimiser of its own loss ({layer.forecast.problem.loss}) with the same total strength: the Gram "
+        f"Against {best} of its own loss ({layer.forecast.problem.loss}): the Gram "
         f"matrices of means and head have cosines {number(means, 2)} and {number(head, 2)} with their forecasts, head "
         f"times means {number(layer.product_cosine, 2)}, as that of any network that fits its labels nearly has. "
         f"The network's own objective is {percent(layer.excess, 3)} above the minimum (feature decay by norms)."
     )
-    if not layer.fits_loss:
-        text += " So it was trained with another loss, or not to the end: departures say nothing about its classes."
-    return f"{text} {_decay(layer)}"
+    if np.isnan(layer.unsettled):
+        return text
+    return f"{text} Training left {percent(layer.unsettled, 2)} of what decay and noise ask of the head unsettled."
 
 
 def _factors(layer: LayerAudit) -> str:
@@ -146,15 +153,15 @@ def _factors(layer: LayerAudit) -> str:
 
 def _decay(layer: LayerAudit) -> str:
     calibration = layer.calibration
-    norms = calibration.threshold(calibration.by_norms)
+    known = not np.isnan(calibration.threshold(calibration.by_norms))
+    what, measure = ("Directions die below σ =", calibration.threshold) if known else ("The feature decay is", float)
+    norms = number(measure(calibration.by_norms), 2)
     if calibration.by_strengths is None:
-        return f"Directions die below σ = {number(norms, 2)} by norms; strengths do not tell."
-    low, middle, high = (calibration.threshold(decay) for decay in calibration.by_strengths)
-    if low == high:
-        return f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by total strength."
+        return f"{what} {norms} by norms; strengths do not tell."
+    low, middle, high = (measure(decay) for decay in calibration.by_strengths)
     low = 0.0 if calibration.open_below else low
     text = (
-        f"Directions die below σ = {number(norms, 2)} by norms, {number(middle, 2)} by strengths (quartiles "
+        f"{what} {norms} by norms, {number(middle, 2)} by strengths (quartiles "
         f"{number(low, 2)} to {number(high, 2)}, from {calibration.directions} directions)."
     )
     if layer.layer.noise is None:

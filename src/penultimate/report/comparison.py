@@ -32,7 +32,7 @@ def loss_records(comparison: Comparison) -> list[dict[str, object]]:
 
 
 def _loss_record(name: str, forecast: Forecast) -> dict[str, object]:
-    geometry, solution = forecast.geometry, forecast.solution
+    geometry, solution, safe = forecast.geometry, forecast.solution, forecast.largest_safe_weight_decay
     cosine = geometry.group_nearest[1]
     return {
         "loss": name,
@@ -47,7 +47,9 @@ def _loss_record(name: str, forecast: Forecast) -> dict[str, object]:
         "samples_needed_head": finite(float(forecast.group_samples_needed[0])),
         "samples_needed_tail": finite(float(forecast.group_samples_needed[-1])),
         "classes_below": forecast.classes_below,
-        "largest_safe_weight_decay": forecast.largest_safe_weight_decay,
+        "largest_safe_weight_decay": safe,
+        # Asked for only where it is short to find: elsewhere it would take all critical decays.
+        "critical_weight_decays_note": forecast.critical_note if safe is None else "",
         "over_corrects": forecast.over_corrects,
         "objective": solution.objective,
         "gap": solution.gap,

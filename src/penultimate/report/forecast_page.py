@@ -149,6 +149,7 @@ def _method(forecast: Forecast) -> list[Fact]:
         ("Method", solution.method),
         ("Outcome", solution.outcome.value),
         ("Objective", f"{number(solution.objective, 6)}{bound}"),
+        *([("Critical weight decays", forecast.critical_note)] if forecast.critical_note else []),
     ]
 
 

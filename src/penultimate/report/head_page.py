@@ -100,6 +100,8 @@ def key_figures(audit: HeadAudit) -> list[KeyFigure]:
     merged = sum(group.size for group in audit.neighbours.merged)
     slope, _, expected = audit.slopes
     bias = ("Sum of biases", number(audit.bias_sum, 3), "squared error makes it 1, whatever the features")
+    if not audit.squared:
+        bias = ("Bias on log n", number(audit.bias_on_log_counts[0], 2), "1 where it does all of the prior's work")
     return [
         ("Merged rows", number(float(merged)), f"with a cosine of at least {number(audit.merged_at)} to another"),
         ("Rows next to zero", number(audit.zero_rows[0]), f"the forecast has {number(audit.zero_rows[1])}"),

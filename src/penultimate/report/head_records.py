@@ -43,6 +43,8 @@ def head_record(audit: "HeadAudit", classes: bool = True) -> dict[str, object]:
         "problem": audit.forecast.problem.to_dict(audit.counts.samples),
         "alignment": {
             "head_off_diagonal_share": finite(audit.off_diagonal_share),
+            "gram_distance": finite(audit.gram_distance),
+            "forecast_outcome": audit.forecast.solution.outcome.name,
             **_shape(audit.along),
             "implied_feature_ratio": finite(audit.implied_ratio),
             "directions_without_strength": dict(zip(("measured", "forecast"), audit.dead, strict=True)),
@@ -55,8 +57,8 @@ def head_record(audit: "HeadAudit", classes: bool = True) -> dict[str, object]:
         },
         "norms": {"slope": finite(slope), "slope_error": finite(error), "forecast_slope": finite(expected)},
         "bias": {
-            "sum": finite(audit.bias_sum),
-            "error_from_shares": finite(audit.bias_error),
+            "sum": finite(audit.bias_sum) if audit.squared else None,
+            "error_from_shares": finite(audit.bias_error) if audit.squared else None,
             "slope_on_log_counts": finite(log_slope),
             "correlation_with_log_counts": finite(log_correlation),
         },

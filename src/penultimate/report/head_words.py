@@ -44,9 +44,14 @@ def paragraphs(audit: HeadAudit) -> list[str]:
 
 
 def bias_words(audit: HeadAudit) -> str:
-    """Say what the sum of the biases tells of the loss."""
+    """Say what the biases tell of the loss."""
     if not audit.centred:
         return "There is no bias."
+    if not audit.squared:
+        return (
+            f"The biases grow with log n as {number(audit.bias_on_log_counts[0], 2)} times it, 1 where they do all of "
+            "the prior's work; a softmax does not see their sum."
+        )
     total = f"The biases add up to {number(audit.bias_sum, 2)}"
     if abs(audit.bias_sum - 1.0) <= _SUM_OFF:
         return f"{total}, and squared error makes that 1."
@@ -86,21 +91,22 @@ def facts(audit: HeadAudit) -> list[tuple[str, str]]:
         ("head", f"{number(head.classes)} × {number(head.dimension)}, {layers}, {audit.dtype}"),
         ("weight decay", f"{decays}, feature decay by {problem.feature_decay_source}"),
         ("Gram matrix", f"{percent(audit.off_diagonal_share, 2)} off the diagonal along the label directions"),
+        ("distance to forecast", f"{number(audit.gram_distance, 3)} of the Gram matrix (0 … 1.41)"),
         ("strengths", _off(audit.along)),
         ("singular values", _off(audit.spectrum)),
         ("scale", _scale(audit)),
         ("norms by count", f"{power_of_count(slope)} ± {number(error, 1)}, forecast {power_of_count(expected)}"),
         ("compared", compared_words(audit)),
     ]
-    if audit.centred:
+    if problem.loss != "mse":
+        found = "" if audit.forecast.solution.converged else ", the best point found from several starts, not proven"
+        rows.insert(1, ("loss", f"{problem.loss}{found}"))
+    if np.isfinite(audit.mean_row_share):
         rows.append(("mean row", f"{percent(audit.mean_row_share, 2)} of a row's length"))
-        rows.append(
-            (
-                "bias",
-                f"sum {number(audit.bias_sum, 3)}, at most {number(audit.bias_error, 3)} from the class shares; "
-                f"slope on log n {number(log_slope, 2)} (correlation {number(correlation, 2)})",
-            )
-        )
+    if audit.centred:
+        shares = f"sum {number(audit.bias_sum, 3)}, at most {number(audit.bias_error, 3)} from the class shares; "
+        slope_words = f"slope on log n {number(log_slope, 2)} (correlation {number(correlation, 2)})"
+        rows.append(("bias", (shares if audit.squared else "") + slope_words))
     return rows
 
 

@@ -48,6 +48,7 @@ def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, ob
             "over_corrects": forecast.over_corrects,
             "smallest_surviving_count": forecast.smallest_surviving_count,
             "largest_safe_weight_decay": forecast.largest_safe_weight_decay,
+            "critical_weight_decays_note": forecast.critical_note,
             "negative_margins": forecast.negative_margins,
             "classes_by_status": {status: forecast.classes_with(status) for status in STATUSES},
         },
@@ -85,6 +86,7 @@ def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
         solution.strength.tolist(),
         solution.surviving.tolist(),
         forecast.critical_weight_decay.tolist(),
+        forecast.critical_bracket.tolist(),
         solution.tied.tolist(),
         ends.tolist(),
         strict=True,
@@ -97,10 +99,11 @@ def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
             "survives": surviving > 0,
             "surviving": surviving,
             "critical_weight_decay": finite(critical),
+            "critical_weight_decay_bracket": [finite(end) for end in bracket],
             "tied": tied,
             **({} if forecast.band is None else {"critical_weight_decay_band": [finite(end) for end in band]}),
         }
-        for sigma, multiplicity, strength, surviving, critical, tied, band in columns
+        for sigma, multiplicity, strength, surviving, critical, bracket, tied, band in columns
     ]
 
 

@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from penultimate.critical_decays import ALL_DEATHS
 from penultimate.forecasting import Forecast
 from penultimate.minimizers.shrinkage import keep_widest
 from penultimate.report.chart_style import (
@@ -27,6 +28,7 @@ _WIDTH = 780
 _DIRECTIONS = 10
 _POINTS = 140
 _SOLVED_POINTS = 24  # where each one has to be solved
+_COARSE_POINTS = 8  # where each one takes seconds; then without those where something happens
 # A decay just below and just above this fraction of a critical one, so that a hard threshold is drawn as a cliff.
 _CLIFF, _SOLVED_CLIFF = 1e-9, 1e-5
 
@@ -110,6 +112,8 @@ def _decays(forecast: Forecast, picked: Int[np.ndarray, " p"]) -> Float[np.ndarr
         critical = chosen * (_free_spectrum(forecast) / forecast.threshold) ** 2
     critical = critical[np.isfinite(critical)]
     low, high = min(float(critical.min()) / 10.0, chosen / 2.0), max(float(critical.max()) * 2.0, chosen * 2.0)
+    if forecast.counts.distinct.size > ALL_DEATHS and not squared:
+        return np.unique(np.append(np.geomspace(low, high, _COARSE_POINTS), chosen))
     grid = np.geomspace(low, high, _POINTS if squared else _SOLVED_POINTS)
     cliff = _CLIFF if squared else _SOLVED_CLIFF
     return np.unique(np.concatenate([grid, [chosen], cliffs * (1 - cliff), cliffs * (1 + cliff)]))

@@ -92,11 +92,7 @@ def _safe(forecast: Forecast) -> str:
         return f"below {number(forecast.largest_safe_weight_decay, 3)}"
     if forecast.has_critical_weight_decays:
         return "none: the width already takes directions"
-    if forecast.problem.loss == "mse":
-        return "no closed form with a regularised bias: forecast several weight decays"
-    if forecast.problem.layers > 1 or forecast.problem.width is not None:
-        return "not searched for with this loss and several layers, or a width: forecast several weight decays"
-    return f"not searched for among {number(forecast.counts.distinct.size)} distinct counts: penultimate.path finds it"
+    return forecast.critical_note
 
 
 def by_ratio(forecast: Forecast) -> Table:

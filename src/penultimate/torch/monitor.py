@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from penultimate.alignment import Alignment, LastLayer, align
+from penultimate.alignment import Alignment, align
 from penultimate.errors import FeaturesError, MissingDependencyError
 from penultimate.features.head import Head
 from penultimate.features.metrics import measure
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasting import Forecast
+from penultimate.last_layer import LastLayer
 from penultimate.torch.fixed_head import Linear
 from penultimate.torch.sums import Sums
 from penultimate.torch.watched import WatchedLayers

@@ -98,6 +98,11 @@ class ConvexModel:
         return vector / np.linalg.norm(vector)
 
     @property
+    def directions(self) -> int:
+        """How many mixed directions can live: one cannot where the loss or a free bias leaves one out."""
+        return self.size.size - int(self.unseen is not None or self.bias == "free")
+
+    @property
     def bias_decay(self) -> float:
         """λ_b/N, the decay of β."""
         return 0.0 if isinstance(self.bias, str) else self.bias / self.counts.samples

@@ -6,7 +6,8 @@ norm is smooth, with second derivatives that couple E_ij and E_ji only,
     symmetric part:      0 between surviving directions,  (μ − S_j)/x_i  between a surviving i and a dead j,
     antisymmetric part:  2μ/(x_i + x_j),                  (μ + S_j)/x_i,
 
-so a product with the Hessian costs four m³ products of matrices. The bias is eliminated exactly. Three guards make the
+so a product with the Hessian costs four m³ products of matrices, whichever basis the change is written in. The bias is
+eliminated exactly. Three guards make the
 quadratic model trustworthy far from the solution, and all vanish with the residual:
 
 - directions that want to die (G + S > 0 along i) get the curvature that factors A = P Rᵀ would give them, and the step
@@ -16,7 +17,8 @@ quadratic model trustworthy far from the solution, and all vanish with the resid
 
 Preconditioners, both pair by pair: near full rank in the standard basis, where the loss is diagonal but for its bias
 and the nuclear norm nearly so (condition number about 3 for K = 30, where the Jacobi preconditioner has 30 and the
-spectral one 250); below full rank in the basis of U and V, where it is the other way round.
+spectral one 250); below full rank in the basis of U and V, where it is the other way round. Conjugate gradients run in
+the basis of the preconditioner, which then costs no product of matrices at all.
 """
 
 from dataclasses import dataclass
@@ -74,9 +76,10 @@ class NewtonModel:
         """
         pull = -self._solve_bias(self.bias_residual)
         through, through_inside = self._loss_product(self._only_bias(pull))
-        right = -self._survivors(self.residual + through)
+        right = -self._project(self._into_basis(self.residual + through))
         right_inside = -np.where(self.point.alive_inside, self.inside_residual + through_inside, 0.0)
-        matrix, inside, iterations = self._conjugate_gradients(right, right_inside, tolerance, most)
+        change, inside, iterations = self._conjugate_gradients(right, right_inside, tolerance, most)
+        matrix = self._out_of_basis(change)
         bias = pull + self._bias_of(matrix, inside)
         return Step(matrix, inside, bias, iterations)
 
@@ -88,27 +91,43 @@ class NewtonModel:
         return min(1.0, _REACH / max(spread, _TINY))
 
     def move(self, step: Step, length: float) -> Unknowns:
-        """Go along a step on factors A = P Rᵀ and α = ±y², so that none of them passes through zero."""
+        """Go along a step on factors A = P Rᵀ and α = ±y², so that none of them passes through zero.
+
+        Directions that grow do so linearly: on factors one that was just born would be thrown far beyond its place.
+        """
         point, rank = self.point, self.point.rank
-        root = np.sqrt(point.singular[:rank])
-        lift = (point.left.T @ step.matrix @ point.right) * self.mask / self.total
-        left = length * lift[:, :rank] * root
-        right = length * lift.T[:, :rank] * root
-        left[np.arange(rank), np.arange(rank)] += root
-        right[np.arange(rank), np.arange(rank)] += root
+        core = length * self.mask * (point.left.T @ step.matrix @ point.right)
+        alive = np.arange(rank)
+        grown = point.singular.copy()
+        grown[:rank] += np.maximum(core[alive, alive], 0.0)
+        lift = core / np.where(self.mask, grown[:, None] + grown, 1.0)
+        lift[alive, alive] = np.minimum(core[alive, alive], 0.0) / (2.0 * point.singular[:rank])
+        root = np.sqrt(grown[:rank])
+        left, right = lift[:, :rank] * root, lift.T[:, :rank] * root
+        left[alive, alive] += root
+        right[alive, alive] += root
         inside, change = point.unknowns.inside, length * step.inside / self.model.root_several
-        curved = np.divide(change**2, 4.0 * inside, out=np.zeros_like(inside), where=point.alive_inside)
+        curved = np.divide(change**2, 4.0 * inside, out=np.zeros_like(inside), where=inside * change < 0)
         return Unknowns(
             (point.left @ left) @ (point.right @ right).T,
             inside + change + curved,
             point.unknowns.bias + length * step.bias,
         )
 
+    def add(self, step: Step) -> Unknowns:
+        """Go along a whole step entry by entry: small columns keep the digits that a product of factors rounds away.
+
+        Rounding of ``P Rᵀ`` is as large everywhere as in the largest column, √(n_max/n_min) times what a column of few
+        samples should have. Only for a step that is small itself.
+        """
+        x = self.point.unknowns
+        inside = x.inside + step.inside / self.model.root_several
+        return Unknowns(x.matrix + step.matrix, inside, x.bias + step.bias)
+
     @property
     def full(self) -> bool:
-        """Whether every direction is alive that can be (one cannot where the loss or a free bias leaves one out)."""
-        missing = int(self.model.unseen is not None or self.model.bias == "free")
-        return 0 < self.point.rank >= self.point.singular.size - missing
+        """Whether every direction is alive that can be."""
+        return 0 < self.point.rank >= self.model.directions
 
     @cached_property
     def mask(self) -> Bool[np.ndarray, "m m"]:
@@ -162,7 +181,7 @@ class NewtonModel:
     def _survivors(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
         """Leave out dead–dead changes."""
         if self.full:
-            return matrix
+            return self.model.project(matrix)
         left, right = self.point.left, self.point.right
         return self.model.project(left @ ((left.T @ matrix @ right) * self.mask) @ right.T)
 
@@ -196,38 +215,55 @@ class NewtonModel:
         product = self._loss_product(self._change(matrix, inside, np.zeros_like(inside)))[0]
         return -self._solve_bias(product @ self.model.u)
 
+    def _into_basis(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+        """Write a change in the basis of the preconditioner, without its dead–dead part."""
+        return matrix if self.full else self.mask * (self.point.left.T @ matrix @ self.point.right)
+
+    def _out_of_basis(self, change: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+        return change if self.full else self.point.left @ change @ self.point.right.T
+
+    @cached_property
+    def _left_out(self) -> tuple[Float[np.ndarray, " m"] | None, Float[np.ndarray, " m"] | None]:
+        """The left and the right vector, in this basis, that a minimiser does not have (`ConvexModel.project`)."""
+        unseen, u = self.model.unseen, self.model.u if self.model.bias == "free" else None
+        if self.full:
+            return unseen, u
+        return None if unseen is None else self.point.left.T @ unseen, None if u is None else self.point.right.T @ u
+
+    def _project(self, change: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+        left, right = self._left_out
+        if left is not None:
+            change = change - np.outer(left, left @ change)
+        if right is not None:
+            change = change - np.outer(change @ right, right)
+        return change
+
     def _product(
-        self, matrix: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
+        self, change: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
     ) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"]]:
-        """Hessian times a change that has no dead–dead part, the bias eliminated."""
-        point, model = self.point, self.model
+        """Hessian times a change, the bias eliminated."""
+        point, model, matrix = self.point, self.model, self._out_of_basis(change)
         out, out_inside = self._loss_product(self._change(matrix, inside, np.zeros_like(inside)))
         if model.has_bias:
             more, more_inside = self._loss_product(self._only_bias(-self._solve_bias(out @ model.u)))
             out, out_inside = out + more, out_inside + more_inside
         out += self.damping * matrix
         straight, crossed = self.nuclear
-        core = point.left.T @ matrix @ point.right
+        core = point.left.T @ matrix @ point.right if self.full else change
         nuclear = straight * core + crossed * core.T
         if self.full:
-            out = model.project(out + point.left @ nuclear @ point.right.T)
-        else:
-            inner = point.left.T @ out @ point.right + nuclear
-            out = model.project(point.left @ (inner * self.mask) @ point.right.T)
+            nuclear = point.left @ nuclear @ point.right.T
+        out = self._project(self._into_basis(out) + nuclear)
         return out, np.where(point.alive_inside, out_inside + self.inside_damping * inside, 0.0)
 
     def _precondition(
-        self, matrix: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
+        self, change: Float[np.ndarray, "m m"], inside: Float[np.ndarray, " m"]
     ) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"]]:
-        left, right = self.point.left, self.point.right
         straight, crossed, determinant = self._pairs
-        if self.full:
-            out = self.model.project((straight.T * matrix - crossed * matrix.T) / determinant)
-        else:
-            core = left.T @ matrix @ right
-            core = np.where(self.mask, (straight.T * core - crossed * core.T) / determinant, 0.0)
-            out = self.model.project(left @ core @ right.T)
-        return out, np.where(self.point.alive_inside, inside / self.inside_curvature, 0.0)
+        out = (straight.T * change - crossed * change.T) / determinant
+        if not self.full:
+            out *= self.mask
+        return self._project(out), np.where(self.point.alive_inside, inside / self.inside_curvature, 0.0)
 
     @cached_property
     def _pairs(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, "m m"], Float[np.ndarray, "m m"]]:

@@ -6,13 +6,14 @@ just as thresholding Ŷ does for squared error, where M is Ŷ (docs/theory §5).
 """
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
 from penultimate.losses import Loss, resolve
 from penultimate.losses.squared_error import SquaredError
 from penultimate.minimizers.convex.model import ConvexModel, Unknowns
-from penultimate.minimizers.convex.newton import Limits, Run, run
+from penultimate.minimizers.convex.newton import Limits, Run, rounding, run
 from penultimate.minimizers.convex.point import Point
 from penultimate.minimizers.shrinkage import balanced_geometry
 from penultimate.minimizers.solution import Outcome, Solution
@@ -28,7 +29,7 @@ def solve(
     problem: Problem,
     *,
     gap: float = 1e-8,
-    steps: int = 200,
+    steps: int = 500,
     seconds: float | None = None,
     warm: Unknowns | None = None,
 ) -> Solution:
@@ -115,7 +116,7 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
     return Solution(
         counts=counts,
         problem=problem,
-        method=f"numerical: {found.steps} Newton steps, relative duality gap {certificate.relative_gap:.1g}",
+        method=_method(found, gap),
         outcome=_outcome(certificate.relative_gap <= gap, found.ended, surviving),
         objective=certificate.primal,
         gap=certificate.gap,
@@ -130,12 +131,19 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
 
 def decompose(model: ConvexModel, point: Point) -> GroupedSVD:
     """The directions of ``Z̄D − N G``, with ``x_i + N S_i`` for singular values; those that cannot live left out."""
-    missing = int(model.unseen is not None or model.bias == "free")
-    kept = point.singular.size - missing
-    step = model.counts.samples
+    kept = model.directions
+    sigma, _ = directions(model, point)
+    return GroupedSVD(
+        model.counts, DenseQuotient(point.left[:, :kept], sigma[:kept], point.right[:, :kept]), sigma[kept:]
+    )
+
+
+def directions(model: ConvexModel, point: Point) -> tuple[Float[np.ndarray, " p"], Bool[np.ndarray, " p"]]:
+    """Singular values of ``Z̄D − N G``, mixed ones first, then inside each group; and which are alive."""
+    kept, step, alpha = model.directions, model.counts.samples, point.unknowns.inside
     sigma = (point.singular + step * point.subgradient)[:kept]
-    inside = np.abs(point.unknowns.inside) + step * np.abs(point.inside_subgradient)
-    return GroupedSVD(model.counts, DenseQuotient(point.left[:, :kept], sigma, point.right[:, :kept]), inside)
+    inside = np.abs(alpha) + step * np.abs(point.inside_subgradient)
+    return np.concatenate([sigma, inside]), np.concatenate([point.singular[:kept] > 0, alpha != 0])
 
 
 def _check_unseen(counts: ClassCounts, problem: Problem, loss: Loss) -> None:
@@ -149,6 +157,13 @@ def _check_unseen(counts: ClassCounts, problem: Problem, loss: Loss) -> None:
             f"class {name!r} has no samples: with a free bias a softmax drives its output to −∞ and it drops out, with "
             f"bias {problem.bias!r} it does not; leave it out of the counts, or free the bias"
         )
+
+
+def _method(found: Run, gap: float) -> str:
+    relative = found.certificate.relative_gap
+    text = f"numerical: {found.steps} Newton steps, relative duality gap {relative:.1g}"
+    limited = found.ended == "stalled" and relative > gap
+    return f"{text}, where double precision attains about {rounding(found):.1g}" if limited else text
 
 
 def _outcome(reached: bool, ended: str, surviving: np.ndarray) -> Outcome:
