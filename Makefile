@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test lint format bench studies docs clean
+.PHONY: install demo test lint format bench long-tail studies docs clean
 
 install: .make/dev
 
@@ -60,6 +60,10 @@ format: .make/dev
 
 bench: .make/dev
 	@for file in benchmarks/bench_*.py; do env -u OMP_NUM_THREADS $(BIN)/python $$file || exit 1; done
+
+# Losses, heads and re-sampling on imbalanced sets, about twenty minutes on two cores; QUICK=--quick for a minute.
+long-tail: .make/dev .make/studies-data
+	$(BIN)/python -m benchmarks.long_tail $(QUICK)
 
 # All of them in full, at most an hour on two cores; what is interrupted goes on where it was. QUICK=--quick for minutes.
 studies: .make/dev .make/studies-data

@@ -93,21 +93,21 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def main(name: str, study: Callable[[bool, int], Study]) -> None:
+def main(name: str, study: Callable[[bool, int], Study], package: str = "studies") -> None:
     """Run a study from the command line and write what it found, whole or not at all."""
-    parser = argparse.ArgumentParser(prog=f"python -m studies.{name}", description=sys.modules["__main__"].__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {package}.{name}", description=sys.modules["__main__"].__doc__)
     parser.add_argument("--quick", action="store_true", help="a small version of everything, not written unless --out")
     parser.add_argument("--seed", type=int, default=0, help="of the first random start (default 0)")
-    parser.add_argument("--out", type=Path, help="folder for the results (default: studies/results)")
+    parser.add_argument("--out", type=Path, help=f"folder for the results (default: {package}/results)")
     arguments = parser.parse_args()
     started = time.perf_counter()
     found = study(arguments.quick, arguments.seed)
     seconds = time.perf_counter() - started
     print("\n".join([table(found.claims), *found.tables.values()]))
-    out = arguments.out or (None if arguments.quick else RESULTS)
+    out = arguments.out or (None if arguments.quick else RESULTS.parents[1] / package / "results")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        command = f"python -m studies.{name} --seed {arguments.seed}" + " --quick" * arguments.quick
+        command = f"python -m {package}.{name} --seed {arguments.seed}" + " --quick" * arguments.quick
         write(out, name, found, {"command": command, "seed": arguments.seed, "seconds": round(seconds, 1)})
     print(f"{seconds:.0f} s" + (f", written to {out}" if out is not None else ""))
 

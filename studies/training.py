@@ -36,6 +36,8 @@ SCRATCH = Path(os.environ.get("PENULTIMATE_STUDIES_SCRATCH", ".studies"))
 WORKERS = 2
 
 Watch = Callable[[int, "Network"], None]
+Measure = Callable[["Recipe", "Network"], dict[str, Any]]
+Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Recipe:
         SGD with momentum 0.9, or Adam with the decay in its gradient; the rate rises briefly, then falls as a cosine.
     epochs : int
         Passes over as many draws as there are samples.
-    loss : {"mse", "ce"}
-        Squared error as above, or cross-entropy.
+    loss : str
+        "mse", squared error as above, "ce", cross-entropy, or another name of `penultimate.losses`.
     data : str
         As for `studies.data.load`.
     ratio : float
@@ -154,6 +156,7 @@ def train(recipe: Recipe, watch: Watch | None = None) -> Network:
     torch.manual_seed(recipe.seed)
     network = Network(recipe, data.inputs, data.counts.classes)
     optimiser, peak = _optimiser(recipe, network)
+    criterion = _criterion(recipe.loss, data.counts)
     steps = recipe.epochs * -(-len(data.labels) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, peak, steps, pct_start=0.05, cycle_momentum=False, final_div_factor=1e4
@@ -161,7 +164,7 @@ def train(recipe: Recipe, watch: Watch | None = None) -> Network:
     for step, chosen in enumerate(_batches(recipe, data)):
         if watch is not None:
             watch(step, network)
-        loss = _loss(recipe.loss, network(data.inputs[chosen]), data.labels[chosen])
+        loss = criterion(network(data.inputs[chosen]), data.labels[chosen])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -188,9 +191,12 @@ def _batches(recipe: Recipe, data: sets.Data) -> Iterator[Tensor]:
         yield from order.split(BATCH)
 
 
-def _loss(kind: str, outputs: Tensor, labels: Tensor) -> Tensor:
-    if kind == "ce":
-        return functional.cross_entropy(outputs, labels)
+def _criterion(loss: str, counts: pen.ClassCounts) -> Criterion:
+    known: dict[str, Criterion] = {"mse": _squared_error, "ce": functional.cross_entropy}
+    return known[loss] if loss in known else pen.torch.ClassLoss(loss, counts)
+
+
+def _squared_error(outputs: Tensor, labels: Tensor) -> Tensor:
     return 0.5 * (outputs - functional.one_hot(labels, outputs.shape[1])).square().sum(1).mean()
 
 
@@ -215,9 +221,13 @@ def features(network: Network, inputs: Tensor) -> np.ndarray:
     return made
 
 
-def run(recipe: Recipe) -> dict[str, Any]:
-    """Train and measure one network, or read what an earlier call with the same recipe and code found."""
-    path = SCRATCH / f"{recipe.key}.json"
+def run(recipe: Recipe, measured: Measure | None = None, kind: str = "") -> dict[str, Any]:
+    """Train and measure one network, or read what an earlier call with the same recipe and code found.
+
+    What is measured is what the studies need of an audit, or what another function finds; then its results are kept
+    under a kind of their own.
+    """
+    path = _kept(recipe, kind)
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))
     torch.set_num_threads(1)
@@ -225,11 +235,19 @@ def run(recipe: Recipe) -> dict[str, Any]:
     torch.set_flush_denormal(True)
     started = time.perf_counter()
     network = train(recipe)
-    record = {"recipe": asdict(recipe), **measure(recipe, network), "seconds": time.perf_counter() - started}
+    record = {
+        "recipe": asdict(recipe),
+        **(measured or measure)(recipe, network),
+        "seconds": time.perf_counter() - started,
+    }
     SCRATCH.mkdir(exist_ok=True)
     text = json.dumps(record)
     write_whole(path, text)
     return json.loads(text)
+
+
+def _kept(recipe: Recipe, kind: str) -> Path:
+    return SCRATCH / f"{kind}{recipe.key}.json"
 
 
 def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
@@ -280,27 +298,28 @@ def _plain(values: np.ndarray) -> list[float | None]:
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
 
 
-def run_all(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
+def run_all(recipes: Sequence[Recipe], measured: Measure | None = None, kind: str = "") -> list[dict[str, Any]]:
     """Run recipes side by side, one thread each, saying how far it has come; results in their order.
 
     A process that the system ends breaks the pool. Finished runs are kept, so the pool is made again, twice at most.
     """
     for last in (False, False, True):
         try:
-            _run_missing(recipes)
+            _run_missing(recipes, measured, kind)
             break
         except BrokenProcessPool:
             print("\na process was ended from outside; its run is made again", file=sys.stderr)
             if last:
                 raise
-    return [run(recipe) for recipe in recipes]
+    return [run(recipe, measured, kind) for recipe in recipes]
 
 
-def _run_missing(recipes: Sequence[Recipe]) -> None:
-    waiting = [recipe for recipe in recipes if not (SCRATCH / f"{recipe.key}.json").exists()]
+def _run_missing(recipes: Sequence[Recipe], measured: Measure | None, kind: str) -> None:
+    waiting = [recipe for recipe in recipes if not _kept(recipe, kind).exists()]
     started = time.perf_counter()
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        for done, finished in enumerate(as_completed([pool.submit(run, recipe) for recipe in waiting]), start=1):
+        runs = [pool.submit(run, recipe, measured, kind) for recipe in waiting]
+        for done, finished in enumerate(as_completed(runs), start=1):
             finished.result()  # a run that failed ends the study
             print(f"\r{done} of {len(waiting)} runs, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr)
     if waiting:

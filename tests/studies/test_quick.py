@@ -113,7 +113,8 @@ def test_training_is_reproducible_and_kept_runs_are_read(scratch):
 def test_the_loss_is_the_models_data_term():
     """Half the squared error, summed over classes, averaged over samples: weight_decay is λ (docs/theory §1)."""
     outputs, labels = torch.tensor([[1.0, 2.0], [0.0, -1.0]]), torch.tensor([0, 1])
-    assert training._loss("mse", outputs, labels).item() == pytest.approx((0 + 4 + 0 + 4) / 2 / 2)
+    criterion = training._criterion("mse", pen.ClassCounts([1, 1]))
+    assert criterion(outputs, labels).item() == pytest.approx((0 + 4 + 0 + 4) / 2 / 2)
 
 
 def test_even_draws_are_even():
