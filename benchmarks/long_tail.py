@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 import penultimate as pen
 from benchmarks.long_tail_tables import claims, gains_chart, tables
+from penultimate.advice.head import advise_head
 from penultimate.heads.candidates import Training, candidates
 from penultimate.heads.samples import Samples
 from penultimate.heads.scoring import Answers, Scorer
@@ -88,8 +89,9 @@ def judge(recipe: Recipe, network: Network) -> dict[str, Any]:
     found, chosen = {"loss": {"its own head": present}}, {}
     if recipe.loss not in ALONE:
         comparison = pen.compare_heads(source, pen.ArraySource(*valid), seed=recipe.seed)
-        found["loss and head"] = {"the choice": comparison.head}
-        chosen = {"kind": comparison.best, "kept": comparison.keeps}
+        advice = advise_head(pen.forecast(data.counts, DECAY, loss=recipe.loss), None, comparison)
+        found |= {"loss and head": {"the choice": comparison.head}, "loss and advice": {"advised": advice.head}}
+        chosen = {"kind": comparison.best, "kept": comparison.keeps, "advised": advice.standing.value}
     if recipe.loss == BASELINE:
         more = pen.compare_heads(source, pen.ArraySource(*test.take(large_rows)), seed=recipe.seed)
         theory = pen.compare_heads(source).head

@@ -32,7 +32,7 @@ def quick(tmp_path_factory):
 
 def test_quick_form_judges_every_family_on_the_same_samples(quick):
     (setting,) = quick.facts["settings"].values()
-    assert {"loss", "head", "loss and head", "scikit-learn", "more VALID"} == set(setting["methods"])
+    assert {"loss", "head", "loss and head", "loss and advice", "scikit-learn", "more VALID"} == set(setting["methods"])
     assert set(setting["methods"]["loss"]) == {"ce", "la:1", "advice"}
     figures = [found for heads in setting["methods"].values() for found in heads.values()]
     assert all(len(values) == 2 and np.isfinite(values).all() for one in figures for values in one.values())
