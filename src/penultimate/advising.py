@@ -222,8 +222,7 @@ def advise(
         audited.check(counts)
     decays = None if weight_decay is None else tuple(float(decay) for decay in np.atleast_1d(weight_decay))
     if audited is not None and audited.calibration is not None:
-        plain = (loss, layers, feature_decay, feature_ratio, bias, problem) == ("mse", None, None, 1.0, "free", None)
-        if not plain:
+        if (loss, layers, feature_decay, feature_ratio, bias, problem) != ("mse", None, None, 1.0, "free", None):
             raise ProblemError(
                 "the audited network settles loss, layers, feature decay and bias: leave them out beside its audit"
             )
@@ -239,10 +238,9 @@ def advise(
             width=width,
             loss=loss,
         )
-        now = forecast(counts, problem=replace(given, width=None))
         width = given.width
-    widths = [one for one in (width, None if audited is None else audited.dimension) if one is not None]
-    narrowest = min(widths, default=None)
+        now = forecast(counts, problem=replace(given, width=None))
+    narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:
         now = _narrowed(now, narrowest)
     misfit = Reason.MISFIT if audited is not None and audited.fits is False else None
