@@ -244,17 +244,21 @@ def _cell(setting: Facts, method: Method, figure: str) -> str:
 def gains_chart(facts: Facts) -> alt.VConcatChart:
     """What each method gains in balanced accuracy, a panel for each setting."""
     found = dict.fromkeys(method for one in facts["settings"].values() for method in methods(one))
-    order = [label(method) for method in found if method != BASELINE]
+    order = [_short(method) for method in found if method != BASELINE]
     panels = [
         _panel(name, setting, order, first=place % 3 == 0)
         for place, (name, setting) in enumerate(facts["settings"].items())
     ]
     rows = [alt.hconcat(*panels[start : start + 3], spacing=14) for start in range(0, len(panels), 3)]
     notes = [
-        "Points over cross-entropy with its own head: mean over seeds, and the 95 % interval of the paired difference.",
+        "Points over cross-entropy (CE) with its own head: mean over seeds, and the 95 % interval of the paired difference.",
         "Everything with a setting chose it on VALID; all are judged on other samples.",
     ]
     return charts.titled(alt.vconcat(*rows), "Balanced accuracy gained", notes)
+
+
+def _short(method: Method) -> str:
+    return label(method).replace("cross-entropy", "CE")
 
 
 def _panel(name: str, setting: Facts, order: Sequence[str], *, first: bool) -> alt.LayerChart:
@@ -262,7 +266,7 @@ def _panel(name: str, setting: Facts, order: Sequence[str], *, first: bool) -> a
     for method in methods(setting):
         if method != BASELINE:
             found = gain(setting, method)
-            rows.append({"method": label(method), "family": method[0], **found._asdict()})
+            rows.append({"method": _short(method), "family": method[0], **found._asdict()})
     labels = alt.Axis(labelLimit=330, title=None) if first else None
     y = alt.Y("method:N", scale=alt.Scale(domain=list(order)), axis=labels)
     base = alt.Chart(charts.inline(rows)).encode(y=y, color=charts.colour("family", "", FAMILIES))
