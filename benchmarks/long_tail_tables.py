@@ -268,7 +268,7 @@ def _panel(name: str, setting: Facts, order: Sequence[str], *, first: bool) -> a
             found = gain(setting, method)
             rows.append({"method": _short(method), "family": method[0], **found._asdict()})
     # Browsers set the letters wider than what measures them here.
-    labels = alt.Axis(labelLimit=330, minExtent=225, title=None) if first else None
+    labels = alt.Axis(labelLimit=330, minExtent=290, title=None) if first else None
     y = alt.Y("method:N", scale=alt.Scale(domain=list(order)), axis=labels)
     base = alt.Chart(charts.inline(rows)).encode(y=y, color=charts.colour("family", "", FAMILIES))
     x = alt.X("low:Q", title="points", axis=alt.Axis(format="~r", tickCount=5))
