@@ -25,7 +25,7 @@ from penultimate.features import distributed as passes
 from penultimate.features.passes import Checkpoint
 from penultimate.features.readers import ArraySource, Joined, open_features
 from penultimate.features.replicates import Replicates
-from penultimate.features.threads import one_thread_of_blas, workers
+from penultimate.threads import one_thread_of_blas, workers
 
 TESTS = Path(__file__).parents[1]
 

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 import penultimate as pen
 from convex_oracles import LOSSES, DenseProblem, dense_matrix
 from penultimate.losses import CrossEntropy, SquaredError, resolve
+from penultimate.threads import workers
 
 COUNTS = [60, 30, 30, 9, 9, 2]
 
@@ -356,3 +358,14 @@ def test_an_interrupt_returns_the_best_point(monkeypatch):
     assert cut.outcome is pen.Outcome.INTERRUPTED
     best = solve(COUNTS, 3e-2, "ce").objective
     assert cut.objective - cut.gap <= best < cut.objective
+
+
+def test_small_problems_are_solved_with_one_thread_of_blas_which_then_has_what_it_had(monkeypatch):
+    from penultimate.minimizers.convex import newton
+
+    seen, judge = [], newton.judge
+    monkeypatch.setattr(newton, "judge", lambda *given: (seen.append(workers()), judge(*given))[1])
+    with threadpool_limits(2, "blas"):
+        pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.of(1e-2, loss="ce"))
+        assert workers() == 2
+    assert set(seen) == {1}

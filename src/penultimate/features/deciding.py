@@ -26,7 +26,7 @@ from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.moments import ROWS
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.features.threads import each, workers
+from penultimate.threads import each, workers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -23,7 +23,7 @@ from penultimate.features.arrays import as_labels
 from penultimate.features.passes import Accumulator, Checkpoint, inferred_classes, run
 from penultimate.features.readers.dask_arrays import DaskArrays
 from penultimate.features.readers.sources import ArraySource, FeatureSource
-from penultimate.features.threads import one_thread_of_blas
+from penultimate.threads import one_thread_of_blas
 
 Item = TypeVar("Item")
 Counts = NDArray[np.int64]

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.features.threads import each, workers
+from penultimate.threads import each, workers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_features, as_labels, as_weights
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.features.threads import each, workers
+from penultimate.threads import each, workers
 
 # Two-sided 95 % of the normal distribution.
 _QUANTILE = 1.959963984540054

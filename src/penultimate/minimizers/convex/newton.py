@@ -9,6 +9,7 @@ to 14 s to 1e-7 (benchmarks/bench_convex.py keeps it); this with the Jacobi prec
 (280 steps of conjugate gradients), in the standard basis 0.15 s (190), with the bias eliminated too 0.03 s (21).
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -20,11 +21,14 @@ from penultimate.minimizers.convex.model import ConvexModel, Unknowns
 from penultimate.minimizers.convex.newton_step import NewtonModel
 from penultimate.minimizers.convex.point import Point, proximal_step
 from penultimate.minimizers.convex.start import refit_bias, start
+from penultimate.threads import one_thread_of_blas
 
 _LOOSEST = 0.1  # reduction that conjugate gradients reach at least
 _TIGHT = 1e-6  # the same for the very last step
 _MOST_PRODUCTS = 400
 _HALVINGS = 12
+# Groups up to which two threads of BLAS are slower than one, by up to four times: they wait for one another.
+_SMALL = 600
 _ROUNDING, _NOISE = 1e-14, 1e-12
 
 
@@ -90,6 +94,11 @@ def run(model: ConvexModel, limits: Limits, warm: Unknowns | None = None) -> Run
     Run
         An interrupt (Ctrl-C) ends it early with the best point so far.
     """
+    with one_thread_of_blas() if model.size.size <= _SMALL else contextlib.nullcontext():
+        return _run(model, limits, warm)
+
+
+def _run(model: ConvexModel, limits: Limits, warm: Unknowns | None) -> Run:
     begun = time.monotonic()
     length = model.counts.samples / model.loss.bound
     point = proximal_step(model, start(model) if warm is None else warm, length)

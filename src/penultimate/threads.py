@@ -1,4 +1,8 @@
-"""Work on blocks of rows in threads, each with one thread of BLAS: faster than one block with all threads of BLAS."""
+"""Threads of our own, and those of BLAS.
+
+Blocks of rows are worked on in threads, each with one thread of BLAS: faster than one block with all threads of BLAS.
+Where matrices are small BLAS is faster with one thread, too.
+"""
 
 import threading
 from collections.abc import Callable, Generator
