@@ -6,6 +6,7 @@ Left alone are the kernels that Numba compiles, and modules whose own checks of 
 import os
 
 import hypothesis
+import pytest
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,3 +41,18 @@ hypothesis.settings.register_profile(
     "penultimate", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("penultimate")
+
+
+@pytest.fixture
+def penultimate(monkeypatch, capsys):
+    """The command, as a function of its arguments: status, output, errors."""
+    from command import run  # not before the hook above
+
+    return lambda *arguments: run(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture
+def counts_file(tmp_path):
+    path = tmp_path / "counts.csv"
+    path.write_text("class,count\ncat,600\ndog,300\nnewt,12\naxolotl,9\n")
+    return path

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 import penultimate as pen
-from command import run
 from penultimate.advice.head import advise_head
 from penultimate.advice.standing import Reason, Standing
 from penultimate.report.advice_words import STANDINGS, head_words, pieces
@@ -169,18 +168,6 @@ def test_without_proof_the_head_is_theorys_unless_held_out_samples_speak_against
 
 def _test_batches():
     return [(batch.features, batch.labels) for batch in pen.datasets.features("cnn-mse-test").batches()]
-
-
-@pytest.fixture
-def penultimate(monkeypatch, capsys):
-    return lambda *arguments: run(monkeypatch, capsys, *arguments)
-
-
-@pytest.fixture
-def counts_file(tmp_path):
-    path = tmp_path / "counts.csv"
-    path.write_text("class,count\ncat,600\ndog,300\nnewt,12\naxolotl,9\n")
-    return path
 
 
 def test_the_command(penultimate, counts_file, tmp_path):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate import cli
 from penultimate.features.passes import Checkpoint, run
 from penultimate.features.replicates import Replicates
 
@@ -224,28 +223,21 @@ def test_parts_are_disjoint_even_and_add_up():
     np.testing.assert_allclose(without.merge(replicates.parts[0]).means, whole.means, rtol=1e-12, atol=1e-14)
 
 
-def penultimate(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr("sys.argv", ["penultimate", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    return stop.value.code or 0, *capsys.readouterr()
-
-
-def test_the_command_writes_a_page(monkeypatch, capsys, tmp_path):
-    status, out, err = penultimate(monkeypatch, capsys, "audit", "cnn-mse", "--html", tmp_path / "a.html")
+def test_the_command_writes_a_page(penultimate, tmp_path):
+    status, out, err = penultimate("audit", "cnn-mse", "--html", tmp_path / "a.html")
     assert status == 0 and "measured T" in out and err == f"wrote {tmp_path / 'a.html'}\n"
     assert "Audit of a trained network" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
-def test_the_command_audits_and_forecasts_from_the_audit(monkeypatch, capsys, tmp_path):
+def test_the_command_audits_and_forecasts_from_the_audit(penultimate, tmp_path):
     path = tmp_path / "audit.json"
-    status, out, _ = penultimate(monkeypatch, capsys, "audit", "cnn-mse", "--json", path)
+    status, out, _ = penultimate("audit", "cnn-mse", "--json", path)
     assert status == 0 and "measured T" in out and "as that of any network" in out
     held = json.loads(path.read_text())["calibration"]["feature_decay_by_strengths"]
     arguments = ("forecast", "fashion-mnist-lt", "--calibrate", path, "--weight-decay", "2")
-    status, out, _ = penultimate(monkeypatch, capsys, *arguments)
+    status, out, _ = penultimate(*arguments)
     assert status == 0 and "measured by strengths" in out and "of the network's own feature decay" in out
-    status, out, _ = penultimate(monkeypatch, capsys, *arguments, "--json", "-")
+    status, out, _ = penultimate(*arguments, "--json", "-")
     expected = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 2.0, feature_decay=held[1])
     assert json.loads(out)["solution"]["threshold"] == pytest.approx(expected.threshold)
 
@@ -256,15 +248,16 @@ def test_the_command_audits_and_forecasts_from_the_audit(monkeypatch, capsys, tm
         (("audit", "nowhere.npz"), "no such file"),
         (("audit", "cnn-mse", "--counts", "lvis"), "different numbers of classes"),
         (("audit", "cnn-mse", "--loss", "hinge"), "unknown loss"),
+        (("audit", "cnn-ce", "--loss", "ce", "--torch-loss", "mse"), "--torch-loss mse beside --loss ce"),
         (("forecast", "lvis", "--calibrate", "nowhere.json"), "cannot be read"),
         (("forecast", "lvis", "--calibrate", "nowhere.json", "--bias", "none"), "--bias beside --calibrate"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong(monkeypatch, capsys, arguments, message):
-    status, out, err = penultimate(monkeypatch, capsys, *arguments)
+def test_the_command_says_in_one_line_what_is_wrong(penultimate, arguments, message):
+    status, out, err = penultimate(*arguments)
     assert status == 2 and out == "" and err.count("\n") == 1 and message in err
 
 
-def test_pytorchs_mean_squared_error_halves_and_counts_classes(monkeypatch, capsys):
-    _, out, _ = penultimate(monkeypatch, capsys, "audit", "cnn-mse", "--torch-loss", "mse", "--json", "-")
+def test_pytorchs_mean_squared_error_halves_and_counts_classes(penultimate):
+    _, out, _ = penultimate("audit", "cnn-mse", "--torch-loss", "mse", "--json", "-")
     assert json.loads(out)["calibration"]["weight_decay"] == [pytest.approx(5e-4 * 5)]

@@ -10,19 +10,6 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from command import run
-
-
-@pytest.fixture
-def penultimate(monkeypatch, capsys):
-    return lambda *arguments: run(monkeypatch, capsys, *arguments)
-
-
-@pytest.fixture
-def counts_file(tmp_path):
-    path = tmp_path / "counts.csv"
-    path.write_text("class,count\ncat,600\ndog,300\nnewt,12\naxolotl,9\n")
-    return path
 
 
 def test_table_has_the_summary_on_top_and_the_worst_class_first(penultimate, counts_file):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate import cli
 
 COUNTS = pen.ClassCounts({"cat": 600, "dog": 200, "eel": 60, "newt": 60, "yak": 6})
 LOSSES = ["mse", "ce", "la:1", "weighted:inverse", "cdt:0.3"]
@@ -82,21 +81,13 @@ def test_notebooks_show_a_table(comparison):
     assert html.startswith("<table>") and "weighted:inverse" in html and "<script" not in html
 
 
-def run(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr("sys.argv", ["penultimate", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    out = capsys.readouterr()
-    return int(ended.value.code or 0), out.out, out.err
-
-
-def test_the_command(monkeypatch, capsys, tmp_path):
+def test_the_command(penultimate, tmp_path):
     page = tmp_path / "page.html"
     arguments = ("compare", "cifar10-lt", "--loss", "ce", "--loss", "la:1", "--weight-decay", "5e-3")
-    status, out, err = run(monkeypatch, capsys, *arguments, "--html", str(page))
+    status, out, err = penultimate(*arguments, "--html", str(page))
     assert (status, err) == (0, f"wrote {page}\n")
     assert "la:1" in out and "optimal" in out and page.exists()
-    status, out, _ = run(monkeypatch, capsys, *arguments, "--json", "-")
+    status, out, _ = penultimate(*arguments, "--json", "-")
     expected = pen.compare(pen.datasets.counts("cifar10-lt"), ["ce", "la:1"], 5e-3).to_dict()
     assert (status, json.loads(out)) == (0, json.loads(json.dumps(expected)))
 
@@ -114,8 +105,8 @@ def test_the_command(monkeypatch, capsys, tmp_path):
     ],
     ids=" ".join,
 )
-def test_bad_options_end_in_one_line(monkeypatch, capsys, options):
-    status, out, err = run(monkeypatch, capsys, "compare", "cifar10-lt", *options)
+def test_bad_options_end_in_one_line(penultimate, options):
+    status, out, err = penultimate("compare", "cifar10-lt", *options)
     assert (status, out) == (2, "")
     assert err.startswith("penultimate: ") and err.count("\n") == 1
 

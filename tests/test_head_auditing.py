@@ -8,16 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penultimate as pen
-from command import run
 from oracles import label_matrix
 from penultimate.features import head_rows
 
 FASHION = pen.datasets.counts("fashion-mnist-lt")
-
-
-@pytest.fixture
-def penultimate(monkeypatch, capsys):
-    return lambda *arguments: run(monkeypatch, capsys, *arguments)
 
 
 def random_head(classes, dimension, seed, **more):

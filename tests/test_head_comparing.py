@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from command import run
 from penultimate.head_comparing import scores_are_shares
 from penultimate.report.head_comparison_page import head_comparison_html
 from report_cases import HOSTILE
@@ -260,7 +259,7 @@ def test_a_head_is_needed_and_must_fit():
         pen.compare_heads(train, valid, head=pen.Head((np.eye(5),)))
 
 
-def test_the_command_writes_head_json_and_page(monkeypatch, capsys, tmp_path):
+def test_the_command_writes_head_json_and_page(penultimate, tmp_path):
     features, labels = halves("cnn-ce")[0]
     np.savez(tmp_path / "valid.npz", H=features, y=labels)
     places = [tmp_path / name for name in ("head.npz", "heads.json", "heads.html")]
@@ -275,7 +274,7 @@ def test_the_command_writes_head_json_and_page(monkeypatch, capsys, tmp_path):
         "--html",
         places[2],
     )
-    status, out, err = run(monkeypatch, capsys, *arguments)
+    status, out, err = penultimate(*arguments)
     assert status == 0 and all(place.exists() for place in places)
     assert out.startswith("Use the head") and "balanced softmax" in out
     assert err.count("wrote") == 3
@@ -283,13 +282,13 @@ def test_the_command_writes_head_json_and_page(monkeypatch, capsys, tmp_path):
     np.testing.assert_allclose(pen.Head.read(places[0]).product, compared("cnn-ce").head.product, rtol=1e-6)
 
 
-def test_the_command_without_valid_says_that_nothing_was_judged(monkeypatch, capsys):
-    status, out, _ = run(monkeypatch, capsys, "heads", "cnn-mse")
+def test_the_command_without_valid_says_that_nothing_was_judged(penultimate):
+    status, out, _ = penultimate("heads", "cnn-mse")
     assert status == 0 and out.startswith("Without held-out features nothing can be judged")
 
 
-def test_the_command_says_in_one_line_what_is_wrong(monkeypatch, capsys, tmp_path):
+def test_the_command_says_in_one_line_what_is_wrong(penultimate, tmp_path):
     np.savez(tmp_path / "valid.npz", H=np.zeros((20, 3), np.float32), y=np.arange(20) % 10)
-    status, out, err = run(monkeypatch, capsys, "heads", "cnn-ce", tmp_path / "valid.npz", "--out", tmp_path / "h.npz")
+    status, out, err = penultimate("heads", "cnn-ce", tmp_path / "valid.npz", "--out", tmp_path / "h.npz")
     assert (status, out) == (2, "") and err.count("\n") == 1 and "width 3" in err
     assert not (tmp_path / "h.npz").exists()

@@ -264,7 +264,21 @@ def compare_heads(
     changed = _named(changed, names)
     if valid is None:
         return HeadComparison(
-            counts, None, (many, few), 0, 0, seed, None, (), None, None, by_theory, False, changed, changed, {}
+            counts=counts,
+            held_out=None,
+            bounds=(many, few),
+            repeats=0,
+            folds=0,
+            seed=seed,
+            present=None,
+            results=(),
+            choice=None,
+            theory=None,
+            best=by_theory,
+            keeps=False,
+            head=changed,
+            theory_head=changed,
+            left_out={},
         )
     samples = held_out(source_of(valid), present, counts, FOLDS)
     afford = affordable(source.samples, source.dimension, present.classes)

@@ -11,7 +11,7 @@ head margin over strength.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from penultimate.advice.families import Family
 from penultimate.advice.figures import Figures
@@ -181,9 +181,13 @@ class _Search:
     problem: Problem
     family: Family
     target: Target
+    _solved: dict[tuple[float, float], Point] = field(default_factory=dict[tuple[float, float], Point])
 
     def at(self, strength: float, gap: float = _CURVE_GAP) -> Point:
-        return solve_point(self.counts, replace(self.problem, loss=self.family.loss(strength)), strength, gap)
+        if (strength, gap) not in self._solved:
+            problem = replace(self.problem, loss=self.family.loss(strength))
+            self._solved[strength, gap] = solve_point(self.counts, problem, strength, gap)
+        return self._solved[strength, gap]
 
     def missing(self, strength: float) -> float:
         return self.target.missing(self.at(strength).figures)

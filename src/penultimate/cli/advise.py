@@ -1,0 +1,100 @@
+"""``penultimate advise``."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from penultimate.cli.checks import given, one_of, scaled, scaled_bias, torch_scale
+from penultimate.cli.options import (
+    BIAS,
+    COLUMN,
+    FEATURE_DECAY,
+    FEATURE_RATIO,
+    HOLDS,
+    HTML,
+    JSON,
+    LAYERS,
+    LOSS,
+    TORCH_LOSS,
+    WEIGHT_DECAY,
+    WIDTH,
+    WISH,
+)
+from penultimate.cli.results import deliver, progress, read
+from penultimate.errors import ProblemError
+
+if TYPE_CHECKING:
+    from penultimate.model.problem import Bias
+
+
+@click.command()
+@click.argument("counts")
+@COLUMN
+@HOLDS
+@click.option("--audit", "audit_path", metavar="AUDIT.json", help="What `penultimate audit --json` wrote.")
+@click.option("--train", metavar="TRAIN", help="Features of training samples, to choose a head for.")
+@click.option("--valid", metavar="VALID", help="Features of held-out samples, to choose it on.")
+@click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside TRAIN.")
+@WISH
+@LOSS
+@TORCH_LOSS
+@LAYERS
+@WEIGHT_DECAY
+@FEATURE_DECAY
+@FEATURE_RATIO
+@BIAS
+@WIDTH
+@JSON
+@HTML
+def advise(
+    counts: str,
+    column: str | None,
+    holds: Literal["counts", "labels"] | None,
+    audit_path: str | None,
+    train: str | None,
+    valid: str | None,
+    head_path: str | None,
+    wish: str,
+    loss: str,
+    torch_loss: str | None,
+    layers: int | None,
+    weight_decay: tuple[float, ...],
+    feature_decay: float | None,
+    feature_ratio: float | None,
+    bias: "Bias",
+    width: int | None,
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Say what to change: weight decay, loss, samples, width, head.
+
+    COUNTS as for `penultimate forecast`. An audit settles loss, layers, feature decay and bias, and the weight decay if
+    none is given; TRAIN and VALID are features as for `penultimate heads`.
+    """
+    one_of(feature_decay, feature_ratio)
+    if head_path is not None and train is None:
+        raise ProblemError("--head is the head of TRAIN: give --train beside it")
+    from penultimate.advising import advise as make_advice
+
+    class_counts = read(counts, column, holds)
+    scale = torch_scale(torch_loss, loss, class_counts.classes)
+    audits_own = audit_path is not None and not given("weight_decay")
+    with progress("parts") as advance:
+        result = make_advice(
+            class_counts,
+            None if audits_own else scaled(weight_decay, scale),
+            loss=loss,
+            layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+            bias=scaled_bias(bias, scale),
+            width=width,
+            audit=audit_path,
+            wish=wish,
+            train=train,
+            valid=valid,
+            head=head_path,
+            advance=partial(advance, "VALID"),
+        )
+    deliver(result, json_path, html_path)

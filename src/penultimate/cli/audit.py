@@ -1,0 +1,109 @@
+"""``penultimate audit``."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from penultimate.cli.checks import refuse, scaled, torch_scale
+from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY
+from penultimate.cli.results import deliver, progress, read
+from penultimate.errors import ProblemError
+
+if TYPE_CHECKING:
+    from penultimate.features.head import Head
+
+
+@click.command()
+@click.argument("features")
+@click.option("--head", "head_path", metavar="FILE", help="Linear layers, if they are not beside the features.")
+@click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
+@click.option("--key", metavar="NAME", help="Weight of the head, where a file holds several candidates.")
+@click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
+@LOSS
+@TORCH_LOSS
+@WEIGHT_DECAY
+@click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")
+@click.option("--checkpoint", metavar="FILE", help="From which an interrupted audit goes on.")
+@click.option(
+    "--dask", metavar="local|ADDRESS", help="Read shards on a Dask cluster of this machine, or a running one."
+)
+@JSON
+@HTML
+def audit(
+    features: str,
+    head_path: str | None,
+    head_only: bool,
+    key: str | None,
+    counts_path: str | None,
+    loss: str,
+    torch_loss: str | None,
+    weight_decay: tuple[float, ...],
+    drop_bad: bool,
+    checkpoint: str | None,
+    dask: str | None,
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Audit a trained network's penultimate features against the forecast for its class counts.
+
+    FEATURES is an .npz, .safetensors, .zarr, .parquet or .h5 file, a folder or a quoted glob of such shards, a folder
+    of .npy arrays, or the name of bundled features (`penultimate data`). With --head-only it is a head without
+    features, .npz or .safetensors.
+    """
+    if head_only:
+        _audit_head(features, key, counts_path, loss, torch_loss, weight_decay, json_path, html_path)
+        return
+    from penultimate.auditing import audit as make_audit
+    from penultimate.features.head import Head
+
+    if key is not None and head_path is None:
+        raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
+    head = None if head_path is None else Head.read(head_path, key)
+    counts = None if counts_path is None else read(counts_path, None, None)
+    outputs = 0 if torch_loss is None else _outputs(head, features)
+    decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
+    with progress() as advance:
+        result = make_audit(
+            features,
+            head=head,
+            counts=counts,
+            weight_decay=decays,
+            loss=loss,
+            drop_bad=drop_bad,
+            checkpoint=checkpoint,
+            dask=dask,
+            advance=advance,
+        )
+    deliver(result, json_path, html_path)
+
+
+def _audit_head(
+    path: str,
+    key: str | None,
+    counts_path: str | None,
+    loss: str,
+    torch_loss: str | None,
+    weight_decay: tuple[float, ...],
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Audit a head without features."""
+    for name in ("head_path", "drop_bad", "checkpoint", "dask"):
+        refuse(name, "--head-only", "no features are read, leave it out")
+    if counts_path is None:
+        raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
+    from penultimate.head_auditing import audit_head
+
+    counts = read(counts_path, None, None)
+    decays = scaled(weight_decay, torch_scale(torch_loss, loss, counts.classes))
+    deliver(audit_head(path, counts, key=key, weight_decay=decays, loss=loss), json_path, html_path)
+
+
+def _outputs(head: "Head | None", features: str) -> int:
+    """K, of the head."""
+    from penultimate.feature_sources import source_of
+
+    own = source_of(features).head if head is None else head
+    if own is None:
+        raise ProblemError("--torch-loss needs the number of outputs: give the head with --head")
+    return own.classes

@@ -1,0 +1,53 @@
+"""``penultimate compare``."""
+
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from penultimate.cli.checks import one_of
+from penultimate.cli.options import BIAS, COLUMN, FEATURE_DECAY, FEATURE_RATIO, HOLDS, HTML, JSON, LOSSES
+from penultimate.cli.results import deliver, read
+
+if TYPE_CHECKING:
+    from penultimate.model.problem import Bias
+
+
+@click.command()
+@click.argument("counts")
+@COLUMN
+@HOLDS
+@click.option("--loss", "losses", multiple=True, required=True, metavar="LOSS", help=f"Repeat: {LOSSES}.")
+@click.option("--weight-decay", type=float, default=5e-4, show_default=True, help="Of the last layer.")
+@FEATURE_DECAY
+@FEATURE_RATIO
+@BIAS
+@JSON
+@HTML
+def compare(
+    counts: str,
+    column: str | None,
+    holds: Literal["counts", "labels"] | None,
+    losses: tuple[str, ...],
+    weight_decay: float,
+    feature_decay: float | None,
+    feature_ratio: float | None,
+    bias: "Bias",
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Compare what several losses make of the same class counts at the same weight decay.
+
+    COUNTS as for `penultimate forecast`.
+    """
+    one_of(feature_decay, feature_ratio)
+    from penultimate.comparing import compare as make_comparison
+
+    result = make_comparison(
+        read(counts, column, holds),
+        losses,
+        weight_decay,
+        feature_decay=feature_decay,
+        feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+        bias=bias,
+    )
+    deliver(result, json_path, html_path)

@@ -1,0 +1,96 @@
+"""``penultimate forecast``."""
+
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from penultimate.cli.checks import one_of, refuse, scaled, scaled_bias, torch_scale
+from penultimate.cli.options import (
+    BIAS,
+    CLASSES,
+    COLUMN,
+    FEATURE_DECAY,
+    FEATURE_RATIO,
+    HOLDS,
+    HTML,
+    JSON,
+    LAYERS,
+    LOSS,
+    TORCH_LOSS,
+    WEIGHT_DECAY,
+    WIDTH,
+)
+from penultimate.cli.results import deliver, read
+
+if TYPE_CHECKING:
+    from penultimate.model.problem import Bias
+
+
+@click.command()
+@click.argument("counts")
+@COLUMN
+@HOLDS
+@LOSS
+@TORCH_LOSS
+@LAYERS
+@WEIGHT_DECAY
+@FEATURE_DECAY
+@FEATURE_RATIO
+@click.option("--calibrate", metavar="AUDIT.json", help="Take layers, bias and λ_H from an audited network.")
+@BIAS
+@WIDTH
+@CLASSES
+@JSON
+@HTML
+def forecast(
+    counts: str,
+    column: str | None,
+    holds: Literal["counts", "labels"] | None,
+    loss: str,
+    torch_loss: str | None,
+    layers: int | None,
+    weight_decay: tuple[float, ...],
+    feature_decay: float | None,
+    feature_ratio: float | None,
+    calibrate: str | None,
+    bias: "Bias",
+    width: int | None,
+    classes: int | Literal["all", "none"],
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Forecast the last layer's geometry from class counts.
+
+    COUNTS is a CSV/TSV, JSON, COCO/LVIS annotation, .npy, .npz or Parquet file, a folder with one sub-folder a class,
+    or the name of a bundled data set (`penultimate data`).
+    """
+    one_of(feature_decay, feature_ratio)
+    from penultimate.forecasting import forecast as make_forecast
+    from penultimate.model.problem import Problem
+
+    class_counts = read(counts, column, holds)
+    scale = torch_scale(torch_loss, loss, class_counts.classes)
+    decays = scaled(weight_decay, scale)
+    if calibrate is not None:
+        _refuse_beside_calibrate()
+        from penultimate.calibration import Calibration
+
+        result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
+    else:
+        problem = Problem.of(
+            decays,
+            layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+            bias=scaled_bias(bias, scale),
+            width=width,
+            loss=loss,
+        )
+        result = make_forecast(class_counts, problem=problem)
+    deliver(result, json_path, html_path, classes)
+
+
+def _refuse_beside_calibrate() -> None:
+    """Refuse options that an audit has settled."""
+    for name in ("loss", "layers", "feature_decay", "feature_ratio", "bias"):
+        refuse(name, "--calibrate", "the audited network has settled it, leave it out")

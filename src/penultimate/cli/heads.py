@@ -1,0 +1,46 @@
+"""``penultimate heads``."""
+
+from functools import partial
+
+import click
+
+from penultimate.cli.options import HTML, JSON
+from penultimate.cli.results import deliver, progress
+
+
+@click.command()
+@click.argument("train")
+@click.argument("valid", required=False)
+@click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside the features.")
+@click.option("--many", type=float, default=100, show_default=True, help="Classes with more samples are 'many'.")
+@click.option("--few", type=float, default=20, show_default=True, help="Classes with fewer samples are 'few'.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of parts and bootstrap.")
+@click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head to use.")
+@JSON
+@HTML
+def heads(
+    train: str,
+    valid: str | None,
+    head_path: str | None,
+    many: float,
+    few: float,
+    seed: int,
+    out: str | None,
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    """Find a better head for the features of TRAIN, chosen and judged on those of VALID.
+
+    TRAIN and VALID are features as for `penultimate audit`; nothing is chosen on TRAIN. Without VALID the present head
+    is adjusted as theory says, unjudged. When nothing beats the present head, it is kept.
+    """
+    from penultimate.head_comparing import compare_heads
+
+    with progress("parts") as advance:
+        result = compare_heads(
+            train, valid, head=head_path, many=many, few=few, seed=seed, advance=partial(advance, "VALID")
+        )
+    if out is not None:
+        result.save_head(out)
+        click.echo(f"wrote {out}", err=True)
+    deliver(result, json_path, html_path)
