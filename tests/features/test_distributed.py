@@ -1,5 +1,6 @@
 """Audits on a real cluster of processes equal those of one process, survive a worker, and end in clear errors."""
 
+import gc
 import json
 import logging
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -291,6 +293,25 @@ def test_no_cluster_there(monkeypatch):
             pen.audit(source, dask=address)
     with pytest.raises(pen.ClusterError, match="7 is no Dask cluster"):
         pen.audit(source, dask=7)
+
+
+def test_no_half_made_client_is_left_to_be_collected_while_another_starts(monkeypatch):
+    made, init = [], distributed.Client.__init__
+
+    def noted(self, *given, **options):
+        made.append(weakref.ref(self))
+        init(self, *given, **options)
+
+    monkeypatch.setattr(distributed.Client, "__init__", noted)
+    monkeypatch.setattr(passes, "_SECONDS", 0.5)
+    gc.disable()
+    try:
+        for address in ("tcp://127.0.0.1:9", "nonsense://127.0.0.1:8786"):
+            with pytest.raises(pen.ClusterError, match="no Dask scheduler answers"):
+                pen.audit(next(parts(1)), dask=address)
+            assert made and all(client() is None for client in made)
+    finally:
+        gc.enable()
 
 
 def test_no_workers_and_workers_that_lack_the_package(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ again: when one is lost, Dask repeats its tasks on another. Groups of shards are
 here, in order; after each of them a checkpoint can be written.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -116,13 +117,17 @@ def _local_cluster() -> Any:
 
 
 def _connect(place: Any, stack: ExitStack) -> Any:
-    distributed = _library("distributed")
+    distributed, client, failure = _library("distributed"), None, ""
     try:
         client = distributed.Client(place, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
+        failure = str(error)
+    if client is None:
+        # A half-made client hangs in a cycle. Were it collected while another one starts, Dask would wait for itself.
+        gc.collect()
         raise ClusterError(
-            f"no Dask scheduler answers at {place} ({error}): check the address, such as tcp://host:8786"
-        ) from None
+            f"no Dask scheduler answers at {place} ({failure}): check the address, such as tcp://host:8786"
+        )
     stack.enter_context(client)
     try:
         client.wait_for_workers(1, timeout=_SECONDS)
