@@ -6,7 +6,7 @@ adjustment that theory says is made, and nothing is claimed of it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,11 +17,11 @@ from penultimate.errors import FeaturesError
 from penultimate.feature_sources import source_of
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.heads.candidates import Candidate, Training, affordable, candidates
-from penultimate.heads.rescaled import AdjustedHead, NormalisedHead
+from penultimate.heads.by_theory import head_by_theory
+from penultimate.heads.candidates import BY_THEORY, Candidate, Training, affordable, candidates
 from penultimate.heads.samples import Samples, gather, held_out
 from penultimate.heads.scoring import Answers, Scorer
-from penultimate.heads.selection import FOLDS, Chosen, Curve, Tried, best_of, cross_fit
+from penultimate.heads.selection import FOLDS, Blend, Chosen, Curve, Tried, cross_fit
 from penultimate.reported import Reported, chart_of
 
 if TYPE_CHECKING:
@@ -37,11 +37,10 @@ if TYPE_CHECKING:
 Interval = tuple[float, float, float]
 ComparisonChart = Literal["gains", "curves"]
 
+PRESENT, BLEND = "present", "blend"
 # Repeats of the cross-fitting, and the scores that it may look at in all.
 _REPEATS = 3
 _SCORES = 3e6
-# Rows of a squared-error head sum to zero and its biases to one, up to this.
-_SUMS = 0.05
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ class HeadResult:
         Of its setting; empty where it has none.
     setting : float
         The setting chosen on all of VALID; NaN where there is none.
+    weight : float
+        In the blend; NaN for the present head and the blend itself.
     figures : dict of str to float
         ``accuracy``, ``balanced_accuracy``, ``many``, ``medium``, ``few``, ``macro_f1``, ``calibration_error``,
         ``log_loss``, all but the first for balanced classes; NaN for a band that VALID lacks.
@@ -72,6 +73,7 @@ class HeadResult:
     learns_from: str
     symbol: str
     setting: float
+    weight: float
     figures: dict[str, float]
     gains: dict[str, Interval]
     curve: Curve | None
@@ -96,18 +98,20 @@ class HeadComparison(Reported):
     present : HeadResult or None
         The head as it is; None without VALID.
     results : tuple of HeadResult
-        Each kind, most balanced accuracy first; its settings chosen on other parts of VALID than it is judged on.
-    choice : HeadResult or None
-        The whole procedure, kind included, chosen on other parts than it is judged on: the honest expectation of
-        what `head` does.
+        Each other kind, most balanced accuracy first; settings chosen on other parts of VALID than it is judged on.
+    blend : HeadResult or None
+        All kinds added, settings and weights chosen on other parts than it is judged on: the honest expectation of
+        what `blend_head` does; None without VALID.
     theory : HeadResult or None
-        `theory_head` on the same samples, with which nothing of it was chosen; None without VALID.
-    best : str
-        The kind that is chosen on all of VALID (by theory, without it).
+        `theory_head` on the same samples; None without VALID.
+    by_theory : str
+        What that is: "logit adjustment" or "τ-normalised".
     keeps : bool
-        Whether the present head is kept, because the interval of the gain of the choice reaches zero.
+        Whether the present head is kept, because the interval of the gain of the blend reaches zero.
     head : Head
-        The head to use.
+        The head to use: the blend, or the present one; without VALID that by theory.
+    blend_head : Head or None
+        The blend, fitted to all of VALID; None without it.
     theory_head : Head
         The one that theory says for balanced classes, τ = 1.
     left_out : dict of str to str
@@ -117,8 +121,8 @@ class HeadComparison(Reported):
     --------
     >>> import penultimate as pen
     >>> comparison = pen.compare_heads("cnn-ce", "cnn-ce-test")
-    >>> comparison.best, comparison.choice.gains["balanced_accuracy"][1] > 0.02
-    ('corrected', True)
+    >>> comparison.keeps, comparison.blend.gains["balanced_accuracy"][1] > 0.02
+    (False, True)
     """
 
     counts: ClassCounts
@@ -129,11 +133,12 @@ class HeadComparison(Reported):
     seed: int
     present: HeadResult | None
     results: tuple[HeadResult, ...]
-    choice: HeadResult | None
+    blend: HeadResult | None
     theory: HeadResult | None
-    best: str
+    by_theory: str
     keeps: bool
     head: Head
+    blend_head: Head | None
     theory_head: Head
     left_out: dict[str, str]
 
@@ -150,8 +155,8 @@ class HeadComparison(Reported):
         Returns
         -------
         dict
-            Keys ``penultimate``, ``counts``, ``held_out``, ``settings``, ``present``, ``choice``, ``theory``,
-            ``heads``, ``best``, ``keeps``, ``left_out``, ``verdict``.
+            Keys ``penultimate``, ``counts``, ``held_out``, ``settings``, ``present``, ``blend``, ``theory``,
+            ``heads``, ``by_theory``, ``keeps``, ``left_out``, ``verdict``.
         """
         from penultimate.report.head_comparison_records import comparison_record
 
@@ -215,7 +220,7 @@ def compare_heads(
     seed: int = 0,
     advance: Callable[[int], object] | None = None,
 ) -> HeadComparison:
-    """Try heads for a network's features, choose on held-out samples, and say what the choice gains on others.
+    """Try heads for a network's features, blend them by held-out samples, and say what the blend gains on others.
 
     Parameters
     ----------
@@ -250,7 +255,7 @@ def compare_heads(
     Examples
     --------
     >>> import penultimate as pen
-    >>> pen.compare_heads("cnn-mse").best
+    >>> pen.compare_heads("cnn-mse").by_theory
     'τ-normalised'
     """
     source = source_of(train)
@@ -260,7 +265,7 @@ def compare_heads(
         statistics.update(batch.features, batch.labels, batch.weights)
     names = source.names if source.names is not None else present.names
     counts = ClassCounts(statistics.counts, names)
-    by_theory, changed = _by_theory(present, statistics)
+    by_theory, changed = head_by_theory(present, statistics)
     changed = _named(changed, names)
     if valid is None:
         return HeadComparison(
@@ -272,11 +277,12 @@ def compare_heads(
             seed=seed,
             present=None,
             results=(),
-            choice=None,
+            blend=None,
             theory=None,
-            best=by_theory,
+            by_theory=by_theory,
             keeps=False,
             head=changed,
+            blend_head=None,
             theory_head=changed,
             left_out={},
         )
@@ -286,14 +292,12 @@ def compare_heads(
     tried_ones, left_out = candidates(training, samples)
     tried = Tried(tried_ones, samples, present.classes)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
-    answers, choice = cross_fit(tried, repeats, seed, advance)
-    final = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
-    fixed = {"present": present, "by theory": changed}
-    rows = _judge(tried_ones, answers, choice, final, fixed, samples, counts.bands(many, few), seed)
-    best = best_of(final)
-    gain = rows["choice"].gains["balanced_accuracy"]
-    keeps = not gain[1] > 0.0
-    kinds = [rows[candidate.name] for candidate in tried_ones]
+    answers, blended = cross_fit(tried, repeats, seed, advance)
+    final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
+    rows = _judge(tried_ones, answers, blended, final, blend, present, samples, counts.bands(many, few), seed)
+    keeps = not rows[BLEND].gains["balanced_accuracy"][1] > 0.0
+    kinds = [rows[candidate.name] for candidate in tried_ones if candidate.name != BY_THEORY]
+    blend_head = _named(blend.head, names)
     return HeadComparison(
         counts=counts,
         held_out=ClassCounts(np.bincount(samples.labels, minlength=present.classes), counts.names),
@@ -301,13 +305,14 @@ def compare_heads(
         repeats=repeats,
         folds=FOLDS,
         seed=seed,
-        present=rows["present"],
+        present=rows[PRESENT],
         results=tuple(sorted(kinds, key=lambda row: -row.figures["balanced_accuracy"])),
-        choice=rows["choice"],
-        theory=replace(rows["by theory"], what=f"{by_theory} with τ = 1"),
-        best=best,
+        blend=rows[BLEND],
+        theory=rows[BY_THEORY],
+        by_theory=by_theory,
         keeps=keeps,
-        head=_named(present if keeps else final[best].head, names),
+        head=_named(present, names) if keeps else blend_head,
+        blend_head=blend_head,
         theory_head=changed,
         left_out=left_out,
     )
@@ -316,23 +321,26 @@ def compare_heads(
 def _judge(
     tried: list[Candidate],
     answers: dict[str, Answers],
-    choice: Answers,
+    blended: Answers,
     final: dict[str, Chosen],
-    fixed: dict[str, Head],
+    blend: Blend,
+    head: Head,
     samples: Samples,
     bands: np.ndarray,
     seed: int,
 ) -> dict[str, HeadResult]:
     scorer = Scorer(samples.labels, bands)
-    as_they_are = {name: _answers(head, samples) for name, head in fixed.items()}
-    present = as_they_are["present"]
+    present = Answers.empty(1, len(samples.labels))
+    present.note(0, np.arange(len(samples.labels)), head, *samples)
     # Resampled alike, so that heads may be compared with one another too.
-    judged = {**answers, "choice": choice, "by theory": as_they_are["by theory"]}
+    judged = {**answers, BLEND: blended}
     gains = dict(zip(judged, scorer.gains([*judged.values()], present, seed), strict=True))
+    nothing = float("nan")
     rows = {
-        "present": _row("present", "the head as it is", "–", scorer.figures(present), {}),
-        "choice": _row("choice", "the kind chosen on other parts of VALID", "VALID", scorer.figures(choice), gains),
-        "by theory": _row("by theory", "", "TRAIN", scorer.figures(as_they_are["by theory"]), gains),
+        PRESENT: HeadResult(PRESENT, "the head as it is", "–", "", nothing, nothing, scorer.figures(present), {}, None),
+        BLEND: HeadResult(
+            BLEND, "all of them added", "VALID", "", nothing, nothing, scorer.figures(blended), gains[BLEND], None
+        ),
     }
     for candidate in tried:
         chosen = final[candidate.name]
@@ -341,24 +349,13 @@ def _judge(
             what=candidate.what,
             learns_from="VALID" if candidate.held_out else "TRAIN",
             symbol=candidate.symbol,
-            setting=chosen.setting if candidate.symbol else float("nan"),
+            setting=chosen.setting if candidate.symbol else nothing,
+            weight=blend.weights[candidate.name],
             figures=scorer.figures(answers[candidate.name]),
             gains=gains[candidate.name],
             curve=chosen.curve if candidate.symbol else None,
         )
     return rows
-
-
-def _row(
-    name: str, what: str, learns_from: str, figures: dict[str, float], gains: dict[str, dict[str, Interval]]
-) -> HeadResult:
-    return HeadResult(name, what, learns_from, "", float("nan"), figures, gains.get(name, {}), None)
-
-
-def _answers(head: Head, samples: Samples) -> Answers:
-    answers = Answers.empty(1, len(samples.labels))
-    answers.note(0, np.arange(len(samples.labels)), head, *samples)
-    return answers
 
 
 def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSource") -> Head:
@@ -367,36 +364,6 @@ def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSourc
         raise FeaturesError("there is no head beside the training features to compare with: give it (head=, --head)")
     found.check(found.classes, source.dimension)
     return found
-
-
-def _by_theory(present: Head, statistics: FeatureStatistics) -> tuple[str, Head]:
-    """What theory says for balanced classes, with τ = 1, in the units of the head's scores.
-
-    Logarithms: Bayes' rule. Shares of probability: the rows of one norm and the one bias that the minimiser has when
-    counts are equal; Bayes' rule divides such scores by the class shares, but takes them for posterior probabilities,
-    which on new data they are not (docs/heads has figures).
-    """
-    if scores_are_shares(present):
-        return "τ-normalised", NormalisedHead(present, tau=1.0).fit_statistics(statistics).head()
-    return "logit adjustment", AdjustedHead(present, tau=1.0).fit_statistics(statistics).head()
-
-
-def scores_are_shares(head: Head) -> bool:
-    """Whether a head was trained with squared error on one-hot labels: its scores sum to 1 wherever features are.
-
-    At a stationary point of least squares with a free bias the rows of W sum to zero and b to one; with cross-entropy
-    and weight decay both sum to zero.
-
-    Parameters
-    ----------
-    head : Head
-
-    Returns
-    -------
-    bool
-    """
-    rows = float(np.linalg.norm(head.product.sum(axis=0)) / max(np.linalg.norm(head.product), 1e-300))
-    return rows < _SUMS and abs(float(head.offset.sum()) - 1.0) < _SUMS
 
 
 def _named(head: Head, names: tuple[str, ...] | None) -> Head:

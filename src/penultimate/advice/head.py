@@ -13,7 +13,7 @@ from penultimate.forecasting import Forecast
 
 if TYPE_CHECKING:
     from penultimate.features.head import Head
-    from penultimate.head_comparing import HeadComparison
+    from penultimate.head_comparing import HeadComparison, HeadResult
 
 Margins = tuple[float, float]
 
@@ -55,10 +55,11 @@ class HeadAdvice:
 
 
 def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadComparison | None") -> HeadAdvice:
-    """Take what a comparison of heads proves; what theory says where it proves nothing, and does not contradict it.
+    """Take the blend that a comparison proves; where it proves nothing, still the better head unless a loss is proven.
 
     A few held-out samples cannot prove the gain of a point or two that theory promises a network whose loss left the
-    class shares in its scores (docs/does-it-help): to wait for proof would give it away.
+    class shares in its scores (docs/does-it-help): to wait for proof would give it away. Blend or theory's head is
+    then told by their log loss on samples that they did not learn from, which says more than answers do.
 
     Parameters
     ----------
@@ -77,12 +78,13 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     by_theory = _BY_LOSS.get(str(now.problem.loss))
     after = None if by_theory is None else _MARGINS[by_theory](now)
     head = None if comparison is None else comparison.head
-    if comparison is not None and comparison.theory is not None:
+    if comparison is not None and comparison.held_out is not None:
         standing, reason = (Standing.KEEP if comparison.keeps else Standing.CHANGE), None
-        if comparison.keeps and by_theory is not None and comparison.theory.gains["balanced_accuracy"][0] > 0.0:
-            standing, reason, head = Standing.CHANGE, Reason.NOT_PROVEN, comparison.theory_head
+        unproven = likelier(comparison) if comparison.keeps and by_theory is not None else None
+        if unproven is not None and unproven[0].gains["balanced_accuracy"][2] > 0.0:
+            standing, reason, head = Standing.CHANGE, Reason.NOT_PROVEN, unproven[1]
     elif comparison is not None:
-        standing, reason, by_theory, after = Standing.CHANGE, Reason.NO_HELD_OUT, comparison.best, None
+        standing, reason, by_theory, after = Standing.CHANGE, Reason.NO_HELD_OUT, comparison.by_theory, None
     elif now.survivors == 0:
         standing, reason, by_theory, after = Standing.UNKNOWN, Reason.COLLAPSED, None, None
     elif by_theory is None:
@@ -91,6 +93,16 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
         standing, reason = Standing.UNKNOWN, Reason.NO_FEATURES
     before = figures.head_margin, figures.tail_margin
     return HeadAdvice(standing, reason, by_theory, before, after, figures.lost, audited, comparison, head)
+
+
+def likelier(comparison: "HeadComparison") -> "tuple[HeadResult, Head] | None":
+    """Of the blend and the head by theory the one of less balanced log loss; None where none was judged."""
+    blend, theory = comparison.blend, comparison.theory
+    if blend is None or theory is None or comparison.blend_head is None:
+        return None
+    if theory.figures["log_loss"] < blend.figures["log_loss"]:
+        return theory, comparison.theory_head
+    return blend, comparison.blend_head
 
 
 def _logit_adjusted(now: Forecast) -> Margins:

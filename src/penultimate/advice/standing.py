@@ -66,7 +66,7 @@ class Reason(Enum):
     )
     NO_HELD_OUT = ("training features are collapsed onto their means and judge no head", "held-out features: --valid")
     NOT_PROVEN = (
-        "the held-out samples are too few to prove a gain, and do not speak against what theory says",
+        "the held-out samples are too few to prove a gain, and prove no loss",
         "more held-out samples, of the rare classes first",
     )
     ADJUSTED = (

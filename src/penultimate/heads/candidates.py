@@ -9,6 +9,7 @@ import numpy as np
 
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.heads.by_theory import head_by_theory
 from penultimate.heads.calibrated import CalibratedHead, WeightScalingHead
 from penultimate.heads.discriminant import DiscriminantHead
 from penultimate.heads.framed import FrameHead
@@ -19,6 +20,7 @@ from penultimate.heads.ridge import RidgeHead
 from penultimate.heads.samples import Samples
 from penultimate.heads.scikit import ConvergenceWarning
 
+TEMPERATURE, BY_THEORY = "temperature", "by theory"
 # Multiply-adds of one pass over all samples up to which heads are fitted by descent: a minute or two for the whole
 # comparison where there are most.
 _WORK = 1e9
@@ -76,7 +78,7 @@ class Candidate:
     symbol : str
         Of the setting; empty where there is one only.
     settings : tuple of float
-        The least change first.
+        To choose from.
     fit : callable
         From a setting and held-out samples to a head; those fitted on the training ignore the samples.
     held_out : bool
@@ -134,8 +136,10 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
 
 def _of_present(training: Training) -> list[Candidate]:
     present, statistics = training.present, training.statistics
+    said, adjusted = head_by_theory(present, statistics)
     return [
-        Candidate("temperature", "the present head, its scores divided by T", "", (0.0,), lambda _, __: present),
+        Candidate(BY_THEORY, f"{said} with τ = 1", "", (0.0,), lambda _, __: adjusted),
+        Candidate(TEMPERATURE, "the present head, its scores divided by T", "", (0.0,), lambda _, __: present),
         Candidate(
             "logit adjustment",
             "s − τ log π",

@@ -1,8 +1,9 @@
-"""Choosing settings and a kind of head on held-out samples, and saying how good that choice is on others.
+"""Choosing settings of heads on held-out samples, blending what was chosen, and saying how good that is on others.
 
-`choose` looks at the samples it is given and at no others: settings by balanced accuracy and the one-standard-error
-rule, the kind by balanced accuracy. Heads that learn from held-out samples are judged on parts that they did not
-learn from. `cross_fit` repeats it: choose on all parts but one, report on that one.
+`choose` looks at the samples it is given and at no others: settings by balanced log loss at the temperature that suits
+them, which tells heads apart where accuracies of a few samples tie; then the weights of a blend. Heads that learn from
+held-out samples are judged on parts that they did not learn from. `cross_fit` repeats it: choose on all parts but one,
+report on that one.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,33 +14,37 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.features.head import Head
-from penultimate.heads.candidates import Candidate
+from penultimate.heads.blending import pool_weights
+from penultimate.heads.candidates import BY_THEORY, TEMPERATURE, Candidate
 from penultimate.heads.samples import Samples
 from penultimate.heads.scoring import Answers
-from penultimate.heads.softmax import balanced_weights, inverse_temperature
+from penultimate.heads.softmax import balanced_weights, inverse_temperature, log_losses
 
 FOLDS = 4
 # Parts within these, for heads that learn from them.
 _INNER = 3
-# Scores from which a temperature is fitted.
-_ENTRIES = 1_000_000
+# Scores from which temperatures, settings and weights of the blend are found.
+_ENTRIES = 500_000
+# What the blend may be around, whichever has less loss: a loss may have adjusted for imbalance already.
+CENTRES = (TEMPERATURE, BY_THEORY)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Balanced accuracy over the settings of one kind of head.
+    """How good the settings of one kind of head are.
 
     Attributes
     ----------
-    settings, balanced_accuracy, standard_error : ndarray of shape (S,)
-        Settings in the order of `Candidate`.
+    settings, balanced_accuracy, standard_error, log_loss : ndarray of shape (S,)
+        Settings in the order of `Candidate`; the standard error is that of the accuracy, the loss is balanced too.
     picked : int
-        The first setting that falls short of the best by no more than the standard error of their difference.
+        Where the loss is least.
     """
 
     settings: Float[np.ndarray, " S"]
     balanced_accuracy: Float[np.ndarray, " S"]
     standard_error: Float[np.ndarray, " S"]
+    log_loss: Float[np.ndarray, " S"]
     picked: int
 
 
@@ -53,16 +58,34 @@ class Chosen:
         Fitted, its scores divided by the temperature.
     setting : float
     curve : Curve
+    scores : ndarray of shape (m, K)
+        Of samples that it did not learn from, divided by the temperature.
     """
 
     head: Head
     setting: float
     curve: Curve
+    scores: Float[np.ndarray, "m K"]
 
     @property
-    def score(self) -> float:
-        """Balanced accuracy where it was chosen."""
-        return float(self.curve.balanced_accuracy[self.curve.picked])
+    def log_loss(self) -> float:
+        """Where it was chosen."""
+        return float(self.curve.log_loss[self.curve.picked])
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Heads of all kinds, added.
+
+    Attributes
+    ----------
+    head : Head
+    weights : dict of str to float
+        Of each kind.
+    """
+
+    head: Head
+    weights: dict[str, float]
 
 
 class Tried:
@@ -71,6 +94,7 @@ class Tried:
     Parameters
     ----------
     candidates : sequence of Candidate
+        Those of `CENTRES` are among them.
     samples : Samples
     classes : int
         K.
@@ -92,8 +116,8 @@ class Tried:
                 found[candidate.name] = heads, np.stack(answers)
         return found
 
-    def choose(self, rows: Int[np.ndarray, " m"], rng: np.random.Generator) -> dict[str, Chosen]:
-        """For every candidate its best setting on some of the samples, and the head fitted with it.
+    def choose(self, rows: Int[np.ndarray, " m"], rng: np.random.Generator) -> tuple[dict[str, Chosen], Blend]:
+        """For every candidate its best setting on some samples and the head fitted with it; and all of them added.
 
         Parameters
         ----------
@@ -103,44 +127,72 @@ class Tried:
 
         Returns
         -------
-        dict of str to Chosen
+        dict of str to Chosen, Blend
         """
         part = self.samples.take(rows)
         fold = deal(part.labels, _INNER, rng)
-        return {
+        chosen = {
             candidate.name: self._held_out(candidate, part, fold)
             if candidate.held_out
             else self._of_training(candidate, part, rows)
             for candidate in self.candidates
         }
+        return chosen, self._blended(chosen, part)
 
     def _of_training(self, candidate: Candidate, part: Samples, rows: Int[np.ndarray, " m"]) -> Chosen:
         heads, answers = self._fixed[candidate.name]
-        curve = self._curve(candidate, answers[:, rows] == part.labels, part.labels)
-        head = heads[curve.picked]
-        return Chosen(self._tempered(head, [(head, part)]), candidate.settings[curve.picked], curve)
+        some = self._some(part)
+        scores = [head.logits(some.features) for head in heads]
+        return self._settled(candidate, heads.__getitem__, answers[:, rows] == part.labels, scores, part)
 
     def _held_out(self, candidate: Candidate, part: Samples, fold: Int[np.ndarray, " m"]) -> Chosen:
-        correct = np.zeros((len(candidate.settings), len(fold)), dtype=bool)
-        heads: list[list[Head]] = []
+        settings, some, some_fold = candidate.settings, self._some(part), fold[:: self._step(part)]
+        correct = np.zeros((len(settings), len(fold)), dtype=bool)
+        scores = np.zeros((len(settings), len(some.labels), self._classes), dtype=np.float32)
         for index in range(_INNER):
             rest, there = part.take(np.flatnonzero(fold != index)), np.flatnonzero(fold == index)
-            heads.append([candidate.fit(setting, rest) for setting in candidate.settings])
-            for place, head in enumerate(heads[-1]):
+            judged = np.flatnonzero(some_fold == index)
+            for place, setting in enumerate(settings):
+                head = candidate.fit(setting, rest)
                 correct[place, there] = head.predict(part.features[there]) == part.labels[there]
-        curve = self._curve(candidate, correct, part.labels)
-        setting = candidate.settings[curve.picked]
-        judged = [(made[curve.picked], part.take(np.flatnonzero(fold == index))) for index, made in enumerate(heads)]
-        return Chosen(self._tempered(candidate.fit(setting, part), judged), setting, curve)
+                scores[place, judged] = head.logits(some.features[judged])
+        return self._settled(candidate, lambda place: candidate.fit(settings[place], part), correct, list(scores), part)
 
-    def _curve(self, candidate: Candidate, correct: np.ndarray, labels: Int[np.ndarray, " m"]) -> Curve:
+    def _settled(
+        self,
+        candidate: Candidate,
+        made: Callable[[int], Head],
+        correct: np.ndarray,
+        scores: list[np.ndarray],
+        part: Samples,
+    ) -> Chosen:
+        """The setting of least loss, from right answers to all samples and scores of some."""
+        labels = self._some(part).labels
         weights = balanced_weights(labels, self._classes)
-        rates = correct @ weights
-        best = int(np.argmax(rates))
-        short = self._standard_error((correct[best] * 1.0 - correct), labels)
-        picked = int(np.argmax(rates[best] - rates <= short))
-        errors = self._standard_error(correct * 1.0, labels)
-        return Curve(np.array(candidate.settings), rates, errors, picked)
+        factors = [inverse_temperature(one, labels, self._classes) for one in scores]
+        losses = [weights @ log_losses(one * factor, labels) for one, factor in zip(scores, factors, strict=True)]
+        picked = int(np.argmin(losses))
+        rates = correct @ balanced_weights(part.labels, self._classes)
+        errors = self._standard_error(correct * 1.0, part.labels)
+        curve = Curve(np.array(candidate.settings), rates, errors, np.array(losses), picked)
+        head, factor = made(picked), factors[picked]
+        tempered = Head((head.product * factor,), head.offset * factor, head.names)
+        return Chosen(tempered, candidate.settings[picked], curve, scores[picked] * np.float32(factor))
+
+    def _blended(self, chosen: dict[str, Chosen], part: Samples) -> Blend:
+        labels, kinds = self._some(part).labels, list(chosen.values())
+        centre = min(CENTRES, key=lambda name: chosen[name].log_loss)
+        weights = pool_weights(np.stack([one.scores for one in kinds]), labels, list(chosen).index(centre))
+        product = sum(share * one.head.product for share, one in zip(weights, kinds, strict=True))
+        offset = sum(share * one.head.offset for share, one in zip(weights, kinds, strict=True))
+        head = Head((np.asarray(product),), np.asarray(offset), kinds[0].head.names)
+        return Blend(head, dict(zip(chosen, weights.tolist(), strict=True)))
+
+    def _step(self, part: Samples) -> int:
+        return max(1, -(-len(part.labels) // max(_ENTRIES // self._classes, 1)))
+
+    def _some(self, part: Samples) -> Samples:
+        return part.thinned(_ENTRIES // self._classes)
 
     def _standard_error(self, values: Float[np.ndarray, "S m"], labels: Int[np.ndarray, " m"]) -> np.ndarray:
         """Of the mean over classes of their means, samples drawn within classes."""
@@ -151,13 +203,6 @@ class Tried:
             mean = np.bincount(labels, row, self._classes) / np.maximum(number, 1)
             errors.append(float(np.sqrt(np.sum((weights * (row - mean[labels])) ** 2))))
         return np.array(errors)
-
-    def _tempered(self, head: Head, judged: list[tuple[Head, Samples]]) -> Head:
-        """The head, divided by the temperature that suits heads like it on samples they did not learn from."""
-        some = [(one, to.thinned(_ENTRIES // (self._classes * len(judged)))) for one, to in judged]
-        scores = np.concatenate([one.logits(to.features) for one, to in some])
-        factor = inverse_temperature(scores, np.concatenate([to.labels for _, to in some]), self._classes)
-        return Head((head.product * factor,), head.offset * factor, head.names)
 
 
 def deal(labels: Int[np.ndarray, " M"], parts: int, rng: np.random.Generator) -> Int[np.ndarray, " M"]:
@@ -174,11 +219,6 @@ def deal(labels: Int[np.ndarray, " M"], parts: int, rng: np.random.Generator) ->
     out = np.empty(len(labels), dtype=np.int64)
     out[order] = (place + first) % parts
     return out
-
-
-def best_of(chosen: dict[str, Chosen]) -> str:
-    """The kind of most balanced accuracy, the first of those that tie."""
-    return max(chosen, key=lambda name: chosen[name].score)
 
 
 def cross_fit(
@@ -198,24 +238,22 @@ def cross_fit(
     Returns
     -------
     dict of str to Answers, Answers
-        By kind of head, and by the kind that was chosen each time.
+        By kind of head, and by their blend.
     """
     rng = np.random.default_rng(seed)
     samples = tried.samples
     size = len(samples.labels)
     answers = {candidate.name: Answers.empty(repeats, size) for candidate in tried.candidates}
-    choice = Answers.empty(repeats, size)
+    blended = Answers.empty(repeats, size)
     for repeat in range(repeats):
         part = deal(samples.labels, FOLDS, rng)
         for fold in range(FOLDS):
-            chosen = tried.choose(np.flatnonzero(part != fold), rng)
+            chosen, blend = tried.choose(np.flatnonzero(part != fold), rng)
             rows = np.flatnonzero(part == fold)
             there = samples.take(rows)
             for name, one in chosen.items():
                 answers[name].note(repeat, rows, one.head, *there)
-            best = answers[best_of(chosen)]
-            for own, others in zip(vars(choice).values(), vars(best).values(), strict=True):
-                own[repeat, rows] = others[repeat, rows]
+            blended.note(repeat, rows, blend.head, *there)
             if advance is not None:
                 advance(1)
-    return answers, choice
+    return answers, blended

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from penultimate.advice.decay import DecayAdvice
 from penultimate.advice.design import Option
 from penultimate.advice.figures import Figures
-from penultimate.advice.head import HeadAdvice
+from penultimate.advice.head import HeadAdvice, likelier
 from penultimate.advice.loss import LossAdvice
 from penultimate.advice.samples import SamplesAdvice
 from penultimate.advice.standing import Reason, Standing
@@ -18,7 +18,7 @@ from penultimate.losses import resolve
 from penultimate.report.words import number, percent, points
 
 if TYPE_CHECKING:
-    from penultimate.head_comparing import HeadComparison, HeadResult
+    from penultimate.head_comparing import HeadComparison
 
 STANDINGS = {
     Standing.CHANGE: "change",
@@ -215,8 +215,8 @@ def width_words(width: WidthAdvice) -> tuple[str, str]:
 
 def head_words(head: HeadAdvice) -> tuple[str, str]:
     """Which head to take, and what that costs."""
-    if head.comparison is not None and head.comparison.theory is not None:
-        text = head.comparison.verdict if head.reason is None else _unproven(head.comparison, head.comparison.theory)
+    if head.comparison is not None and head.comparison.held_out is not None:
+        text = head.comparison.verdict if head.reason is None else _unproven(head.comparison)
         return text, "" if head.standing is Standing.KEEP else "seconds; no training of the network"
     sentences = [_theory(head), _found(head)]
     if head.lost:
@@ -304,14 +304,18 @@ def _theory(head: HeadAdvice) -> str:
     )
 
 
-def _unproven(comparison: "HeadComparison", theory: "HeadResult") -> str:
-    """Theory's head, where the choice among all kinds is not certain to gain."""
-    gain, low, high = theory.gains["balanced_accuracy"]
+def _unproven(comparison: "HeadComparison") -> str:
+    """The likelier head, where held-out samples prove nothing."""
+    likely = likelier(comparison)
+    if likely is None:
+        return ""
+    gain, low, high = likely[0].gains["balanced_accuracy"]
+    which = "the blend of all heads" if likely[0] is comparison.blend else f"the head by theory, {likely[0].what}"
     return (
-        f"Take the head that theory says ({theory.what}; `penultimate heads` without VALID writes it): on the held-out "
-        f"samples it changes balanced accuracy by {points(gain)} points (95 % interval {points(low)} to "
-        f"{points(high)}). That is no proof; choosing among {len(comparison.results)} kinds, with as few samples, "
-        "proves none either."
+        f"Take {which}: on held-out samples it changes balanced accuracy by {points(gain)} points (95 % interval "
+        f"{points(low)} to {points(high)}). That proves nothing, but its probabilities are better than those of "
+        f"{'theory' if likely[0] is comparison.blend else 'the blend'}, and the loss left the class shares in the "
+        "scores of the present head."
     )
 
 

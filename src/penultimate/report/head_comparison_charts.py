@@ -33,10 +33,10 @@ def gains(comparison: HeadComparison) -> alt.LayerChart:
     FeaturesError
         When heads were not judged.
     """
-    if comparison.choice is None or comparison.theory is None:
+    if comparison.blend is None or comparison.theory is None:
         raise _unjudged()
     rows: list[Row] = []
-    for result in (comparison.choice, comparison.theory, *comparison.results):
+    for result in (comparison.blend, comparison.theory, *comparison.results):
         gain, low, high = (100 * value for value in result.gains["balanced_accuracy"])
         sure = "gains" if low > 0 else "loses" if high < 0 else "neither"
         rows.append({"head": result.name, "gain": gain, "low": low, "high": high, "sure": sure})
@@ -52,9 +52,9 @@ def gains(comparison: HeadComparison) -> alt.LayerChart:
     dots = base.mark_circle(size=60, opacity=1).encode(x="gain:Q")
     zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(x="level:Q")
     chart = alt.LayerChart(layer=[line, dots, zero], width=WIDTH, height=_STEP * len(rows))
-    gain, low, high = comparison.choice.gains["balanced_accuracy"]
-    title = f"The choice gains {points(gain)} points ({points(low)} to {points(high)})"
-    return titled(chart, title, ["Over the present head, chosen and judged on different samples; bars: 95 %"])
+    gain, low, high = comparison.blend.gains["balanced_accuracy"]
+    title = f"The blend gains {points(gain)} points ({points(low)} to {points(high)})"
+    return titled(chart, title, ["Over the present head, learnt and judged on different samples; bars: 95 %"])
 
 
 def tau_curves(comparison: HeadComparison) -> alt.LayerChart:
@@ -97,7 +97,7 @@ def tau_curves(comparison: HeadComparison) -> alt.LayerChart:
     picked = alt.Chart(inline([row for row in rows if row["picked"]])).mark_circle(size=90, opacity=1, clip=True)
     picks = picked.encode(x="tau:Q", y=y, color=colour)
     chart = alt.LayerChart(layer=[band, line, picks], width=WIDTH, height=HEIGHT)
-    lines = ["Bands: one standard error. Dots: the first τ within one standard error of the best"]
+    lines = ["Bands: one standard error. Dots: the τ of least balanced log loss"]
     return titled(chart, "How much adjustment: balanced accuracy over τ", lines)
 
 

@@ -77,13 +77,13 @@ def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
     -------
     list of tuple of str
     """
-    present, choice = comparison.present, comparison.choice
-    if present is None or choice is None:
-        return [("Head", comparison.best, "by theory, τ = 1, unjudged")]
-    gain, low, high = choice.gains["balanced_accuracy"]
-    before, after = present.figures, choice.figures
+    present, blend = comparison.present, comparison.blend
+    if present is None or blend is None:
+        return [("Head", comparison.by_theory, "by theory, τ = 1, unjudged")]
+    gain, low, high = blend.gains["balanced_accuracy"]
+    before, after = present.figures, blend.figures
     return [
-        ("Head", "the present one" if comparison.keeps else comparison.best, "to use"),
+        ("Head", "the present one" if comparison.keeps else "the blend", "to use"),
         ("Gain", f"{points(gain)} points", f"of balanced accuracy, {points(low)} to {points(high)}"),
         ("Balanced accuracy", percent(after["balanced_accuracy"]), f"{percent(before['balanced_accuracy'])} before"),
         ("Calibration error", percent(after["calibration_error"]), f"{percent(before['calibration_error'])} before"),
@@ -91,6 +91,6 @@ def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
 
 
 def _figures(comparison: HeadComparison) -> list[Figure]:
-    if comparison.choice is None:
+    if comparison.blend is None:
         return []
     return [figure(key, _READINGS[key], draw(comparison)) for key, draw in HEAD_COMPARISON_CHARTS.items()]

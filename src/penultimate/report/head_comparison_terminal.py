@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from penultimate.head_comparing import HeadComparison, HeadResult
+from penultimate.head_comparing import BLEND, PRESENT, HeadComparison, HeadResult
 from penultimate.report.head_comparison_words import how, setting, verdict
 from penultimate.report.terminal import LOOK
 from penultimate.report.words import number, points
@@ -27,28 +27,28 @@ def comparison_table(comparison: HeadComparison) -> Group:
     rich.console.Group
     """
     parts: list[Any] = [Text(verdict(comparison), style="bold")]
-    if comparison.choice is not None:
+    if comparison.blend is not None:
         parts += [Text(), heads(comparison)]
         parts += [Text(f"{name}: {value}", style="dim") for name, value in how(comparison)]
     return Group(*parts)
 
 
 def heads(comparison: HeadComparison) -> Table:
-    """The present head, the choice, that by theory, and every kind, most balanced accuracy first; shares in percent."""
+    """The present head, the blend, that by theory, and all others, most balanced accuracy first; shares in percent."""
     table = Table(title="Heads on held-out samples, %", padding=(0, 1, 0, 0), **LOOK)
     for heading in ("head", "from", "setting"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("acc.", "bal.", "many", "medium", "few", "F1", "ECE", "NLL", "gain", "95 %"):
+    for heading in ("weight", "acc.", "bal.", "many", "medium", "few", "F1", "ECE", "NLL", "gain", "95 %"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in cells(comparison):
-        picked = not comparison.keeps and row[0] == comparison.best
-        table.add_row(*row, style="bold" if row[0] == "choice" else "green" if picked else "")
+        used = PRESENT if comparison.keeps else BLEND
+        table.add_row(*row, style="bold" if row[0] == used else "")
     return table
 
 
 def cells(comparison: HeadComparison) -> list[tuple[str, ...]]:
     """The rows of that table as texts; none where heads were not judged."""
-    judged = (comparison.present, comparison.choice, comparison.theory, *comparison.results)
+    judged = (comparison.present, comparison.blend, comparison.theory, *comparison.results)
     return [_row(result) for result in judged if result is not None]
 
 
@@ -62,6 +62,7 @@ def _row(result: HeadResult) -> tuple[str, ...]:
         result.name,
         result.learns_from,
         setting(result),
+        number(result.weight, 2) if result.weight == result.weight else "",
         *figures,
         number(result.figures["log_loss"], 3),
         *gain,

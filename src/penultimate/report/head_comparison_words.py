@@ -5,6 +5,8 @@ from penultimate.heads.scoring import BANDS
 from penultimate.report.words import number, points
 from penultimate.report.words import percent as share
 
+# Heads of a blend that are named, and the least weight of those.
+_NAMED, _LIGHT = 3, 0.05
 _WHY = {
     "τ-normalised": "its scores sum to one, as those of squared error do: every row gets the same norm, and no bias",
     "logit adjustment": "the logarithm of the class shares is taken from the scores",
@@ -29,16 +31,16 @@ def verdict(comparison: HeadComparison) -> str:
 
 def paragraphs(comparison: HeadComparison) -> list[str]:
     """The same, one thought a paragraph."""
-    present, choice = comparison.present, comparison.choice
-    if present is None or choice is None:
+    present, blend = comparison.present, comparison.blend
+    if present is None or blend is None:
         return [
             f"Without held-out features nothing can be judged, so the head is what theory says for balanced classes: "
-            f"{comparison.best} with τ = 1 ({_WHY[comparison.best]}).",
-            "Give held-out features to choose, and to know what it gains.",
+            f"{comparison.by_theory} with τ = 1 ({_WHY[comparison.by_theory]}).",
+            "Give held-out features to learn from, and to know what it gains.",
         ]
     if comparison.keeps:
-        return [_kept(comparison, present, choice), _theory(comparison)]
-    return [_gain(comparison, present, choice), _cost(choice), _calibration(present, choice)]
+        return [_kept(comparison, present, blend), _theory(comparison)]
+    return [_gain(comparison, present, blend), _mixture(comparison), _cost(blend), _calibration(present, blend)]
 
 
 def percent(value: float) -> str:
@@ -60,24 +62,25 @@ def how(comparison: HeadComparison) -> list[tuple[str, str]]:
     return [
         ("held out", f"{number(comparison.held_out.samples)} samples of {number(comparison.held_out.seen)} classes"),
         (
-            "choice",
+            "parts",
             f"chosen on {comparison.folds - 1} of {comparison.folds} parts of VALID and judged on the last, "
             f"{comparison.repeats} times dealt (seed {comparison.seed})",
         ),
         ("target", "balanced accuracy; every figure but plain accuracy is for balanced classes"),
-        ("setting", "the first, from the least change on, within one standard error of the best"),
+        ("setting", "of least balanced log loss"),
+        ("blend", "scores of all heads added, by weights of least balanced log loss, held near one head's"),
         ("bands", f"many: more than {number(many)} training samples; few: fewer than {number(few)}"),
         ("gain", "of balanced accuracy over the present head, in points, with the paired bootstrap's 95 % interval"),
         *([("not tried", left_out)] if left_out else []),
     ]
 
 
-def _kept(comparison: HeadComparison, present: HeadResult, choice: HeadResult) -> str:
-    low, high = choice.gains["balanced_accuracy"][1:]
+def _kept(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:
+    low, high = blend.gains["balanced_accuracy"][1:]
     why = "which does not exclude zero; more held-out samples would narrow it" if high >= 0 else "a loss"
     return (
-        f"Keep the present head: choosing among {len(comparison.results)} others changes balanced accuracy, on samples "
-        f"that were not chosen with, by {points(low)} to {points(high)} points (95 % interval), {why}. The present "
+        f"Keep the present head: a blend of {len(comparison.results) + 1} heads changes balanced accuracy, on samples "
+        f"that it did not learn from, by {points(low)} to {points(high)} points (95 % interval), {why}. The present "
         f"head has {percent(present.figures['balanced_accuracy'])}."
     )
 
@@ -88,35 +91,40 @@ def _theory(comparison: HeadComparison) -> str:
         return ""
     gain, low, high = comparison.theory.gains["balanced_accuracy"]
     return (
-        f"The head by theory ({comparison.theory.what}), chosen without VALID, changes it by {points(gain)} "
+        f"The head by theory ({comparison.theory.what}), which needs no VALID, changes it by {points(gain)} "
         f"({points(low)} to {points(high)})."
     )
 
 
-def _gain(comparison: HeadComparison, present: HeadResult, choice: HeadResult) -> str:
-    best = next(result for result in comparison.results if result.name == comparison.best)
-    gain, low, high = choice.gains["balanced_accuracy"]
-    with_setting = f" ({setting(best)})" if best.symbol else ""
+def _gain(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:
+    gain, low, high = blend.gains["balanced_accuracy"]
     return (
-        f"Use the head '{best.name}'{with_setting}: chosen on some of VALID and judged on the rest, the choice has a "
-        f"balanced accuracy of {percent(choice.figures['balanced_accuracy'])} for "
+        f"Use the blend of {len(comparison.results) + 1} heads: made from some of VALID and judged on the rest, it "
+        f"has a balanced accuracy of {percent(blend.figures['balanced_accuracy'])} for "
         f"{percent(present.figures['balanced_accuracy'])}, a gain of {points(gain)} points (95 % interval "
         f"{points(low)} to {points(high)})."
     )
 
 
-def _cost(choice: HeadResult) -> str:
-    bands = {name: choice.gains[name] for name in BANDS if choice.figures[name] == choice.figures[name]}
+def _mixture(comparison: HeadComparison) -> str:
+    kinds = (comparison.theory, *comparison.results)
+    heaviest = sorted((kind for kind in kinds if kind is not None), key=lambda kind: -kind.weight)[:_NAMED]
+    told = ", ".join(f"'{kind.name}' ({number(kind.weight, 2)})" for kind in heaviest if kind.weight >= _LIGHT)
+    return f"It weighs most: {told}." if told else ""
+
+
+def _cost(blend: HeadResult) -> str:
+    bands = {name: blend.gains[name] for name in BANDS if blend.figures[name] == blend.figures[name]}
     told = ", ".join(f"{name} {points(gain[0])}" for name, gain in bands.items())
     paid = [name for name, gain in bands.items() if _is_loss(gain)]
     price = f" The price is paid by the classes of {' and '.join(paid)} samples." if paid else ""
-    plain = choice.gains["accuracy"]
+    plain = blend.gains["accuracy"]
     share_of_all = f" Plain accuracy on VALID: {points(plain[0])} ({points(plain[1])} to {points(plain[2])})."
     return f"By number of training samples, in points: {told}.{price}{share_of_all}"
 
 
-def _calibration(present: HeadResult, choice: HeadResult) -> str:
-    before, after = present.figures, choice.figures
+def _calibration(present: HeadResult, blend: HeadResult) -> str:
+    before, after = present.figures, blend.figures
     return (
         f"Calibration error goes from {percent(before['calibration_error'])} to {percent(after['calibration_error'])}, "
         f"log loss from {number(before['log_loss'], 3)} to {number(after['log_loss'], 3)}."
