@@ -42,8 +42,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "Fashion 20:1, MLP": {"batch_norm": True, "epochs": 20, "ratio": 20.0},
     "digits 20:1, MLP": {"data": "digits", "ratio": 20.0, "batch_norm": True, "epochs": 200},
     "WordNet, MLP": {"data": "a quarter of the glosses", "batch_norm": True, "epochs": 20},
+    "cities, MLP": {"data": "half of the cities", "batch_norm": True, "epochs": 20},
 }
-NATURAL = ("WordNet, MLP",)
+NATURAL = ("WordNet, MLP", "cities, MLP")
 BASELINE = "ce"
 LOSSES = (BASELINE, "la:1", "weighted:inverse", "weighted:effective", "cdt", "vs", "ldam", "smooth")
 # Of these, those whose networks are judged with their own head alone.

