@@ -17,19 +17,20 @@ Facts = Mapping[str, Any]
 Method = tuple[str, str]  # family and name, as in the JSON file
 
 BASELINE: Method = ("loss", "ce")
-THEORY: Method = ("head", "by theory, no VALID")
-# What the package picks: a head for the features there are, without held-out samples, with few (what they prove, and
-# what is advised) and with more; and, trained anew, a loss by theory and then a head.
+THEORY: Method = ("head", "by theory")
+ADVISED = "la:1"
+# What the package picks: a head for the features there are, without held-out samples, with few (the blend, where its
+# gain is certain, and what is advised) and with more; and, trained anew, a loss and then a head.
 PICKS: dict[str, Method] = {
     "the head by theory": THEORY,
-    "the choice of heads": ("loss and head", "ce"),
+    "the blend of heads where it is certain": ("loss and head", "ce"),
     "the head advised": ("loss and advice", "ce"),
-    "the choice of heads with more VALID": ("more VALID", "the choice"),
-    "the loss advised, then the head advised": ("loss and advice", "advice"),
+    "the blend with more VALID": ("more VALID", "blend"),
+    "the loss advised": ("loss", ADVISED),
+    "the loss advised, then the head advised": ("loss and advice", ADVISED),
 }
 # What one would do without it.
 OTHERS: tuple[Method, ...] = (
-    ("loss", "la:1"),
     ("loss", "weighted:inverse"),
     ("scikit-learn", "balanced logistic regression"),
     ("scikit-learn", "RandomOverSampler"),
@@ -127,11 +128,9 @@ def label(method: Method) -> str:
     """A method as a reader knows it."""
     family, name = method
     if not family.startswith("loss"):
-        return {"the choice": "cross-entropy, then the choice, more VALID"}.get(name, name)
-    loss = "the loss advised" if name == "advice" else pen.losses.resolve(name, _ANY).name
-    return (
-        loss + {"loss": "", "loss and head": ", then the choice", "loss and advice": ", then the head advised"}[family]
-    )
+        return f"{name}, more VALID" if family == BEYOND else name
+    after = {"loss": "", "loss and head": ", then the blend if certain", "loss and advice": ", then the head advised"}
+    return pen.losses.resolve(name, _ANY).name + after[family]
 
 
 def claims(facts: Facts) -> list[Claim]:

@@ -208,7 +208,7 @@ def load(name: str, ratio: float) -> Data:
             return glosses(4)
         case "a tenth of the glosses":
             return glosses(10)
-        case "half of the cities":
-            return cities(2)
+        case "a third of the cities":
+            return cities(3)
         case _:
             raise ValueError(f"there is no data set {name!r}")

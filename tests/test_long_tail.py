@@ -33,7 +33,7 @@ def quick(tmp_path_factory):
 def test_quick_form_judges_every_family_on_the_same_samples(quick):
     (setting,) = quick.facts["settings"].values()
     assert {"loss", "head", "loss and head", "loss and advice", "scikit-learn", "more VALID"} == set(setting["methods"])
-    assert set(setting["methods"]["loss"]) == {"ce", "la:1", "advice"}
+    assert set(setting["methods"]["loss"]) == {"ce", "la:1"}
     figures = [found for heads in setting["methods"].values() for found in heads.values()]
     assert all(len(values) == 2 and np.isfinite(values).all() for one in figures for values in one.values())
     assert setting["valid"] == 200 and setting["more"] > 400 and setting["report"] > 400
@@ -86,7 +86,7 @@ def test_committed_tables_follow_from_the_committed_numbers_and_are_shown():
     record = json.loads((RESULTS / "long_tail.json").read_text(encoding="utf-8"))
     assert record["command"] == "python -m benchmarks.long_tail --seed 0" and record["commit"]
     facts = record["facts"]
-    assert facts["imbalanced-learn"] and len(facts["seeds"]) >= 3 and set(facts["settings"]) == set(long_tail.SETTINGS)
+    assert facts["imbalanced-learn"] and len(facts["seeds"]) >= 5 and set(facts["settings"]) == set(long_tail.SETTINGS)
     written = {"": table(claims(facts)), **{f"-{end}": text for end, text in tables(facts).items()}}
     for end, text in written.items():
         assert (RESULTS / f"long_tail{end}.md").read_text(encoding="utf-8") == text

@@ -23,6 +23,7 @@ from penultimate.heads.samples import Samples, gather, held_out
 from penultimate.heads.scoring import Answers, Scorer
 from penultimate.heads.selection import FOLDS, Blend, Chosen, Curve, Tried, cross_fit
 from penultimate.reported import Reported, chart_of
+from penultimate.threads import one_thread_of_blas
 
 if TYPE_CHECKING:
     import os
@@ -292,8 +293,10 @@ def compare_heads(
     tried_ones, left_out = candidates(training, samples)
     tried = Tried(tried_ones, samples, present.classes)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
-    answers, blended = cross_fit(tried, repeats, seed, advance)
-    final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
+    # Thousands of small products: a second thread of BLAS gains little, and on a busy machine costs twenty-fold.
+    with one_thread_of_blas():
+        answers, blended = cross_fit(tried, repeats, seed, advance)
+        final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
     rows = _judge(tried_ones, answers, blended, final, blend, present, samples, counts.bands(many, few), seed)
     keeps = not rows[BLEND].gains["balanced_accuracy"][1] > 0.0
     kinds = [rows[candidate.name] for candidate in tried_ones if candidate.name != BY_THEORY]

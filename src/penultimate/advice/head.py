@@ -81,7 +81,7 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     if comparison is not None and comparison.held_out is not None:
         standing, reason = (Standing.KEEP if comparison.keeps else Standing.CHANGE), None
         unproven = likelier(comparison) if comparison.keeps and by_theory is not None else None
-        if unproven is not None and unproven[0].gains["balanced_accuracy"][2] > 0.0:
+        if unproven is not None and unproven[0].gains["balanced_accuracy"][2] >= 0.0:
             standing, reason, head = Standing.CHANGE, Reason.NOT_PROVEN, unproven[1]
     elif comparison is not None:
         standing, reason, by_theory, after = Standing.CHANGE, Reason.NO_HELD_OUT, comparison.by_theory, None
