@@ -115,7 +115,7 @@ def _aside(loss: LossAdvice, after: Forecast) -> str:
     if "offsets" in resolve(str(loss.chosen), after.counts).vectors:
         if _only_offsets(loss.before) and after.problem.bias == "free":
             text += " With a free bias it moves the bias and nothing else: directions, angles and norms stay."
-        text += " Do not adjust the outputs as well: it is the same change."
+        text += " Do not adjust the outputs as well: that would be twice."
     return text
 
 
