@@ -26,6 +26,7 @@ def advices():
     return {
         "dying": pen.advise(COUNTS, 0.2, loss="ce", width=3),
         "well": pen.advise(COUNTS, 2e-2, width=9),
+        "equal margins": pen.advise(COUNTS, 2e-2, loss="ce", wish="margins"),
         "deep": pen.advise(COUNTS, 1e-2, loss="mse", layers=2),
         "collapsed": pen.advise(COUNTS, 30.0),
         "hostile": pen.advise(hostile, 0.15),
@@ -34,7 +35,7 @@ def advices():
     }
 
 
-CASES = ("dying", "well", "deep", "collapsed", "hostile", "adjusted", "theory")
+CASES = ("dying", "well", "equal margins", "deep", "collapsed", "hostile", "adjusted", "theory")
 
 
 @pytest.mark.parametrize("case", CASES)

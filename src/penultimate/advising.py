@@ -56,7 +56,7 @@ class Advice(Reported):
     decay : DecayAdvice
         The largest weight decay at which every class keeps its direction.
     loss : LossAdvice
-        The loss that gives the tail what is wished, at the least cost for the head.
+        The loss that is what is wished of it, or gives the tail what is wished at the least cost for the head.
     samples : SamplesAdvice
         How many samples which classes must gain.
     width : WidthAdvice
@@ -157,7 +157,7 @@ def advise(
     width: int | None = None,
     problem: Problem | None = None,
     audit: "Audit | HeadAudit | os.PathLike[str] | str | None" = None,
-    wish: str = "margins",
+    wish: str = "consistent",
     train: "Features | None" = None,
     valid: "Features | None" = None,
     head: "Head | os.PathLike[str] | str | None" = None,
@@ -178,9 +178,10 @@ def advise(
     audit : Audit, HeadAudit or path, optional
         Of the network, or the JSON that ``penultimate audit --json`` wrote. Where it measured the feature decay by
         strengths, advice rests on the cautious end of its quartiles.
-    wish : {"margins", "angles", "balanced"}, default "margins"
-        What the third of the classes with fewest samples should have: margins, or angles to the nearest class means, as
-        large as those of the third with most, or the margins of balanced classes.
+    wish : {"consistent", "margins", "angles", "balanced"}, default "consistent"
+        A loss that decides best for balanced accuracy at its least value; or what the third of the classes with fewest
+        samples should have: margins, or angles to the nearest class means, as large as those of the third with most,
+        or the margins of balanced classes.
     train, valid : FeatureSource, path or name, optional
         Features for `compare_heads`, which chooses a head on `valid`.
     head : Head or path, optional
@@ -207,10 +208,14 @@ def advise(
     Examples
     --------
     >>> import penultimate as pen
-    >>> advice = pen.advise(pen.datasets.counts("fashion-mnist-lt"), 5e-3, loss="ce")
+    >>> counts = pen.datasets.counts("fashion-mnist-lt")
+    >>> advice = pen.advise(counts, 5e-3, loss="ce")
+    >>> [(option.loss, round(option.effective_samples, 2)) for option in advice.loss.options]
+    [('la:1', 1.0), ('weighted:inverse', 0.16)]
+    >>> advice = pen.advise(counts, 5e-3, loss="ce", wish="margins")
     >>> advice.loss.chosen, [round(missing, 1) for missing in advice.loss.missing]
     ('vs:0.0548:0.1644', [1.4, -0.0])
-    >>> advice = pen.advise(pen.datasets.counts("fashion-mnist-lt"), audit=pen.audit("cnn-mse"))
+    >>> advice = pen.advise(counts, audit=pen.audit("cnn-mse"))
     >>> advice.decay.standing.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
     ('nothing to change', 6.1, 1.17)
     """

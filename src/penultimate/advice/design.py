@@ -8,11 +8,14 @@ method, rounded up to three digits, so that a person can use it, and solved once
 *What it costs the head.* Margins grow when all logits do, and some losses make all logits grow. So the head's margin is
 compared at equal strength ``Σ x_i``, which is what weight decay charges for: the cost is the share that is lost of
 head margin over strength.
+
+A consistent loss is not searched: its strength is known. Its curve is traced all the same, to show what it trades.
 """
 
 import math
 from dataclasses import dataclass, field, replace
 
+from penultimate.advice.consistency import effective_share
 from penultimate.advice.families import Family
 from penultimate.advice.figures import Figures
 from penultimate.advice.wishes import Wish
@@ -96,11 +99,13 @@ class Option:
     loss : str
         Its name.
     missing : float
-        What is missing of the wish there.
+        What is missing of the wish there; NaN for a wish that is not about figures.
     head_cost : float
         See `Target.head_cost`.
     keeps_directions : bool
         Whether as many directions survive as with the plain loss.
+    effective_samples : float
+        Share of the samples that its class weights leave (`penultimate.advice.consistency.effective_share`).
     """
 
     family: Family
@@ -110,16 +115,22 @@ class Option:
     missing: float
     head_cost: float
     keeps_directions: bool
+    effective_samples: float
 
     @property
     def met(self) -> bool:
-        """Whether the wish comes true, proven, without losing a direction or turning the order of classes round."""
-        point = self.point
-        return self.missing <= 0.0 and self.keeps_directions and point.converged and not point.figures.over_corrects
+        """Whether the wish comes true, proven, without losing a direction or turning the order of classes round.
+
+        A consistent loss may turn it round: equal margins in training are not what decides best.
+        """
+        proven = self.keeps_directions and self.point.converged
+        if math.isnan(self.missing):
+            return proven
+        return proven and self.missing <= 0.0 and not self.point.figures.over_corrects
 
 
 def design(counts: ClassCounts, problem: Problem, family: Family, target: Target) -> Option:
-    """Find the least strength of a family at which a wish comes true.
+    """Find the least strength of a family at which a wish comes true, or take the one at which it is consistent.
 
     Parameters
     ----------
@@ -130,7 +141,7 @@ def design(counts: ClassCounts, problem: Problem, family: Family, target: Target
     family : Family
         What to search.
     target : Target
-        The wish.
+        The wish; for `Wish.CONSISTENT` the family has a strength at which it is.
 
     Returns
     -------
@@ -139,15 +150,22 @@ def design(counts: ClassCounts, problem: Problem, family: Family, target: Target
     """
     search = _Search(counts, problem, family, target)
     curve = tuple(search.at(strength) for strength in family.grid(_POINTS).tolist())
-    point = search.best(curve)
+    if target.wish is Wish.CONSISTENT:
+        assert family.consistent is not None
+        point, missing = search.at(family.consistent, gap=1e-8), math.nan
+    else:
+        point = search.best(curve)
+        missing = target.missing(point.figures)
+    loss = family.loss(point.strength)
     return Option(
         family=family,
         curve=curve,
         point=point,
-        loss=family.loss(point.strength),
-        missing=target.missing(point.figures),
+        loss=loss,
+        missing=missing,
         head_cost=target.head_cost(point.figures),
         keeps_directions=point.figures.survivors >= target.plain.survivors,
+        effective_samples=effective_share(loss, counts),
     )
 
 

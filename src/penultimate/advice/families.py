@@ -26,15 +26,23 @@ class Family:
         The loss's name, with ``{s}`` for the strength (and ``{t}`` for the offsets of VS).
     strongest : float
         Where the search ends: well beyond what the literature uses.
+    consistent : float or None
+        The strength at which it decides best for balanced accuracy (`penultimate.advice.consistency`), if there is one.
+    known_as : str or None
+        The loss's usual name at that strength.
     """
 
     name: str
     symbol: str
     pattern: str
     strongest: float
+    consistent: float | None = None
+    known_as: str | None = None
 
     def loss(self, strength: float) -> str:
         """The name of the loss with this strength, as `penultimate.losses.names` knows it."""
+        if self.known_as is not None and strength == self.consistent:
+            return self.known_as
         return self.pattern.format(s=f"{strength:.12g}", t=f"{strength * _VS_RATIO:.4g}")
 
     def grid(self, points: int) -> Float[np.ndarray, " p"]:
@@ -43,13 +51,13 @@ class Family:
 
 
 SOFTMAX = (
-    Family("logit adjustment", "τ", "la:{s}", 2.0),
-    Family("weights n^(−ρ)", "ρ", "weighted:power:{s}", 1.5),
+    Family("logit adjustment", "τ", "la:{s}", 2.0, consistent=1.0, known_as="la:1"),
+    Family("weights n^(−ρ)", "ρ", "weighted:power:{s}", 1.5, consistent=1.0, known_as="weighted:inverse"),
     Family("temperatures", "γ", "cdt:{s}", 0.5),
     Family("vector scaling", "γ", "vs:{s}:{t}", 0.5),
     Family("LDAM margins", "m", "ldam:{s}", 16.0),
 )
-SQUARED = (Family("weights n^(−ρ)", "ρ", "mse:power:{s}", 1.5),)
+SQUARED = (Family("weights n^(−ρ)", "ρ", "mse:power:{s}", 1.5, consistent=1.0, known_as="mse:inverse"),)
 
 
 def families_of(loss: str | Loss, counts: ClassCounts) -> tuple[str, tuple[Family, ...]]:

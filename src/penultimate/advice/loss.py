@@ -1,10 +1,12 @@
-"""The loss that gives the tail what is wished for it, at the least cost for the head."""
+"""The loss that is what is wished of it: consistent, or what gives the tail its wish at the least cost for the head."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from penultimate.advice.coarsening import coarsened
+from penultimate.advice.consistency import effective_share, is_consistent
 from penultimate.advice.design import Option, Target, design, solve_point
 from penultimate.advice.families import families_of
 from penultimate.advice.figures import Figures
@@ -26,15 +28,16 @@ class LossAdvice:
     Attributes
     ----------
     standing : Standing
-        KEEP when the loss in use leaves next to nothing to wish, and does not over-correct.
+        KEEP when the loss in use leaves next to nothing to wish, and does not over-correct where that counts.
     reason : Reason or None
         Why nothing is advised.
     wish : Wish
-        For the tail.
+        What it should be, or give the tail.
     target : Target or None
         What the wish is judged by; None where nothing could be searched.
     options : tuple of Option
-        The best of every family, cheapest for the head first among those that fulfil the wish, then the nearest.
+        The best of every family. Consistent losses: those that keep directions first, then by the samples that their
+        weights leave. For other wishes the cheapest for the head first among those that fulfil it, then the nearest.
     searched : int
         Distinct counts of the profile that was searched; fewer than there are when it was coarsened.
     chosen : str or None
@@ -57,8 +60,8 @@ class LossAdvice:
 
     @property
     def missing(self) -> tuple[float, float] | None:
-        """What is missing of the wish before and after, for the counts as they are."""
-        if self.target is None or self.after is None:
+        """What is missing of the wish before and after, for the counts as they are; None for `Wish.CONSISTENT`."""
+        if self.wish is Wish.CONSISTENT or self.target is None or self.after is None:
             return None
         before, after = (self.target.missing(Figures.of(one)) for one in (self.before, self.after))
         return before, after
@@ -70,6 +73,13 @@ class LossAdvice:
             return None
         return self.target.head_cost(Figures.of(self.after))
 
+    @property
+    def effective_samples(self) -> tuple[float, float | None]:
+        """Share of the samples that class weights leave, before and after: see `effective_share`."""
+        counts = self.before.counts
+        after = None if self.chosen is None else effective_share(self.chosen, counts)
+        return effective_share(self.before.problem.loss, counts), after
+
 
 def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> LossAdvice:
     """Search the families of losses of the same kind as the one in use.
@@ -79,7 +89,7 @@ def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> Lo
     now : Forecast
         As things stand.
     wish : Wish
-        For the tail.
+        What it should be, or give the tail.
     obstacle : Reason, optional
         Why nothing can be said.
 
@@ -100,13 +110,15 @@ def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> Lo
     plain = now if problem.loss == plain_name else forecast(counts, problem=plain_problem)
     balanced = solve_point(_balanced(counts), plain_problem, 0.0).figures
     target = Target(wish, Figures.of(plain), balanced)
-    in_use = Figures.of(now)
-    if wish.is_near(in_use, balanced) and (plain is now or not now.over_corrects):
+    may_turn = wish is Wish.CONSISTENT or plain is now
+    if _fulfils(now, target) and (may_turn or not now.over_corrects):
         return replace(nothing(Standing.KEEP, None), target=target)
-    if plain is not now and wish.is_near(target.plain, balanced):
+    if plain is not now and _fulfils(plain, target):
         return replace(nothing(Standing.CHANGE, None), target=target, chosen=plain_name, after=plain)
     profile = coarsened(counts, _COARSE) if groups > _EXACT else counts
     searched = target if profile is counts else _target(profile, plain_problem, wish)
+    if wish is Wish.CONSISTENT:
+        families = tuple(family for family in families if family.consistent is not None)
     options = [design(profile, problem, family, searched) for family in families]
     options.sort(key=_rank)
     found = LossAdvice(
@@ -119,13 +131,23 @@ def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> Lo
     after = forecast(counts, problem=replace(problem, loss=chosen))
     if not after.solution.converged:
         return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_CERTIFIED)
-    if not wish.is_near(Figures.of(after), balanced):
+    if not _fulfils(after, target):
         return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_HELD)
     return replace(found, standing=Standing.CHANGE, chosen=chosen, after=after)
 
 
+def _fulfils(one: Forecast, target: Target) -> bool:
+    if target.wish is Wish.CONSISTENT:
+        return is_consistent(one.problem.loss, one.counts)
+    return target.wish.is_near(Figures.of(one), target.balanced)
+
+
 def _rank(option: Option) -> tuple[bool, bool, float]:
-    return not option.met, not option.keeps_directions, option.head_cost if option.met else option.missing
+    if math.isnan(option.missing):
+        last = -option.effective_samples
+    else:
+        last = option.head_cost if option.met else option.missing
+    return not option.met, not option.keeps_directions, last
 
 
 def _obstacle(now: Forecast) -> Reason | None:

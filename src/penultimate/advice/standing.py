@@ -80,6 +80,11 @@ class Reason(Enum):
         return self.value[0]
 
     @property
+    def sentence(self) -> str:
+        """The same as a sentence; what is needed stands beside it."""
+        return f"{self.why[0].upper()}{self.why[1:]}."
+
+    @property
     def needed(self) -> str:
         """What would help."""
         return self.value[1]

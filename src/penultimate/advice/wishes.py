@@ -1,5 +1,6 @@
-"""What is wished for the tail, by name, and how much of it is missing."""
+"""What is wished of a loss, by name, and how much of it is missing."""
 
+import math
 from enum import Enum
 
 from penultimate.advice.figures import Figures
@@ -10,18 +11,22 @@ NEAR = 0.05
 
 
 class Wish(Enum):
-    """What the tail, the third of the classes with fewest samples, should have.
+    """What a loss should be, or what it should give the tail, the third of the classes with fewest samples.
 
     Examples
     --------
     >>> from penultimate.advice.wishes import Wish
     >>> [wish.name.lower() for wish in Wish]
-    ['margins', 'angles', 'balanced']
+    ['consistent', 'margins', 'angles', 'balanced']
     """
 
-    MARGINS = "margins as large as those of the third with most samples"
-    ANGLES = "angles to the nearest class means as large as those of the third with most samples"
-    BALANCED = "the margins of balanced classes, a simplex ETF, with as many samples in all"
+    CONSISTENT = (
+        "a loss whose least value, over all functions of the input, is reached by scores that decide best for balanced "
+        "accuracy"
+    )
+    MARGINS = "a tail with margins as large as those of the third with most samples"
+    ANGLES = "a tail with angles to the nearest class means as large as those of the third with most samples"
+    BALANCED = "a tail with the margins of balanced classes, a simplex ETF, with as many samples in all"
 
     @classmethod
     def of(cls, name: str) -> "Wish":
@@ -50,7 +55,10 @@ class Wish(Enum):
         Returns
         -------
         float
+            NaN for `CONSISTENT`, which a loss is or is not (`penultimate.advice.consistency`).
         """
+        if self is Wish.CONSISTENT:
+            return math.nan
         if self is Wish.ANGLES:
             return figures.tail_cosine - figures.head_cosine
         goal = figures.head_margin if self is Wish.MARGINS else balanced.head_margin

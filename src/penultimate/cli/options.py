@@ -72,10 +72,11 @@ LAYERS = click.option("--layers", type=int, metavar="L", help="Linear layers at 
 WIDTH = click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
 WISH = click.option(
     "--wish",
-    default="margins",
+    default="consistent",
     show_default=True,
-    metavar="margins|angles|balanced",
-    help="What the tail should have: margins or angles as large as the head's, or the margins of balanced classes.",
+    metavar="consistent|margins|angles|balanced",
+    help="A loss that decides best for balanced accuracy, or what the tail should have: margins or angles as large as "
+    "the head's, or the margins of balanced classes.",
 )
 WEIGHT_DECAY = click.option(
     "--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each."

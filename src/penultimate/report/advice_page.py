@@ -2,7 +2,7 @@
 
 from penultimate.advice.figures import Figures
 from penultimate.advice.standing import Standing
-from penultimate.advice.wishes import NEAR
+from penultimate.advice.wishes import NEAR, Wish
 from penultimate.advising import Advice
 from penultimate.report.advice_charts import ADVICE_CHARTS
 from penultimate.report.advice_records import too_small
@@ -22,6 +22,12 @@ _READINGS = {
     ),
     "margins": Reading("Margins before and after", "Which classes pay, and which gain."),
 }
+# The same chart where training margins are not what is wished.
+_UNJUDGED = Reading(
+    "What head and tail trade",
+    "Up: more for the tail. Right: more for the head. Margins in training show what is moved; the wish is not judged "
+    "by them.",
+)
 
 
 def advice_html(advice: Advice) -> str:
@@ -37,6 +43,7 @@ def advice_html(advice: Advice) -> str:
     str
         A whole HTML document that refers to nothing outside itself.
     """
+    readings = _READINGS | {"trade_off": _UNJUDGED} if advice.loss.wish is Wish.CONSISTENT else _READINGS
     small = [] if advice.samples.standing is Standing.KEEP else too_small(advice.samples)
     return page(
         "advice.html.j2",
@@ -49,7 +56,7 @@ def advice_html(advice: Advice) -> str:
             "key_figures": key_figures(advice),
             "pieces": pieces(advice),
             "effects": [(name, figure_cells(Figures.of(forecast))) for name, forecast in changes(advice)],
-            "figures": [figure(key, _READINGS[key], ADVICE_CHARTS[key](advice)) for key in advice.charts],
+            "figures": [figure(key, readings[key], ADVICE_CHARTS[key](advice)) for key in advice.charts],
             "losses": loss_cells(advice),
             "small": small,
             "method": _method(advice),
@@ -99,13 +106,17 @@ def key_figures(advice: Advice) -> list[KeyFigure]:
 def _method(advice: Advice) -> list[Fact]:
     problem, loss = advice.forecast.problem, advice.loss
     decay = number(problem.resolved_feature_decay(advice.counts.samples), 3)
+    near = f"less than {percent(NEAR)} is missing"
+    if loss.wish is Wish.CONSISTENT:
+        near = f"no class is favoured over another by more than {percent(NEAR)}"
     head_third = "the third of the classes with most samples; tail: the third with fewest"
     return [
         ("problem", f"{problem.layers} layer(s), loss {problem.loss}, bias {problem.bias}"),
         ("feature decay", f"{decay} ({problem.feature_decay_source})"),
         ("head", head_third),
-        ("wish", f"a tail with {loss.wish.value}; met already where less than {percent(NEAR)} is missing"),
+        ("wish", f"{loss.wish.value}; met already where {near}"),
         ("searched", f"{number(loss.searched)} of {number(advice.counts.distinct.size)} distinct counts"),
+        ("samples used", "(Σ n ω)² / (N Σ n ω²) for class weights ω: the share that they leave in effect; 1 without"),
         ("cost", "share of the head's margin, at equal strength, that the plain loss has and the one advised has not"),
         ("reserve", "samples over samples needed, of the class that has least of it"),
     ]

@@ -126,6 +126,7 @@ def _loss(loss: "LossAdvice") -> dict[str, object]:
         "wish_meaning": loss.wish.value,
         "loss": loss.chosen,
         "missing": {"before": finite(missing[0]), "after": finite(missing[1])},
+        "effective_samples": {"before": loss.effective_samples[0], "after": loss.effective_samples[1]},
         "head_cost": None if loss.head_cost is None else finite(loss.head_cost),
         "relative_gap": _gap(loss.after),
         "distinct_counts_searched": loss.searched,
@@ -150,6 +151,7 @@ def _option(option: Option) -> dict[str, object]:
         "missing": finite(option.missing),
         "head_cost": finite(option.head_cost),
         "keeps_directions": option.keeps_directions,
+        "effective_samples": option.effective_samples,
         **_point(option.point),
         "curve": [_point(point) for point in option.curve],
     }

@@ -10,8 +10,9 @@ from penultimate.advice.figures import Figures
 from penultimate.advice.standing import Standing
 from penultimate.advising import Advice
 from penultimate.forecasting import Forecast
+from penultimate.report.advice_loss_words import option_words
 from penultimate.report.advice_records import too_small
-from penultimate.report.advice_words import STANDINGS, option_words, pieces, verdict
+from penultimate.report.advice_words import STANDINGS, pieces, verdict
 from penultimate.report.terminal import LOOK, as_float
 from penultimate.report.words import number, percent
 
@@ -20,7 +21,10 @@ NOTES = (
     "head, tail: the third of the classes with most samples, and with fewest; margins with the bias, cosines to the "
     "nearest other class mean. reserve: samples over samples needed, of the class that has least of it"
 )
-COST_NOTE = "cost: share of the head's margin, at equal strength, that the plain loss has and this one has not"
+COST_NOTE = (
+    "used: share of the samples that class weights leave in effect; cost: share of the head's margin, at equal "
+    "strength, that the plain loss has and this one has not"
+)
 
 
 def advice_table(advice: Advice) -> Group:
@@ -96,10 +100,10 @@ def figure_cells(figures: Figures) -> list[str]:
 
 def losses(advice: Advice) -> Table:
     """The best of every family."""
-    table = Table(title="Losses searched", **LOOK)
+    table = Table(title="Losses searched", **LOOK, padding=(0, 1, 0, 0))
     for heading in ("family", "loss"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("margin head", "tail", "cos head", "tail", "alive", "reserve", "cost", "gap"):
+    for heading in ("margin head", "tail", "cos head", "tail", "alive", "reserve", "used", "cost", "gap"):
         table.add_column(heading, justify="right")
     table.add_column("wish", no_wrap=True)
     for row in loss_cells(advice):
@@ -124,6 +128,7 @@ def loss_cells(advice: Advice) -> list[tuple[str, ...]]:
             ),
             number(option.point.figures.survivors),
             number(option.point.figures.reserve, 3),
+            percent(option.effective_samples, 2),
             percent(option.head_cost, 2),
             f"{option.point.relative_gap:.0e}",
             option_words(option),

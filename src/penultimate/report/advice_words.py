@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penultimate.advice.decay import DecayAdvice
-from penultimate.advice.design import Option
 from penultimate.advice.figures import Figures
 from penultimate.advice.head import HeadAdvice, likelier
-from penultimate.advice.loss import LossAdvice
 from penultimate.advice.samples import SamplesAdvice
 from penultimate.advice.standing import Reason, Standing
 from penultimate.advice.width import WidthAdvice
-from penultimate.advice.wishes import Wish
 from penultimate.advising import Advice
 from penultimate.forecasting import Forecast
-from penultimate.losses import resolve
+from penultimate.report.advice_loss_words import loss_words
 from penultimate.report.words import number, percent, points
 
 if TYPE_CHECKING:
@@ -145,29 +142,6 @@ def decay_words(decay: DecayAdvice) -> tuple[str, str]:
     return text, f"less regularisation of the last layer, which the model takes for free.{layers}"
 
 
-def loss_words(loss: LossAdvice) -> tuple[str, str]:
-    """Which loss to take, and what that costs."""
-    if loss.target is None:
-        return _why(loss.reason), ""
-    now = Figures.of(loss.before)
-    if loss.standing is Standing.KEEP:
-        return f"The loss in use leaves the tail next to nothing to wish ({_wish(loss.wish)}): {_state(now)}.", ""
-    if loss.after is None:
-        text = _why(loss.reason) if loss.reason is not None else _unreached(loss)
-        return text, ""
-    then = Figures.of(loss.after)
-    over = "The loss in use over-corrects. " if now.over_corrects else ""
-    chosen = f"{resolve(str(loss.chosen), loss.before.counts)} ('{loss.chosen}')"
-    text = f"{over}Train with {chosen}, for {_wish(loss.wish)}: now {_state(now)}; then {_state(then)}."
-    if now.survivors < now.directions:
-        text += " Lower the weight decay first: a direction that is dead at it has no margin to raise."
-    if loss.searched < loss.before.counts.distinct.size:
-        text += f" Searched on counts in {number(loss.searched)} bins; these figures are for the counts as they are."
-    cost = loss.head_cost or 0.0
-    price = f"{percent(max(cost, 0.0), 2)} of the head's margin at equal strength"
-    return text, f"{price}; {_reserve(now, then)}"
-
-
 def samples_words(samples: SamplesAdvice) -> tuple[str, str]:
     """Which classes need how many samples, and what that costs."""
     before = samples.before
@@ -225,43 +199,9 @@ def head_words(head: HeadAdvice) -> tuple[str, str]:
     return " ".join(sentence for sentence in sentences if sentence), ""
 
 
-def option_words(option: Option) -> str:
-    """Why an option is or is not taken."""
-    figures = option.point.figures
-    if option.met:
-        return "fulfilled"
-    if not option.point.converged:
-        return "not proven"
-    if not option.keeps_directions:
-        return "loses directions"
-    if option.missing > 0.0:
-        return f"{number(option.missing, 2)} missing"
-    return "over-corrects" if figures.over_corrects else "–"
-
-
 def _why(reason: Reason | None) -> str:
     """The reason as a sentence; what is needed stands beside it."""
-    return "" if reason is None else f"{reason.why[0].upper()}{reason.why[1:]}."
-
-
-def _wish(wish: Wish) -> str:
-    return f"a tail with {wish.value}"
-
-
-def _state(figures: Figures) -> str:
-    """Margins and angles of head and tail."""
-    return (
-        f"margins of head and tail {number(figures.head_margin, 3)} and {number(figures.tail_margin, 3)}, cosines to "
-        f"the nearest class mean {number(figures.head_cosine, 2)} and {number(figures.tail_cosine, 2)}"
-    )
-
-
-def _reserve(before: Figures, after: Figures) -> str:
-    """How far above the threshold the weakest class stands."""
-    return (
-        f"the class with least reserve goes from {number(before.reserve, 3)} to {number(after.reserve, 3)} times the "
-        "samples it needs"
-    )
+    return "" if reason is None else reason.sentence
 
 
 def _weak(after: Forecast | None, better: str) -> str:
@@ -273,14 +213,6 @@ def _weak(after: Forecast | None, better: str) -> str:
         return ""
     margins = f"{number(then.tail_margin, 2)} beside the head's {number(then.head_margin, 2)}"
     return f" At that edge the tail's margin is {margins}: {better}."
-
-
-def _unreached(loss: LossAdvice) -> str:
-    option = loss.options[0]
-    return (
-        f"No loss that was searched gives {_wish(loss.wish)} without losing directions or over-correcting; of those "
-        f"that keep them {option.loss} comes nearest ({option_words(option)}). Now: {_state(Figures.of(loss.before))}."
-    )
 
 
 def _theory(head: HeadAdvice) -> str:
