@@ -46,9 +46,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 NATURAL = ("WordNet, MLP", "cities, MLP")
 BASELINE = "ce"
-LOSSES = (BASELINE, "la:1", "weighted:inverse", "weighted:effective", "cdt", "vs", "ldam", "smooth")
+LOSSES = (BASELINE, "la:1", "weighted:inverse", "weighted:effective", "cdt", "vs", "ldam", "smooth", "mse", "mse:inverse")
 # Of these, those whose networks are judged with their own head alone.
-ALONE = ("weighted:inverse", "weighted:effective", "cdt", "vs", "ldam", "smooth")
+ALONE = ("weighted:inverse", "weighted:effective", "cdt", "vs", "ldam", "smooth", "mse", "mse:inverse")
 SEEDS = 5
 # Held-out samples of each class to choose with, at most half of what there is.
 VALID, LARGE = 20, 100

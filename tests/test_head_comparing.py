@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate.head_comparing import scores_are_shares
+from penultimate.heads.by_theory import scores_are_shares
 from penultimate.report.head_comparison_page import head_comparison_html
 from report_cases import HOSTILE
 from report_pages import Page, refers_outside, well_formed
@@ -51,11 +51,11 @@ def toy(counts=(80, 30, 10), held_out=40, noise=1.0, seed=0, names=None):
 
 
 @pytest.mark.parametrize(("network", "least"), [("cnn-ce", 0.025), ("cnn-mse", 0.03)])
-def test_the_choice_gains_on_samples_that_it_never_saw_as_it_says(network, least):
+def test_the_blend_gains_on_samples_that_it_never_saw_as_it_says(network, least):
     comparison, unseen = compared(network), halves(network)[1]
     present = pen.datasets.features(network).head
     gain = balanced(comparison.head, *unseen) - balanced(present, *unseen)
-    said, low, high = comparison.choice.gains["balanced_accuracy"]
+    said, low, high = comparison.blend.gains["balanced_accuracy"]
     assert not comparison.keeps and gain > least
     assert low - 0.01 < gain < high + 0.01 and low < said < high
     # More than logit adjustment and τ-normalisation with the τ that is best on the unseen samples themselves.
@@ -69,8 +69,8 @@ def test_the_choice_gains_on_samples_that_it_never_saw_as_it_says(network, least
 def test_calibration_is_mended_too(network):
     comparison = compared(network)
     for figure in ("calibration_error", "log_loss"):
-        assert comparison.choice.gains[figure][2] < 0
-        assert comparison.choice.figures[figure] < comparison.present.figures[figure]
+        assert comparison.blend.gains[figure][2] < 0
+        assert comparison.blend.figures[figure] < comparison.present.figures[figure]
 
 
 def test_logit_adjustment_of_squared_error_is_left_alone():
@@ -95,8 +95,35 @@ def test_imbalanced_held_out_samples_count_by_class():
     recall = [np.mean(answers[labels[kept] == k] == k) for k in range(10)]
     assert comparison.present.figures["balanced_accuracy"] == pytest.approx(np.mean(recall))
     assert comparison.present.figures["accuracy"] == pytest.approx(np.mean(answers == labels[kept]))
-    assert comparison.choice.gains["balanced_accuracy"][1] > 0
+    assert comparison.blend.gains["balanced_accuracy"][1] > 0
     assert balanced(comparison.head, *halves("cnn-ce")[1]) > 0.86
+
+
+def test_the_blend_is_the_weighted_sum_of_the_heads_and_says_its_weights():
+    comparison = compared("cnn-mse")
+    kinds = (comparison.theory, *comparison.results)
+    weights = [kind.weight for kind in kinds]
+    assert min(weights) >= 0.0 and max(weights) > 0.3
+    assert {record["name"]: record["weight"] for record in comparison.to_dict()["heads"]}["corrected"] in weights
+    assert np.isnan(comparison.present.weight) and np.isnan(comparison.blend.weight)
+    heaviest = max(kinds, key=lambda kind: kind.weight)
+    assert f"It weighs most: '{heaviest.name}'" in comparison.verdict
+
+
+def test_a_network_that_was_trained_to_be_balanced_is_left_nearly_as_it_is():
+    """Theory would adjust twice; the blend begins with the present head, which is the likelier one."""
+    source, _ = compared("cnn-ce"), halves("cnn-ce")
+    adjusted = source.theory_head
+    rng = np.random.default_rng(0)
+    features, labels = arrays("cnn-ce")
+    chosen = rng.permutation(3000)[:200]
+    (held_out, theirs), unseen = (part for part in halves("cnn-ce"))
+    comparison = pen.compare_heads(
+        pen.ArraySource(features, labels, head=adjusted), pen.ArraySource(held_out[chosen], theirs[chosen])
+    )
+    twice, blend = (balanced(head, *unseen) for head in (comparison.theory_head, comparison.blend_head))
+    before = balanced(adjusted, *unseen)
+    assert twice < before - 0.01 and blend > before - 0.003
 
 
 def test_nothing_is_changed_where_nothing_is_to_be_gained():
@@ -106,7 +133,7 @@ def test_nothing_is_changed_where_nothing_is_to_be_gained():
     assert comparison.keeps
     assert np.array_equal(comparison.head.product, train.head.product)
     assert comparison.verdict.startswith("Keep the present head")
-    assert comparison.choice.gains["balanced_accuracy"][1] <= 0
+    assert comparison.blend.gains["balanced_accuracy"][1] <= 0
 
 
 @pytest.mark.parametrize("network", ["cnn-ce", "cnn-mse"])
@@ -123,8 +150,8 @@ def test_the_head_by_theory_is_judged_without_choosing(network):
 def test_without_held_out_samples_theory_decides_and_nothing_is_claimed():
     for network, best in (("cnn-ce", "logit adjustment"), ("cnn-mse", "τ-normalised")):
         comparison = pen.compare_heads(network)
-        assert comparison.best == best and "τ = 1" in comparison.verdict
-        assert comparison.present is None and comparison.choice is None and comparison.results == ()
+        assert comparison.by_theory == best and "τ = 1" in comparison.verdict
+        assert comparison.present is None and comparison.blend is None and comparison.results == ()
         features, labels = arrays(f"{network}-test")
         before = balanced(pen.datasets.features(network).head, features, labels)
         assert balanced(comparison.head, features, labels) > before + 0.015
@@ -188,7 +215,7 @@ def test_the_record_is_json_without_nan():
     for comparison in (compared("cnn-mse"), pen.compare_heads("cnn-mse")):
         record = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
         assert record["verdict"] == comparison.verdict
-        assert record["best"] == comparison.best
+        assert record["by_theory"] == comparison.by_theory
     assert compared("cnn-mse").to_dict()["present"]["figures"]["few"] is None
 
 
@@ -276,7 +303,7 @@ def test_the_command_writes_head_json_and_page(penultimate, tmp_path):
     )
     status, out, err = penultimate(*arguments)
     assert status == 0 and all(place.exists() for place in places)
-    assert out.startswith("Use the head") and "balanced softmax" in out
+    assert out.startswith("Use the blend of 17 heads") and "balanced softmax" in out
     assert err.count("wrote") == 3
     assert json.loads(places[1].read_text()) == json.loads(json.dumps(compared("cnn-ce").to_dict()))
     np.testing.assert_allclose(pen.Head.read(places[0]).product, compared("cnn-ce").head.product, rtol=1e-6)
