@@ -46,9 +46,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 NATURAL = ("WordNet, MLP", "cities, MLP")
 BASELINE = "ce"
-LOSSES = (BASELINE, "la:1", "weighted:inverse", "weighted:effective", "cdt", "vs", "ldam", "smooth", "mse", "mse:inverse")
-# Of these, those whose networks are judged with their own head alone.
+# Losses whose networks are judged with their own head alone, and all.
 ALONE = ("weighted:inverse", "weighted:effective", "cdt", "vs", "ldam", "smooth", "mse", "mse:inverse")
+LOSSES = (BASELINE, "la:1", *ALONE)
 SEEDS = 5
 # Held-out samples of each class to choose with, at most half of what there is.
 VALID, LARGE = 20, 100

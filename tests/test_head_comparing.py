@@ -189,6 +189,27 @@ def test_a_class_that_is_held_out_nowhere_is_left_out_of_averages():
     assert np.isfinite(comparison.head.product).all()
 
 
+@pytest.mark.parametrize("unseen", [0, 2, 3])
+def test_a_class_without_training_samples_keeps_its_row_and_is_never_the_answer(unseen):
+    rng = np.random.default_rng(0)
+    known = np.delete(np.arange(4), unseen)
+    labels, others = np.repeat(known, [80, 30, 10]), np.repeat(known, 40)
+    X, V = (2 * np.eye(4)[y] + rng.normal(size=(y.size, 4)) for y in (labels, others))
+    present = pen.Head((2 * np.eye(4),), np.array([2.0, 1.0, 0.0, -1.0]))
+    comparison = pen.compare_heads(pen.ArraySource(X, labels, head=present), pen.ArraySource(V, others))
+    for head in (comparison.blend_head, comparison.theory_head):
+        assert np.isfinite(head.product).all() and np.isfinite(head.offset).all()
+        assert not np.any(head.predict(V) == unseen)
+    # As good as one that never heard of the class, up to what its 120 samples leave to luck.
+    fewer = pen.Head((2 * np.eye(4)[known],), present.offset[known])
+    alone = pen.compare_heads(
+        pen.ArraySource(X, np.searchsorted(known, labels), head=fewer),
+        pen.ArraySource(V, np.searchsorted(known, others)),
+    )
+    own, its = (one.blend.figures["balanced_accuracy"] for one in (comparison, alone))
+    assert own == pytest.approx(its, abs=0.05)
+
+
 def test_one_held_out_sample_of_a_class_leaves_out_what_needs_more():
     train, valid = toy()
     features, labels = gathered(valid)

@@ -16,6 +16,8 @@ _MAX_ITER = 200
 _TOL = 1e-5
 # Beyond any weight that helps; below zero a head would be believed by turning it round.
 _BOUNDS = (0.0, 10.0)
+# Lower scores would have slopes that no descent survives.
+_NEVER = -1e3
 
 
 def pool_weights(
@@ -26,7 +28,8 @@ def pool_weights(
     Parameters
     ----------
     scores : ndarray of shape (J, N, K)
-        Of each head for each sample, at temperature 1.
+        Of each head for each sample, at temperature 1. What lies a thousand below the largest is never the answer,
+        however far it lies.
     labels : ndarray of shape (N,)
     centre : int
         The head that all weight is on before any sample is seen.
@@ -51,6 +54,7 @@ def pool_weights(
     array([1. , 1.6])
     """
     heads, _, classes = scores.shape
+    scores = np.maximum(scores - scores.max(axis=2, keepdims=True), _NEVER)
     weights = balanced_weights(labels, classes)
     strength = heads * float(weights @ weights)
     start = np.zeros(heads)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Int
 
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
@@ -13,6 +14,7 @@ from penultimate.heads.by_theory import head_by_theory
 from penultimate.heads.calibrated import CalibratedHead, WeightScalingHead
 from penultimate.heads.discriminant import DiscriminantHead
 from penultimate.heads.framed import FrameHead
+from penultimate.heads.linear_head import NEVER
 from penultimate.heads.logistic import LogisticHead
 from penultimate.heads.nearest_mean import NearestMeanHead
 from penultimate.heads.rescaled import AdjustedHead, NormalisedHead, PriorScaledHead
@@ -205,7 +207,8 @@ def _of_samples(training: Training, samples: Samples) -> list[Candidate]:
 
     def logistic(decay: float, adjustment: float) -> Head:
         weight = None if adjustment else "balanced"
-        return _descended(decay * training.variance, samples, class_weight=weight, adjustment=adjustment)
+        head = _descended(decay * training.variance, samples, class_weight=weight, adjustment=adjustment)
+        return _among(head, np.unique(samples.labels), present.classes)
 
     decays = (1e-1, 1e-2, 1e-3)
     return [
@@ -261,6 +264,13 @@ def _calibrated(training: Training, part: Samples) -> Head:
 def _descended(decay: float, samples: Samples, **settings: object) -> Head:
     head = LogisticHead(decay, max_iter=_MAX_ITER, tol=_TOL, **settings)  # pyright: ignore[reportArgumentType]
     return _quietly(lambda: head.fit(*samples).head())
+
+
+def _among(head: Head, known: Int[np.ndarray, " k"], classes: int) -> Head:
+    """A head of some classes as one of all, of which it never answers with the others."""
+    weight, bias = np.zeros((classes, head.dimension)), np.full(classes, NEVER)
+    weight[known], bias[known] = head.product, head.offset
+    return Head((weight,), bias)
 
 
 def _quietly(fit: Callable[[], Head]) -> Head:

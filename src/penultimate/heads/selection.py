@@ -23,8 +23,8 @@ from penultimate.heads.softmax import balanced_weights, inverse_temperature, log
 FOLDS = 4
 # Parts within these, for heads that learn from them.
 _INNER = 3
-# Scores from which temperatures, settings and weights of the blend are found.
-_ENTRIES = 500_000
+# Scores from which temperatures, settings and weights of the blend are found, and the samples that are the least.
+_ENTRIES, _FEWEST = 500_000, 100
 # What the blend may be around, whichever has less loss: a loss may have adjusted for imbalance already.
 CENTRES = (TEMPERATURE, BY_THEORY)
 
@@ -141,21 +141,21 @@ class Tried:
 
     def _of_training(self, candidate: Candidate, part: Samples, rows: Int[np.ndarray, " m"]) -> Chosen:
         heads, answers = self._fixed[candidate.name]
-        some = self._some(part)
-        scores = [head.logits(some.features) for head in heads]
+        features = part.features[self._some(part)]
+        scores = [head.logits(features) for head in heads]
         return self._settled(candidate, heads.__getitem__, answers[:, rows] == part.labels, scores, part)
 
     def _held_out(self, candidate: Candidate, part: Samples, fold: Int[np.ndarray, " m"]) -> Chosen:
-        settings, some, some_fold = candidate.settings, self._some(part), fold[:: self._step(part)]
+        settings, some = candidate.settings, self._some(part)
         correct = np.zeros((len(settings), len(fold)), dtype=bool)
-        scores = np.zeros((len(settings), len(some.labels), self._classes), dtype=np.float32)
+        scores = np.zeros((len(settings), len(some), self._classes), dtype=np.float32)
         for index in range(_INNER):
             rest, there = part.take(np.flatnonzero(fold != index)), np.flatnonzero(fold == index)
-            judged = np.flatnonzero(some_fold == index)
+            judged = np.flatnonzero(fold[some] == index)
             for place, setting in enumerate(settings):
                 head = candidate.fit(setting, rest)
                 correct[place, there] = head.predict(part.features[there]) == part.labels[there]
-                scores[place, judged] = head.logits(some.features[judged])
+                scores[place, judged] = head.logits(part.features[some[judged]])
         return self._settled(candidate, lambda place: candidate.fit(settings[place], part), correct, list(scores), part)
 
     def _settled(
@@ -167,7 +167,7 @@ class Tried:
         part: Samples,
     ) -> Chosen:
         """The setting of least loss, from right answers to all samples and scores of some."""
-        labels = self._some(part).labels
+        labels = part.labels[self._some(part)]
         weights = balanced_weights(labels, self._classes)
         factors = [inverse_temperature(one, labels, self._classes) for one in scores]
         losses = [weights @ log_losses(one * factor, labels) for one, factor in zip(scores, factors, strict=True)]
@@ -180,7 +180,7 @@ class Tried:
         return Chosen(tempered, candidate.settings[picked], curve, scores[picked] * np.float32(factor))
 
     def _blended(self, chosen: dict[str, Chosen], part: Samples) -> Blend:
-        labels, kinds = self._some(part).labels, list(chosen.values())
+        labels, kinds = part.labels[self._some(part)], list(chosen.values())
         centre = min(CENTRES, key=lambda name: chosen[name].log_loss)
         weights = pool_weights(np.stack([one.scores for one in kinds]), labels, list(chosen).index(centre))
         product = sum(share * one.head.product for share, one in zip(weights, kinds, strict=True))
@@ -188,11 +188,10 @@ class Tried:
         head = Head((np.asarray(product),), np.asarray(offset), kinds[0].head.names)
         return Blend(head, dict(zip(chosen, weights.tolist(), strict=True)))
 
-    def _step(self, part: Samples) -> int:
-        return max(1, -(-len(part.labels) // max(_ENTRIES // self._classes, 1)))
-
-    def _some(self, part: Samples) -> Samples:
-        return part.thinned(_ENTRIES // self._classes)
+    def _some(self, part: Samples) -> Int[np.ndarray, " m"]:
+        """Rows to find settings, temperatures and weights from, evenly over all."""
+        limit = max(_ENTRIES // self._classes, _FEWEST)
+        return np.arange(0, len(part.labels), -(-len(part.labels) // limit))
 
     def _standard_error(self, values: Float[np.ndarray, "S m"], labels: Int[np.ndarray, " m"]) -> np.ndarray:
         """Of the mean over classes of their means, samples drawn within classes."""
