@@ -195,6 +195,24 @@ def test_the_command(penultimate, counts_file, tmp_path):
     assert json.loads(record.read_text()) == json.loads(json.dumps(expected))
 
 
+def test_the_head_advised_is_written(penultimate, counts_file, tmp_path):
+    features, labels = (np.concatenate(part)[:100] for part in zip(*_test_batches(), strict=True))
+    np.savez(tmp_path / "valid.npz", H=features, y=labels)
+    place = tmp_path / "head.npz"
+    features = ("--train", "cnn-mse", "--valid", tmp_path / "valid.npz")
+    status, out, err = penultimate("advise", "fashion-mnist-lt", *features, "--out", place)
+    assert status == 0 and f"wrote {place}" in err
+    advice = pen.advise(pen.datasets.counts("fashion-mnist-lt"), train="cnn-mse", valid=tmp_path / "valid.npz")
+    assert advice.head.reason is Reason.NOT_PROVEN and "Take the " in out
+    written = pen.Head.read(place)
+    np.testing.assert_allclose(written.product, advice.head.head.product, rtol=1e-6)
+    assert written.names == tuple(advice.counts.names)
+    status, out, err = penultimate("advise", counts_file, "--out", place)
+    assert (status, out) == (2, "") and "--train" in err
+    with pytest.raises(pen.ProblemError, match="--train"):
+        pen.advise(COUNTS).save_head(place)
+
+
 def test_the_command_with_an_audit_and_converted_decays(penultimate, tmp_path):
     path = tmp_path / "audit.json"
     penultimate("audit", "cnn-mse", "--json", path)

@@ -134,6 +134,24 @@ class Advice(Reported):
 
         return chart_of({name: ADVICE_CHARTS[name] for name in self.charts}, chart, ProblemError)(self)
 
+    def save_head(self, path: "os.PathLike[str] | str") -> None:
+        """Write W, b and class names of the head advised as .npz, whole or not at all; `Head.read` reads it.
+
+        Raises
+        ------
+        ProblemError
+            Without features, when there is no head.
+        FeaturesError
+            When the file's name does not end in ``.npz``.
+        FileError
+            When the file cannot be written.
+        """
+        from penultimate.features.writing import save_head
+
+        if self.head.head is None:
+            raise ProblemError("without training features there is no head to write: give train= (--train)")
+        save_head(self.head.head, self.counts.names, path)
+
     def _page(self) -> str:
         from penultimate.report.advice_page import advice_html
 

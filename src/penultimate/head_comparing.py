@@ -7,7 +7,6 @@ adjustment that theory says is made, and nothing is claimed of it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,6 +16,7 @@ from penultimate.errors import FeaturesError
 from penultimate.feature_sources import source_of
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.features.writing import save_head
 from penultimate.heads.by_theory import head_by_theory
 from penultimate.heads.candidates import BY_THEORY, Candidate, Training, affordable, candidates
 from penultimate.heads.samples import Samples, gather, held_out
@@ -196,19 +196,12 @@ class HeadComparison(Reported):
 
         Raises
         ------
+        FeaturesError
+            When the file's name does not end in ``.npz``.
         FileError
             When the file cannot be written.
         """
-        import io
-
-        from penultimate.files import write_whole
-
-        if Path(path).suffix != ".npz":
-            raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
-        weight, bias = self.head.product.astype(np.float32), self.head.offset.astype(np.float32)
-        buffer = io.BytesIO()
-        np.savez(buffer, W=weight, b=bias, classes=np.array(list(self.counts.names)))
-        write_whole(path, buffer.getvalue())
+        save_head(self.head, self.counts.names, path)
 
 
 def compare_heads(

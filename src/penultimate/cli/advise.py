@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--train", metavar="TRAIN", help="Features of training samples, to choose a head for.")
 @click.option("--valid", metavar="VALID", help="Features of held-out samples, to choose it on.")
 @click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside TRAIN.")
+@click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head advised.")
 @WISH
 @LOSS
 @TORCH_LOSS
@@ -55,6 +56,7 @@ def advise(
     train: str | None,
     valid: str | None,
     head_path: str | None,
+    out: str | None,
     wish: str,
     loss: str,
     torch_loss: str | None,
@@ -75,6 +77,8 @@ def advise(
     one_of(feature_decay, feature_ratio)
     if head_path is not None and train is None:
         raise ProblemError("--head is the head of TRAIN: give --train beside it")
+    if out is not None and train is None:
+        raise ProblemError("--out writes a head for the features of TRAIN: give --train beside it")
     from penultimate.advising import advise as make_advice
 
     class_counts = read(counts, column, holds)
@@ -97,4 +101,7 @@ def advise(
             head=head_path,
             advance=partial(advance, "VALID"),
         )
+    if out is not None:
+        result.save_head(out)
+        click.echo(f"wrote {out}", err=True)
     deliver(result, json_path, html_path)

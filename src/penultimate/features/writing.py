@@ -1,8 +1,9 @@
-"""Features to a file, block by block, so that what was computed once is read ever after."""
+"""Features to a file, block by block, so that what was computed once is read ever after; and heads."""
 
+import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.readers import FeatureSource, open_features
-from penultimate.files import open_whole, told
+from penultimate.files import open_whole, told, write_whole
 
 if TYPE_CHECKING:
     from penultimate.features.head import Head
@@ -109,3 +110,29 @@ def _arrays_of(head: "Head | None") -> dict[str, NDArray[Any]]:
     names = ["W"] if len(head.layers) == 1 else [f"W_{index}" for index in range(1, len(head.layers) + 1)]
     arrays: dict[str, NDArray[Any]] = dict(zip(names, head.layers, strict=True))
     return arrays if head.bias is None else arrays | {"b": head.bias}
+
+
+def save_head(head: "Head", names: Sequence[str], path: "str | os.PathLike[str]") -> None:
+    """Write W (the product of the layers), b and class names as ``.npz``, whole or not at all; `Head.read` reads it.
+
+    Parameters
+    ----------
+    head : Head
+        Written in float32.
+    names : sequence of str
+        Of the classes.
+    path : path-like
+
+    Raises
+    ------
+    FeaturesError
+        When the file's name does not end in ``.npz``.
+    FileError
+        When the file cannot be written.
+    """
+    if Path(path).suffix != ".npz":
+        raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
+    buffer = io.BytesIO()
+    weight, bias = head.product.astype(np.float32), head.offset.astype(np.float32)
+    np.savez(buffer, W=weight, b=bias, classes=np.array(list(names)))
+    write_whole(path, buffer.getvalue())

@@ -92,7 +92,8 @@ def _theory(comparison: HeadComparison) -> str:
     gain, low, high = comparison.theory.gains["balanced_accuracy"]
     return (
         f"The head by theory ({comparison.theory.what}), which needs no VALID, changes it by {points(gain)} "
-        f"({points(low)} to {points(high)})."
+        f"({points(low)} to {points(high)}). `penultimate advise` takes the likelier of it and the blend without "
+        "proof, where the loss left the class shares in the scores."
     )
 
 
