@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
-from scipy.special import softmax
 
 from penultimate.heads.scikit import ConvergenceWarning
 
@@ -106,9 +105,13 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
         return 1.0
     own = centred[np.arange(len(labels)), labels]
 
+    shares = np.empty_like(centred)
+
     def slope(log_factor: float) -> float:
-        shares = softmax(np.exp(log_factor) * centred, axis=1)
-        return float(weights @ (np.einsum("nk,nk->n", shares, centred) - own))
+        np.multiply(centred, np.asarray(np.exp(log_factor), dtype=centred.dtype), out=shares)
+        np.exp(shares, out=shares)
+        means = np.einsum("nk,nk->n", shares, centred) / shares.sum(axis=1)
+        return float(weights @ (means - own))
 
     low, high = -np.log(spread) - _DECADES, -np.log(spread) + _DECADES
     if slope(low) >= 0 or slope(high) <= 0:
