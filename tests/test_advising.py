@@ -119,6 +119,10 @@ def test_heads_are_left_to_held_out_samples(advices):
     assert (theory.standing, theory.reason) == (Standing.CHANGE, Reason.NO_HELD_OUT)
     assert theory.by_theory == pen.compare_heads("cnn-mse").by_theory
     assert advices["adjusted"].head.reason is Reason.ADJUSTED
+    # Features of training alone change nothing: theory's head would adjust a second time.
+    adjusted = pen.advise(COUNTS, 5e-2, loss="mse:inverse", train="cnn-mse")
+    assert (adjusted.head.standing, adjusted.head.reason) == (Standing.UNKNOWN, Reason.ADJUSTED)
+    assert adjusted.head.head is None and adjusted.to_dict()["head"]["comparison"] is None
     assert advices["dying"].head.by_theory == "logit adjustment"
     assert advices["dying"].head.lost == advices["dying"].forecast.classes_with("lost") > 0
 

@@ -140,7 +140,7 @@ class Advice(Reported):
         Raises
         ------
         ProblemError
-            Without features, when there is no head.
+            When there is none, as without features.
         FeaturesError
             When the file's name does not end in ``.npz``.
         FileError
@@ -149,7 +149,8 @@ class Advice(Reported):
         from penultimate.features.writing import save_head
 
         if self.head.head is None:
-            raise ProblemError("without training features there is no head to write: give train= (--train)")
+            reason = self.head.reason or Reason.NO_FEATURES
+            raise ProblemError(f"no head is advised: {reason.why}; needed: {reason.needed}")
         save_head(self.head.head, self.counts.names, path)
 
     def _page(self) -> str:

@@ -77,6 +77,8 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     figures = Figures.of(now)
     by_theory = _BY_LOSS.get(str(now.problem.loss))
     after = None if by_theory is None else _MARGINS[by_theory](now)
+    if comparison is not None and comparison.held_out is None and by_theory is None:
+        comparison = None  # theory's head would adjust a second time
     head = None if comparison is None else comparison.head
     if comparison is not None and comparison.held_out is not None:
         standing, reason = (Standing.KEEP if comparison.keeps else Standing.CHANGE), None

@@ -51,7 +51,7 @@ def pool_weights(
     >>> labels = np.arange(300) % 3
     >>> right = 2.0 * np.eye(3)[labels]
     >>> pool_weights(np.stack([0.0 * right, right]), labels, centre=0).round(1)
-    array([1. , 1.6])
+    array([1. , 2.7])
     """
     heads, _, classes = scores.shape
     scores = np.maximum(scores - scores.max(axis=2, keepdims=True), _NEVER)
