@@ -8,12 +8,14 @@ from rich.text import Text
 
 from penultimate.advice.figures import Figures
 from penultimate.advice.standing import Standing
+from penultimate.advice.wishes import Wish
 from penultimate.advising import Advice
 from penultimate.forecasting import Forecast
 from penultimate.report.advice_loss_words import option_words
 from penultimate.report.advice_records import too_small
 from penultimate.report.advice_words import STANDINGS, pieces, verdict
-from penultimate.report.terminal import LOOK, as_float
+from penultimate.report.fitted import Fitted
+from penultimate.report.terminal import ENDS, LOOK, as_float
 from penultimate.report.words import number, percent
 
 _STYLES = dict(zip(STANDINGS.values(), ("green", "blue", "red", "yellow"), strict=True))
@@ -50,7 +52,8 @@ def advice_table(advice: Advice) -> Group:
 
 def said(advice: Advice) -> Table:
     """One row a piece: how it stands, why, at what cost, and what would be needed to say more."""
-    table = Table(title="Piece by piece", **LOOK, show_lines=False, padding=(0, 1, 1, 0))
+    table = Table(title="Piece by piece", **LOOK)
+    table.padding = (0, 1, 1, 0)
     table.add_column("on", no_wrap=True)
     table.add_column("advice", no_wrap=True)
     table.add_column("because", ratio=3)
@@ -62,15 +65,15 @@ def said(advice: Advice) -> Table:
     return table
 
 
-def effects(advice: Advice) -> Table:
+def effects(advice: Advice) -> Fitted:
     """Forecasts before and after each change that is advised."""
     table = Table(title="Forecast before and after", **LOOK)
     table.add_column("with", overflow="fold")
-    for heading in ("directions", "own", "shared", "lost", "margin head", "tail", "cos head", "tail", "reserve"):
+    for heading in ("directions", "own", "shared", "lost", *ENDS, "reserve"):
         table.add_column(heading, justify="right")
     for name, forecast in changes(advice):
         table.add_row(Text(name), *figure_cells(Figures.of(forecast)))
-    return table
+    return Fitted(table, "own", "shared", *ENDS[2:], "reserve")
 
 
 def changes(advice: Advice) -> list[tuple[str, Forecast]]:
@@ -98,17 +101,18 @@ def figure_cells(figures: Figures) -> list[str]:
     ]
 
 
-def losses(advice: Advice) -> Table:
+def losses(advice: Advice) -> Fitted:
     """The best of every family."""
-    table = Table(title="Losses searched", **LOOK, padding=(0, 1, 0, 0))
+    table = Table(title="Losses searched", **LOOK)
     for heading in ("family", "loss"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("margin head", "tail", "cos head", "tail", "alive", "reserve", "used", "cost", "gap"):
+    for heading in (*ENDS, "alive", "reserve", "used", "cost", "gap"):
         table.add_column(heading, justify="right")
     table.add_column("wish", no_wrap=True)
     for row in loss_cells(advice):
         table.add_row(*row, style="green" if row[1] == advice.loss.chosen else "")
-    return table
+    last = ("cost", "used") if advice.loss.wish is Wish.CONSISTENT else ("used", "cost")
+    return Fitted(table, "gap", *ENDS[2:], "reserve", "alive", *last)
 
 
 def loss_cells(advice: Advice) -> list[tuple[str, ...]]:

@@ -9,7 +9,8 @@ from rich.text import Text
 from penultimate.auditing import Audit
 from penultimate.layer_auditing import LayerAudit
 from penultimate.report.audit_records import answered_worst, class_records
-from penultimate.report.terminal import LOOK, as_float
+from penultimate.report.fitted import Fitted
+from penultimate.report.terminal import LOOK, NAME, as_float
 from penultimate.report.words import number, power_of_count
 
 # Rows of a table; the JSON has all.
@@ -84,7 +85,7 @@ def summary(audit: Audit) -> Table:
     return table
 
 
-def directions(audit: Audit, layer: LayerAudit) -> Table:
+def directions(audit: Audit, layer: LayerAudit) -> Fitted:
     """T beside the forecast, and the factors, one row for each of the leading directions."""
     alignment, budget = layer.alignment, layer.alignment.budget
     shown = min(_DIRECTIONS, alignment.sigma.size)
@@ -106,21 +107,21 @@ def directions(audit: Audit, layer: LayerAudit) -> Table:
         table.add_row(
             number(float(alignment.sigma[i])), size, *(number(float(column[i]), 3) for column in columns.values())
         )
-    return table
+    return Fitted(table, "alike", "‖p‖", "‖q‖", "others", "noise", "decay")
 
 
-def classes(audit: Audit) -> Table:
+def classes(audit: Audit) -> Fitted:
     """The classes that are answered worst, those of fewest samples first among equals."""
     order = answered_worst(audit, _CLASSES)
     table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **LOOK)
-    table.add_column("class", overflow="fold")
+    table.add_column("class", **NAME)
     judged = audit.layer is not None and audit.layer.fits_loss
     keys = {"recall": "recall", "spread": "spread", "‖mean‖": "mean_norm"}
     keys |= {} if audit.layer is None else {"‖head‖": "head_norm"}
     keys |= {"retained": "retained", "departs": "departure"} if judged else {}
     for heading in ("count", *keys):
         table.add_column(heading, justify="right")
-    table.add_column("nearest", overflow="fold")
+    table.add_column("nearest", **NAME)
     table.add_column("cos", justify="right")
     records = class_records(audit)
     places: list[int] = order.tolist()
@@ -132,7 +133,7 @@ def classes(audit: Audit) -> Table:
             Text("–" if record["nearest"] is None else str(record["nearest"])),
             number(as_float(record["nearest_cosine"]), 3),
         )
-    return table
+    return Fitted(table, "‖mean‖", "‖head‖", "spread", "cos", "nearest", "departs")
 
 
 def _interval(audit: Audit, name: str) -> str:

@@ -8,8 +8,9 @@ from rich.text import Text
 import penultimate
 from penultimate.comparing import Comparison
 from penultimate.forecasting import STATUSES, Forecast
+from penultimate.report.fitted import Fitted
 from penultimate.report.records import finite, plain
-from penultimate.report.terminal import LOOK
+from penultimate.report.terminal import ENDS, LOOK
 from penultimate.report.words import number
 
 # Classes listed in JSON at most: representatives of groups, evenly by rank.
@@ -121,7 +122,7 @@ def comparison_table(comparison: Comparison) -> Group:
     """
     table = Table(title="Losses at the same weight decay", **LOOK)
     table.add_column("loss", overflow="fold")
-    for heading in ("directions", "own", "shared", "lost", "margin head", "tail", "cos head", "tail", "safe decay"):
+    for heading in ("directions", "own", "shared", "lost", *ENDS, "safe\ndecay"):
         table.add_column(heading, justify="right")
     table.add_column("outcome", overflow="fold")
     for name, forecast in comparison.forecasts.items():
@@ -137,7 +138,8 @@ def comparison_table(comparison: Comparison) -> Group:
     notes = (
         "head, tail: the largest and the smallest class. cos: to the nearest other class mean. margin: with the bias"
     )
-    return Group(Text(verdict(comparison), style="bold"), Text(), table, Text(notes, style="dim"))
+    fitted = Fitted(table, "own", "shared", *ENDS[2:], "outcome")
+    return Group(Text(verdict(comparison), style="bold"), Text(), fitted, Text(notes, style="dim"))
 
 
 def verdict(comparison: Comparison) -> str:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penultimate.head_comparing import BLEND, PRESENT, HeadComparison, HeadResult
+from penultimate.report.fitted import Fitted
 from penultimate.report.head_comparison_words import how, setting, verdict
 from penultimate.report.terminal import LOOK
 from penultimate.report.words import number, points
@@ -33,9 +34,9 @@ def comparison_table(comparison: HeadComparison) -> Group:
     return Group(*parts)
 
 
-def heads(comparison: HeadComparison) -> Table:
+def heads(comparison: HeadComparison) -> Fitted:
     """The present head, the blend, that by theory, and all others, most balanced accuracy first; shares in percent."""
-    table = Table(title="Heads on held-out samples, %", padding=(0, 1, 0, 0), **LOOK)
+    table = Table(title="Heads on held-out samples, %", **LOOK)
     for heading in ("head", "from", "setting"):
         table.add_column(heading, no_wrap=True)
     for heading in ("weight", "acc.", "bal.", "many", "medium", "few", "F1", "ECE", "NLL", "gain", "95 %"):
@@ -43,7 +44,7 @@ def heads(comparison: HeadComparison) -> Table:
     for row in cells(comparison):
         used = PRESENT if comparison.keeps else BLEND
         table.add_row(*row, style="bold" if row[0] == used else "")
-    return table
+    return Fitted(table, "acc.", "F1", "from", "medium", "NLL", "setting", "many", "few")
 
 
 def cells(comparison: HeadComparison) -> list[tuple[str, ...]]:

@@ -7,9 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from penultimate.head_auditing import HeadAudit
+from penultimate.report.fitted import Fitted
 from penultimate.report.head_records import class_records, closest_first, direction_records
 from penultimate.report.head_words import facts
-from penultimate.report.terminal import LOOK, as_float
+from penultimate.report.terminal import LOOK, NAME, as_float
 from penultimate.report.words import number
 
 # Rows of a table; the JSON has all.
@@ -63,14 +64,14 @@ def directions(audit: HeadAudit) -> Table:
     return table
 
 
-def classes(audit: HeadAudit) -> Table:
+def classes(audit: HeadAudit) -> Fitted:
     """The classes whose rows are nearest to another class's."""
     chosen = closest_first(audit, _CLASSES)
     table = Table(title=f"Classes nearest to another ({chosen.size} of {audit.counts.classes})", **LOOK)
-    table.add_column("class", overflow="fold")
+    table.add_column("class", **NAME)
     for heading in ("count", "‖head‖", "forecast", "bias"):
         table.add_column(heading, justify="right")
-    table.add_column("nearest", overflow="fold")
+    table.add_column("nearest", **NAME)
     table.add_column("cos", justify="right")
     for record in class_records(audit, chosen):
         figures: list[Any] = [record[key] for key in ("head_norm", "forecast_norm", "bias")]
@@ -81,4 +82,4 @@ def classes(audit: HeadAudit) -> Table:
             Text("–" if record["nearest"] is None else str(record["nearest"])),
             number(as_float(record["nearest_cosine"]), 3),
         )
-    return table
+    return Fitted(table, "bias", "forecast", "count")

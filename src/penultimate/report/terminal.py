@@ -9,10 +9,21 @@ from rich.table import Table
 from rich.text import Text
 
 from penultimate.forecasting import LOST, OWN, Forecast
+from penultimate.report.fitted import Fitted
 from penultimate.report.records import Selection, class_records, select_classes
 from penultimate.report.words import number, verdict
 
-LOOK: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold", "pad_edge": False}
+LOOK: dict[str, Any] = {
+    "box": box.SIMPLE_HEAD,
+    "title_justify": "left",
+    "title_style": "bold",
+    "pad_edge": False,
+    "padding": (0, 1, 0, 0),
+}
+# A column of class names: long ones go on in the next line.
+NAME: dict[str, Any] = {"overflow": "fold", "max_width": 24}
+# Headings of figures of head and tail, in two lines each.
+ENDS = ("margin\nhead", "margin\ntail", "cos\nhead", "cos\ntail")
 _STYLES = {"own": "blue", "shared": "yellow", "lost": "red", "unseen": "dim"}
 
 
@@ -111,19 +122,19 @@ def by_ratio(forecast: Forecast) -> Table:
     return table
 
 
-def worst(forecast: Forecast, classes: Selection) -> Table:
+def worst(forecast: Forecast, classes: Selection) -> Fitted:
     """The classes that retain least, those of equal count in one row; or all classes, each in its own."""
     chosen = select_classes(forecast, classes) if classes == "all" else forecast.worst_groups(int(classes))
     size = np.append(forecast.counts.multiplicity, 1)[forecast.counts.group[chosen]]
     title = "All classes" if classes == "all" else "Classes that retain least, one row for all of equal count"
     table = Table(title=title, **LOOK)
-    table.add_column("class", overflow="fold")
+    table.add_column("class", **NAME)
     table.add_column("alike", justify="right")
     table.add_column("count", justify="right")
     table.add_column("status")
     for heading in ("retained", "to gain", "‖mean‖", "‖head‖", "margin"):
         table.add_column(heading, justify="right")
-    table.add_column("nearest", overflow="fold")
+    table.add_column("nearest", **NAME)
     table.add_column("cos", justify="right")
     for record, alike in zip(class_records(forecast, chosen), size, strict=True):
         status = str(record["status"])
@@ -137,7 +148,7 @@ def worst(forecast: Forecast, classes: Selection) -> Table:
             Text("–" if record["nearest"] is None else str(record["nearest"])),
             number(as_float(record["nearest_cosine"]), 3),
         )
-    return table
+    return Fitted(table, "alike", "‖mean‖", "‖head‖", "cos", "nearest", "to gain")
 
 
 def as_float(value: object) -> float | None:
