@@ -61,7 +61,7 @@ format: .make/dev
 bench: .make/dev
 	@for file in benchmarks/bench_*.py; do env -u OMP_NUM_THREADS $(BIN)/python $$file || exit 1; done
 
-# Losses, heads and re-sampling on imbalanced sets, ten minutes on two cores; QUICK=--quick for a minute.
+# Losses, heads and re-sampling on imbalanced sets, twenty minutes on two cores; QUICK=--quick for a minute.
 long-tail: .make/dev .make/studies-data
 	$(BIN)/python -m benchmarks.long_tail $(QUICK)
 
