@@ -36,6 +36,14 @@ OTHERS: tuple[Method, ...] = (
     ("scikit-learn", "RandomOverSampler"),
     ("scikit-learn", "SMOTE"),
 )
+# Which of two is better is asked of these pairs.
+PAIRS: tuple[tuple[Method, Method], ...] = (
+    *((("loss and advice", "ce"), other) for other in (*OTHERS, ("loss", ADVISED), ("loss and head", "ce"))),
+    (("loss", ADVISED), ("loss", "weighted:inverse")),
+    (("loss and advice", ADVISED), ("loss", ADVISED)),
+    (("loss", "mse:inverse"), ("loss", "mse")),
+    (("more VALID", "blend"), ("head", "blend")),
+)
 FAMILIES = ("loss", "loss and head", "loss and advice", "head", "scikit-learn", "more VALID")
 # Not of the contest: more held-out samples than all others have.
 BEYOND = "more VALID"
@@ -171,6 +179,7 @@ def tables(facts: Facts) -> dict[str, str]:
         "headline": _headline(facts),
         "sets": _sets(facts),
         "picks": _picks(facts),
+        "pairs": _pairs(facts),
         "overall": _overall(facts),
         **by_setting,
     }
@@ -214,6 +223,19 @@ def _picks(facts: Facts) -> str:
             cells.append(f"{gain(setting, method)}; {'**near**' if near else f'{short.mean:.1f} short'}")
         rows.append((name, *cells, f"{label(top)}: {gain(setting, top)}"))
     return markdown(("", *PICKS, "best in hindsight"), rows)
+
+
+def _pairs(facts: Facts) -> str:
+    settings, rows = facts["settings"].values(), []
+    for method, other in PAIRS:
+        if method in everywhere(facts) and other in everywhere(facts):
+            gains = [str(overall(facts, method, figure, over=other)) for figure in ("balanced_accuracy", "few")]
+            sure = sum(gain(one, method, over=other).low > 0 for one in settings)
+            levels = (np.mean([values(one, each, "calibration_error") for one in settings]) for each in (method, other))
+            errors = [f"{100 * level:.1f} %" for level in levels]
+            rows.append((label(method), label(other), *gains, f"{sure} of {len(settings)}", *errors))
+    head = ("", "over", FIGURES["balanced_accuracy"], FIGURES["few"], "gains for certain on")
+    return markdown((*head, "calibration error", "of the other"), rows)
 
 
 def _overall(facts: Facts) -> str:

@@ -39,6 +39,13 @@ def test_quick_form_judges_every_family_on_the_same_samples(quick):
     assert setting["valid"] == 200 and setting["more"] > 400 and setting["report"] > 400
 
 
+def test_a_loss_that_is_advised_and_not_trained_with_is_named():
+    digits = long_tail.SETTINGS["digits 20:1, MLP"]
+    assert long_tail.advised_loss(digits, ("ce", "la:1")) == "la:1"
+    with pytest.raises(SystemExit, match="la:1, is not among"):
+        long_tail.advised_loss(digits, ("ce", "cdt"))
+
+
 def test_a_temperature_changes_no_answer(quick):
     (setting,) = quick.facts["settings"].values()
     present, tempered = setting["methods"]["loss"]["ce"], setting["methods"]["head"]["temperature"]

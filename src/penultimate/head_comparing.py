@@ -17,7 +17,6 @@ from penultimate.feature_sources import source_of
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.features.writing import save_head
-from penultimate.heads.by_theory import head_by_theory
 from penultimate.heads.candidates import BY_THEORY, Candidate, Training, affordable, candidates
 from penultimate.heads.samples import Samples, gather, held_out
 from penultimate.heads.scoring import Answers, Scorer
@@ -259,7 +258,9 @@ def compare_heads(
         statistics.update(batch.features, batch.labels, batch.weights)
     names = source.names if source.names is not None else present.names
     counts = ClassCounts(statistics.counts, names)
-    by_theory, changed = head_by_theory(present, statistics)
+    afford = valid is not None and affordable(source.samples, source.dimension, present.classes)
+    training = Training(present, statistics, gather(source) if afford else None)
+    by_theory, changed = training.by_theory
     changed = _named(changed, names)
     if valid is None:
         return HeadComparison(
@@ -281,12 +282,10 @@ def compare_heads(
             left_out={},
         )
     samples = held_out(source_of(valid), present, counts, FOLDS)
-    afford = affordable(source.samples, source.dimension, present.classes)
-    training = Training(present, statistics, gather(source) if afford else None)
     tried_ones, left_out = candidates(training, samples)
     tried = Tried(tried_ones, samples, present.classes)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
-    # Thousands of small products: a second thread of BLAS gains little, and on a busy machine costs twenty-fold.
+    # Thousands of small products: a second thread of BLAS gains little, and costs many times as much on a busy machine.
     with one_thread_of_blas():
         answers, blended = cross_fit(tried, repeats, seed, advance)
         final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))

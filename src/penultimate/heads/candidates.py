@@ -63,6 +63,11 @@ class Training:
     samples: Samples | None
 
     @cached_property
+    def by_theory(self) -> tuple[str, Head]:
+        """What theory does to the present head, and the head that comes of it."""
+        return head_by_theory(self.present, self.statistics)
+
+    @cached_property
     def variance(self) -> float:
         """Mean variance of a feature, by which weight decays are measured."""
         statistics = self.statistics
@@ -138,7 +143,7 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
 
 def _of_present(training: Training) -> list[Candidate]:
     present, statistics = training.present, training.statistics
-    said, adjusted = head_by_theory(present, statistics)
+    said, adjusted = training.by_theory
     return [
         Candidate(BY_THEORY, f"{said} with τ = 1", "", (0.0,), lambda _, __: adjusted),
         Candidate(TEMPERATURE, "the present head, its scores divided by T", "", (0.0,), lambda _, __: present),

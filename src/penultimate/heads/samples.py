@@ -30,10 +30,14 @@ class Samples(NamedTuple):
         """Some of them."""
         return Samples(self.features[rows], self.labels[rows])
 
-    def thinned(self, limit: int) -> "Samples":
-        """At most about so many, evenly over them all."""
+    def evenly(self, limit: int) -> Int[np.ndarray, " m"]:
+        """Rows of at most about so many, evenly over them all."""
         step = max(1, -(-len(self.labels) // max(limit, 1)))
-        return Samples(self.features[::step], self.labels[::step])
+        return np.arange(0, len(self.labels), step)
+
+    def thinned(self, limit: int) -> "Samples":
+        """These rows."""
+        return self.take(self.evenly(limit))
 
 
 def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts: int) -> Samples:

@@ -189,9 +189,8 @@ class Tried:
         return Blend(head, dict(zip(chosen, weights.tolist(), strict=True)))
 
     def _some(self, part: Samples) -> Int[np.ndarray, " m"]:
-        """Rows to find settings, temperatures and weights from, evenly over all."""
-        limit = max(_ENTRIES // self._classes, _FEWEST)
-        return np.arange(0, len(part.labels), -(-len(part.labels) // limit))
+        """Rows to find settings, temperatures and weights from."""
+        return part.evenly(max(_ENTRIES // self._classes, _FEWEST))
 
     def _standard_error(self, values: Float[np.ndarray, "S m"], labels: Int[np.ndarray, " m"]) -> np.ndarray:
         """Of the mean over classes of their means, samples drawn within classes."""
