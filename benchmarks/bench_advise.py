@@ -35,7 +35,7 @@ def main() -> None:
             name,
             f"{counts.distinct.size}",
             f"{seconds:.1f}",
-            found.chosen or found.standing.value,
+            found.chosen or found.status.value,
             *(f"{value:.3f}" for value in missing),
             "–" if cost is None else f"{cost:.1%}",
             "–" if certificate is None else f"{certificate.relative_gap:.0e}",

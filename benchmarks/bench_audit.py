@@ -12,7 +12,7 @@ import penultimate as pen
 from measure import alternately, console, table
 from penultimate.features import deciding as deciding_module
 from penultimate.features import moments
-from penultimate.features.deciding import Deciding
+from penultimate.features.passes.deciding import Deciding
 
 DIMENSION = 512
 

@@ -15,8 +15,8 @@ from scipy.special import softmax
 import penultimate as pen
 from measure import best, console, cpu, once, table
 from penultimate.losses import CrossEntropy
-from penultimate.minimizers.certificate import certify
-from penultimate.minimizers.convex.deaths import find_deaths, first_death
+from penultimate.minimisers.certificate import certify
+from penultimate.minimisers.convex.deaths import find_deaths, first_death
 
 DECAY = 5e-4
 CVXPY = ("CLARABEL", "SCS")
@@ -171,7 +171,7 @@ def first_deaths() -> None:
     """Print what the first death alone takes where all would take too long."""
     out = table("First death, CPU", "counts", "groups m", "weight decay", "bracket", "seconds")
     for name, counts in (("LVIS", pen.datasets.counts("lvis")), ("all distinct", counts_of(400))):
-        found: list[pen.Death | None] = []
+        found: list[pen.CriticalDecay | None] = []
         problem = pen.Problem.of(DECAY, loss="ce")
         seconds = cpu(lambda c=counts, p=problem, f=found: f.append(first_death(c, p, 1e-3)))
         death = found[0]

@@ -17,7 +17,7 @@ from scipy.linalg.blas import sgemm
 import penultimate as pen
 from bench_audit import DIMENSION, trained
 from measure import alternately, console, table
-from penultimate.features.passes import run
+from penultimate.features.passes.one_process import run
 
 SAMPLES, CLASSES = 200_000, 100
 

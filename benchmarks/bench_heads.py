@@ -34,7 +34,7 @@ def by_hand(
     kind: str, train: pen.FeatureStatistics, present: pen.Head, half: tuple[np.ndarray, np.ndarray]
 ) -> pen.Head:
     """The head of this kind with the most balanced accuracy on a half."""
-    made = pen.heads.AdjustedHead if kind == "logit adjustment" else pen.heads.NormalisedHead
+    made = pen.heads.LogitAdjustedHead if kind == "logit adjustment" else pen.heads.TauNormalisedHead
     heads = [made(present, tau=tau).fit_statistics(train).head() for tau in np.arange(0.0, 3.01, 0.25)]
     return max(heads, key=lambda head: judged(head, *half)[0])
 

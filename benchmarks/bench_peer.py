@@ -16,8 +16,8 @@ from bench_audit import DIMENSION, fill, trained
 from measure import alternately, console, table
 from penultimate.features import deciding as deciding_module
 from penultimate.features import moments
-from penultimate.features.deciding import Deciding
 from penultimate.features.metrics.centred import centred_means
+from penultimate.features.passes.deciding import Deciding
 
 # The peer's masks are K × batch: of these batches the one that suits it best counts.
 BATCHES = (512, 4096)
@@ -30,7 +30,7 @@ def ours(features: np.ndarray, labels: np.ndarray, head: pen.Head) -> Figures:
     statistics = fill(features, labels, head.classes)
     deciding = Deciding(statistics, head)
     deciding.update(features, labels)
-    pen.metrics.measure(statistics, head.product)
+    pen.metrics.collapse_metrics(statistics, head.product)
     means = centred_means(statistics, "classes")
     return {
         "NC1, pseudo-inverse": pen.metrics.nc1(statistics, "classes"),

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import t as student
 
 import penultimate as pen
-from penultimate.report.chart_style import MUTED
+from penultimate.report.kit.chart_style import MUTED
 from studies import charts
 from studies.results import Claim, markdown
 

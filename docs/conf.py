@@ -13,7 +13,7 @@ sys.path.insert(0, str(HERE / "_ext"))
 
 import penultimate
 
-# ``pen.frames`` lives in penultimate.minimizers; autodoc imports by path and needs to find it under its public name.
+# ``pen.frames`` lives in penultimate.minimisers; autodoc imports by path and needs to find it under its public name.
 sys.modules["penultimate.frames"] = penultimate.frames
 sys.modules["penultimate.metrics"] = penultimate.metrics
 

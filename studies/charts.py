@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import altair as alt
 
-from penultimate.report.chart_style import HEIGHT, INK, WIDTH
-from penultimate.report.chart_style import inline as inline
-from penultimate.report.chart_style import titled as titled
+from penultimate.report.kit.chart_style import HEIGHT, INK, WIDTH
+from penultimate.report.kit.chart_style import inline as inline
+from penultimate.report.kit.chart_style import titled as titled
 
 Row = Mapping[str, str | float | None]
 PALETTE = ("#1f6fb4", "#dd9416", "#b3243a", "#3a8f5c", "#7a5aa6", "#5a6775")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from penultimate.calibration import ALIGNED, LEARNT
-from penultimate.forecasting import LOST
-from penultimate.minimizers.shrinkage import Shrinkage
+from penultimate.audits.calibration import ALIGNED, LEARNT
+from penultimate.forecasts.status import LOST
+from penultimate.minimisers.shrinkage import Shrinkage
 
 Record = Mapping[str, Any]
 # A law needs as many directions to be read from as the package asks for.

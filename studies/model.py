@@ -13,7 +13,7 @@ import altair as alt
 import numpy as np
 
 import penultimate as pen
-from penultimate.minimizers.shrinkage import Shrinkage
+from penultimate.minimisers.shrinkage import Shrinkage
 from studies import charts
 from studies.descent import Adam, GradientDescent, Model, Point, steady_rate
 from studies.results import Claim, Study, main

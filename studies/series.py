@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from penultimate.forecasting import LOST, OWN
+from penultimate.forecasts.status import LOST, OWN
 from studies.law import (
     Law,
     Record,

@@ -7,9 +7,9 @@ import numpy as np
 from scipy.optimize import brentq
 
 import penultimate as pen
-from penultimate.alignment import Alignment, align
-from penultimate.last_layer import LastLayer
-from penultimate.minimizers.shrinkage import Shrinkage
+from penultimate.audits.alignment import Alignment, align
+from penultimate.audits.last_layer import LastLayer
+from penultimate.minimisers.shrinkage import Shrinkage
 from studies.descent import GradientDescent, Model, Point, balanced_problem, steady_rate
 
 LAYERS = (1, 2, 3)

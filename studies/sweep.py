@@ -6,7 +6,7 @@ tail. In every run the last layer is measured along the directions of the label 
 4 are the *factors* P and Q; their product T is diagonal in any network that fits its labels. Then the law: one run,
 calibrated by strengths, forecasts all others (θ ∝ √λ). Each run of a sweep takes its turn as the one.
 
-Directions are called dead below a tenth of their σ (`penultimate.forecasting.LOST`), in forecasts and networks alike.
+Directions are called dead below a tenth of their σ (`penultimate.forecasts.status.LOST`), in both.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from penultimate.features.readers import ArraySource
+from penultimate.features.sources import ArraySource
 
 
 class Shard(ArraySource):

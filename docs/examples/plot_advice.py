@@ -38,9 +38,9 @@ for option in advice.loss.options:
 # proven to be a minimum of its own objective, and its strength is one that can be typed. Some curves turn back: strong
 # temperatures kill the directions that they should help.
 
-equal = pen.advise(counts, weight_decay=0.03, loss="ce", width=128, wish="margins")
+equal = pen.advise(counts, weight_decay=0.03, loss="ce", width=128, goal="margins")
 for option in equal.loss.options:
-    print(f"{option.loss:24s} cost {option.head_cost:6.1%}, {'fulfils the wish' if option.met else 'does not'}")
+    print(f"{option.loss:24s} cost {option.head_cost:6.1%}, {'fulfils the goal' if option.met else 'does not'}")
 
 equal_margins = equal.plot("trade_off")
 

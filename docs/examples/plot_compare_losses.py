@@ -20,7 +20,7 @@ losses = ["ce", "la:1", "weighted:inverse", "weighted:effective:0.999", "cdt:0.3
 # All classes keep their directions with most losses. Margins differ: plain cross-entropy leaves the tail less, weights
 # of 1/n turn that round.
 
-moderate = pen.compare(counts, losses, weight_decay=2e-2)
+moderate = pen.compare_losses(counts, losses, weight_decay=2e-2)
 print(moderate.verdict)
 margins = moderate.plot("margins")
 
@@ -36,7 +36,7 @@ for name, forecast in moderate.forecasts.items():
 # A class survives when its dot lies above the line of its loss. Weights and temperatures tilt the line, in opposite
 # senses.
 
-large = pen.compare(counts, losses, weight_decay=0.15)
+large = pen.compare_losses(counts, losses, weight_decay=0.15)
 print(large.verdict)
 needed = large.plot("needed")
 
@@ -54,7 +54,7 @@ rows = [
         decays.tolist(),
         [pen.forecast(counts, float(decay)).survivors for decay in decays]
         if name == "mse"
-        else pen.path(counts, pen.Problem.of(loss=name), decays).survivors,
+        else pen.solution_path(counts, pen.Problem.of(loss=name), decays).survivors,
         strict=True,
     )
 ]

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from penultimate import heads as heads
     from penultimate import losses as losses
     from penultimate import torch as torch
-    from penultimate.advising import Advice as Advice
-    from penultimate.advising import advise as advise
-    from penultimate.auditing import Audit as Audit
-    from penultimate.auditing import audit as audit
-    from penultimate.comparing import Comparison as Comparison
-    from penultimate.comparing import compare as compare
+    from penultimate.advice.advice import Advice as Advice
+    from penultimate.advice.advice import advise as advise
+    from penultimate.audits.audit import Audit as Audit
+    from penultimate.audits.audit import audit as audit
+    from penultimate.audits.head import HeadAudit as HeadAudit
+    from penultimate.audits.head import audit_head as audit_head
     from penultimate.counts import ClassCounts as ClassCounts
     from penultimate.errors import ClusterError as ClusterError
     from penultimate.errors import CountsError as CountsError
@@ -29,83 +29,83 @@ if TYPE_CHECKING:
     from penultimate.features import metrics as metrics
     from penultimate.features.decisions import Decisions as Decisions
     from penultimate.features.head import Head as Head
-    from penultimate.features.readers import ArraySource as ArraySource
-    from penultimate.features.readers import open_features as open_features
+    from penultimate.features.sources import ArraySource as ArraySource
+    from penultimate.features.sources import open_features as open_features
     from penultimate.features.statistics import FeatureStatistics as FeatureStatistics
-    from penultimate.forecasting import Forecast as Forecast
-    from penultimate.forecasting import forecast as forecast
-    from penultimate.head_auditing import HeadAudit as HeadAudit
-    from penultimate.head_auditing import audit_head as audit_head
-    from penultimate.head_comparing import HeadComparison as HeadComparison
-    from penultimate.head_comparing import compare_heads as compare_heads
-    from penultimate.minimizers import frames as frames
-    from penultimate.minimizers.certificate import Certificate as Certificate
-    from penultimate.minimizers.convex.deaths import Death as Death
-    from penultimate.minimizers.convex.path import Path as Path
-    from penultimate.minimizers.convex.path import path as path
-    from penultimate.minimizers.descent import Descent as Descent
-    from penultimate.minimizers.descent import descend as descend
-    from penultimate.minimizers.minimising import minimise as minimise
-    from penultimate.minimizers.solution import Outcome as Outcome
-    from penultimate.minimizers.solution import Solution as Solution
+    from penultimate.forecasts.comparison import LossComparison as LossComparison
+    from penultimate.forecasts.comparison import compare_losses as compare_losses
+    from penultimate.forecasts.forecast import Forecast as Forecast
+    from penultimate.forecasts.forecast import forecast as forecast
+    from penultimate.forecasts.timeline import Timeline as Timeline
+    from penultimate.heads.comparison.comparison import HeadComparison as HeadComparison
+    from penultimate.heads.comparison.comparison import compare_heads as compare_heads
+    from penultimate.minimisers import frames as frames
+    from penultimate.minimisers.certificate import Certificate as Certificate
+    from penultimate.minimisers.convex.deaths import CriticalDecay as CriticalDecay
+    from penultimate.minimisers.convex.solution_path import SolutionPath as SolutionPath
+    from penultimate.minimisers.convex.solution_path import solution_path as solution_path
+    from penultimate.minimisers.descent import Descent as Descent
+    from penultimate.minimisers.descent import descend as descend
+    from penultimate.minimisers.minimising import minimise as minimise
+    from penultimate.minimisers.solution import Outcome as Outcome
+    from penultimate.minimisers.solution import Solution as Solution
     from penultimate.model.geometry import Factors as Factors
     from penultimate.model.geometry import Geometry as Geometry
     from penultimate.model.grouped_matrix import GroupedMatrix as GroupedMatrix
     from penultimate.model.problem import Problem as Problem
     from penultimate.spectrum.label_spectrum import LabelSpectrum as LabelSpectrum
-    from penultimate.timeline import Timeline as Timeline
 
-__version__ = "0.1.0"
+from penultimate.version import __version__ as __version__
 
 _MODULES = {
-    "datasets": "datasets",
-    "frames": "minimizers.frames",
+    "datasets": "datasets.bundled",
+    "frames": "minimisers.frames",
     "heads": "heads",
     "losses": "losses",
     "metrics": "features.metrics",
     "torch": "torch",
 }
 _HOMES = {
-    "Advice": "advising",
-    "ArraySource": "features.readers",
-    "Audit": "auditing",
-    "Certificate": "minimizers.certificate",
+    "Advice": "advice.advice",
+    "ArraySource": "features.sources",
+    "Audit": "audits.audit",
+    "Certificate": "minimisers.certificate",
     "ClassCounts": "counts",
     "ClusterError": "errors",
-    "Comparison": "comparing",
+    "LossComparison": "forecasts.comparison",
     "CountsError": "errors",
-    "Death": "minimizers.convex.deaths",
+    "CriticalDecay": "minimisers.convex.deaths",
     "Decisions": "features.decisions",
-    "Descent": "minimizers.descent",
+    "Descent": "minimisers.descent",
     "Factors": "model.geometry",
     "FeatureStatistics": "features.statistics",
     "FeaturesError": "errors",
     "FileError": "errors",
-    "Forecast": "forecasting",
+    "Forecast": "forecasts.forecast",
     "Geometry": "model.geometry",
     "GroupedMatrix": "model.grouped_matrix",
     "Head": "features.head",
-    "HeadAudit": "head_auditing",
-    "HeadComparison": "head_comparing",
+    "HeadAudit": "audits.head",
+    "HeadComparison": "heads.comparison.comparison",
     "LabelSpectrum": "spectrum.label_spectrum",
     "MissingDependencyError": "errors",
-    "Outcome": "minimizers.solution",
-    "Path": "minimizers.convex.path",
+    "Outcome": "minimisers.solution",
+    "SolutionPath": "minimisers.convex.solution_path",
     "PenultimateError": "errors",
     "Problem": "model.problem",
     "ProblemError": "errors",
-    "Solution": "minimizers.solution",
-    "Timeline": "timeline",
-    "advise": "advising",
-    "audit": "auditing",
-    "audit_head": "head_auditing",
-    "compare": "comparing",
-    "compare_heads": "head_comparing",
-    "descend": "minimizers.descent",
-    "forecast": "forecasting",
-    "minimise": "minimizers.minimising",
-    "open_features": "features.readers",
-    "path": "minimizers.convex.path",
+    "Solution": "minimisers.solution",
+    "Timeline": "forecasts.timeline",
+    "advise": "advice.advice",
+    "audit": "audits.audit",
+    "audit_head": "audits.head",
+    "compare_losses": "forecasts.comparison",
+    "compare_heads": "heads.comparison.comparison",
+    "descend": "minimisers.descent",
+    "forecast": "forecasts.forecast",
+    "minimise": "minimisers.minimising",
+    "open_features": "features.sources",
+    "solution_path": "minimisers.convex.solution_path",
 }
 
 # A star leaves these out: it would import them, and fail where the libraries they need are not installed.

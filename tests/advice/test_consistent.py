@@ -1,4 +1,4 @@
-"""The wish for a consistent loss against population losses minimised freely, and the samples that weights leave."""
+"""The goal for a consistent loss against population losses minimised freely, and the samples that weights leave."""
 
 import json
 from dataclasses import replace
@@ -15,11 +15,11 @@ from penultimate.advice import loss as loss_advice
 from penultimate.advice.consistency import effective_share, is_consistent
 from penultimate.advice.families import SOFTMAX, SQUARED
 from penultimate.advice.figures import Figures
+from penultimate.advice.goals import Goal
 from penultimate.advice.loss import advise_loss
-from penultimate.advice.standing import Reason, Standing
-from penultimate.advice.wishes import Wish
+from penultimate.advice.status import Reason, Status
 from penultimate.losses import CrossEntropy, SquaredError, resolve
-from penultimate.report.advice_loss_words import loss_words
+from penultimate.report.advice.loss_words import loss_words
 
 SIX = pen.ClassCounts([400, 200, 90, 40, 20, 10])
 FOUR = pen.ClassCounts([1000, 200, 40, 5])
@@ -133,8 +133,8 @@ def test_effective_share_is_that_of_explicit_sample_weights(classes):
 def test_a_consistent_loss_is_kept_though_it_turns_margins_round(loss):
     now = pen.forecast(SIX, 2e-2, loss=loss)
     assert now.over_corrects is not loss.startswith("mse")
-    advice = advise_loss(now, Wish.CONSISTENT)
-    assert (advice.standing, advice.chosen, advice.after, advice.options) == (Standing.KEEP, None, None, ())
+    advice = advise_loss(now, Goal.CONSISTENT)
+    assert (advice.status, advice.chosen, advice.after, advice.options) == (Status.KEEP, None, None, ())
     text, cost = loss_words(advice)
     assert ("largest class has less margin" in text) is now.over_corrects and cost == ""
     assert ("It uses every sample alike" in text) is (loss in ("la:1", "vs:0:1"))
@@ -144,8 +144,8 @@ def test_a_consistent_loss_is_kept_though_it_turns_margins_round(loss):
 @pytest.mark.parametrize("loss", ["ce", "la:0.5", "la:2", "weighted:power:0.5", "cdt:0.1", "ldam:1", "smooth"])
 def test_any_other_loss_gives_way_to_logit_adjustment(loss):
     now = pen.forecast(SIX, 2e-2, loss=loss)
-    advice = advise_loss(now, Wish.CONSISTENT)
-    assert (advice.standing, advice.reason, advice.chosen) == (Standing.CHANGE, None, "la:1")
+    advice = advise_loss(now, Goal.CONSISTENT)
+    assert (advice.status, advice.reason, advice.chosen) == (Status.CHANGE, None, "la:1")
     assert [(option.loss, option.met) for option in advice.options] == [("la:1", True), ("weighted:inverse", True)]
     assert advice.after.over_corrects and advice.missing is None
     assert advice.effective_samples == (effective_share(loss, SIX), 1.0)
@@ -160,13 +160,13 @@ def test_any_other_loss_gives_way_to_logit_adjustment(loss):
 
 
 def test_squared_error_stays_with_squared_error():
-    advice = advise_loss(pen.forecast(SIX, 2e-2), Wish.CONSISTENT)
+    advice = advise_loss(pen.forecast(SIX, 2e-2), Goal.CONSISTENT)
     assert [option.loss for option in advice.options] == ["mse:inverse"] == [advice.chosen]
     assert "adjust the outputs" not in loss_words(advice)[0]
 
 
 def test_with_a_free_bias_logit_adjustment_leaves_the_geometry_alone():
-    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Wish.CONSISTENT)
+    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.CONSISTENT)
     before, after = advice.before.geometry, advice.after.geometry
     for gram in ("mean_gram", "head_gram"):
         one, other = (getattr(geometry, gram).dense() for geometry in (before, after))
@@ -178,7 +178,7 @@ def test_with_a_free_bias_logit_adjustment_leaves_the_geometry_alone():
 
 
 def test_without_a_bias_keeping_directions_goes_before_samples():
-    advice = advise_loss(pen.forecast(pen.ClassCounts([900, 30, 10]), 0.5, loss="ce", bias="none"), Wish.CONSISTENT)
+    advice = advise_loss(pen.forecast(pen.ClassCounts([900, 30, 10]), 0.5, loss="ce", bias="none"), Goal.CONSISTENT)
     assert advice.chosen == "weighted:inverse" and advice.after.survivors >= advice.target.plain.survivors
     passed = advice.options[1]
     assert (passed.loss, passed.met, passed.keeps_directions, passed.effective_samples) == ("la:1", False, False, 1.0)
@@ -189,19 +189,19 @@ def test_without_a_bias_keeping_directions_goes_before_samples():
 def test_where_every_consistent_loss_loses_directions_none_is_advised(monkeypatch):
     made = loss_advice.design
     monkeypatch.setattr(loss_advice, "design", lambda *given: replace(made(*given), keeps_directions=False))
-    advice = advise_loss(pen.forecast(SIX, 2e-2), Wish.CONSISTENT)
-    assert (advice.standing, advice.chosen) == (Standing.OUT_OF_REACH, None)
+    advice = advise_loss(pen.forecast(SIX, 2e-2), Goal.CONSISTENT)
+    assert (advice.status, advice.chosen) == (Status.OUT_OF_REACH, None)
     assert "Lower the weight decay first" in loss_words(advice)[0]
 
 
 def test_many_counts_are_compared_coarsely_and_solved_as_they_are(monkeypatch):
     monkeypatch.setattr(loss_advice, "_EXACT", 5)
     monkeypatch.setattr(loss_advice, "_COARSE", 3)
-    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Wish.CONSISTENT)
+    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.CONSISTENT)
     assert (advice.chosen, advice.searched, advice.after.counts) == ("la:1", 3, SIX)
     assert advice.after.solution.certificate.relative_gap < 1e-8
     monkeypatch.setattr(loss_advice, "_MOST", 5)
-    assert advise_loss(pen.forecast(SIX), Wish.CONSISTENT).reason is Reason.MANY_COUNTS
+    assert advise_loss(pen.forecast(SIX), Goal.CONSISTENT).reason is Reason.MANY_COUNTS
 
 
 @pytest.mark.parametrize("loss", ["ce", "mse"])
@@ -209,7 +209,7 @@ def test_it_is_what_the_command_and_the_function_wish_by_default(penultimate, co
     status, out, _ = penultimate("advise", counts_file, "--loss", loss, "--json", "-")
     record = json.loads(out)["loss"]
     assert (
-        status == 0 and record["wish"] == "consistent" and record["loss"] == {"ce": "la:1", "mse": "mse:inverse"}[loss]
+        status == 0 and record["goal"] == "consistent" and record["loss"] == {"ce": "la:1", "mse": "mse:inverse"}[loss]
     )
     assert record["missing"] == {"before": None, "after": None}
     assert record["effective_samples"]["before"] == 1.0

@@ -11,9 +11,9 @@ import penultimate as pen
 from oracles import label_matrix
 from penultimate.advice.decay import advise_decay
 from penultimate.advice.samples import advise_samples, raised_to
-from penultimate.advice.standing import Reason, Standing
+from penultimate.advice.status import Reason, Status
 from penultimate.advice.width import advise_width
-from penultimate.samples_to_gain import common_floor
+from penultimate.forecasts.samples_to_gain import common_floor
 
 COUNTS = st.lists(st.integers(1, 400), min_size=2, max_size=7)
 
@@ -48,7 +48,7 @@ def test_below_the_decay_every_direction_lives_and_above_it_one_is_dead(counts, 
     assert alive(counts, advice.largest * (1 + 1e-6), **settings) < forecast.directions
     assert advice.above < forecast.directions
     dies = alive(counts, 1e-2, **settings) < forecast.directions
-    assert (advice.standing is Standing.CHANGE) == dies
+    assert (advice.status is Status.CHANGE) == dies
     if dies:
         assert advice.after.survivors == forecast.directions
         assert advice.after.problem.weight_decay[0] < advice.largest
@@ -71,9 +71,9 @@ def test_the_decay_does_not_change_with_the_order_or_the_number_of_all_samples(c
 
 def test_a_width_or_a_regularised_bias_says_why():
     narrow = advise_decay(pen.forecast(pen.ClassCounts([9, 5, 3, 2]), 1e-2, width=2))
-    assert (narrow.standing, narrow.reason, narrow.advised) == (Standing.OUT_OF_REACH, Reason.WIDTH, None)
+    assert (narrow.status, narrow.reason, narrow.advised) == (Status.OUT_OF_REACH, Reason.WIDTH, None)
     numeric = advise_decay(pen.forecast(pen.ClassCounts([9, 5, 3, 2]), 1e-2, bias=0.1))
-    assert (numeric.standing, numeric.reason) == (Standing.UNKNOWN, Reason.NOT_SEARCHED)
+    assert (numeric.status, numeric.reason) == (Status.UNKNOWN, Reason.NOT_SEARCHED)
 
 
 def test_quartiles_of_a_network_are_taken_at_their_cautious_end():
@@ -85,7 +85,7 @@ def test_quartiles_of_a_network_are_taken_at_their_cautious_end():
     assert advice.quartiles[0] == pytest.approx(advice.largest * middle / high)
     assert advice.quartiles[1] == pytest.approx(advice.largest * middle / low)
     assert advice.advised == advice.quartiles[0] < 1.5 < advice.largest
-    assert advice.standing is Standing.CHANGE
+    assert advice.status is Status.CHANGE
     assert advice.after.band[1].survivors == 9 > trained.forecast(counts, (1.5,)).band[1].survivors
 
 
@@ -95,10 +95,10 @@ def test_the_floor_lets_every_direction_live_and_a_lower_one_does_not(counts, de
     forecast = pen.forecast(pen.ClassCounts(counts), decay, layers=layers, feature_decay=feature_decay)
     advice = advise_samples(forecast)
     settings = {"layers": layers, "feature_decay": feature_decay}
-    if advice.standing is Standing.KEEP:
+    if advice.status is Status.KEEP:
         assert alive(counts, decay, **settings) == len(counts) - 1
         return
-    if advice.standing is Standing.OUT_OF_REACH:
+    if advice.status is Status.OUT_OF_REACH:
         floors = np.unique(np.geomspace(min(counts), 1e5, 200).astype(int))
         assert all(alive(np.maximum(counts, f), decay, **settings) < len(counts) - 1 for f in floors)
         return
@@ -130,11 +130,11 @@ def test_the_common_floor_is_the_first_whole_number_that_does(counts, part, powe
 def test_samples_with_cross_entropy_are_held_against_a_forecast():
     counts = pen.ClassCounts([600, 300, 60, 60, 6])
     advice = advise_samples(pen.forecast(counts, 0.12, loss="ce"))
-    assert advice.standing is Standing.CHANGE and advice.raised == 1
+    assert advice.status is Status.CHANGE and advice.raised == 1
     assert pen.forecast(raised_to(counts, advice.floor), 0.12, loss="ce").survivors == 4
     for loss in ("weighted:inverse", "cdt:0.3"):
         moving = advise_samples(pen.forecast(counts, 0.5, loss=loss))
-        assert (moving.standing, moving.reason) == (Standing.UNKNOWN, Reason.MOVING_WEIGHTS)
+        assert (moving.status, moving.reason) == (Status.UNKNOWN, Reason.MOVING_WEIGHTS)
 
 
 def test_classes_without_samples_gain_none():
@@ -161,9 +161,9 @@ def test_the_width_needed_costs_nothing_and_one_less_does(counts, decay, layers)
 def test_what_narrower_layers_keep():
     counts = pen.datasets.counts("fashion-mnist-lt")
     advice = advise_width(pen.forecast(counts, 1e-3, width=5), 5)
-    assert (advice.standing, advice.needed, advice.directions) == (Standing.CHANGE, 9, 9)
+    assert (advice.status, advice.needed, advice.directions) == (Status.CHANGE, 9, 9)
     assert [one.problem.width for one in advice.narrower] == [6, 4, 2]
     assert [one.survivors for one in advice.narrower] == [6, 4, 2]
-    assert advise_width(pen.forecast(counts, 1e-3), 64).standing is Standing.KEEP
+    assert advise_width(pen.forecast(counts, 1e-3), 64).status is Status.KEEP
     assert advise_width(pen.forecast(counts, 1e-3), None).reason is Reason.NO_WIDTH
     assert advise_width(pen.forecast(counts, 1e-2, loss="ce"), 64).narrower == ()

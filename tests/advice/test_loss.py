@@ -1,4 +1,4 @@
-"""Inverse design against dense grids over the strength, solved by other means; thirds, wishes, coarser counts."""
+"""Inverse design against dense grids over the strength, solved by other means; thirds, goals, coarser counts."""
 
 from dataclasses import replace
 
@@ -14,9 +14,9 @@ from penultimate.advice.coarsening import coarsened
 from penultimate.advice.design import Target, design, solve_point
 from penultimate.advice.families import SOFTMAX, SQUARED, families_of
 from penultimate.advice.figures import Figures, thirds
+from penultimate.advice.goals import Goal
 from penultimate.advice.loss import advise_loss
-from penultimate.advice.standing import Reason, Standing
-from penultimate.advice.wishes import Wish
+from penultimate.advice.status import Reason, Status
 
 SIX = pen.ClassCounts([400, 200, 90, 40, 20, 10])
 BY_NAME = {family.pattern.split(":")[0]: family for family in SOFTMAX}
@@ -34,7 +34,7 @@ def dense_margins(logits, bias):
 def target():
     plain = Figures.of(pen.forecast(SIX, 2e-2, loss="ce"))
     balanced = Figures.of(pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce"))
-    return Target(Wish.MARGINS, plain, balanced)
+    return Target(Goal.MARGINS, plain, balanced)
 
 
 def test_logit_adjustment_is_the_first_of_a_dense_grid_over_tau(target):
@@ -86,10 +86,10 @@ def test_what_it_costs_the_head(target):
 def test_the_cheapest_of_those_that_fulfil_the_wish_is_advised():
     now = pen.forecast(SIX, 2e-2, loss="weighted:inverse")
     assert now.over_corrects
-    advice = advise_loss(now, Wish.MARGINS)
+    advice = advise_loss(now, Goal.MARGINS)
     assert not advice.after.over_corrects
     met = [option for option in advice.options if option.met]
-    assert advice.standing is Standing.CHANGE and advice.chosen == met[0].loss
+    assert advice.status is Status.CHANGE and advice.chosen == met[0].loss
     assert met[0].head_cost == min(option.head_cost for option in met)
     assert advice.options[: len(met)] == tuple(met)
     assert advice.target.missing(advice.target.plain) > 0.05 * advice.target.plain.head_margin
@@ -101,36 +101,36 @@ def test_the_cheapest_of_those_that_fulfil_the_wish_is_advised():
 def test_balanced_margins_and_angles(monkeypatch):
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["ldam"],)))
     even = pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce").geometry.margins[0]
-    balanced = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Wish.BALANCED)
+    balanced = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.BALANCED)
     assert Figures.of(balanced.after).tail_margin == pytest.approx(even, rel=0.01)
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["la"],)))
-    angles = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Wish.ANGLES)
-    assert angles.standing is Standing.OUT_OF_REACH and angles.chosen is None
+    angles = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.ANGLES)
+    assert angles.status is Status.OUT_OF_REACH and angles.chosen is None
     assert angles.options[0].point.strength == 0.0, "logit adjustment leaves the angles alone: none is as good as any"
 
 
 def test_equal_counts_leave_nothing_to_wish():
-    advice = advise_loss(pen.forecast(pen.ClassCounts([50] * 5), 1e-2, loss="ce"), Wish.MARGINS)
-    assert (advice.standing, advice.options) == (Standing.KEEP, ())
+    advice = advise_loss(pen.forecast(pen.ClassCounts([50] * 5), 1e-2, loss="ce"), Goal.MARGINS)
+    assert (advice.status, advice.options) == (Status.KEEP, ())
 
 
 def test_where_the_plain_loss_is_near_enough_it_is_advised():
     now = pen.forecast(pen.ClassCounts([11, 10, 10]), 1e-3, loss="la:20")
     assert now.over_corrects
-    advice = advise_loss(now, Wish.MARGINS)
-    assert (advice.standing, advice.chosen, advice.options) == (Standing.CHANGE, "ce", ())
+    advice = advise_loss(now, Goal.MARGINS)
+    assert (advice.status, advice.chosen, advice.options) == (Status.CHANGE, "ce", ())
 
 
 def test_squared_error_stays_with_squared_error():
     assert families_of("mse:inverse", SIX) == ("mse", SQUARED)
     assert families_of("smooth:0.1", SIX) == ("ce", SOFTMAX)
-    advice = advise_loss(pen.forecast(SIX, 2e-2), Wish.MARGINS)
+    advice = advise_loss(pen.forecast(SIX, 2e-2), Goal.MARGINS)
     assert advice.chosen.startswith("mse:power:") and advice.after.solution.converged
 
 
 def test_where_directions_are_dead_weights_bring_them_back_and_temperatures_do_not(monkeypatch):
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["cdt"], BY_NAME["weighted"])))
-    advice = advise_loss(pen.forecast(SIX, 0.2, loss="ce"), Wish.MARGINS)
+    advice = advise_loss(pen.forecast(SIX, 0.2, loss="ce"), Goal.MARGINS)
     assert advice.before.survivors < 5
     assert advice.chosen.startswith("weighted:power:") and advice.after.survivors == 5
     assert [option.met for option in advice.options] == [True, False]
@@ -145,29 +145,29 @@ def test_where_directions_are_dead_weights_bring_them_back_and_temperatures_do_n
     ],
 )
 def test_what_cannot_be_searched_says_why(options, reason):
-    advice = advise_loss(pen.forecast(SIX, **options), Wish.MARGINS)
-    assert (advice.standing, advice.reason, advice.options) == (Standing.UNKNOWN, reason, ())
+    advice = advise_loss(pen.forecast(SIX, **options), Goal.MARGINS)
+    assert (advice.status, advice.reason, advice.options) == (Status.UNKNOWN, reason, ())
 
 
 def test_too_many_distinct_counts(monkeypatch):
     monkeypatch.setattr(loss_advice, "_MOST", 5)
-    assert advise_loss(pen.forecast(SIX), Wish.MARGINS).reason is Reason.MANY_COUNTS
+    assert advise_loss(pen.forecast(SIX), Goal.MARGINS).reason is Reason.MANY_COUNTS
 
 
 def test_a_coarse_search_is_held_against_the_counts_as_they_are(monkeypatch):
     counts = pen.ClassCounts.long_tailed(60, 5000, 100)
-    exact = advise_loss(pen.forecast(counts, 5e-3), Wish.MARGINS)
+    exact = advise_loss(pen.forecast(counts, 5e-3), Goal.MARGINS)
     assert exact.searched == 60
     monkeypatch.setattr(loss_advice, "_EXACT", 50)
     monkeypatch.setattr(loss_advice, "_COARSE", 20)
-    coarse = advise_loss(pen.forecast(counts, 5e-3), Wish.MARGINS)
-    assert (coarse.searched, coarse.standing) == (20, Standing.CHANGE)
+    coarse = advise_loss(pen.forecast(counts, 5e-3), Goal.MARGINS)
+    assert (coarse.searched, coarse.status) == (20, Status.CHANGE)
     assert coarse.after.counts == counts and coarse.after.counts.distinct.size == 60
     assert coarse.missing[1] < 0.05 < coarse.missing[0]
     assert coarse.options[0].point.strength == pytest.approx(exact.options[0].point.strength, rel=0.05)
     monkeypatch.setattr(loss_advice, "design", lambda *given: replace(design(*given), loss="mse:power:0.01"))
-    misled = advise_loss(pen.forecast(counts, 5e-3), Wish.MARGINS)
-    assert (misled.standing, misled.reason, misled.after) == (Standing.UNKNOWN, Reason.NOT_HELD, None)
+    misled = advise_loss(pen.forecast(counts, 5e-3), Goal.MARGINS)
+    assert (misled.status, misled.reason, misled.after) == (Status.UNKNOWN, Reason.NOT_HELD, None)
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=60), st.integers(1, 12))
@@ -203,7 +203,7 @@ def test_the_order_of_classes_does_not_matter(values):
 
 def test_more_weight_on_the_tail_never_lowers_its_margin():
     problem = pen.Problem.of(2e-2, loss="ce")
-    option = design(SIX, problem, BY_NAME["weighted"], Target(Wish.MARGINS, *(_plain(),) * 2))
+    option = design(SIX, problem, BY_NAME["weighted"], Target(Goal.MARGINS, *(_plain(),) * 2))
     tail = [point.figures.tail_margin for point in option.curve]
     assert np.all(np.diff(tail) > 0)
     assert option.curve[0].figures.tail_margin == pytest.approx(_plain().tail_margin, rel=1e-4)
@@ -215,5 +215,5 @@ def _plain():
 
 def test_an_unknown_wish_lists_the_known_ones():
     with pytest.raises(pen.ProblemError, match="margins, angles, balanced"):
-        Wish.of("everything")
-    assert Wish.of("Balanced") is Wish.BALANCED
+        Goal.of("everything")
+    assert Goal.of("Balanced") is Goal.BALANCED

@@ -83,7 +83,7 @@ def test_a_rotated_and_scaled_simplex_has_collapsed(classes, scale, seed):
     statistics = pen.FeatureStatistics.of(np.repeat(simplex, 3, axis=0), np.repeat(np.arange(classes), 3))
     counts = pen.ClassCounts([3] * classes)
     geometry = pen.forecast(counts, weight_decay=1e-4).geometry
-    measured = metrics.measure(statistics, 2.0 * simplex, geometry)
+    measured = metrics.collapse_metrics(statistics, 2.0 * simplex, geometry)
     for name in ("nc1", "nc1_cdnv", "nc2_equinorm", "nc2_equiangular", "nc3_duality", "head_equiangular"):
         assert getattr(measured, name) == pytest.approx(0.0, abs=1e-7), name
     for name in ("distance_to_etf", "distance_to_seli", "distance_to_forecast", "head_distance_to_forecast"):
@@ -98,8 +98,8 @@ def test_measures_do_not_change_when_features_turn_or_shift(seed):
     features, labels = features_of(seed, counts=[11, 7, 4, 2])
     rng = np.random.default_rng(seed)
     turn = np.linalg.qr(rng.normal(size=(7, 7)))[0]
-    one = metrics.measure(pen.FeatureStatistics.of(features, labels)).to_dict()
-    other = metrics.measure(pen.FeatureStatistics.of(features @ turn + rng.normal(size=7), labels)).to_dict()
+    one = metrics.collapse_metrics(pen.FeatureStatistics.of(features, labels)).to_dict()
+    other = metrics.collapse_metrics(pen.FeatureStatistics.of(features @ turn + rng.normal(size=7), labels)).to_dict()
     assert one.keys() == other.keys()
     for name, value in one.items():
         assert other[name] == (None if value is None else pytest.approx(value, rel=1e-7, abs=1e-9)), name
@@ -140,25 +140,27 @@ def test_absent_classes_are_left_out_everywhere():
     head = np.random.default_rng(8).normal(size=(3, 7))
     wide = np.full((5, 7), 1e3)
     wide[[0, 2, 3]] = head
-    one = metrics.measure(pen.FeatureStatistics.of(features, labels), head)
-    other = metrics.measure(pen.FeatureStatistics.of(features, with_gap, classes=5), wide)
+    one = metrics.collapse_metrics(pen.FeatureStatistics.of(features, labels), head)
+    other = metrics.collapse_metrics(pen.FeatureStatistics.of(features, with_gap, classes=5), wide)
     assert other.classes == 3
     for name, value in one.to_dict().items():
         assert other.to_dict()[name] == (None if value is None else pytest.approx(value)), name
-    classes = metrics.measure_classes(pen.FeatureStatistics.of(features, with_gap, classes=5), wide)
+    classes = metrics.class_metrics(pen.FeatureStatistics.of(features, with_gap, classes=5), wide)
     assert np.isnan(classes.mean_norm[[1, 4]]).all() and classes.nearest[[1, 4]].tolist() == [-1, -1]
 
 
 def test_constant_features_have_no_measures_and_no_warnings():
     statistics = pen.FeatureStatistics.of(np.ones((6, 3)), np.repeat([0, 1, 2], 2))
-    measured = metrics.measure(statistics, np.zeros((3, 3))).to_dict()
+    measured = metrics.collapse_metrics(statistics, np.zeros((3, 3))).to_dict()
     assert measured["nc1"] is None and measured["nc2_equinorm"] is None and measured["nc3_duality"] is None
     assert measured["nc1_cdnv"] is None  # infinite: nothing tells the classes apart
-    assert [group.tolist() for group in metrics.measure_classes(statistics).merged] == [[0, 1, 2]]
+    assert [group.tolist() for group in metrics.class_metrics(statistics).merged] == [[0, 1, 2]]
 
 
 def test_one_class_has_no_pairs():
-    measured = metrics.measure(pen.FeatureStatistics.of(np.eye(3), np.zeros(3, dtype=int), classes=2)).to_dict()
+    measured = metrics.collapse_metrics(
+        pen.FeatureStatistics.of(np.eye(3), np.zeros(3, dtype=int), classes=2)
+    ).to_dict()
     assert measured["classes"] == 1 and measured["nc1_cdnv"] is None and measured["nc2_equiangular"] is None
 
 
@@ -171,7 +173,7 @@ def test_a_thousand_classes_need_no_table_of_pairs():
     means = np.random.default_rng(9).normal(size=(1000, 512))
     statistics = pen.FeatureStatistics.of(np.repeat(means, 2, axis=0), np.repeat(np.arange(1000), 2))
     tracemalloc.start()
-    metrics.measure(statistics, means)
+    metrics.collapse_metrics(statistics, means)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # K × K × d would be 4 GB, K × K alone 8 MB.

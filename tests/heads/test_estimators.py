@@ -21,9 +21,9 @@ ESTIMATORS = [
     heads.RidgeHead(class_weight="balanced"),
     heads.LogisticHead(),
     heads.LogisticHead(class_weight="balanced", adjustment=1.0),
-    heads.NormalisedHead(),
+    heads.TauNormalisedHead(),
     heads.PriorScaledHead(),
-    heads.AdjustedHead(tau=0.1),
+    heads.LogitAdjustedHead(tau=0.1),
     heads.CalibratedHead(),
     heads.WeightScalingHead(),
     heads.FrameHead(),
@@ -35,16 +35,16 @@ FROM_STATISTICS = [
     heads.NearestMeanHead("within"),
     heads.DiscriminantHead(),
     heads.RidgeHead(),
-    heads.NormalisedHead(),
+    heads.TauNormalisedHead(),
     heads.PriorScaledHead(),
-    heads.AdjustedHead(),
+    heads.LogitAdjustedHead(),
     heads.FrameHead(),
     heads.FrameHead("forecast"),
 ]
 ON_A_HEAD = [
-    lambda base: heads.NormalisedHead(base),
+    lambda base: heads.TauNormalisedHead(base),
     lambda base: heads.PriorScaledHead(base),
-    lambda base: heads.AdjustedHead(base),
+    lambda base: heads.LogitAdjustedHead(base),
     lambda base: heads.CalibratedHead(base),
     lambda base: heads.WeightScalingHead(base),
     lambda base: heads.LogisticHead(base=base),
@@ -124,8 +124,8 @@ def test_another_prior_at_predict_time_is_the_prior_it_might_have_been_fitted_wi
 def test_an_adjustment_in_fitting_is_not_made_again_at_predict_time():
     X, y = data()
     base = heads.LogisticHead().fit(X, y).head()
-    adjusted = heads.AdjustedHead(base, tau=1.0).fit(X, y)
-    plain = heads.AdjustedHead(base, tau=0.0).fit(X, y)
+    adjusted = heads.LogitAdjustedHead(base, tau=1.0).fit(X, y)
+    plain = heads.LogitAdjustedHead(base, tau=0.0).fit(X, y)
     np.testing.assert_allclose(adjusted.predict_proba(X, prior="balanced"), adjusted.predict_proba(X), atol=1e-12)
     np.testing.assert_allclose(plain.predict_proba(X, prior="balanced"), adjusted.predict_proba(X), atol=1e-12)
 
@@ -148,7 +148,7 @@ def test_a_prior_that_is_none_is_refused(prior):
 def test_scores_that_carry_no_prior_take_none():
     X, y = data()
     with pytest.raises(pen.FeaturesError, match="CalibratedHead"):
-        heads.NormalisedHead().fit(X, y).predict(X, prior="balanced")
+        heads.TauNormalisedHead().fit(X, y).predict(X, prior="balanced")
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
@@ -218,8 +218,8 @@ def test_heads_that_do_not_fit_are_refused(make):
         (heads.RidgeHead(class_weight={7: 1.0}), "labels that occur"),
         (heads.LogisticHead(-1.0), "weight_decay=-1.0"),
         (heads.LogisticHead(class_weight={0: -1.0}), "zero or above"),
-        (heads.NormalisedHead(tau=np.inf), "tau=inf"),
-        (heads.AdjustedHead(temperature=0.0), "temperature=0.0"),
+        (heads.TauNormalisedHead(tau=np.inf), "tau=inf"),
+        (heads.LogitAdjustedHead(temperature=0.0), "temperature=0.0"),
         (heads.CalibratedHead(counts=[1.0, 2.0]), "4 numbers"),
         (heads.CalibratedHead(counts=[1.0, 2.0, 3.0, 0.0]), "training count is 0"),
         (heads.FrameHead("cube"), "frame='cube'"),

@@ -250,7 +250,7 @@ def test_rotating_and_shifting_features_changes_no_answer(seed, shift):
 def test_renumbering_the_classes_renumbers_the_rows(order):
     X, y = data()
     places = np.array(order)
-    for head in (heads.DiscriminantHead(), heads.RidgeHead(), heads.NormalisedHead(), heads.FrameHead("forecast")):
+    for head in (heads.DiscriminantHead(), heads.RidgeHead(), heads.TauNormalisedHead(), heads.FrameHead("forecast")):
         before = head.fit(X, y).decision_function(X)
         after = head.fit(X, places[y]).decision_function(X)
         np.testing.assert_allclose(centred(after[:, places]), centred(before), rtol=1e-6, atol=1e-8)
@@ -260,9 +260,9 @@ def test_renumbering_the_classes_renumbers_the_rows(order):
 def test_adjustments_compose(tau, temperature):
     X, y = data()
     base = heads.LogisticHead().fit(X, y).head()
-    once = heads.AdjustedHead(base, tau=tau, temperature=temperature).fit(X, y)
-    first = heads.AdjustedHead(base, tau=0.0, temperature=temperature).fit(X, y).head()
-    twice = heads.AdjustedHead(heads.AdjustedHead(first, tau=tau / 2).fit(X, y).head(), tau=tau / 2).fit(X, y)
+    once = heads.LogitAdjustedHead(base, tau=tau, temperature=temperature).fit(X, y)
+    first = heads.LogitAdjustedHead(base, tau=0.0, temperature=temperature).fit(X, y).head()
+    twice = heads.LogitAdjustedHead(heads.LogitAdjustedHead(first, tau=tau / 2).fit(X, y).head(), tau=tau / 2).fit(X, y)
     np.testing.assert_allclose(once.decision_function(X), twice.decision_function(X), atol=1e-9)
 
 

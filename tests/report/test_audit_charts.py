@@ -8,10 +8,10 @@ import pytest
 
 import penultimate as pen
 from oracles import label_matrix
-from penultimate.report.audit_charts import audit_charts
-from penultimate.report.cosines import CLASSES
-from penultimate.report.head_charts import HEAD_CHARTS
-from penultimate.report.matrices import LEADING
+from penultimate.report.audit.charts import audit_charts
+from penultimate.report.head_audit.charts import HEAD_CHARTS
+from penultimate.report.kit.cosines import CLASSES
+from penultimate.report.kit.heat_map import LEADING
 from report_cases import AUDITS, FASHION, HEADS
 
 ALL = {**AUDITS, **HEADS}

@@ -7,9 +7,9 @@ from functools import cache
 import pytest
 
 import penultimate as pen
-from penultimate.report.audit_charts import audit_charts
-from penultimate.report.audit_page import audit_html
-from penultimate.report.head_page import head_html
+from penultimate.report.audit.charts import audit_charts
+from penultimate.report.audit.page import audit_html
+from penultimate.report.head_audit.page import head_html
 from report_cases import AUDITS, HEADS, HOSTILE
 from report_pages import Page, refers_outside, well_formed
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate.report.chart_style import ROWS, STATUS_COLOURS, distinct_labels, log_axis, spread
-from penultimate.report.charts import FORECAST_CHARTS
-from penultimate.report.cosines import CLASSES
+from penultimate.report.forecast.charts import FORECAST_CHARTS
+from penultimate.report.kit.chart_style import ROWS, STATUS_COLOURS, distinct_labels, log_axis, spread
+from penultimate.report.kit.cosines import CLASSES
 from report_cases import CASES
 
 

@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 import penultimate as pen
-from penultimate.report.advice_terminal import effects, losses
-from penultimate.report.audit_terminal import classes as audited_classes
-from penultimate.report.audit_terminal import directions
-from penultimate.report.fitted import Fitted
-from penultimate.report.head_comparison_terminal import heads
-from penultimate.report.head_terminal import classes as rows_of_head
-from penultimate.report.terminal import LOOK, worst
+from penultimate.report.advice.table import effects, losses
+from penultimate.report.audit.table import classes as audited_classes
+from penultimate.report.audit.table import directions
+from penultimate.report.forecast.table import worst
+from penultimate.report.head_audit.table import classes as rows_of_head
+from penultimate.report.head_comparison.table import heads
+from penultimate.report.kit.fitted import Fitted
+from penultimate.report.kit.terminal import LOOK
 
 
 def printed(table, width):
@@ -69,7 +70,7 @@ def tables():
     counts = pen.datasets.counts("fashion-mnist-lt")
     batch = next(pen.datasets.features("cnn-ce-test").batches())
     comparison = pen.compare_heads("cnn-ce", pen.ArraySource(batch.features[:300], batch.labels[:300]))
-    margins, advice = (pen.advise(counts, 5e-3, loss="ce", wish=wish) for wish in ("margins", "consistent"))
+    margins, advice = (pen.advise(counts, 5e-3, loss="ce", goal=goal) for goal in ("margins", "consistent"))
     audit = pen.audit("cnn-mse")
     return {
         "heads": heads(comparison),

@@ -9,8 +9,8 @@ import pytest
 
 import penultimate as pen
 from penultimate.errors import FileError
-from penultimate.report.forecast_page import report_html, summary_html
-from penultimate.report.words import verdict
+from penultimate.report.forecast.page import report_html, summary_html
+from penultimate.report.forecast.words import verdict
 from report_cases import CASES, HOSTILE
 from report_pages import Page, refers_outside, well_formed
 

@@ -13,7 +13,7 @@ for no strength.
 
 import numpy as np
 
-from penultimate.advice.wishes import NEAR
+from penultimate.advice.goals import NEAR
 from penultimate.counts import ClassCounts
 from penultimate.losses import CrossEntropy, Loss, resolve
 from penultimate.losses.weights import normalised

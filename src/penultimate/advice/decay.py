@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from penultimate.advice.standing import Reason, Standing
-from penultimate.forecasting import Forecast, forecast
+from penultimate.advice.status import Reason, Status
+from penultimate.forecasts.forecast import Forecast, forecast
 
 # A critical decay found along a path is known to 4e-7 on either side; just below and just above it mean this far.
 _BESIDE = 1e-5
@@ -15,7 +15,7 @@ class DecayAdvice:
 
     Attributes
     ----------
-    standing : Standing
+    status : Status
         CHANGE when a direction dies at the decay in use; where a trained network's quartiles are known, when one does
         at the upper quartile of its feature decay.
     reason : Reason or None
@@ -34,7 +34,7 @@ class DecayAdvice:
         Just below the decay advised; None where nothing is to change.
     """
 
-    standing: Standing
+    status: Status
     reason: Reason | None
     in_use: float
     largest: float | None
@@ -71,23 +71,23 @@ def advise_decay(now: Forecast, obstacle: Reason | None = None) -> DecayAdvice:
     """
     in_use = now.problem.weight_decay[0]
 
-    def nothing(standing: Standing, reason: Reason) -> DecayAdvice:
-        return DecayAdvice(standing, reason, in_use, None, None, None, None, now, None)
+    def nothing(status: Status, reason: Reason) -> DecayAdvice:
+        return DecayAdvice(status, reason, in_use, None, None, None, None, now, None)
 
     if obstacle is not None:
-        return nothing(Standing.UNKNOWN, obstacle)
+        return nothing(Status.UNKNOWN, obstacle)
     if (now.problem.width or now.directions) < now.directions:
-        return nothing(Standing.OUT_OF_REACH, Reason.WIDTH)
+        return nothing(Status.OUT_OF_REACH, Reason.WIDTH)
     largest = now.largest_safe_weight_decay
     if largest is None:
-        return nothing(Standing.UNKNOWN, Reason.NOT_SEARCHED)
+        return nothing(Status.UNKNOWN, Reason.NOT_SEARCHED)
     quartiles = _quartiles(now)
     advised = largest if quartiles is None else quartiles[0]
     below, above = (_at(now, largest * (1.0 + side)).survivors for side in (-_BESIDE, _BESIDE))
     keep = in_use < advised
     after = None if keep else _at(now, advised * (1.0 - _BESIDE))
-    standing = Standing.KEEP if keep else Standing.CHANGE
-    return DecayAdvice(standing, None, in_use, largest, quartiles, below, above, now, after)
+    status = Status.KEEP if keep else Status.CHANGE
+    return DecayAdvice(status, None, in_use, largest, quartiles, below, above, now, after)
 
 
 def _quartiles(now: Forecast) -> tuple[float, float] | None:

@@ -1,7 +1,7 @@
-"""Inverse design: the strength of a loss at which a wish for the tail comes true, over certified minima.
+"""Inverse design: the strength of a loss at which a goal for the tail comes true, over certified minima.
 
 Every figure is that of the global minimiser of the one-layer problem with the loss (docs/theory §5). A family is
-traced over its strengths first: what is missing of a wish need not fall all the way, because strong temperatures kill
+traced over its strengths first: what is missing of a goal need not fall all the way, because strong temperatures kill
 the directions that they should help. The first strength at which nothing is missing any more is then found by Brent's
 method, rounded up to three digits, so that a person can use it, and solved once more.
 
@@ -18,10 +18,10 @@ from dataclasses import dataclass, field, replace
 from penultimate.advice.consistency import effective_share
 from penultimate.advice.families import Family
 from penultimate.advice.figures import Figures
-from penultimate.advice.wishes import Wish
+from penultimate.advice.goals import Goal
 from penultimate.counts import ClassCounts
-from penultimate.forecasting import Forecast
-from penultimate.minimizers.minimising import minimise
+from penultimate.forecasts.forecast import Forecast
+from penultimate.minimisers.minimising import minimise
 from penultimate.model.problem import Problem
 
 # Strengths on a curve, the plain loss included, and the relative duality gap of its solutions.
@@ -38,7 +38,7 @@ class Target:
 
     Attributes
     ----------
-    wish : Wish
+    goal : Goal
         For the tail.
     plain : Figures
         Of the plain loss.
@@ -46,13 +46,13 @@ class Target:
         Of the plain loss with equal counts.
     """
 
-    wish: Wish
+    goal: Goal
     plain: Figures
     balanced: Figures
 
     def missing(self, figures: Figures) -> float:
-        """How much of the wish is missing; infinite where its figures do not exist."""
-        value = self.wish.missing(figures, self.balanced)
+        """How much of the goal is missing; infinite where its figures do not exist."""
+        value = self.goal.missing(figures, self.balanced)
         return math.inf if math.isnan(value) else value
 
     def head_cost(self, figures: Figures) -> float:
@@ -86,7 +86,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Option:
-    """The best that a family can do for a wish.
+    """The best that a family can do for a goal.
 
     Attributes
     ----------
@@ -95,11 +95,11 @@ class Option:
     curve : tuple of Point
         Over its strengths, the plain loss first.
     point : Point
-        Where the wish comes true, or comes nearest to it.
+        Where the goal comes true, or comes nearest to it.
     loss : str
         Its name.
     missing : float
-        What is missing of the wish there; NaN for a wish that is not about figures.
+        What is missing of the goal there; NaN for a goal that is not about figures.
     head_cost : float
         See `Target.head_cost`.
     keeps_directions : bool
@@ -119,7 +119,7 @@ class Option:
 
     @property
     def met(self) -> bool:
-        """Whether the wish comes true, proven, without losing a direction or turning the order of classes round.
+        """Whether the goal comes true, proven, without losing a direction or turning the order of classes round.
 
         A consistent loss may turn it round: equal margins in training are not what decides best.
         """
@@ -130,7 +130,7 @@ class Option:
 
 
 def design(counts: ClassCounts, problem: Problem, family: Family, target: Target) -> Option:
-    """Find the least strength of a family at which a wish comes true, or take the one at which it is consistent.
+    """Find the least strength of a family at which a goal comes true, or take the one at which it is consistent.
 
     Parameters
     ----------
@@ -141,16 +141,16 @@ def design(counts: ClassCounts, problem: Problem, family: Family, target: Target
     family : Family
         What to search.
     target : Target
-        The wish; for `Wish.CONSISTENT` the family has a strength at which it is.
+        The goal; for `Goal.CONSISTENT` the family has a strength at which it is.
 
     Returns
     -------
     Option
-        Where the wish comes true nowhere, of the strengths tried the one that comes nearest.
+        Where the goal comes true nowhere, of the strengths tried the one that comes nearest.
     """
     search = _Search(counts, problem, family, target)
     curve = tuple(search.at(strength) for strength in family.grid(_POINTS).tolist())
-    if target.wish is Wish.CONSISTENT:
+    if target.goal is Goal.CONSISTENT:
         assert family.consistent is not None
         point, missing = search.at(family.consistent, gap=1e-8), math.nan
     else:
@@ -211,7 +211,7 @@ class _Search:
         return self.target.missing(self.at(strength).figures)
 
     def best(self, curve: tuple[Point, ...]) -> Point:
-        """Where the wish first comes true, else where least is missing; among equals the least strength."""
+        """Where the goal first comes true, else where least is missing; among equals the least strength."""
         from scipy.optimize import minimize_scalar
 
         missing = [self.target.missing(point.figures) for point in curve]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
-from penultimate.forecasting import Forecast
+from penultimate.forecasts.forecast import Forecast
 
 
 @dataclass(frozen=True)

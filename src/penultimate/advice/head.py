@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from penultimate.advice.audited import Audited
+from penultimate.advice.evidence import Audited
 from penultimate.advice.figures import Figures, of_thirds
-from penultimate.advice.standing import Reason, Standing
-from penultimate.forecasting import Forecast
+from penultimate.advice.status import Reason, Status
+from penultimate.forecasts.forecast import Forecast
 
 if TYPE_CHECKING:
     from penultimate.features.head import Head
-    from penultimate.head_comparing import HeadComparison, HeadResult
+    from penultimate.heads.comparison.comparison import HeadComparison, HeadResult
 
 Margins = tuple[float, float]
 
@@ -24,7 +24,7 @@ class HeadAdvice:
 
     Attributes
     ----------
-    standing : Standing
+    status : Status
         By the comparison and theory; UNKNOWN without features.
     reason : Reason or None
         Why no more is said.
@@ -43,7 +43,7 @@ class HeadAdvice:
         The head to take; None without features.
     """
 
-    standing: Standing
+    status: Status
     reason: Reason | None
     by_theory: str | None
     before: Margins
@@ -81,20 +81,20 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
         comparison = None  # theory's head would adjust a second time
     head = None if comparison is None else comparison.head
     if comparison is not None and comparison.held_out is not None:
-        standing, reason = (Standing.KEEP if comparison.keeps else Standing.CHANGE), None
+        status, reason = (Status.KEEP if comparison.keeps else Status.CHANGE), None
         unproven = likelier(comparison) if comparison.keeps and by_theory is not None else None
         if unproven is not None and unproven[0].gains["balanced_accuracy"][2] >= 0.0:
-            standing, reason, head = Standing.CHANGE, Reason.NOT_PROVEN, unproven[1]
+            status, reason, head = Status.CHANGE, Reason.NOT_PROVEN, unproven[1]
     elif comparison is not None:
-        standing, reason, by_theory, after = Standing.CHANGE, Reason.NO_HELD_OUT, comparison.by_theory, None
+        status, reason, by_theory, after = Status.CHANGE, Reason.NO_HELD_OUT, comparison.by_theory, None
     elif now.survivors == 0:
-        standing, reason, by_theory, after = Standing.UNKNOWN, Reason.COLLAPSED, None, None
+        status, reason, by_theory, after = Status.UNKNOWN, Reason.COLLAPSED, None, None
     elif by_theory is None:
-        standing, reason = Standing.UNKNOWN, Reason.ADJUSTED
+        status, reason = Status.UNKNOWN, Reason.ADJUSTED
     else:
-        standing, reason = Standing.UNKNOWN, Reason.NO_FEATURES
+        status, reason = Status.UNKNOWN, Reason.NO_FEATURES
     before = figures.head_margin, figures.tail_margin
-    return HeadAdvice(standing, reason, by_theory, before, after, figures.lost, audited, comparison, head)
+    return HeadAdvice(status, reason, by_theory, before, after, figures.lost, audited, comparison, head)
 
 
 def likelier(comparison: "HeadComparison") -> "tuple[HeadResult, Head] | None":

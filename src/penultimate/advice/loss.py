@@ -1,4 +1,4 @@
-"""The loss that is what is wished of it: consistent, or what gives the tail its wish at the least cost for the head."""
+"""The loss that is what is wished of it: consistent, or what gives the tail its goal at the least cost for the head."""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from penultimate.advice.consistency import effective_share, is_consistent
 from penultimate.advice.design import Option, Target, design, solve_point
 from penultimate.advice.families import families_of
 from penultimate.advice.figures import Figures
-from penultimate.advice.standing import Reason, Standing
-from penultimate.advice.wishes import Wish
+from penultimate.advice.goals import Goal
+from penultimate.advice.status import Reason, Status
 from penultimate.counts import ClassCounts
-from penultimate.forecasting import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.model.problem import Problem
 
 # Distinct counts up to which families are searched as they are, those of the coarser counts searched beyond, and those
@@ -27,17 +27,17 @@ class LossAdvice:
 
     Attributes
     ----------
-    standing : Standing
-        KEEP when the loss in use leaves next to nothing to wish, and does not over-correct where that counts.
+    status : Status
+        KEEP when the loss in use leaves next to nothing to goal, and does not over-correct where that counts.
     reason : Reason or None
         Why nothing is advised.
-    wish : Wish
+    goal : Goal
         What it should be, or give the tail.
     target : Target or None
-        What the wish is judged by; None where nothing could be searched.
+        What the goal is judged by; None where nothing could be searched.
     options : tuple of Option
         The best of every family. Consistent losses: those that keep directions first, then by the samples that their
-        weights leave. For other wishes the cheapest for the head first among those that fulfil it, then the nearest.
+        weights leave. For other goals the cheapest for the head first among those that fulfil it, then the nearest.
     searched : int
         Distinct counts of the profile that was searched; fewer than there are when it was coarsened.
     chosen : str or None
@@ -48,9 +48,9 @@ class LossAdvice:
         With the loss advised, for the counts as they are.
     """
 
-    standing: Standing
+    status: Status
     reason: Reason | None
-    wish: Wish
+    goal: Goal
     target: Target | None
     options: tuple[Option, ...]
     searched: int
@@ -60,8 +60,8 @@ class LossAdvice:
 
     @property
     def missing(self) -> tuple[float, float] | None:
-        """What is missing of the wish before and after, for the counts as they are; None for `Wish.CONSISTENT`."""
-        if self.wish is Wish.CONSISTENT or self.target is None or self.after is None:
+        """What is missing of the goal before and after, for the counts as they are; None for `Goal.CONSISTENT`."""
+        if self.goal is Goal.CONSISTENT or self.target is None or self.after is None:
             return None
         before, after = (self.target.missing(Figures.of(one)) for one in (self.before, self.after))
         return before, after
@@ -81,14 +81,14 @@ class LossAdvice:
         return effective_share(self.before.problem.loss, counts), after
 
 
-def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> LossAdvice:
+def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> LossAdvice:
     """Search the families of losses of the same kind as the one in use.
 
     Parameters
     ----------
     now : Forecast
         As things stand.
-    wish : Wish
+    goal : Goal
         What it should be, or give the tail.
     obstacle : Reason, optional
         Why nothing can be said.
@@ -99,47 +99,45 @@ def advise_loss(now: Forecast, wish: Wish, obstacle: Reason | None = None) -> Lo
     """
     counts, problem, groups = now.counts, now.problem, now.counts.distinct.size
 
-    def nothing(standing: Standing, reason: Reason | None) -> LossAdvice:
-        return LossAdvice(standing, reason, wish, None, (), groups, None, now, None)
+    def nothing(status: Status, reason: Reason | None) -> LossAdvice:
+        return LossAdvice(status, reason, goal, None, (), groups, None, now, None)
 
     reason = obstacle or _obstacle(now)
     if reason is not None:
-        return nothing(Standing.UNKNOWN, reason)
+        return nothing(Status.UNKNOWN, reason)
     plain_name, families = families_of(problem.loss, counts)
     plain_problem = replace(problem, loss=plain_name)
     plain = now if problem.loss == plain_name else forecast(counts, problem=plain_problem)
     balanced = solve_point(_balanced(counts), plain_problem, 0.0).figures
-    target = Target(wish, Figures.of(plain), balanced)
-    may_turn = wish is Wish.CONSISTENT or plain is now
+    target = Target(goal, Figures.of(plain), balanced)
+    may_turn = goal is Goal.CONSISTENT or plain is now
     if _fulfils(now, target) and (may_turn or not now.over_corrects):
-        return replace(nothing(Standing.KEEP, None), target=target)
+        return replace(nothing(Status.KEEP, None), target=target)
     if plain is not now and _fulfils(plain, target):
-        return replace(nothing(Standing.CHANGE, None), target=target, chosen=plain_name, after=plain)
+        return replace(nothing(Status.CHANGE, None), target=target, chosen=plain_name, after=plain)
     profile = coarsened(counts, _COARSE) if groups > _EXACT else counts
-    searched = target if profile is counts else _target(profile, plain_problem, wish)
-    if wish is Wish.CONSISTENT:
+    searched = target if profile is counts else _target(profile, plain_problem, goal)
+    if goal is Goal.CONSISTENT:
         families = tuple(family for family in families if family.consistent is not None)
     options = [design(profile, problem, family, searched) for family in families]
     options.sort(key=_rank)
-    found = LossAdvice(
-        Standing.OUT_OF_REACH, None, wish, target, tuple(options), profile.distinct.size, None, now, None
-    )
+    found = LossAdvice(Status.OUT_OF_REACH, None, goal, target, tuple(options), profile.distinct.size, None, now, None)
     if not options[0].met:
         proven = all(option.point.converged for option in options)
-        return found if proven else replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_CERTIFIED)
+        return found if proven else replace(found, status=Status.UNKNOWN, reason=Reason.NOT_CERTIFIED)
     chosen = options[0].loss
     after = forecast(counts, problem=replace(problem, loss=chosen))
     if not after.solution.converged:
-        return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_CERTIFIED)
+        return replace(found, status=Status.UNKNOWN, reason=Reason.NOT_CERTIFIED)
     if not _fulfils(after, target):
-        return replace(found, standing=Standing.UNKNOWN, reason=Reason.NOT_HELD)
-    return replace(found, standing=Standing.CHANGE, chosen=chosen, after=after)
+        return replace(found, status=Status.UNKNOWN, reason=Reason.NOT_HELD)
+    return replace(found, status=Status.CHANGE, chosen=chosen, after=after)
 
 
 def _fulfils(one: Forecast, target: Target) -> bool:
-    if target.wish is Wish.CONSISTENT:
+    if target.goal is Goal.CONSISTENT:
         return is_consistent(one.problem.loss, one.counts)
-    return target.wish.is_near(Figures.of(one), target.balanced)
+    return target.goal.is_near(Figures.of(one), target.balanced)
 
 
 def _rank(option: Option) -> tuple[bool, bool, float]:
@@ -167,6 +165,6 @@ def _balanced(counts: ClassCounts) -> ClassCounts:
     return ClassCounts(np.where(counts.values > 0, counts.samples / counts.seen, 0.0), counts.names)
 
 
-def _target(counts: ClassCounts, plain: Problem, wish: Wish) -> Target:
+def _target(counts: ClassCounts, plain: Problem, goal: Goal) -> Target:
     of_plain, of_balanced = (solve_point(one, plain, 0.0).figures for one in (counts, _balanced(counts)))
-    return Target(wish, of_plain, of_balanced)
+    return Target(goal, of_plain, of_balanced)

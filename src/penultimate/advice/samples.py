@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penultimate.advice.standing import Reason, Standing
+from penultimate.advice.status import Reason, Status
 from penultimate.counts import ClassCounts
-from penultimate.forecasting import Forecast, forecast
-from penultimate.samples_to_gain import common_floor
+from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.samples_to_gain import common_floor
 
 # The floor is exact for squared error where two classes or more are raised; other losses may need a little more.
 _RAISE, _TRIES = 1.02, 12
@@ -20,7 +20,7 @@ class SamplesAdvice:
 
     Attributes
     ----------
-    standing : Standing
+    status : Status
         CHANGE when a direction dies at the decay in use, for a trained network at the upper quartile of its feature
         decay.
     reason : Reason or None
@@ -39,7 +39,7 @@ class SamplesAdvice:
         Of the counts raised to the floor.
     """
 
-    standing: Standing
+    status: Status
     reason: Reason | None
     needed: float
     floor: float | None
@@ -65,32 +65,32 @@ def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvi
     """
     judged = now if now.band is None else now.band[1]
 
-    def nothing(standing: Standing, reason: Reason | None) -> SamplesAdvice:
-        return SamplesAdvice(standing, reason, judged.samples_needed, None, 0, 0.0, judged, None)
+    def nothing(status: Status, reason: Reason | None) -> SamplesAdvice:
+        return SamplesAdvice(status, reason, judged.samples_needed, None, 0, 0.0, judged, None)
 
     if obstacle is not None:
-        return nothing(Standing.UNKNOWN, obstacle)
+        return nothing(Status.UNKNOWN, obstacle)
     if judged.survivors == judged.directions:
-        return nothing(Standing.KEEP, None)
+        return nothing(Status.KEEP, None)
     if (judged.problem.width or judged.directions) < judged.directions:
-        return nothing(Standing.OUT_OF_REACH, Reason.WIDTH)
+        return nothing(Status.OUT_OF_REACH, Reason.WIDTH)
     if math.isnan(judged.samples_needed):
         several = judged.problem.layers > 1
-        return nothing(Standing.UNKNOWN, Reason.SEVERAL_LAYERS if several else Reason.MOVING_WEIGHTS)
+        return nothing(Status.UNKNOWN, Reason.SEVERAL_LAYERS if several else Reason.MOVING_WEIGHTS)
     fixed = judged.problem.feature_decay is not None
     power = (judged.problem.layers + 1) / judged.problem.layers if fixed else 1.0
     floor = common_floor(judged.counts.distinct, judged.counts.multiplicity, judged.samples_needed, power)
     if math.isinf(floor):
-        return nothing(Standing.OUT_OF_REACH, None)
+        return nothing(Status.OUT_OF_REACH, None)
     for _ in range(_TRIES):
         after = forecast(raised_to(judged.counts, floor), problem=judged.problem)
         if after.survivors == after.directions:
             gain = np.maximum(floor - judged.counts.distinct, 0.0) * judged.counts.multiplicity
             raised = int(judged.counts.multiplicity[gain > 0].sum())
             found = (judged.samples_needed, floor, raised, float(gain.sum()), judged, after)
-            return SamplesAdvice(Standing.CHANGE, None, *found)
+            return SamplesAdvice(Status.CHANGE, None, *found)
         floor = math.ceil(floor * _RAISE)
-    return nothing(Standing.UNKNOWN, Reason.NOT_REACHED)
+    return nothing(Status.UNKNOWN, Reason.NOT_REACHED)
 
 
 def raised_to(counts: ClassCounts, floor: float) -> ClassCounts:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from penultimate.advice.standing import Reason, Standing
-from penultimate.forecasting import Forecast, forecast
+from penultimate.advice.status import Reason, Status
+from penultimate.forecasts.forecast import Forecast, forecast
 
 # Parts of the width needed at which the loss is shown.
 _NARROWER = (0.75, 0.5, 0.25)
@@ -15,7 +15,7 @@ class WidthAdvice:
 
     Attributes
     ----------
-    standing : Standing
+    status : Status
         KEEP when the width in use holds all that survives.
     reason : Reason or None
         Why nothing is advised.
@@ -34,7 +34,7 @@ class WidthAdvice:
         is not proven.
     """
 
-    standing: Standing
+    status: Status
     reason: Reason | None
     needed: int
     directions: int
@@ -66,7 +66,7 @@ def advise_width(now: Forecast, width: int | None, obstacle: Reason | None = Non
     exact = now.problem.loss == "mse"
     narrower = tuple(forecast(now.counts, problem=replace(now.problem, width=part)) for part in parts if exact)
     if width is None or obstacle is not None:
-        standing, reason = Standing.UNKNOWN, obstacle or Reason.NO_WIDTH
+        status, reason = Status.UNKNOWN, obstacle or Reason.NO_WIDTH
     else:
-        standing, reason = (Standing.KEEP if width >= needed else Standing.CHANGE), None
-    return WidthAdvice(standing, reason, needed, free.directions, width, now, free, narrower)
+        status, reason = (Status.KEEP if width >= needed else Status.CHANGE), None
+    return WidthAdvice(status, reason, needed, free.directions, width, now, free, narrower)

@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from penultimate import __version__
 from penultimate.cli.advise import advise
 from penultimate.cli.audit import audit
 from penultimate.cli.compare import compare
@@ -12,6 +11,7 @@ from penultimate.cli.data import data
 from penultimate.cli.forecast import forecast
 from penultimate.cli.heads import heads
 from penultimate.errors import PenultimateError
+from penultimate.version import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

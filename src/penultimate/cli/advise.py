@@ -57,7 +57,7 @@ def advise(
     valid: str | None,
     head_path: str | None,
     out: str | None,
-    wish: str,
+    goal: str,
     loss: str,
     torch_loss: str | None,
     layers: int | None,
@@ -79,12 +79,12 @@ def advise(
         raise ProblemError("--head is the head of TRAIN: give --train beside it")
     if out is not None and train is None:
         raise ProblemError("--out writes a head for the features of TRAIN: give --train beside it")
-    from penultimate.advising import advise as make_advice
+    from penultimate.advice.advice import advise as make_advice
 
     class_counts = read(counts, column, holds)
     scale = torch_scale(torch_loss, loss, class_counts.classes)
     audits_own = audit_path is not None and not given("weight_decay")
-    with progress("parts") as advance:
+    with progress("parts") as step:
         result = make_advice(
             class_counts,
             None if audits_own else scaled(weight_decay, scale),
@@ -95,11 +95,11 @@ def advise(
             bias=scaled_bias(bias, scale),
             width=width,
             audit=audit_path,
-            wish=wish,
+            goal=goal,
             train=train,
             valid=valid,
             head=head_path,
-            advance=partial(advance, "VALID"),
+            progress=partial(step, "VALID"),
         )
     if out is not None:
         result.save_head(out)

@@ -53,7 +53,7 @@ def audit(
     if head_only:
         _audit_head(features, key, counts_path, loss, torch_loss, weight_decay, json_path, html_path)
         return
-    from penultimate.auditing import audit as make_audit
+    from penultimate.audits.audit import audit as make_audit
     from penultimate.features.head import Head
 
     if key is not None and head_path is None:
@@ -62,7 +62,7 @@ def audit(
     counts = None if counts_path is None else read(counts_path, None, None)
     outputs = 0 if torch_loss is None else _outputs(head, features)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
-    with progress() as advance:
+    with progress() as step:
         result = make_audit(
             features,
             head=head,
@@ -72,7 +72,7 @@ def audit(
             drop_bad=drop_bad,
             checkpoint=checkpoint,
             dask=dask,
-            advance=advance,
+            progress=step,
         )
     deliver(result, json_path, html_path)
 
@@ -92,7 +92,7 @@ def _audit_head(
         refuse(name, "--head-only", "no features are read, leave it out")
     if counts_path is None:
         raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
-    from penultimate.head_auditing import audit_head
+    from penultimate.audits.head import audit_head
 
     counts = read(counts_path, None, None)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, counts.classes))
@@ -101,7 +101,7 @@ def _audit_head(
 
 def _outputs(head: "Head | None", features: str) -> int:
     """K, of the head."""
-    from penultimate.feature_sources import source_of
+    from penultimate.datasets.by_name import source_of
 
     own = source_of(features).head if head is None else head
     if own is None:

@@ -40,9 +40,9 @@ def compare(
     COUNTS as for `penultimate forecast`.
     """
     one_of(feature_decay, feature_ratio)
-    from penultimate.comparing import compare as make_comparison
+    from penultimate.forecasts.comparison import compare_losses
 
-    result = make_comparison(
+    result = compare_losses(
         read(counts, column, holds),
         losses,
         weight_decay,

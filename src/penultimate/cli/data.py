@@ -8,6 +8,6 @@ from penultimate.cli.results import show
 @click.command()
 def data() -> None:
     """List the bundled class counts and features, which can be named instead of a file."""
-    from penultimate.report.data_terminal import data_tables
+    from penultimate.report.bundled import data_tables
 
     show(data_tables())

@@ -65,7 +65,7 @@ def forecast(
     or the name of a bundled data set (`penultimate data`).
     """
     one_of(feature_decay, feature_ratio)
-    from penultimate.forecasting import forecast as make_forecast
+    from penultimate.forecasts.forecast import forecast as make_forecast
     from penultimate.model.problem import Problem
 
     class_counts = read(counts, column, holds)
@@ -73,7 +73,7 @@ def forecast(
     decays = scaled(weight_decay, scale)
     if calibrate is not None:
         _refuse_beside_calibrate()
-        from penultimate.calibration import Calibration
+        from penultimate.audits.calibration import Calibration
 
         result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
     else:

@@ -34,11 +34,11 @@ def heads(
     TRAIN and VALID are features as for `penultimate audit`; nothing is chosen on TRAIN. Without VALID the present head
     is adjusted as theory says, unjudged. When nothing beats the present head, it is kept.
     """
-    from penultimate.head_comparing import compare_heads
+    from penultimate.heads.comparison.comparison import compare_heads
 
-    with progress("parts") as advance:
+    with progress("parts") as step:
         result = compare_heads(
-            train, valid, head=head_path, many=many, few=few, seed=seed, advance=partial(advance, "VALID")
+            train, valid, head=head_path, many=many, few=few, seed=seed, progress=partial(step, "VALID")
         )
     if out is not None:
         result.save_head(out)

@@ -71,7 +71,7 @@ TORCH_LOSS = click.option(
 LAYERS = click.option("--layers", type=int, metavar="L", help="Linear layers at the end of the network.  [default: 1]")
 WIDTH = click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
 WISH = click.option(
-    "--wish",
+    "--goal",
     default="consistent",
     show_default=True,
     metavar="consistent|margins|angles|balanced",

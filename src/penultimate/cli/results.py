@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
-    from penultimate.advising import Advice
-    from penultimate.auditing import Audit
-    from penultimate.comparing import Comparison
+    from penultimate.advice.advice import Advice
+    from penultimate.audits.audit import Audit
+    from penultimate.audits.head import HeadAudit
     from penultimate.counts import ClassCounts
-    from penultimate.forecasting import Forecast
-    from penultimate.head_auditing import HeadAudit
-    from penultimate.head_comparing import HeadComparison
+    from penultimate.forecasts.comparison import LossComparison
+    from penultimate.forecasts.forecast import Forecast
+    from penultimate.heads.comparison.comparison import HeadComparison
 
-    Result = Forecast | Comparison | Audit | HeadAudit | HeadComparison | Advice
+    Result = Forecast | LossComparison | Audit | HeadAudit | HeadComparison | Advice
 
 _WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
 
@@ -63,12 +63,12 @@ def progress(unit: str = "samples") -> "Generator[Callable[[str, int], object]]"
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def advance(stage: str, rows: int) -> None:
+        def step(stage: str, rows: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(f"reading {stage}", total=None)
             bars.advance(tasks[stage], rows)
 
-        yield advance
+        yield step
 
 
 def _write_json(record: dict[str, object], path: str) -> None:

@@ -17,7 +17,7 @@ from penultimate.errors import CountsError, FeaturesError, FileError
 from penultimate.features.arrays import as_array, as_features
 
 if TYPE_CHECKING:
-    from penultimate.features.readers.archive import Archive
+    from penultimate.archives.archive import Archive
 
 # What the libraries of models call the weight of their last layer; a number may follow (torchvision's classifier.1).
 _USUAL = re.compile(
@@ -199,7 +199,7 @@ class Head:
         >>> Head.read(path).bias
         array([0., 1.])
         """
-        from penultimate.features.readers.formats import open_archive
+        from penultimate.archives.formats import open_archive
 
         place = Path(path)
         if place.suffix.casefold() in _PICKLES:

@@ -7,7 +7,7 @@ from penultimate.heads.framed import FrameHead as FrameHead
 from penultimate.heads.linear_head import LinearHead as LinearHead
 from penultimate.heads.logistic import LogisticHead as LogisticHead
 from penultimate.heads.nearest_mean import NearestMeanHead as NearestMeanHead
-from penultimate.heads.rescaled import AdjustedHead as AdjustedHead
-from penultimate.heads.rescaled import NormalisedHead as NormalisedHead
+from penultimate.heads.rescaled import LogitAdjustedHead as LogitAdjustedHead
 from penultimate.heads.rescaled import PriorScaledHead as PriorScaledHead
+from penultimate.heads.rescaled import TauNormalisedHead as TauNormalisedHead
 from penultimate.heads.ridge import RidgeHead as RidgeHead

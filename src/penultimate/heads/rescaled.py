@@ -24,7 +24,7 @@ class _BasedHead(StatisticsHead):
         return base_of(self.base, statistics)
 
 
-class NormalisedHead(_BasedHead):
+class TauNormalisedHead(_BasedHead):
     """τ-normalisation: rows ``w_k / ‖w_k‖^τ``, no bias.
 
     Parameters
@@ -43,7 +43,7 @@ class NormalisedHead(_BasedHead):
     >>> import numpy as np, penultimate as pen
     >>> trained = pen.Head((np.array([[3.0, 4.0], [0.0, 1.0]]),), np.array([0.5, 0.0]))
     >>> statistics = pen.FeatureStatistics.of(np.eye(2), np.array([0, 1]))
-    >>> pen.heads.NormalisedHead(trained).fit_statistics(statistics).coef_
+    >>> pen.heads.TauNormalisedHead(trained).fit_statistics(statistics).coef_
     array([[0.6, 0.8],
            [0. , 1. ]])
     """
@@ -64,7 +64,7 @@ class PriorScaledHead(_BasedHead):
 
     The adjustment in the units of squared error, whose scores are shares: at τ = 1 it is Bayes' rule for balanced
     classes where ``s_k`` is the posterior probability, which least squares estimates. Subtracting logarithms
-    (`AdjustedHead`) from such scores would overrule them.
+    (`LogitAdjustedHead`) from such scores would overrule them.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class PriorScaledHead(_BasedHead):
         return self._settle((base.product * scales[:, None], base.offset * scales), statistics.counts, shares_of(rest))
 
 
-class AdjustedHead(_BasedHead):
+class LogitAdjustedHead(_BasedHead):
     """Post-hoc logit adjustment: ``s_k / T − τ log π_k``.
 
     For heads trained with cross-entropy. The scores of squared error are no logarithms, and this ruins them: see
@@ -123,7 +123,7 @@ class AdjustedHead(_BasedHead):
     >>> import numpy as np, penultimate as pen
     >>> trained = pen.Head((np.eye(2),), np.log([0.75, 0.25]))
     >>> statistics = pen.FeatureStatistics.of(np.eye(2)[[0, 0, 0, 1]], np.array([0, 0, 0, 1]))
-    >>> pen.heads.AdjustedHead(trained).fit_statistics(statistics).intercept_.round(12)
+    >>> pen.heads.LogitAdjustedHead(trained).fit_statistics(statistics).intercept_.round(12)
     array([0., 0.])
     """
 

@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING
 from penultimate.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    from penultimate.torch.capturing import CapturedFeatures as CapturedFeatures
-    from penultimate.torch.capturing import capture as capture
-    from penultimate.torch.class_decay import ClassDecay as ClassDecay
-    from penultimate.torch.class_loss import ClassLoss as ClassLoss
-    from penultimate.torch.class_sampler import ClassSampler as ClassSampler
+    from penultimate.torch.capturing.capturing import CapturedFeatures as CapturedFeatures
+    from penultimate.torch.capturing.capturing import capture as capture
+    from penultimate.torch.capturing.tapping import Tap as Tap
     from penultimate.torch.fixed_head import FixedHead as FixedHead
-    from penultimate.torch.grouping import parameter_groups as parameter_groups
-    from penultimate.torch.lightning_callback import LightningMonitor as LightningMonitor
-    from penultimate.torch.monitor import FeatureMonitor as FeatureMonitor
-    from penultimate.torch.tapping import Tap as Tap
-    from penultimate.torch.trainer_callback import TrainerMonitor as TrainerMonitor
-    from penultimate.torch.trajectory import Trajectory as Trajectory
+    from penultimate.torch.monitoring.lightning import LightningCallback as LightningCallback
+    from penultimate.torch.monitoring.monitor import FeatureMonitor as FeatureMonitor
+    from penultimate.torch.monitoring.trainer import HuggingFaceCallback as HuggingFaceCallback
+    from penultimate.torch.monitoring.trajectory import Trajectory as Trajectory
+    from penultimate.torch.training.class_decay import ClassDecay as ClassDecay
+    from penultimate.torch.training.class_loss import ClassLoss as ClassLoss
+    from penultimate.torch.training.class_sampler import ClassSampler as ClassSampler
+    from penultimate.torch.training.grouping import parameter_groups as parameter_groups
 
 _HOMES = {
-    "CapturedFeatures": "capturing",
-    "ClassDecay": "class_decay",
-    "ClassLoss": "class_loss",
-    "ClassSampler": "class_sampler",
-    "FeatureMonitor": "monitor",
+    "CapturedFeatures": "capturing.capturing",
+    "ClassDecay": "training.class_decay",
+    "ClassLoss": "training.class_loss",
+    "ClassSampler": "training.class_sampler",
+    "FeatureMonitor": "monitoring.monitor",
     "FixedHead": "fixed_head",
-    "LightningMonitor": "lightning_callback",
-    "Tap": "tapping",
-    "TrainerMonitor": "trainer_callback",
-    "Trajectory": "trajectory",
-    "capture": "capturing",
-    "parameter_groups": "grouping",
+    "LightningCallback": "monitoring.lightning",
+    "Tap": "capturing.tapping",
+    "HuggingFaceCallback": "monitoring.trainer",
+    "Trajectory": "monitoring.trajectory",
+    "capture": "capturing.capturing",
+    "parameter_groups": "training.grouping",
 }
 
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

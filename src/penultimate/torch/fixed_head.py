@@ -13,8 +13,8 @@ from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
 
 if TYPE_CHECKING:
-    from penultimate.forecasting import Forecast
-    from penultimate.minimizers.solution import Solution
+    from penultimate.forecasts.forecast import Forecast
+    from penultimate.minimisers.solution import Solution
     from penultimate.model.geometry import Geometry
 
 Device = torch.device | str | None
@@ -114,7 +114,7 @@ class FixedHead(nn.Module):
         ProblemError
             If the features are too few, with the width needed.
         """
-        from penultimate.minimizers.frames import simplex_etf
+        from penultimate.minimisers.frames import simplex_etf
 
         rows = _rows(simplex_etf(classes), features, scale, seed)
         return cls(rows, np.zeros(classes) if bias else None, device=device, dtype=dtype)
@@ -137,7 +137,7 @@ class FixedHead(nn.Module):
         -------
         FixedHead
         """
-        from penultimate.minimizers.frames import orthogonal_frame
+        from penultimate.minimisers.frames import orthogonal_frame
 
         rows = _rows(orthogonal_frame(classes), features, scale, seed)
         return cls(rows, np.zeros(classes) if bias else None, device=device, dtype=dtype)
@@ -154,7 +154,7 @@ class FixedHead(nn.Module):
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> Self:
-        """The head that a minimiser has: for the class counts of one's data, or of the data one wishes one had.
+        """The head that a minimiser has: for the class counts of one's data, or of the data one goals one had.
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class FixedHead(nn.Module):
         >>> pen.torch.FixedHead.forecast(wished, features=8, seed=1).weight.norm(dim=1)
         tensor([1.5231, 1.5231, 1.3817])
         """
-        from penultimate.forecasting import forecast
+        from penultimate.forecasts.forecast import forecast
 
         solved = forecast(wished) if isinstance(wished, ClassCounts) else wished
         geometry = solved.geometry

@@ -14,5 +14,5 @@ from penultimate.features.metrics.frames import norm_slope as norm_slope
 from penultimate.features.metrics.frames import self_duality as self_duality
 from penultimate.features.metrics.summary import ClassMetrics as ClassMetrics
 from penultimate.features.metrics.summary import CollapseMetrics as CollapseMetrics
-from penultimate.features.metrics.summary import measure as measure
-from penultimate.features.metrics.summary import measure_classes as measure_classes
+from penultimate.features.metrics.summary import class_metrics as class_metrics
+from penultimate.features.metrics.summary import collapse_metrics as collapse_metrics

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class CollapseMetrics:
     """Measures of neural collapse; classes without samples enter none of them.
 
-    Made by `measure`; a figure that does not exist is NaN.
+    Made by `collapse_metrics`; a figure that does not exist is NaN.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class CollapseMetrics:
     >>> statistics = pen.FeatureStatistics(10, 64)
     >>> for batch in source.batches():
     ...     statistics.update(*batch)
-    >>> round(pen.metrics.measure(statistics, source.head.product).nc1, 3)
+    >>> round(pen.metrics.collapse_metrics(statistics, source.head.product).nc1, 3)
     0.041
     """
 
@@ -113,7 +113,7 @@ class ClassMetrics:
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> pen.metrics.measure_classes(pen.FeatureStatistics.of(np.eye(2), np.arange(2))).nearest
+    >>> pen.metrics.class_metrics(pen.FeatureStatistics.of(np.eye(2), np.arange(2))).nearest
     array([1, 0])
     """
 
@@ -127,7 +127,7 @@ class ClassMetrics:
     merged: tuple[Int[np.ndarray, " g"], ...]
 
 
-def measure(
+def collapse_metrics(
     statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None, geometry: "Geometry | None" = None
 ) -> CollapseMetrics:
     """Measure the collapse of features, and of the head where there is one.
@@ -154,7 +154,7 @@ def measure(
     --------
     >>> import numpy as np, penultimate as pen
     >>> statistics = pen.FeatureStatistics.of(np.eye(3), np.arange(3))
-    >>> pen.metrics.measure(statistics).nc1, round(pen.metrics.measure(statistics).effective_rank, 6)
+    >>> pen.metrics.collapse_metrics(statistics).nc1, round(pen.metrics.collapse_metrics(statistics).effective_rank, 6)
     (0.0, 2.0)
     """
     means = centred_means(statistics)
@@ -187,7 +187,7 @@ def measure(
     )
 
 
-def measure_classes(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None) -> ClassMetrics:
+def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None) -> ClassMetrics:
     """Measure every class.
 
     Parameters
@@ -204,7 +204,7 @@ def measure_classes(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> pen.metrics.measure_classes(pen.FeatureStatistics.of(np.eye(3), np.arange(3))).nearest_cosine.round(6)
+    >>> pen.metrics.class_metrics(pen.FeatureStatistics.of(np.eye(3), np.arange(3))).nearest_cosine.round(6)
     array([-0.5, -0.5, -0.5])
     """
     means = centred_means(statistics)
@@ -227,7 +227,7 @@ def _distances(means: Float[np.ndarray, "K d"], geometry: "Geometry | None") -> 
     names = ("distance_to_forecast", "distance_to_gof", "distance_to_seli", "distance_to_etf")
     if geometry is None:
         return dict.fromkeys(names, float("nan"))
-    from penultimate.minimizers import frames
+    from penultimate.minimisers import frames
 
     counts, seen = geometry.counts, means[known_rows(means)]
     values = (

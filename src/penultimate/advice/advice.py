@@ -1,0 +1,309 @@
+"""What to change: weight decay, loss, samples, width, head, each with the number that backs it.
+
+counts, audit, features → `advise` → `Advice`: five pieces, each with a forecast before and after and its cost, or with
+the reason why there is not enough to say.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from penultimate.advice.decay import DecayAdvice, advise_decay
+from penultimate.advice.evidence import Audited
+from penultimate.advice.goals import Goal
+from penultimate.advice.head import HeadAdvice, advise_head
+from penultimate.advice.loss import LossAdvice, advise_loss
+from penultimate.advice.samples import SamplesAdvice, advise_samples
+from penultimate.advice.status import Reason
+from penultimate.advice.width import WidthAdvice, advise_width
+from penultimate.counts import ClassCounts
+from penultimate.errors import ProblemError
+from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.losses import Loss
+from penultimate.model.problem import Bias, Problem
+from penultimate.reported import Reported, chart_of
+
+if TYPE_CHECKING:
+    import os
+
+    import altair as alt
+    from rich.console import Group
+
+    from penultimate.audits.audit import Audit
+    from penultimate.audits.head import HeadAudit
+    from penultimate.features.head import Head
+    from penultimate.heads.comparison.comparison import Features, HeadComparison
+
+AdviceChart = Literal["trade_off", "survival", "margins"]
+_DECAY = 5e-4
+
+
+@dataclass(frozen=True)
+class Advice(Reported):
+    """What to change, piece by piece.
+
+    Made by `advise`. Each piece has a ``status`` (a change is advised, nothing to change, out of reach, not enough to
+    say), a ``reason`` where it says no more, and the forecasts ``before`` and ``after``.
+
+    Attributes
+    ----------
+    forecast : Forecast
+        As things stand.
+    audited : Audited or None
+        What an audit gave.
+    decay : DecayAdvice
+        The largest weight decay at which every class keeps its direction.
+    loss : LossAdvice
+        The loss that is what is wished of it, or gives the tail what is wished at the least cost for the head.
+    samples : SamplesAdvice
+        How many samples which classes must gain.
+    width : WidthAdvice
+        How wide the features must be.
+    head : HeadAdvice
+        Which head.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> advice = pen.advise(pen.ClassCounts([6000, 600, 60, 60, 6]), weight_decay=0.04)
+    >>> advice.decay.status.value, round(advice.decay.largest, 4)
+    ('a change is advised', 0.0332)
+    >>> advice.samples.floor, advice.samples.raised, advice.samples.total
+    (11.0, 1, 5.0)
+    >>> advice.samples.after.survivors, advice.width.needed
+    (4, 3)
+    """
+
+    forecast: Forecast
+    audited: Audited | None
+    decay: DecayAdvice
+    loss: LossAdvice
+    samples: SamplesAdvice
+    width: WidthAdvice
+    head: HeadAdvice
+
+    @property
+    def counts(self) -> ClassCounts:
+        """The class counts."""
+        return self.forecast.counts
+
+    @property
+    def verdict(self) -> str:
+        """The advice in a few plain sentences."""
+        from penultimate.report.advice.words import verdict
+
+        return verdict(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
+
+        Returns
+        -------
+        dict
+            Keys ``penultimate``, ``counts``, ``problem``, ``now``, ``audit``, ``decay``, ``loss``, ``samples``,
+            ``width``, ``head``, ``verdict``.
+        """
+        from penultimate.report.advice.record import advice_record
+
+        return advice_record(self)
+
+    def table(self) -> "Group":
+        """Every piece as a renderable of the library rich: ``rich.print(advice.table())``."""
+        from penultimate.report.advice.table import advice_table
+
+        return advice_table(self)
+
+    @property
+    def charts(self) -> tuple[AdviceChart, ...]:
+        """The charts that can be drawn: the first needs losses that were searched, the last one that is advised."""
+        drawn: list[AdviceChart] = ["trade_off"] if self.loss.options else []
+        drawn.append("survival")
+        return (*drawn, "margins") if self.loss.after is not None else tuple(drawn)
+
+    def plot(self, chart: AdviceChart) -> "alt.LayerChart":
+        """One chart: ``trade_off`` (tail against head over losses), ``survival`` and ``margins`` (before and after).
+
+        Raises
+        ------
+        ProblemError
+            For a chart that this advice does not have.
+        """
+        from penultimate.report.advice.charts import ADVICE_CHARTS
+
+        return chart_of({name: ADVICE_CHARTS[name] for name in self.charts}, chart, ProblemError)(self)
+
+    def save_head(self, path: "os.PathLike[str] | str") -> None:
+        """Write W, b and class names of the head advised as .npz, whole or not at all; `Head.read` reads it.
+
+        Raises
+        ------
+        ProblemError
+            When there is none, as without features.
+        FeaturesError
+            When the file's name does not end in ``.npz``.
+        FileError
+            When the file cannot be written.
+        """
+        from penultimate.features.sources.writing import save_head
+
+        if self.head.head is None:
+            reason = self.head.reason or Reason.NO_FEATURES
+            raise ProblemError(f"no head is advised: {reason.why}; needed: {reason.needed}")
+        save_head(self.head.head, self.counts.names, path)
+
+    def _page(self) -> str:
+        from penultimate.report.advice.page import advice_html
+
+        return advice_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.advice.page import advice_summary
+
+        return advice_summary(self)
+
+
+def advise(
+    counts: ClassCounts,
+    weight_decay: float | Sequence[float] | None = None,
+    *,
+    loss: str | Loss = "mse",
+    layers: int | None = None,
+    feature_decay: float | None = None,
+    feature_ratio: float = 1.0,
+    bias: Bias = "free",
+    width: int | None = None,
+    problem: Problem | None = None,
+    audit: "Audit | HeadAudit | os.PathLike[str] | str | None" = None,
+    goal: str = "consistent",
+    train: "Features | None" = None,
+    valid: "Features | None" = None,
+    head: "Head | os.PathLike[str] | str | None" = None,
+    seed: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> Advice:
+    """Say what to change, from class counts, and from an audit and features where there are any.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Samples per class in training.
+    weight_decay : float or sequence of float, optional
+        λ in use; by default the audited network's own, or 5e-4.
+    loss, layers, feature_decay, feature_ratio, bias, width, problem
+        As for `forecast`. An audit of features and their head settles all but the width, one of a head alone layers
+        and bias.
+    audit : Audit, HeadAudit or path, optional
+        Of the network, or the JSON that ``penultimate audit --json`` wrote. Where it measured the feature decay by
+        strengths, advice rests on the cautious end of its quartiles.
+    goal : {"consistent", "margins", "angles", "balanced"}, default "consistent"
+        A loss that decides best for balanced accuracy at its least value; or what the third of the classes with fewest
+        samples should have: margins, or angles to the nearest class means, as large as those of the third with most,
+        or the margins of balanced classes.
+    train, valid : FeatureSource, path or name, optional
+        Features for `compare_heads`, which chooses a head on `valid`.
+    head : Head or path, optional
+        The present head, if it is not beside `train`.
+    seed : int, default 0
+        Of that comparison.
+    progress : callable, optional
+        As for `compare_heads`.
+
+    Returns
+    -------
+    Advice
+
+    Raises
+    ------
+    ProblemError
+        For a problem that cannot be, an unknown goal, options that the audit settles, an audit of other counts, and
+        held-out features without training features.
+    FileError
+        When a file cannot be read, or holds no audit.
+    FeaturesError, MissingDependencyError
+        As `compare_heads`.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.datasets.counts("fashion-mnist-lt")
+    >>> advice = pen.advise(counts, 5e-3, loss="ce")
+    >>> [(option.loss, round(option.effective_samples, 2)) for option in advice.loss.options]
+    [('la:1', 1.0), ('weighted:inverse', 0.16)]
+    >>> advice = pen.advise(counts, 5e-3, loss="ce", goal="margins")
+    >>> advice.loss.chosen, [round(missing, 1) for missing in advice.loss.missing]
+    ('vs:0.0548:0.1644', [1.4, -0.0])
+    >>> advice = pen.advise(counts, audit=pen.audit("cnn-mse"))
+    >>> advice.decay.status.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
+    ('nothing to change', 6.1, 1.17)
+    """
+    if valid is not None and train is None:
+        raise ProblemError("held-out features need training features beside them: give both")
+    wished = Goal.of(goal)
+    audited = _audited(audit)
+    if audited is not None:
+        audited.check(counts)
+    decays = None if weight_decay is None else tuple(float(decay) for decay in np.atleast_1d(weight_decay))
+    if audited is not None and audited.calibration is not None:
+        if (loss, layers, feature_decay, feature_ratio, bias, problem) != ("mse", None, None, 1.0, "free", None):
+            raise ProblemError(
+                "the audited network settles loss, layers, feature decay and bias: leave them out beside its audit"
+            )
+        now = audited.forecast(counts, decays)
+    else:
+        known = None if audited is None else audited.problem
+        given = problem or Problem.of(
+            decays or (_DECAY if known is None else known.weight_decay),
+            layers=layers if known is None else known.layers,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias if known is None else known.bias,
+            width=width,
+            loss=loss,
+        )
+        width = given.width
+        now = forecast(counts, problem=replace(given, width=None))
+    narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
+    if narrowest is not None and narrowest < now.directions:
+        now = _narrowed(now, narrowest)
+    misfit = Reason.MISFIT if audited is not None and audited.fits is False else None
+    return Advice(
+        forecast=now,
+        audited=audited,
+        decay=advise_decay(now, misfit),
+        loss=advise_loss(now, wished, misfit),
+        samples=advise_samples(now, misfit),
+        width=advise_width(now, narrowest, misfit),
+        head=advise_head(now, audited, _compared(train, valid, head, seed, progress)),
+    )
+
+
+def _audited(audit: "Audit | HeadAudit | os.PathLike[str] | str | None") -> Audited | None:
+    from penultimate.audits.audit import Audit
+    from penultimate.audits.head import HeadAudit
+
+    if audit is None:
+        return None
+    return Audited.of_audit(audit) if isinstance(audit, Audit | HeadAudit) else Audited.read(audit)
+
+
+def _narrowed(now: Forecast, width: int) -> Forecast:
+    def narrow(one: Forecast) -> Forecast:
+        return forecast(one.counts, problem=replace(one.problem, width=width))
+
+    return replace(narrow(now), band=None if now.band is None else (narrow(now.band[0]), narrow(now.band[1])))
+
+
+def _compared(
+    train: "Features | None",
+    valid: "Features | None",
+    head: "Head | os.PathLike[str] | str | None",
+    seed: int,
+    progress: Callable[[int], object] | None,
+) -> "HeadComparison | None":
+    if train is None:
+        return None
+    from penultimate.heads.comparison.comparison import compare_heads
+
+    return compare_heads(train, valid, head=head, seed=seed, progress=progress)

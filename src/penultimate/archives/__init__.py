@@ -1,0 +1,1 @@
+"""Files of named arrays, read in blocks (NumPy, safetensors, zarr, HDF5, Parquet); no labels, no heads."""

@@ -1,0 +1,138 @@
+"""Arrays that lie in a file as they would in memory: in .npy, .safetensors, and .npz that is not compressed."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penultimate.archives.archive import Layout, check_size
+from penultimate.archives.blocks import spans
+from penultimate.errors import FileError
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of a file that is an array; it is read, not mapped, so a file cut short meanwhile is an error, no crash.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    offset : int
+        Where the first number begins.
+    shape : tuple of int
+    dtype : dtype
+        As stored; bfloat16 as uint16.
+    by_column : bool, default False
+        Numbers of a column lie side by side (Fortran's order).
+    bfloat16 : bool, default False
+        The upper halves of float32 numbers.
+    """
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    by_column: bool = False
+    bfloat16: bool = False
+
+    @property
+    def layout(self) -> Layout:
+        """Shape and type."""
+        return Layout(self.shape, "bfloat16" if self.bfloat16 else self.dtype.name)
+
+    @property
+    def nbytes(self) -> int:
+        """Size in the file."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def whole(self) -> NDArray[Any]:
+        """All of it.
+
+        Returns
+        -------
+        ndarray
+
+        Raises
+        ------
+        FileError
+            When it takes more than 4 GiB, or the file ends before it does.
+        """
+        check_size(self.shape, self.dtype.itemsize, f"{self.path}: an array")
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            flat = np.empty(math.prod(self.shape), self.dtype)
+            fill(file, flat, self.path)
+        return self._widened(flat.reshape(self.shape, order="F" if self.by_column else "C"))
+
+    def blocks(self, start: int, size: int) -> Iterator[NDArray[Any]]:
+        """Rows from one on, cut at the multiples of a size.
+
+        Parameters
+        ----------
+        start : int
+            The first row.
+        size : int
+            Rows of a block.
+
+        Yields
+        ------
+        ndarray of shape (n, …)
+
+        Raises
+        ------
+        FileError
+            When the file ends before the array does.
+        """
+        if self.by_column:
+            yield from self._across(start, size)
+            return
+        row = math.prod(self.shape[1:])
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset + start * row * self.dtype.itemsize)
+            for first, end in spans(start, self.shape[0], size):
+                block = np.empty((end - first, *self.shape[1:]), self.dtype)
+                fill(file, block, self.path)
+                yield self._widened(block)
+
+    def _across(self, start: int, size: int) -> Iterator[NDArray[Any]]:
+        # A row is spread over the whole array: the pages that a block needs are found by mapping.
+        mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape, order="F")
+        for first, end in spans(start, self.shape[0], size):
+            yield self._widened(np.array(mapped[first:end], order="C"))
+
+    def _widened(self, array: NDArray[Any]) -> NDArray[Any]:
+        if not self.bfloat16:
+            return array
+        wide = array.astype(np.uint32)
+        wide <<= 16
+        return wide.view(np.float32)
+
+
+def fill(file: IO[bytes], array: NDArray[Any], path: Path) -> None:
+    """Fill an array from an open file.
+
+    Parameters
+    ----------
+    file : binary file
+        Read from where it stands.
+    array : ndarray
+        Contiguous; overwritten.
+    path : Path
+        Named in the message.
+
+    Raises
+    ------
+    FileError
+        When the file ends too early.
+    """
+    rest = memoryview(cast(Any, array.reshape(-1).view(np.uint8)))
+    while rest.nbytes:
+        count = cast(Any, file).readinto(rest)
+        if not count:
+            raise FileError(f"{path}: the file is truncated, {rest.nbytes} bytes are missing: write it again")
+        rest = rest[count:]

@@ -1,0 +1,1 @@
+"""A trained network against its forecast: its features and last layer, or its head alone."""

@@ -1,0 +1,411 @@
+"""A trained network against the forecast for its class counts, in two streaming passes.
+
+features, labels, head → `audit` → `Audit`: measures of collapse, the factors along the directions of the label matrix,
+where strength was lost, the feature decay that the network itself implies, and every class against its forecast.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from penultimate.audits.alignment import align
+from penultimate.audits.calibration import Calibration
+from penultimate.audits.layer import LayerAudit, audit_layer
+from penultimate.counts import ClassCounts
+from penultimate.datasets.by_name import source_of
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.decisions import Decisions
+from penultimate.features.head import Head
+from penultimate.features.metrics import ClassMetrics, CollapseMetrics, class_metrics, collapse_metrics
+from penultimate.features.metrics.centred import centred_means, variances
+from penultimate.features.passes.accumulator import Together
+from penultimate.features.passes.checkpoint import Checkpoint
+from penultimate.features.passes.deciding import Deciding
+from penultimate.features.passes.distributed import on_cluster
+from penultimate.features.passes.one_process import OneProcess
+from penultimate.features.passes.replicates import Jackknife, Replicates
+from penultimate.features.passes.residuals import MOST_CLASSES, Residuals, Slopes
+from penultimate.features.sources import FeatureSource
+from penultimate.features.statistics import FeatureStatistics
+from penultimate.forecasts.forecast import forecast
+from penultimate.losses import Loss, resolve
+from penultimate.model.problem import Problem
+from penultimate.reported import Reported, chart_of
+
+if TYPE_CHECKING:
+    import os
+
+    import altair as alt
+    from distributed import Client
+    from rich.console import Group
+
+# Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
+PARTS = 8
+_PARTS_BYTES = 128 << 20
+_WILSON = 1.959963984540054
+
+Chart = Literal["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
+Progress = Callable[[str, int], object]
+
+
+@dataclass(frozen=True)
+class Audit(Reported):
+    """What a trained network made of its classes.
+
+    Made by `audit`.
+
+    Attributes
+    ----------
+    counts : ClassCounts
+        Samples of each class in training.
+    statistics : FeatureStatistics
+        Of the features that were read.
+    dtype : str
+        Their type as stored.
+    decisions : Decisions
+        Answers of the head (of the nearest class mean without one).
+    certified : int
+        Samples whose answers were certain from their distance to their class mean alone.
+    metrics : CollapseMetrics
+        Measures of collapse.
+    classes : ClassMetrics
+        The same class by class.
+    layer : LayerAudit or None
+        The last layer against its forecast; None without a head.
+    intervals : dict of str to ndarray
+        95 % jackknife intervals of the figures of `metrics`, of the alignment and of classes; empty where memory does
+        not hold several parts.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> audit = pen.audit("cnn-mse", weight_decay=5e-4)
+    >>> round(audit.layer.alignment.off_diagonal_share, 4), round(audit.layer.layer.bias_error, 4)
+    (0.0067, 0.0004)
+    >>> audit.decisions.accuracy > 0.999
+    True
+    """
+
+    counts: ClassCounts
+    statistics: FeatureStatistics
+    dtype: str
+    decisions: Decisions
+    certified: int
+    metrics: CollapseMetrics
+    classes: ClassMetrics
+    layer: LayerAudit | None
+    intervals: dict[str, NDArray[np.float64]]
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The feature decay that the network implies; None without a head."""
+        return None if self.layer is None else self.layer.calibration
+
+    @cached_property
+    def recall_interval(self) -> Float[np.ndarray, "K 2"]:
+        """95 % interval of every recall (Wilson 1927), shape (K, 2); NaN where no sample was answered."""
+        answered = self.decisions.answered.astype(np.float64)
+        size = np.where(answered > 0, answered, np.nan)
+        recall, square = self.decisions.recall, _WILSON**2
+        middle = (recall + square / (2 * size)) / (1 + square / size)
+        half = _WILSON / (1 + square / size) * np.sqrt(recall * (1 - recall) / size + square / (4 * size**2))
+        return np.stack([middle - half, middle + half], axis=1)
+
+    def confused_with(self, index: int) -> int:
+        """The class that most wrong answers for a class name, or, without any, the one that its mean points to.
+
+        Returns
+        -------
+        int
+            −1 when neither exists.
+        """
+        if self.decisions.confusion is not None:
+            row = self.decisions.confusion[index].copy()
+            row[index] = 0
+            if row.any():
+                return int(row.argmax())
+        return int(self.classes.nearest[index])
+
+    @property
+    def verdict(self) -> str:
+        """The audit in a few plain sentences."""
+        from penultimate.report.audit.words import verdict
+
+        return verdict(self)
+
+    def to_dict(self, classes: bool = True) -> dict[str, object]:
+        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
+
+        Parameters
+        ----------
+        classes : bool, default True
+            Whether to list the classes.
+
+        Returns
+        -------
+        dict
+            Keys ``penultimate``, ``counts``, ``features``, ``metrics``, ``alignment``, ``calibration``,
+            ``intervals``, ``classes``, ``verdict``.
+        """
+        from penultimate.report.audit.record import audit_record
+
+        return audit_record(self, classes)
+
+    def table(self) -> "Group":
+        """Summary, directions and classes as a renderable of the library rich: ``rich.print(audit.table())``."""
+        from penultimate.report.audit.table import audit_table
+
+        return audit_table(self)
+
+    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart | alt.HConcatChart":
+        """One chart: ``directions``, ``factors``, ``matrices``, ``budget``, ``classes``, ``norms`` or ``cosines``.
+
+        Raises
+        ------
+        FeaturesError
+            When this audit has no such chart: those of directions need a head, that of the budget a network
+            that its loss trained.
+        """
+        from penultimate.report.audit.charts import audit_charts
+
+        return chart_of(audit_charts(self), chart, FeaturesError)()
+
+    def _page(self) -> str:
+        from penultimate.report.audit.page import audit_html
+
+        return audit_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.audit.page import audit_summary
+
+        return audit_summary(self)
+
+
+def audit(
+    features: "FeatureSource | os.PathLike[str] | str | object",
+    labels: object = None,
+    *,
+    head: "Head | os.PathLike[str] | str | None" = None,
+    counts: ClassCounts | None = None,
+    weight_decay: float | tuple[float, ...] = 5e-4,
+    loss: str | Loss = "mse",
+    problem: Problem | None = None,
+    drop_bad: bool = False,
+    checkpoint: "os.PathLike[str] | str | None" = None,
+    dask: "str | Client | None" = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Audit a trained network in two passes over its penultimate features.
+
+    Parameters
+    ----------
+    features : FeatureSource, path, name, or array of shape (N, d)
+        A file, folder or glob (`penultimate.open_features`), bundled features (`penultimate.datasets`),
+        or an array, of Dask too, then with `labels`.
+    labels : array-like of shape (N,), optional
+        Whole numbers from 0; for arrays only.
+    head : Head or path, optional
+        The linear layers after the features; by default the ones that came with them, if any.
+    counts : ClassCounts, optional
+        Samples of each class *in training*; by default those of the features. Where they differ from the features' own
+        counts, the features are taken for other samples, and the share of noise is not known.
+    weight_decay : float or tuple of float, default 5e-4
+        λ of every linear layer, in the convention of `Problem`.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        What the network was trained with, as for `Problem`. With several layers and another loss than "mse" the
+        forecast compared with is the best point found, no proven minimum.
+    problem : Problem, optional
+        Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
+    drop_bad : bool, default False
+        Leave out rows that hold NaN or infinity instead of refusing them.
+    checkpoint : path-like, optional
+        From which an interrupted audit of the same data goes on; deleted at the end.
+    dask : {"local"}, address, or distributed.Client, optional
+        Read shards on a Dask cluster: on one of processes of this machine, which is started for this call, or on the
+        one whose scheduler has this address. All workers have to see the files under the same path.
+    progress : callable, optional
+        Called with the name of the pass and the number of rows read, for a progress bar.
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    FeaturesError
+        When features, labels, head and counts do not fit one another, or hold NaN or infinity.
+    FileError
+        When a file cannot be read, or the checkpoint is of another run.
+    ProblemError
+        For decays that cannot be, and a regularised bias.
+    ClusterError
+        When the Dask cluster does not answer, or loses one worker after the other over the same shard.
+    MissingDependencyError
+        When a library is not installed that the format of a file, or Dask, needs.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2).geometry.factors(d=4)
+    >>> labels = np.repeat(np.arange(3), [60, 30, 10])
+    >>> audit = pen.audit(ideal.means[labels], labels, head=pen.Head(ideal.weights, ideal.bias), weight_decay=1e-2)
+    >>> audit.layer.alignment.cosine.round(6)
+    array([1., 1.])
+    """
+    source = source_of(features, labels)
+    last = Head.read(head) if isinstance(head, str | Path) else head if isinstance(head, Head) else source.head
+    known = _known_classes(source, last, counts)
+    if last is not None:
+        last.check(last.classes, source.dimension)
+    model = _problem(problem, weight_decay, loss, last)
+    with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
+        classes = passes.classes(known)
+        held = _checkpoint(checkpoint, source, last, classes, drop_bad, {**_of_loss(model, counts), **passes.layout})
+        replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
+        passes.run(replicates, "features", held, _step(progress, "features"))
+        whole = replicates.whole
+        if not whole.samples > 0:
+            raise FeaturesError("there are no samples: give features of at least two classes")
+        names = counts.names if counts is not None else _names(source, last)
+        training = ClassCounts(whole.counts, names) if counts is None else counts
+        deciding = Deciding(whole, last, drop_bad=drop_bad)
+        slopes = _slopes(whole, last, model, training, drop_bad)
+        second = deciding if slopes is None else Together({"answers": deciding, "slopes": slopes})
+        passes.run(second, "answers", held, _step(progress, "answers"))
+    residuals = None if slopes is None else slopes.residuals()
+    result = _judge(whole, replicates, deciding, residuals, training, last, model, source.dtype)
+    if held is not None:
+        held.remove()
+    return result
+
+
+def _slopes(
+    statistics: FeatureStatistics, head: Head | None, problem: Problem, counts: ClassCounts, drop_bad: bool
+) -> Slopes | None:
+    """What sums the residuals of another loss than squared error; None where they are not needed, or too many."""
+    if head is None or problem.loss == "mse" or head.classes > MOST_CLASSES:
+        return None
+    return Slopes(statistics, head, resolve(problem.loss, counts), counts, drop_bad=drop_bad)
+
+
+def _judge(
+    whole: FeatureStatistics,
+    replicates: Replicates,
+    deciding: Deciding,
+    residuals: Residuals | None,
+    counts: ClassCounts,
+    head: Head | None,
+    problem: Problem,
+    dtype: str,
+) -> Audit:
+    layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
+    geometry = forecast(counts).geometry if layer is None else layer.forecast.geometry
+    product = None if head is None else head.product
+    metrics = collapse_metrics(whole, product, geometry)
+    figures = _figures(whole, metrics, layer)
+    without = [_figures(part, collapse_metrics(part, product, geometry), layer) for part in replicates.leave_one_out]
+    jackknife = Jackknife(figures, without)
+    intervals = {name: jackknife.interval(name) for name in figures}
+    return Audit(
+        counts=counts,
+        statistics=whole,
+        dtype=dtype,
+        decisions=deciding.decisions,
+        certified=deciding.certified,
+        metrics=metrics,
+        classes=class_metrics(whole, product),
+        layer=layer,
+        intervals={name: interval for name, interval in intervals.items() if interval is not None},
+    )
+
+
+def _figures(
+    statistics: FeatureStatistics, metrics: CollapseMetrics, judged: LayerAudit | None
+) -> dict[str, NDArray[np.float64]]:
+    """Every figure that gets an interval."""
+    figures = {f"metrics/{name}": np.array(np.nan if v is None else v) for name, v in metrics.to_dict().items()}
+    figures["classes/spread"] = np.sqrt(variances(statistics))
+    figures["classes/mean_norm"] = np.linalg.norm(centred_means(statistics), axis=1)
+    if judged is None:
+        return figures
+    # A class whose only sample is elsewhere keeps its mean, so that its own interval is too short.
+    means = np.where(statistics.counts[:, None] > 0, statistics.means, judged.layer.means)
+    layer = replace(judged.layer, means=means, noise=None)
+    alignment = align(layer, judged.forecast.geometry.svd, None)
+    names = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "strength", "cosine")
+    figures |= {f"alignment/{name}": np.asarray(getattr(alignment, name), dtype=np.float64) for name in names}
+    return figures | {"classes/lift": layer.lift}
+
+
+def _known_classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int | None:
+    known = {
+        "the counts": None if counts is None else counts.classes,
+        "the head": None if head is None else head.classes,
+        "the class names": None if source.names is None else len(source.names),
+    }
+    told = {what: number for what, number in known.items() if number is not None}
+    if len(set(told.values())) > 1:
+        listed = ", ".join(f"{what} have {number}" for what, number in told.items())
+        raise FeaturesError(f"different numbers of classes ({listed}): give parts of one task")
+    return next(iter(told.values()), None)
+
+
+def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
+    return source.names if source.names is not None else None if head is None else head.names
+
+
+def _problem(
+    problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str | Loss, head: Head | None
+) -> Problem:
+    layers = None if head is None else len(head.layers)
+    if problem is None:
+        bias = "none" if head is not None and head.bias is None else "free"
+        problem = Problem.of(weight_decay, layers=layers, bias=bias, loss=loss)
+    if not isinstance(problem.bias, str):
+        raise ProblemError("an audit needs a bias that is free or absent: for a small decay of the bias say 'free'")
+    if layers is not None and problem.layers != layers:
+        raise ProblemError(f"the problem has {problem.layers} layers and the head {layers}: give one decay a layer")
+    if head is not None and (head.bias is None) != (problem.bias == "none"):
+        raise ProblemError(f"the problem's bias is {problem.bias} and the head says otherwise: make them agree")
+    return problem
+
+
+def _parts(classes: int, dimension: int) -> int:
+    one = 8 * (2 * classes * dimension + dimension**2)
+    return PARTS if one * PARTS <= _PARTS_BYTES else 1
+
+
+def _step(progress: Progress | None, stage: str) -> Callable[[int], object] | None:
+    return None if progress is None else partial(progress, stage)
+
+
+def _of_loss(problem: Problem, counts: ClassCounts | None) -> dict[str, object]:
+    """What the second pass depends on with another loss than squared error: its numbers, and the training counts."""
+    if problem.loss == "mse":
+        return {}
+    vectors = {} if isinstance(problem.loss, str) else problem.loss.vectors
+    sums = {name: float(vector @ np.arange(1.0, vector.size + 1.0)) for name, vector in vectors.items()}
+    return {"loss": str(problem.loss), **sums, "counts": None if counts is None else counts.values.tolist()}
+
+
+def _checkpoint(
+    path: "os.PathLike[str] | str | None",
+    source: FeatureSource,
+    head: Head | None,
+    classes: int,
+    drop_bad: bool,
+    layout: Mapping[str, object],
+) -> Checkpoint | None:
+    if path is None:
+        return None
+    weights = [] if head is None else [*head.layers, head.offset]
+    of_head = [float(np.abs(np.asarray(array, dtype=np.float64)).sum()) for array in weights]
+    settings = {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad}
+    return Checkpoint(path, {**settings, **layout})

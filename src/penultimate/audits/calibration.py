@@ -1,0 +1,352 @@
+"""What one trained network tells about the feature decay, which nobody sets and every forecast needs (docs/theory §6).
+
+*By norms*: at a minimiser the factors are balanced, so ``λ_H = λ_1 ‖W_1‖² / ‖H − h_G‖²``.
+
+*By strengths*: a direction stops growing where the loss pulls no harder than the decays do, so every direction that was
+learnt well says what they are. The pull is ``γ_i = Nκ t_i^{p−1}`` for any loss; for squared error it is ``σ_i − t_i``,
+what is missing. Their median forecasts other weight decays (λ_H stays as it is) and other counts (N λ_H does); their
+quartiles are the band of the forecast.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from jaxtyping import Float
+
+from penultimate.audits.alignment import Alignment
+from penultimate.audits.last_layer import LastLayer
+from penultimate.counts import ClassCounts
+from penultimate.errors import FileError, ProblemError
+from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.losses import Loss
+from penultimate.minimisers.shrinkage import Shrinkage
+from penultimate.model.problem import Bias, Problem
+
+# A direction counts as learnt well when head and means agree on it this much and this share of its σ is there.
+ALIGNED = 0.5
+LEARNT = 0.25
+# With fewer such directions a median and its quartiles mean nothing.
+_ENOUGH = 3
+# A decay is positive; where a quarter of the directions lost nothing, the band begins at this part of its middle.
+_LEAST = 1e-6
+
+
+def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
+    """Read the JSON of an audit as it is.
+
+    Parameters
+    ----------
+    path : path-like
+        As written by ``penultimate audit --json``.
+
+    Returns
+    -------
+    mapping
+
+    Raises
+    ------
+    FileError
+        When the file is missing, or holds no JSON object.
+    """
+    try:
+        record = cast(object, json.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
+    except ValueError as error:
+        raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
+    if not isinstance(record, dict):
+        raise FileError(f"{path}: this JSON is no audit: give what audit --json wrote")
+    return cast(Mapping[str, Any], record)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The feature decay of a trained network, measured in two ways.
+
+    Attributes
+    ----------
+    weight_decay : tuple of float
+        λ_1 … λ_L it was trained with.
+    samples : float
+        N it was trained on.
+    bias : {"free", "none"} or float
+        Of its head.
+    loss : str, CrossEntropy or SquaredError
+        It was trained with.
+    by_norms : float
+        λ_H from the balance of norms.
+    by_strengths : tuple of float or None
+        λ_H from the lower quartile, the median and the upper quartile of the directions that were learnt well; None
+        when there are fewer than three, or they kept all of their strength, so that nothing can be read off.
+    directions : int
+        How many directions were learnt well.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> from penultimate.audits.calibration import Calibration
+    >>> trained = Calibration((5e-4,), 14886.0, "free", "mse", 1.6e-7, (3e-8, 5e-8, 9e-8), directions=9)
+    >>> trained.feature_decay, trained.source, round(trained.threshold(trained.by_norms), 3)
+    (5e-08, 'strengths', 0.133)
+    >>> pen.forecast(pen.datasets.counts("fashion-mnist-lt"), problem=trained.problem(weight_decay=(0.1,))).survivors
+    9
+    """
+
+    weight_decay: tuple[float, ...]
+    samples: float
+    bias: Bias
+    loss: str | Loss
+    by_norms: float
+    by_strengths: tuple[float, float, float] | None
+    directions: int
+
+    @property
+    def feature_decay(self) -> float:
+        """λ_H by strengths where there is one, else by norms."""
+        return self.by_norms if self.by_strengths is None else self.by_strengths[1]
+
+    @property
+    def source(self) -> str:
+        """How `feature_decay` was measured: "strengths" or "norms"."""
+        return "norms" if self.by_strengths is None else "strengths"
+
+    @property
+    def open_below(self) -> bool:
+        """Whether a quarter of the directions lost nothing, so that the band by strengths has no lower end."""
+        return self.by_strengths is not None and self.by_strengths[0] <= _LEAST * self.by_strengths[1]
+
+    def threshold(self, feature_decay: float) -> float:
+        """The σ below which a direction dies, at the network's own weight decay, for a feature decay λ_H.
+
+        NaN for several layers and another loss than squared error, where none is known in advance.
+        """
+        if self.loss != "mse" and len(self.weight_decay) > 1:
+            return float("nan")
+        problem = self._problem(feature_decay, self.source)
+        return Shrinkage(self.samples, problem.kappa(self.samples), problem.layers).threshold
+
+    def problem(self, samples: float | None = None, weight_decay: tuple[float, ...] | None = None) -> Problem:
+        """The calibrated problem, for the network's own data and decay or for others.
+
+        Parameters
+        ----------
+        samples : float, optional
+            N of the data to forecast; N λ_H is kept (docs/theory §1).
+        weight_decay : tuple of float, optional
+            Decays to forecast, one for all layers or one for each; λ_H does not depend on them.
+
+        Returns
+        -------
+        Problem
+
+        Raises
+        ------
+        ProblemError
+            When the decays are neither one nor one for each layer.
+        """
+        return self._problem(self.feature_decay, self.source, samples, weight_decay)
+
+    def band(
+        self, samples: float | None = None, weight_decay: tuple[float, ...] | None = None
+    ) -> tuple[Problem, Problem] | None:
+        """The problems with the feature decay at the lower and the upper quartile; None when calibrated by norms."""
+        if self.by_strengths is None:
+            return None
+        low, _, high = self.by_strengths
+        return (
+            self._problem(low, self.source, samples, weight_decay),
+            self._problem(high, self.source, samples, weight_decay),
+        )
+
+    def forecast(
+        self, counts: ClassCounts, weight_decay: tuple[float, ...] | None = None, *, width: int | None = None
+    ) -> Forecast:
+        """Forecast from what the network told, with the band of its own uncertainty.
+
+        Parameters
+        ----------
+        counts : ClassCounts
+            The network's own, or others.
+        weight_decay : tuple of float, optional
+            As for `problem`; by default the network's own.
+        width : int, optional
+            The narrowest layer or feature width, if below the number of classes.
+
+        Returns
+        -------
+        Forecast
+            Its `band` is that of the quartiles; None when calibrated by norms.
+
+        Raises
+        ------
+        ProblemError
+            As `problem`.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> calibration = pen.audit("cnn-mse").calibration
+        >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(10.0,))
+        >>> forecast.survivors, [end.survivors for end in forecast.band]
+        (8, [9, 4])
+        """
+
+        def at(problem: Problem) -> Forecast:
+            return forecast(counts, problem=replace(problem, width=width))
+
+        band = self.band(counts.samples, weight_decay)
+        middle = at(self.problem(counts.samples, weight_decay))
+        return middle if band is None else replace(middle, band=(at(band[0]), at(band[1])))
+
+    def _problem(
+        self,
+        feature_decay: float,
+        source: str,
+        samples: float | None = None,
+        weight_decay: tuple[float, ...] | None = None,
+    ) -> Problem:
+        decays = self.weight_decay if weight_decay is None else weight_decay
+        if len(decays) not in (1, len(self.weight_decay)):
+            raise ProblemError(f"{len(decays)} weight decays for {len(self.weight_decay)} layers: give one, or as many")
+        decays = decays * len(self.weight_decay) if len(decays) == 1 else decays
+        scale = 1.0 if samples is None else self.samples / samples
+        return Problem(decays, feature_decay * scale, bias=self.bias, loss=self.loss, measured=source)
+
+    def to_dict(self) -> dict[str, object]:
+        """The ``calibration`` part of an audit's JSON, which `read` understands."""
+        strengths = None if self.by_strengths is None else list(self.by_strengths)
+        return {
+            "weight_decay": list(self.weight_decay),
+            "samples": self.samples,
+            "bias": self.bias,
+            "loss": str(self.loss),
+            "feature_decay_by_norms": self.by_norms,
+            "feature_decay_by_strengths": strengths,
+            "directions": self.directions,
+        }
+
+    @classmethod
+    def from_dict(cls, held: Mapping[str, Any]) -> "Calibration":
+        """What `to_dict` wrote; KeyError, TypeError or ValueError where it did not."""
+        strengths = held["feature_decay_by_strengths"]
+        return cls(
+            tuple(float(decay) for decay in held["weight_decay"]),
+            float(held["samples"]),
+            held["bias"],
+            str(held["loss"]),
+            float(held["feature_decay_by_norms"]),
+            None if strengths is None else tuple(float(decay) for decay in strengths),  # pyright: ignore[reportArgumentType]
+            int(held["directions"]),
+        )
+
+    @classmethod
+    def read(cls, path: "str | os.PathLike[str]") -> "Calibration":
+        """Read the calibration from the JSON of an audit.
+
+        Parameters
+        ----------
+        path : path-like
+            As written by ``penultimate audit --json``.
+
+        Returns
+        -------
+        Calibration
+
+        Raises
+        ------
+        FileError
+            When the file is missing, is no audit, or the audit could not calibrate (it had no features or no head).
+        """
+        held = read_audit(path).get("calibration")
+        if held is None:
+            raise FileError(f"{path}: no calibration in it: give the JSON of an audit of features and their head")
+        try:
+            return cls.from_dict(held)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
+
+
+def balance(layer: LastLayer, problem: Problem, total_square: float) -> float:
+    """The feature decay from the balance of norms, ``λ_1 ‖W_1‖² / ‖H − h_G‖²``.
+
+    Parameters
+    ----------
+    layer : LastLayer
+        The last layer.
+    problem : Problem
+        Its decays.
+    total_square : float
+        ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ProblemError
+        When features or the first layer are constant, so that norms say nothing.
+    """
+    first = float(np.sum(np.square(np.asarray(layer.head.layers[0], dtype=np.float64))))
+    if first == 0.0 or not total_square > 0.0:
+        raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
+    return problem.weight_decay[0] * first / total_square
+
+
+def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, by_norms: float) -> Calibration:
+    """Measure the feature decay of a trained network in both ways.
+
+    Parameters
+    ----------
+    layer : LastLayer
+        Its last layer.
+    alignment : Alignment
+        Of that layer.
+    problem : Problem
+        Its decays, bias and loss.
+    by_norms : float
+        λ_H by `balance`.
+
+    Returns
+    -------
+    Calibration
+    """
+    samples, decays = layer.counts.samples, problem.weight_decay
+    implied = implied_kappas(alignment, samples, problem.layers)
+    strengths = None
+    if implied.size >= _ENOUGH:
+        # Each direction counts as often as its σ occurs; a κ below zero is one that gained strength.
+        quartiles = np.quantile(implied, [0.25, 0.5, 0.75])
+        if quartiles[1] > 0:
+            low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
+            strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
+    return Calibration(decays, samples, problem.bias, problem.loss, by_norms, strengths, int(implied.size))
+
+
+def implied_kappas(alignment: Alignment, samples: float, layers: int) -> Float[np.ndarray, " i"]:
+    """κ that each direction which was learnt well implies, by ``γ = N κ t^{p−1}``.
+
+    Parameters
+    ----------
+    alignment : Alignment
+        Measured strengths, cosines and pulls.
+    samples : float
+        N.
+    layers : int
+        L.
+
+    Returns
+    -------
+    ndarray of shape (i,)
+        One for each direction, counted with multiplicity; negative where the loss would have a direction weaker.
+    """
+    power, lost = 2.0 / (layers + 1), alignment.budget.lost
+    with np.errstate(invalid="ignore"):
+        well = (alignment.cosine >= ALIGNED) & (alignment.strength >= LEARNT * (alignment.strength + lost))
+    kappa = lost[well] * alignment.strength[well] ** (1.0 - power) / samples
+    return np.repeat(kappa, alignment.multiplicity[well])

@@ -1,0 +1,429 @@
+"""A head without features, as published checkpoints have it, against the forecast for its class counts.
+
+The minimiser's head is ``W = U diag(w) Rᵀ`` along the directions of the label matrix (docs/theory §4). Three things can
+be tested on W alone: its singular values, whether the rows of P = UᵀW are orthogonal, and the lengths of its rows.
+
+*Centring.* Ŷ = (I − n1ᵀ/N) D has columns that sum to zero, so U spans the complement of 1 and the rows of a minimiser
+with a free bias sum to zero: the plain mean row, not one weighted by counts, is what the model has no use for. Softmax
+cannot see it either (with scales Δ, what it cannot see is a shift of the logits by 1/Δ). It is taken off, and its share
+is reported: weight decay alone shrinks it. Without a bias squared error has D itself for label matrix, U is the
+identity, and nothing is taken off; a softmax sees no shift with or without one.
+
+*Scale.* For one layer ``w_i² = x_i √(λ_H/λ_W)``: the feature decay λ_H, which nobody sets, scales all w_i alike. So W
+tells their shape, and the scale only together with features (`penultimate.audit`). Where head and means are not
+parallel, which W does not show, its scale overstates λ_H. Whatever the loss, this is its calibration by norms.
+
+*Bias.* Squared error makes ``b + W h_G = n/N``, with the features' mean h_G unknown here. As the rows sum to zero, what
+is left to test is that the biases add up to 1. A softmax does not see their sum.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from penultimate import datasets
+from penultimate.audits.alignment import leading_directions, off_share
+from penultimate.audits.head_rows import HeadRows, Neighbours
+from penultimate.audits.shape import Shape
+from penultimate.counts import ClassCounts
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.head import Head
+from penultimate.features.metrics import norm_slope
+from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.losses import Loss, unseen_shift
+from penultimate.model.problem import Problem
+from penultimate.reported import Reported, chart_of
+
+if TYPE_CHECKING:
+    import os
+
+    import altair as alt
+    from rich.console import Group
+
+MERGED_AT = 0.9
+# A row, or a direction, is next to nothing below this part of the typical row, or of the strongest direction.
+_DEAD = 0.01
+_LEADING = 64
+
+HeadChart = Literal["spectrum", "norms", "gram", "cosines"]
+
+
+@dataclass(frozen=True)
+class HeadAudit(Reported):
+    """What the rows of a head tell about its classes.
+
+    Made by `audit_head`. Arrays over directions hold one entry for each distinct σ of the label matrix, arrays over
+    classes one for each class.
+
+    Attributes
+    ----------
+    counts : ClassCounts
+        Samples of each class in training.
+    head : Head
+        The linear layers and the bias.
+    forecast : Forecast
+        For these counts and decays.
+    rows : HeadRows
+        Rows of classes with training samples, centred where there is a bias.
+    neighbours : Neighbours
+        Which rows lie nearest to which, and which merged.
+    merged_at : float
+        Cosine from which on rows count as merged.
+    multiplicity : ndarray of shape (t,)
+        Directions that share each σ, as far as they were looked at.
+    direction_norm : ndarray of shape (t,)
+        Root mean square of ‖p_i‖, rows of P = UᵀW.
+    off_diagonal_share : float
+        ``‖PPᵀ − diag‖_F / ‖PPᵀ‖_F`` of the directions looked at; the model has 0.
+    leading : ndarray of shape (r, d)
+        The leading rows of P, at most 64.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> audit = pen.audit_head("cnn-mse", pen.datasets.counts("fashion-mnist-lt"))
+    >>> round(audit.off_diagonal_share, 2), round(audit.along.error, 2), round(audit.bias_sum, 2)
+    (0.21, 0.11, 0.96)
+    """
+
+    counts: ClassCounts
+    head: Head
+    forecast: Forecast
+    rows: HeadRows
+    neighbours: Neighbours
+    merged_at: float
+    multiplicity: Int[np.ndarray, " t"]
+    direction_norm: Float[np.ndarray, " t"]
+    off_diagonal_share: float
+    leading: Float[np.ndarray, "r d"]
+
+    @property
+    def sigma(self) -> Float[np.ndarray, " t"]:
+        """Distinct singular values of the label matrix, largest first, of the directions looked at."""
+        return self.forecast.solution.sigma[: self.multiplicity.size]
+
+    @cached_property
+    def expected(self) -> Float[np.ndarray, " t"]:
+        """Root mean square of ‖p_i‖ in the forecast, before any scale."""
+        geometry = self.forecast.geometry
+        return (np.prod(geometry.layers, axis=0) * np.sqrt(geometry.share))[: self.multiplicity.size]
+
+    @cached_property
+    def along(self) -> Shape:
+        """The norms ‖p_i‖ along the label directions against the forecast's."""
+        return Shape.of(self.direction_norm, self.expected, self.multiplicity.astype(np.float64))
+
+    @cached_property
+    def singular_values(self) -> Float[np.ndarray, " r"]:
+        """Of the centred head, largest first: at most as many as directions there are."""
+        return self.rows.singular_values[: self.forecast.directions]
+
+    @cached_property
+    def expected_singular_values(self) -> Float[np.ndarray, " r"]:
+        """The forecast's, before any scale; zeros for directions that do not survive."""
+        values = np.repeat(np.prod(self.forecast.geometry.layers, axis=0), self.forecast.solution.surviving)
+        out = np.zeros(self.singular_values.size)
+        kept = np.sort(values)[::-1][: out.size]
+        out[: kept.size] = kept
+        return out
+
+    @cached_property
+    def spectrum(self) -> Shape:
+        """The singular values, in order, against the forecast's: the same in every basis."""
+        size = self.singular_values.size
+        return Shape.of(self.singular_values, self.expected_singular_values, np.ones(size))
+
+    @cached_property
+    def gram_distance(self) -> float:
+        """``‖G/‖G‖_F − G*/‖G*‖_F‖_F`` of the centred head's Gram matrix and the forecast's: 0 when alike, at most √2.
+
+        Of ``G* = U diag(w²) Uᵀ`` only the lengths along U are needed. NaN where the forecast has no direction, and
+        where not all directions were looked at.
+        """
+        size, expected = self.multiplicity, self.expected**2
+        ours, theirs = float(np.linalg.norm(self.rows.gram)), float(np.sqrt(size @ expected**2))
+        if theirs == 0.0 or size.sum() < self.forecast.directions:
+            return float("nan")
+        inner = float(size @ (expected * self.direction_norm**2))
+        return float(np.sqrt(max(0.0, 2.0 - 2.0 * inner / (ours * theirs))))
+
+    @property
+    def implied_ratio(self) -> float:
+        """The c that the scale amounts to if head and means are parallel; where they are not, the network's is smaller.
+
+        ``‖p_i‖ ∝ λ_H^{L/(2(L+1))}`` at given strengths (docs/theory §4); NaN where there is no scale.
+        """
+        problem, samples = self.forecast.problem, self.counts.samples
+        power = 2.0 * (problem.layers + 1) / problem.layers
+        assumed = problem.resolved_feature_decay(samples) * samples / problem.weight_decay[0]
+        return assumed * self.along.scale**power
+
+    @property
+    def dead(self) -> tuple[int, int]:
+        """Directions with less than a hundredth of the strongest one's norm: measured, and forecast."""
+        measured = self.multiplicity[self.direction_norm < _DEAD * self.direction_norm.max(initial=0.0)]
+        expected = self.multiplicity[self.expected <= _DEAD * self.expected.max(initial=0.0)]
+        return int(measured.sum()), int(expected.sum())
+
+    @property
+    def zero_rows(self) -> tuple[int, int]:
+        """Rows with less than a hundredth of the root mean square length of all: measured, and forecast."""
+        return _short_rows(self.norms[self.rows.classes]), _short_rows(self.expected_norms[self.rows.classes])
+
+    @cached_property
+    def norms(self) -> Float[np.ndarray, " K"]:
+        """Length of each centred row, shape (K,); NaN for classes without training samples."""
+        return self._per_class(self.rows.classes, self.rows.norms)
+
+    @cached_property
+    def expected_norms(self) -> Float[np.ndarray, " K"]:
+        """The forecast's, before any scale, shape (K,)."""
+        return np.append(self.forecast.geometry.group_product_norms, np.nan)[self.counts.group]
+
+    @cached_property
+    def slopes(self) -> tuple[float, float, float]:
+        """Slope of log length on log count, its standard error, and the forecast's slope; see `metrics.norm_slope`."""
+        counts = self.counts.values
+        slope, error = norm_slope(self.norms[:, None], counts)
+        return slope, error, norm_slope(self.expected_norms[:, None], counts)[0]
+
+    @property
+    def nearest(self) -> Int[np.ndarray, " K"]:
+        """Class whose row has the largest cosine with each class's own, shape (K,); −1 where it was not looked for."""
+        out = np.full(self.counts.classes, -1)
+        out[self.neighbours.compared] = self.neighbours.nearest
+        return out
+
+    @property
+    def nearest_cosine(self) -> Float[np.ndarray, " K"]:
+        """That cosine, shape (K,)."""
+        return self._per_class(self.neighbours.compared, self.neighbours.cosine)
+
+    @cached_property
+    def mean_row_share(self) -> float:
+        """Length of the mean row against the root mean square row as stored; NaN where none was taken off."""
+        shift = self.rows.shift[self.rows.classes]
+        size = float(np.linalg.norm(self.rows.mean) * np.sqrt(np.mean(shift**2)))
+        whole = float(np.sqrt(np.mean(self.rows.norms**2) + size**2))
+        return size / whole if shift.any() and whole > 0 else float("nan")
+
+    @property
+    def dtype(self) -> str:
+        """Type of the last layer as it was read."""
+        layers: tuple[NDArray[np.floating], ...] = self.head.layers
+        return str(layers[len(layers) - 1].dtype)
+
+    @property
+    def centred(self) -> bool:
+        """Whether the mean row was taken off: with a bias."""
+        return self.head.bias is not None
+
+    @property
+    def squared(self) -> bool:
+        """Whether the loss is squared error, weighted or not, which sees the sum of the biases."""
+        return unseen_shift(self.forecast.problem.loss, self.counts) is None
+
+    @property
+    def bias_sum(self) -> float:
+        """Sum of the biases, 1 for squared error whatever the features' mean; NaN without a bias."""
+        return float(self.head.offset.sum()) if self.centred else float("nan")
+
+    @property
+    def bias_error(self) -> float:
+        """Largest ``|b − n/N|``; of it W h_G is no error, and h_G is not known here. NaN without a bias."""
+        shares = self.counts.values / self.counts.samples
+        return float(np.abs(self.head.offset - shares).max()) if self.centred else float("nan")
+
+    @cached_property
+    def bias_on_log_counts(self) -> tuple[float, float]:
+        """Slope of the bias on log n/N, 1 for a cross-entropy bias that does all of the prior's work, and correlation.
+
+        NaN without a bias or where counts (or biases) do not differ.
+        """
+        seen = self.rows.classes
+        x, y = np.log(self.counts.values[seen]), self.head.offset[seen]
+        x, y = x - x.mean(), y - y.mean()
+        size, spread = float(x @ x), float(y @ y)
+        if not self.centred or size <= 1e-12 or spread == 0.0:
+            return float("nan"), float("nan")
+        return float(x @ y) / size, float(x @ y) / float(np.sqrt(size * spread))
+
+    @property
+    def verdict(self) -> str:
+        """The audit in a few plain sentences."""
+        from penultimate.report.head_audit.words import verdict
+
+        return verdict(self)
+
+    def to_dict(self, classes: bool = True) -> dict[str, object]:
+        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
+
+        Parameters
+        ----------
+        classes : bool, default True
+            Whether to list the classes.
+
+        Returns
+        -------
+        dict
+            Keys ``penultimate``, ``counts``, ``head``, ``problem``, ``alignment``, ``spectrum``, ``norms``, ``bias``,
+            ``rows``, ``classes``, ``verdict``.
+        """
+        from penultimate.report.head_audit.record import head_record
+
+        return head_record(self, classes)
+
+    def table(self) -> "Group":
+        """Summary, directions and classes as a renderable of the library rich: ``rich.print(audit.table())``."""
+        from penultimate.report.head_audit.table import head_table
+
+        return head_table(self)
+
+    def plot(self, chart: HeadChart) -> "alt.LayerChart":
+        """One chart: ``spectrum``, ``norms``, ``gram`` or ``cosines``; an error for any other name."""
+        from penultimate.report.head_audit.charts import HEAD_CHARTS
+
+        return chart_of(HEAD_CHARTS, chart, FeaturesError)(self)
+
+    def _page(self) -> str:
+        from penultimate.report.head_audit.page import head_html
+
+        return head_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.head_audit.page import head_summary
+
+        return head_summary(self)
+
+    def _per_class(self, classes: Int[np.ndarray, " s"], values: Float[np.ndarray, " s"]) -> Float[np.ndarray, " K"]:
+        out = np.full(self.counts.classes, np.nan)
+        out[classes] = values
+        return out
+
+
+def audit_head(
+    head: "Head | os.PathLike[str] | str",
+    counts: ClassCounts,
+    *,
+    key: str | None = None,
+    weight_decay: float | tuple[float, ...] = 5e-4,
+    loss: str | Loss = "mse",
+    problem: Problem | None = None,
+    merged_at: float = MERGED_AT,
+) -> HeadAudit:
+    """Audit the last layer of a network of which no features are at hand.
+
+    Parameters
+    ----------
+    head : Head, path, or name
+        A head, a file that holds one (`Head.read`), or the name of bundled features, whose head is taken.
+    counts : ClassCounts
+        Samples of each class in training.
+    key : str, optional
+        Name of the weight in a file that has several candidates.
+    weight_decay : float or tuple of float, default 5e-4
+        λ of every linear layer, in the convention of `Problem`.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        Whose forecast to compare with, as for `Problem`.
+    problem : Problem, optional
+        Instead of decay and loss, for example with a known feature decay. Without one, ``λ_H = λ_1/N`` is assumed:
+        it decides which directions die, and scales all others alike.
+    merged_at : float, default 0.9
+        Cosine from which on two centred rows count as merged.
+
+    Returns
+    -------
+    HeadAudit
+
+    Raises
+    ------
+    FeaturesError
+        When head and counts are of other classes, the head has one row, or all its rows are equal.
+    FileError
+        When a file cannot be read.
+    ProblemError
+        For decays that cannot be, a regularised bias, and a threshold that is no cosine.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2).geometry.factors(d=4)
+    >>> audit = pen.audit_head(pen.Head(ideal.weights, ideal.bias), pen.ClassCounts([60, 30, 10]), weight_decay=1e-2)
+    >>> round(audit.along.scale, 6), round(audit.along.error, 6), round(audit.off_diagonal_share, 5)
+    (1.0, 0.0, 0.0)
+    """
+    known = head if isinstance(head, Head) else _read(head, key)
+    _check(known, counts, merged_at)
+    expected = forecast(counts, problem=_problem(known, counts, weight_decay, loss, problem))
+    seen = np.flatnonzero(counts.values > 0)
+    rows = HeadRows(known, seen, _unseen(expected.problem, counts))
+    if not rows.norms.any():
+        raise FeaturesError("all rows of the head are equal, so they tell no class from another: check the weights")
+    svd = expected.geometry.svd
+    entry = leading_directions(svd)
+    size = np.bincount(entry)
+    along = rows.project(svd, entry.size)
+    squares = np.bincount(entry, weights=np.einsum("rd,rd->r", along, along)) / size
+    small = along @ along.T if len(along) <= along.shape[1] else along.T @ along
+    return HeadAudit(
+        counts=counts,
+        head=known,
+        forecast=expected,
+        rows=rows,
+        neighbours=rows.neighbours(np.argsort(counts.values[seen], kind="stable"), merged_at),
+        merged_at=merged_at,
+        multiplicity=size,
+        direction_norm=np.sqrt(squares),
+        off_diagonal_share=off_share(size * squares**2, float(np.sum(small**2))),
+        leading=along[:_LEADING].copy(),
+    )
+
+
+def _read(head: "os.PathLike[str] | str", key: str | None) -> Head:
+    if str(head) in datasets.feature_names() and not Path(head).exists():
+        bundled = datasets.features(str(head)).head
+        assert bundled is not None, head
+        return bundled
+    return Head.read(head, key)
+
+
+def _check(head: Head, counts: ClassCounts, merged_at: float) -> None:
+    if head.classes < 2:
+        raise FeaturesError("the head has one row: a head-only audit compares the rows of two classes or more")
+    if head.classes != counts.classes:
+        raise FeaturesError(
+            f"the head has {head.classes} classes and the counts have {counts.classes}: give those of one task"
+        )
+    if not 0.0 < merged_at <= 1.0:
+        raise ProblemError(f"rows merge from a cosine above 0 and at most 1 on, got {merged_at}: give one such")
+
+
+def _problem(
+    head: Head, counts: ClassCounts, weight_decay: float | tuple[float, ...], loss: str | Loss, problem: Problem | None
+) -> Problem:
+    """The problem of this head: its layers, its bias, and its width where that leaves no room for all directions."""
+    layers, bias = len(head.layers), "none" if head.bias is None else "free"
+    if problem is None:
+        problem = Problem.of(weight_decay, layers=layers, bias=bias, loss=loss)
+    if problem.layers != layers or problem.bias != bias:
+        raise ProblemError(
+            f"the problem has {problem.layers} layers and bias {problem.bias}, the head {layers} and {bias}: "
+            "make them agree"
+        )
+    narrowest = min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.layers))
+    return replace(problem, width=min(narrowest, problem.width or narrowest))
+
+
+def _unseen(problem: Problem, counts: ClassCounts) -> Float[np.ndarray, " K"] | None:
+    """The shift of all logits that the model has no use for: what a softmax does not see, or a free bias takes over."""
+    shift = unseen_shift(problem.loss, counts)
+    return np.ones(counts.classes) if shift is None and problem.bias != "none" else shift
+
+
+def _short_rows(norms: Float[np.ndarray, " s"]) -> int:
+    return int((norms <= _DEAD * np.sqrt(np.mean(norms**2))).sum())

@@ -1,0 +1,248 @@
+"""What needs a head: a trained last layer along the directions of the label matrix, against its forecast.
+
+statistics, counts, head → `audit_layer` → `LayerAudit`. The forecast has the feature decay that the network implies: by
+how hard the loss still pulls on each direction, or by norms (docs/theory §6).
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from penultimate.audits.against_forecast import gram_cosines, network_objective, product_cosine, seen_head
+from penultimate.audits.alignment import Alignment, align
+from penultimate.audits.budgets import Budget, class_budget
+from penultimate.audits.calibration import Calibration, balance, calibrate
+from penultimate.audits.last_layer import LastLayer, Pull
+from penultimate.counts import ClassCounts
+from penultimate.features.head import Head
+from penultimate.features.metrics.centred import variances
+from penultimate.features.passes.residuals import Residuals
+from penultimate.features.statistics import FeatureStatistics
+from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.minimisers.minimising import minimise
+from penultimate.model.problem import Problem
+
+# A network whose bias is farther than this from the class shares, or whose directions are stronger than this many σ,
+# was not trained to the end with squared error.
+_BIAS_OFF = 0.1
+_TOO_STRONG = 1.5
+# With another loss, one whose product points elsewhere than its forecast's by more than this was not trained with it.
+_ALIKE = 0.7
+# A class is weaker than its count explains when it lacks this share of what the forecast gives it.
+_WEAKER = 0.1
+
+
+@dataclass(frozen=True)
+class LayerAudit:
+    """What needs a head: the last layer along the directions of the label matrix, against its forecast.
+
+    Attributes
+    ----------
+    layer : LastLayer
+        Means, head, noise.
+    alignment : Alignment
+        Strengths, cosines and off-diagonal shares.
+    class_budget : Budget
+        Where each class's own logit went.
+    calibration : Calibration
+        The feature decay that the network implies.
+    forecast : Forecast
+        For these counts and decays, with that feature decay.
+    weakest : Forecast
+        The same at the upper quartile of the feature decay; equal to `forecast` when there are no quartiles.
+    balance : tuple of float
+        How far neighbouring layers are from balanced, L − 1 numbers; zero at a minimiser.
+    """
+
+    layer: LastLayer
+    alignment: Alignment
+    class_budget: Budget
+    calibration: Calibration
+    forecast: Forecast
+    weakest: Forecast
+    balance: tuple[float, ...]
+
+    @property
+    def forecast_strength(self) -> Float[np.ndarray, " t"]:
+        """Strengths that the forecast gives the directions of `alignment`, shape (t,)."""
+        return self.forecast.solution.strength[: self.alignment.sigma.size]
+
+    @property
+    def loss_words(self) -> str:
+        """What the network is said to be trained with."""
+        return "squared error" if self.forecast.problem.loss == "mse" else f"loss {self.forecast.problem.loss}"
+
+    @property
+    def fits_loss(self) -> bool:
+        """Whether the network is near what its own loss leaves, so that comparing them tells something."""
+        if self.forecast.problem.loss == "mse":
+            return self.fits_squared_error
+        return self.product_cosine > _ALIKE
+
+    @cached_property
+    def product_cosine(self) -> float:
+        """Cosine between the network's ``W(H̄ − h_G 1ᵀ)D`` and the forecast's."""
+        return product_cosine(self.layer, self.alignment, self.forecast.solution)
+
+    @cached_property
+    def gram_cosines(self) -> tuple[float, float]:
+        """Cosines between Gram matrices, the network's and the forecast's: of class means, of head rows."""
+        return gram_cosines(self.layer, self.forecast.solution)
+
+    @cached_property
+    def excess(self) -> float:
+        """The network's own objective, at its class means, over the minimum, less one.
+
+        With the feature decay by norms, for which the network's own factors cost alike. With several layers and another
+        loss than squared error the minimum is the best one found.
+        """
+        own = replace(self.forecast.problem, feature_decay=self.calibration.by_norms)
+        return network_objective(self.layer, own) / minimise(self.layer.counts, own).objective - 1.0
+
+    @property
+    def bias_error(self) -> float:
+        """Largest difference of the (centred) bias from the forecast's, up to a shift that a softmax does not see."""
+        if self.forecast.problem.loss == "mse" or not self.layer.centred:
+            return self.layer.bias_error
+        difference = (self.layer.bias - self.forecast.geometry.bias)[self.layer.counts.values > 0]
+        return float(np.abs(difference - difference.mean()).max())
+
+    @property
+    def fits_squared_error(self) -> bool:
+        """Whether bias and strengths are what squared error leaves; if not, the comparison is with a foreign law."""
+        strong = float(np.median(self.alignment.strength / self.alignment.sigma))
+        return strong < _TOO_STRONG and not self.layer.bias_error > _BIAS_OFF
+
+    @cached_property
+    def unsettled(self) -> float:
+        """What training left unsettled, as a share of what decay and noise ask for, over all directions with strength.
+
+        Zero at a stationary head; NaN where the noise of the training samples is not known.
+        """
+        spent, size = self.alignment.budget, self.alignment.multiplicity * self.alignment.strength
+        asked = float(np.nansum(size * np.abs(spent.decay + spent.noise)))
+        return float(np.nansum(size * np.abs(spent.unsettled))) / asked if asked > 0 else float("nan")
+
+    @property
+    def proven(self) -> bool:
+        """Whether the forecast is proven to be a minimum; else it is the best point found."""
+        return self.forecast.solution.converged
+
+    @property
+    def dead(self) -> tuple[int, int]:
+        """Directions without strength (below a hundredth of σ): measured, and forecast."""
+        alignment = self.alignment
+        measured = np.abs(alignment.strength) < 0.01 * alignment.sigma
+        expected = self.forecast_strength < 0.01 * alignment.sigma
+        size = alignment.multiplicity
+        return int(size[measured].sum()), int(size[expected].sum())
+
+    @cached_property
+    def lift(self) -> Float[np.ndarray, " K"]:
+        """`LastLayer.lift` without the shift of all logits that the loss does not see, shape (K,)."""
+        lift = np.einsum("kd,kd->k", seen_head(self.layer, self.forecast.problem.loss), self.layer.centred_means)
+        return np.where(self.layer.counts.values > 0, lift, np.nan)
+
+    @property
+    def departure(self) -> Float[np.ndarray, " K"]:
+        """``lift / forecast lift − 1`` of each class, shape (K,); NaN where the forecast has none."""
+        return _departure(self.lift, self.forecast)
+
+    @property
+    def weaker(self) -> Bool[np.ndarray, " K"]:
+        """Classes that lack a tenth of the lift their count gives them, at the upper quartile of the decay too.
+
+        None are named where the network is not what its loss leaves.
+        """
+        if not self.fits_loss:
+            return np.zeros(self.layer.counts.classes, dtype=bool)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(_departure(self.lift, self.weakest) < -_WEAKER)
+
+
+def audit_layer(
+    statistics: FeatureStatistics,
+    counts: ClassCounts,
+    head: Head,
+    problem: Problem,
+    residuals: Residuals | None = None,
+) -> LayerAudit:
+    """Hold a last layer against the forecast for its class counts.
+
+    Parameters
+    ----------
+    statistics : FeatureStatistics
+        Of the features.
+    counts : ClassCounts
+        Samples of each class in training.
+    head : Head
+        The linear layers.
+    problem : Problem
+        Loss, decays and bias of the training. A feature decay in it is used as it is; else the network's is measured.
+    residuals : Residuals, optional
+        Of the same samples, for another loss than "mse"; without them there is no budget, and norms alone calibrate.
+
+    Returns
+    -------
+    LayerAudit
+
+    Raises
+    ------
+    ProblemError
+        For constant features or weights, and a loss that does not fit the counts.
+    FeaturesError
+        When a class with training samples has no features.
+    """
+    layer = _last_layer(statistics, counts, head, problem, residuals)
+    by_norms = balance(layer, problem, _total_square(statistics, layer))
+    # Directions of squared error are those of the counts alone; others move a little with the decays.
+    first = forecast(counts, problem=problem if problem.feature_decay else replace(problem, feature_decay=by_norms))
+    decay = problem.weight_decay[-1]
+    alignment = align(layer, first.geometry.svd, decay)
+    calibration = calibrate(layer, alignment, problem, by_norms)
+    best = weakest = first
+    if problem.feature_decay is None:
+        low_to_high = calibration.by_strengths or (by_norms,)
+        best, weakest = (
+            forecast(counts, problem=replace(problem, feature_decay=found, measured=calibration.source))
+            for found in (calibration.feature_decay, low_to_high[-1])
+        )
+        if problem.loss != "mse":
+            alignment = align(layer, best.geometry.svd, decay)
+    return LayerAudit(
+        layer=layer,
+        alignment=alignment,
+        class_budget=class_budget(layer, decay),
+        calibration=calibration,
+        forecast=best,
+        weakest=weakest,
+        balance=layer.imbalance_of_layers(problem.weight_decay),
+    )
+
+
+def _last_layer(
+    statistics: FeatureStatistics, counts: ClassCounts, head: Head, problem: Problem, residuals: Residuals | None
+) -> LastLayer:
+    same = np.array_equal(statistics.counts > 0, counts.values > 0) and np.allclose(
+        statistics.counts / statistics.samples, counts.values / counts.samples, rtol=0.05
+    )
+    noise = statistics.within_scatter / statistics.samples if same else None
+    pull = None
+    if problem.loss != "mse":
+        # Samples of other counts stand for those of training: residuals of a class are means over its samples.
+        pull = Pull(None, None)
+        if residuals is not None:
+            pull = Pull(-residuals.of_class.T * np.sqrt(counts.values), residuals.within if same else None)
+    return LastLayer(counts, statistics.means, head, noise, problem.bias != "none", pull)
+
+
+def _total_square(statistics: FeatureStatistics, layer: LastLayer) -> float:
+    """``‖H − h_G‖²`` of the training samples; spreads are those of the features, per sample, where these are others."""
+    return float(layer.counts.values @ np.nan_to_num(variances(statistics)) + np.trace(layer.between))
+
+
+def _departure(lift: Float[np.ndarray, " K"], expected: Forecast) -> Float[np.ndarray, " K"]:
+    law = np.append(expected.geometry.logits.group_diagonal, np.nan)[expected.counts.group]
+    return np.divide(lift, law, out=np.full(lift.size, np.nan), where=law > 1e-9) - 1.0

@@ -1,0 +1,276 @@
+"""The second pass: what the head answers to every sample, and which class mean is nearest to it.
+
+Both are the largest of affine scores ``s_k(h) = ⟨a_k, h⟩ + c_k``; for the nearest mean ``a_k = m_k`` and
+``c_k = −‖m_k‖²/2``.
+Most samples of a trained network need no product with all K vectors: if class k scores highest at its mean m_k, it does
+so in the whole ball around m_k of radius
+
+    ρ_k = min_{j≠k}  (s_k(m_k) − s_j(m_k)) / ‖a_k − a_j‖,
+
+because ``s_k − s_j`` changes by at most ``‖a_k − a_j‖ ‖h − m_k‖``. A sample of class k inside it is decided by its
+distance to m_k alone: O(d), and exactly. Only the others are multiplied out.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from penultimate.errors import FeaturesError
+from penultimate.features.arrays import as_features, as_labels
+from penultimate.features.decisions import Decisions
+from penultimate.features.head import Head
+from penultimate.features.moments import ROWS
+from penultimate.features.statistics import FeatureStatistics
+from penultimate.threads import each, workers
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Scores that are held at a time: 16 MiB of float32.
+_ENTRIES = 1 << 22
+# What rounding can take from a margin, relative to the sizes that enter it; 1e4 times what float64 does.
+_ROUNDING = 1e-12
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _centre(
+    rows: NDArray[np.floating],
+    labels: Ints,
+    origin: Floats,
+    means: Floats,
+    centred: NDArray[np.floating],
+    distance: Floats,
+) -> None:
+    """Subtract the origin from every row, and measure its squared distance to the (centred) mean of its class."""
+    for i in range(rows.shape[0]):
+        row, mean, out = rows[i], means[labels[i]], centred[i]
+        length = 0.0
+        for j in range(row.size):
+            z = np.float64(row[j]) - origin[j]
+            out[j] = z
+            length += (z - mean[j]) ** 2
+        distance[i] = length
+
+
+@dataclass(frozen=True)
+class AffineScores:
+    """``s_k(h) = ⟨a_k, h⟩ + c_k``, and which k scores highest.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (K, d)
+        a_k, one row a class.
+    offsets : ndarray of shape (K,)
+        c_k; −∞ for a class that is never the answer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.features.passes.deciding import AffineScores
+    >>> scores = AffineScores(np.eye(2), np.zeros(2))
+    >>> scores.best(np.array([[3.0, 1.0], [0.0, 2.0]])), scores.radii(3 * np.eye(2)).round(2)
+    (array([0, 1]), array([2.12, 2.12]))
+    """
+
+    vectors: Floats
+    offsets: Floats
+
+    def radii(self, points: Floats) -> Floats:
+        """Radius around each class's point in which the class is sure to score highest, shape (K,); 0 if nowhere.
+
+        Parameters
+        ----------
+        points : ndarray of shape (K, d)
+            NaN rows for classes without one.
+        """
+        classes = len(self.offsets)
+        squares = np.einsum("kd,kd->k", self.vectors, self.vectors)
+        radii = np.zeros(classes)
+        step = max(1, _ENTRIES // (4 * classes))
+        known = np.isfinite(points).all(axis=1) & np.isfinite(self.offsets)
+        for start in range(0, classes, step):
+            rows = np.arange(start, min(start + step, classes))
+            rows = rows[known[rows]]
+            scores = points[rows] @ self.vectors.T + self.offsets
+            own = scores[np.arange(rows.size), rows]
+            size = np.abs(own) + np.linalg.norm(points[rows], axis=1) * np.sqrt(squares.max(initial=0.0))
+            margins = (own - _ROUNDING * size)[:, None] - scores
+            apart = squares[rows, None] + squares - 2.0 * (self.vectors[rows] @ self.vectors.T)
+            apart = np.sqrt(np.maximum(apart, 0.0) + _ROUNDING * (squares[rows, None] + squares))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                sure = np.where(margins > 0, margins / apart, 0.0)
+            sure[np.arange(rows.size), rows] = np.inf
+            radii[rows] = sure.min(axis=1)
+        return radii
+
+    def best(self, features: NDArray[np.floating]) -> Ints:
+        """The class that scores highest for each row, the first of those that tie.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, d)
+            Products are taken in their precision.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        vectors, offsets = self._in(features.dtype)
+        best = np.empty(len(features), dtype=np.int64)
+        step = max(1, _ENTRIES // len(offsets))
+        for start in range(0, len(features), step):
+            scores = features[start : start + step] @ vectors
+            scores += offsets
+            best[start : start + step] = np.argmax(scores, axis=1)
+        return best
+
+    def _in(self, dtype: np.dtype[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        if dtype == np.float64:
+            return self.vectors.T, self.offsets
+        return self._narrow
+
+    @cached_property
+    def _narrow(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self.vectors.astype(np.float32).T, self.offsets.astype(np.float32)
+
+
+class Deciding:
+    """Counts the head's answers and their agreement with the nearest class mean, batch by batch.
+
+    Parameters
+    ----------
+    statistics : FeatureStatistics
+        Of the first pass: class means are taken from it.
+    head : Head, optional
+        Without it the nearest class mean is the answer, and there is nothing to agree with.
+    drop_bad : bool, default False
+        Leave out rows that hold NaN or infinity, as the first pass did.
+
+    Attributes
+    ----------
+    decisions : Decisions
+        The counts so far.
+    rows, certified : int
+        Samples so far, and those decided by their distance to the mean of their class alone.
+
+    Notes
+    -----
+    The nearest class mean as a decision: Papyan, Han and Donoho 2020 (arXiv 2008.08186), NC4.
+    """
+
+    def __init__(self, statistics: FeatureStatistics, head: Head | None, *, drop_bad: bool = False) -> None:
+        self.drop_bad = drop_bad
+        self.decisions = Decisions.empty(statistics.classes)
+        self.rows = 0
+        self.certified = 0
+        self._dimension = statistics.dimension
+        self._origin = statistics.global_mean
+        self._means = statistics.means - self._origin
+        self._nearest = _nearest_scores(self._means)
+        self._near = self._nearest.radii(self._means)
+        self._head = None if head is None else _head_scores(head, self._origin)
+        self._safe = self._near if self._head is None else self._head.radii(self._means)
+
+    def update(self, features: object, labels: object, weights: object = None) -> None:
+        """Decide a batch.
+
+        Parameters
+        ----------
+        features : array-like of shape (N, d)
+        labels : array-like of shape (N,)
+        weights : object
+            Answers are counted without them.
+
+        Raises
+        ------
+        FeaturesError
+            As `FeatureStatistics.update`, and for a class that the first pass did not see.
+        """
+        rows = as_features(features, self._dimension)
+        own = as_labels(labels, len(rows), len(self._near))
+        kept = FeatureStatistics.finite(rows, self.rows, drop_bad=self.drop_bad)
+        rows, own = (rows, own) if kept is None else (rows[kept], own[kept])
+        strange = np.flatnonzero(np.isnan(self._means[own, 0]))
+        if strange.size:
+            raise FeaturesError(
+                f"class {own[strange[0]]} has samples in the second pass and had none in the first: "
+                "give the same features in both"
+            )
+        predictions, nearest = own.copy(), own.copy()
+        threads = max(1, min(workers(), -(-len(rows) // ROWS)))
+        certified = each(lambda thread: self._decide(rows, own, predictions, nearest, thread, threads), threads)
+        self.rows += len(rows)
+        self.certified += sum(certified)
+        self.decisions.add(own, predictions, None if self._head is None else nearest)
+
+    def fresh(self, before: Ints | None = None) -> "Deciding":
+        """No counts yet, by the same means and head; whatever is decided elsewhere makes no difference."""
+        other = copy(self)
+        other.decisions = Decisions.empty(len(self._near))
+        other.rows = other.certified = 0
+        return other
+
+    def merge(self, other: "Deciding") -> "Deciding":
+        """Add what was decided of other samples by the same means and head."""
+        self.decisions.merge(other.decisions)
+        self.rows += other.rows
+        self.certified += other.certified
+        return self
+
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """The counts, for a checkpoint."""
+        counts = {name: array for name, array in vars(self.decisions).items() if array is not None}
+        return counts | {"progress": np.array([self.rows, self.certified])}
+
+    def restore(self, arrays: Mapping[str, NDArray[np.int64]]) -> None:
+        """Go on from what `arrays` gave."""
+        for name, array in self.arrays().items():
+            if name != "progress":
+                array[...] = arrays[name]
+        self.rows, self.certified = (int(number) for number in arrays["progress"])
+
+    def _decide(
+        self,
+        features: NDArray[np.floating],
+        labels: Ints,
+        predictions: Ints,
+        nearest: Ints,
+        thread: int,
+        threads: int,
+    ) -> int:
+        certified = 0
+        dtype = np.float64 if features.dtype == np.float64 else np.float32
+        centred = np.empty((min(ROWS, len(labels)), features.shape[1]), dtype=dtype)
+        distance = np.empty(len(centred))
+        for start in range(thread * ROWS, len(labels), threads * ROWS):
+            rows = slice(start, min(start + ROWS, len(labels)))
+            size = rows.stop - start
+            block = features[rows].astype(dtype) if features.dtype == np.float16 else features[rows]
+            _centre(block, labels[rows], self._origin, self._means, centred, distance[:size])
+            reach = np.sqrt(distance[:size]) * (1.0 + 1e-6)
+            far = np.flatnonzero(reach >= self._near[labels[rows]])
+            nearest[start + far] = self._nearest.best(centred[far])
+            if self._head is None:
+                predictions[rows] = nearest[rows]
+            else:
+                unsure = np.flatnonzero(reach >= self._safe[labels[rows]])
+                predictions[start + unsure] = self._head.best(centred[unsure])
+            certified += int(np.count_nonzero(reach < np.minimum(self._near, self._safe)[labels[rows]]))
+        return certified
+
+
+def _nearest_scores(means: Floats) -> AffineScores:
+    """‖h − m_k‖² is smallest where ``⟨m_k, h⟩ − ‖m_k‖²/2`` is largest; classes without a mean are never nearest."""
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(means).all(axis=1))
+    vectors = np.where(seen[:, None], means, 0.0)
+    return AffineScores(vectors, np.where(seen, -0.5 * np.einsum("kd,kd->k", vectors, vectors), -np.inf))
+
+
+def _head_scores(head: Head, origin: Floats) -> AffineScores:
+    """Scores of features from which the origin has been subtracted."""
+    return AffineScores(head.product, head.offset + head.product @ origin)

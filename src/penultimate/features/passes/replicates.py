@@ -1,0 +1,180 @@
+"""Feature statistics in several parts, so that any figure of them has a jackknife interval after one pass."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from penultimate.errors import FeaturesError
+from penultimate.features.arrays import as_features, as_labels, as_weights
+from penultimate.features.statistics import FeatureStatistics
+from penultimate.threads import each, workers
+
+# Two-sided 95 % of the normal distribution.
+_QUANTILE = 1.959963984540054
+
+
+@numba.njit(cache=True)
+def _deal(
+    labels: NDArray[np.int64],
+    before: NDArray[np.int64],
+    dealt: NDArray[np.int64],
+    parts: int,
+    out: NDArray[np.int64],
+) -> None:
+    for i in range(labels.size):
+        k = labels[i]
+        out[i] = (before[k] + dealt[k]) % parts
+        dealt[k] += 1
+
+
+class Replicates:
+    """Statistics of a few disjoint parts of the samples; each class is dealt out evenly, one sample a part in turn.
+
+    Parameters
+    ----------
+    classes, dimension : int
+        K and d.
+    number : int
+        How many parts; 1 keeps the whole only, and there are no intervals.
+    drop_bad : bool, default False
+        Leave out rows that hold NaN or infinity, and count them, instead of refusing the batch.
+    before : ndarray of shape (K,), optional
+        Samples of each class that others deal out before these: with it, parts of several readers are those of one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.features.passes.replicates import Replicates
+    >>> replicates = Replicates(classes=2, dimension=1, number=2)
+    >>> replicates.update(np.array([[0.0], [1.0], [2.0], [7.0]]), np.array([0, 0, 0, 1]))
+    >>> [part.samples for part in replicates.parts], replicates.whole.samples
+    ([3.0, 1.0], 4.0)
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        dimension: int,
+        number: int,
+        *,
+        drop_bad: bool = False,
+        before: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.drop_bad = drop_bad
+        self.parts = [FeatureStatistics(classes, dimension) for _ in range(number)]
+        self._before = np.zeros(classes, dtype=np.int64) if before is None else before
+        self._dealt = np.zeros(classes, dtype=np.int64)
+
+    def fresh(self, before: NDArray[np.int64] | None = None) -> "Replicates":
+        """Empty parts of the same kind, for samples before which others deal out so many of each class."""
+        first = self.parts[0]
+        return Replicates(first.classes, first.dimension, len(self.parts), drop_bad=self.drop_bad, before=before)
+
+    @property
+    def rows(self) -> int:
+        """Samples seen, those with weights counted once."""
+        return sum(part.rows for part in self.parts)
+
+    def update(self, features: object, labels: object, weights: object = None) -> None:
+        """Add a batch; arguments and errors are those of `FeatureStatistics.update`."""
+        if len(self.parts) == 1:
+            self.parts[0].update(features, labels, weights, drop_bad=self.drop_bad)
+            return
+        first = self.parts[0]
+        rows = as_features(features, first.dimension)
+        own = as_labels(labels, len(rows), first.classes)
+        factor = None if weights is None else as_weights(weights, len(rows))
+        kept = first.finite(rows, self.rows, drop_bad=self.drop_bad)
+        # Bad rows are dealt out too, so that labels alone tell the part of a sample.
+        turn = np.empty(len(own), dtype=np.int64)
+        _deal(own, self._before, self._dealt, len(self.parts), turn)
+        if kept is not None:
+            rows, own, turn = rows[kept], own[kept], turn[kept]
+            factor = None if factor is None else factor[kept]
+        order = np.argsort(turn, kind="stable")
+        ends = np.cumsum(np.bincount(turn, minlength=len(self.parts)))
+        chosen = np.split(order, ends[:-1])
+        threads = min(workers(), len(self.parts))
+
+        def work(thread: int) -> None:
+            for part, mine in zip(self.parts[thread::threads], chosen[thread::threads], strict=True):
+                part.update(rows[mine], own[mine], None if factor is None else factor[mine])
+
+        each(work, threads)
+        first.dropped += 0 if kept is None else int((~kept).sum())
+
+    def merge(self, other: "Replicates") -> "Replicates":
+        """Add the samples that others have seen, part by part."""
+        if len(self.parts) != len(other.parts):
+            raise FeaturesError(f"{len(self.parts)} parts cannot be merged with {len(other.parts)}: use as many")
+        for own, others in zip(self.parts, other.parts, strict=True):
+            own.merge(others)
+        self._dealt += other._dealt
+        return self
+
+    @property
+    def whole(self) -> FeatureStatistics:
+        """The statistic of all samples."""
+        return _merged(self.parts)
+
+    @property
+    def leave_one_out(self) -> list[FeatureStatistics]:
+        """For each part the statistic of all others; empty when there is one part only."""
+        if len(self.parts) == 1:
+            return []
+        return [_merged([*self.parts[:g], *self.parts[g + 1 :]]) for g in range(len(self.parts))]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything, for a checkpoint."""
+        arrays = {
+            f"{index}/{name}": array for index, part in enumerate(self.parts) for name, array in part.arrays().items()
+        }
+        return arrays | {"dealt": self._dealt}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `arrays` gave."""
+        for index in range(len(self.parts)):
+            prefix = f"{index}/"
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            self.parts[index] = FeatureStatistics.from_arrays(own)
+        self._dealt = arrays["dealt"]
+
+
+def _merged(parts: list[FeatureStatistics]) -> FeatureStatistics:
+    whole = parts[0].copy()
+    for part in parts[1:]:
+        whole.merge(part)
+    return whole
+
+
+class Jackknife:
+    """Intervals of figures computed from all samples and again without each part (delete-a-group jackknife).
+
+    Parameters
+    ----------
+    whole : dict of str to ndarray
+        Figures from all samples.
+    without : sequence of dict
+        The same without each part.
+    """
+
+    def __init__(self, whole: Mapping[str, Float[np.ndarray, "..."]], without: Sequence[Mapping[str, Any]]) -> None:
+        self._whole = whole
+        self._without = without
+
+    def interval(self, name: str) -> Float[np.ndarray, "... 2"] | None:
+        """Lower and upper end of the 95 % interval of one figure; None without parts, NaN where a part lacks it.
+
+        ``(G−1)/G Σ_g (f_g − f̄)²`` is the variance of f for G parts (Efron and Tibshirani 1993, chapter 11).
+        """
+        if not self._without:
+            return None
+        values = np.stack([np.asarray(figures[name], dtype=np.float64) for figures in self._without])
+        groups = len(values)
+        error = np.sqrt((groups - 1) / groups * np.sum((values - values.mean(axis=0)) ** 2, axis=0))
+        middle = np.asarray(self._whole[name], dtype=np.float64)
+        return np.stack([middle - _QUANTILE * error, middle + _QUANTILE * error], axis=-1)

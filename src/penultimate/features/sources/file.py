@@ -1,0 +1,211 @@
+"""One file of features as a source: which of its arrays is what, and whether they fit."""
+
+import hashlib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penultimate.archives.archive import Archive, Layout
+from penultimate.archives.blocks import block_rows, check_start, shard_spans
+from penultimate.archives.formats import format_of, open_archive
+from penultimate.archives.npy_set import NpySet
+from penultimate.errors import FeaturesError, FileError
+from penultimate.features.head import Head, checked_names, head_of
+from penultimate.features.sources.parts import Rows
+from penultimate.features.sources.source import Batch, FeatureSource
+
+FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
+LABELS = ("y", "labels", "label", "targets", "target")
+WEIGHTS = ("weights",)
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+# An audit keeps d × d numbers; beyond this width they would be 512 GiB.
+_WIDEST = 1 << 18
+
+
+class Keys(NamedTuple):
+    """Names of the arrays that hold features, labels and weights."""
+
+    features: str
+    labels: str
+    weights: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class FileSource:
+    """Features in one file (or zarr store, or set of .npy files); made by `open_source`.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute.
+    keys : Keys
+        Its arrays.
+    layouts : tuple of Layout
+        Their shapes and types when it was opened.
+    head : Head, optional
+    names : tuple of str, optional
+        Class names.
+    fingerprint : str
+        Digest of names, sizes, times and shapes.
+    """
+
+    path: Path
+    keys: Keys
+    layouts: tuple[Layout, ...]
+    head: Head | None
+    names: tuple[str, ...] | None
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return self.layouts[0].shape[0]
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features, d."""
+        return self.layouts[0].shape[1]
+
+    @property
+    def dtype(self) -> str:
+        """Type of the features as stored."""
+        return self.layouts[0].dtype
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Blocks of the file from sample `start` on; it is open while they are drawn."""
+        check_start(start, self.samples)
+        with self._opened() as archive:
+            size = block_rows(self.dimension)
+            streams = [archive.blocks(key, start, size) for key in self.keys if key is not None]
+            for arrays in zip(*streams, strict=True):
+                yield Batch(*map(_native, arrays))
+
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """Blocks of the labels from sample `start` on."""
+        check_start(start, self.samples)
+        with self._opened() as archive:
+            yield from map(_native, archive.blocks(self.keys.labels, start, block_rows(self.dimension)))
+
+    def shards(self) -> list[FeatureSource]:
+        """The file, or parts of it where it is large.
+
+        Every part of a compressed .npz has to be decompressed from the beginning; other formats are read where it lies.
+        """
+        bounds = shard_spans(self.samples, block_rows(self.dimension))
+        return [self] if len(bounds) == 1 else [Rows(self.bare(), first, stop) for first, stop in bounds]
+
+    @contextmanager
+    def _opened(self) -> Generator[Archive]:
+        with open_archive(self.path) as archive:
+            if _keys_and_layouts(archive, self.path) != (self.keys, self.layouts):
+                raise FileError(f"{self.path}: the file has changed since it was opened: leave it alone and start anew")
+            yield archive
+
+    def bare(self) -> "FileSource":
+        """The same without head and class names, light to send to other processes."""
+        return replace(self, head=None, names=None)
+
+
+def open_source(path: Path) -> FileSource:
+    """Open one file of features; its arrays are found by name and checked, and only head and names are read.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    FileSource
+
+    Raises
+    ------
+    FileError
+        When it is missing, damaged, or has no features or labels; the message names it.
+    FeaturesError
+        When arrays do not fit: no samples, another number of labels, labels that are no whole numbers.
+    MissingDependencyError
+        When its library is not installed.
+    """
+    path = path.absolute()
+    with open_archive(path) as archive:
+        keys, layouts = _keys_and_layouts(archive, path)
+        try:
+            head = head_of(archive)
+            if head is not None:
+                head.check(head.classes, layouts[0].shape[1])
+            found = None if head is not None else archive.classes()
+            names = checked_names(found) if found is not None else None if head is None else head.names
+        except FeaturesError as error:
+            raise FeaturesError(f"{path}: {error}") from None
+    return FileSource(path, keys, layouts, head, names, _fingerprint(path, layouts))
+
+
+def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
+    names = archive.names()
+    weights = [name for name in WEIGHTS if name in names]
+    keys = Keys(_find(names, FEATURES, "features", path), _find(names, LABELS, "labels", path), *weights or [None])
+    layouts = tuple(archive.layout(key) for key in keys if key is not None)
+    _check(keys, layouts, path)
+    return keys, layouts
+
+
+def _find(names: Sequence[str], usual: Sequence[str], what: str, path: Path) -> str:
+    if usual[0] in names:
+        return usual[0]
+    folded = [name.casefold() for name in usual]
+    found = [name for name in names if name.casefold() in folded]
+    there = ", ".join(names) or "nothing"
+    if len(found) > 1:
+        raise FileError(
+            f"{path}: {' and '.join(found)} may both be the {what}: name them {usual[0]} (there is {there})"
+        )
+    if not found:
+        raise FileError(f"{path}: there are no {what}: name them {usual[0]} (there is {there})")
+    return found[0]
+
+
+def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
+    features, labels = layouts[0], layouts[1]
+    if len(features.shape) != 2:
+        raise FeaturesError(f"{path}: {keys.features} has shape {features.shape}: give one row a sample, (N, d)")
+    if not all(features.shape):
+        raise FeaturesError(f"{path}: {keys.features} has shape {features.shape}: give at least one sample and column")
+    if features.shape[1] > _WIDEST:
+        raise FeaturesError(f"{path}: {keys.features} has width {features.shape[1]}, and {_WIDEST} is the most")
+    if features.dtype not in _FLOATS:
+        raise FeaturesError(f"{path}: {keys.features} is {features.dtype}: cast it to one of {', '.join(_FLOATS)}")
+    if not labels.dtype.startswith(("int", "uint")):
+        raise FeaturesError(f"{path}: {keys.labels} is {labels.dtype}: cast it to whole numbers, 0 … K − 1")
+    for key, layout in zip(keys[1:], layouts[1:], strict=False):
+        if layout.shape != features.shape[:1]:
+            raise FeaturesError(
+                f"{path}: {key} has shape {layout.shape} for {features.shape[0]} samples: give one for each sample"
+            )
+    if len(layouts) > 2 and not layouts[2].dtype.startswith(("float", "bfloat", "int", "uint")):
+        raise FeaturesError(f"{path}: {keys.weights} is {layouts[2].dtype}: give numbers")
+
+
+def _native(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _fingerprint(path: Path, layouts: Sequence[Layout]) -> str:
+    digest = hashlib.sha256(repr([tuple(layout) for layout in layouts]).encode())
+    for file in _files(path):
+        status = file.stat()
+        digest.update(f"{file.relative_to(path.parent)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return list(NpySet(path).files.values()) if format_of(path) == ".npy" else [path]

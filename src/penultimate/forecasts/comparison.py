@@ -1,0 +1,159 @@
+"""What several losses make of the same class counts at the same decays, side by side.
+
+counts, losses → `compare_losses` → `LossComparison`: a forecast each; tail and head margins, angles, survival lines.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from penultimate.counts import ClassCounts
+from penultimate.errors import ProblemError
+from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.losses import Loss
+from penultimate.model.problem import Bias
+from penultimate.reported import Reported, chart_of
+
+if TYPE_CHECKING:
+    import altair as alt
+    from rich.console import Group
+
+ComparisonChart = Literal["margins", "cosines", "needed", "retained"]
+
+
+@dataclass(frozen=True)
+class LossComparison(Reported):
+    """Forecasts that differ in their loss alone.
+
+    Made by `compare_losses`.
+
+    Attributes
+    ----------
+    forecasts : dict of str to Forecast
+        By the name of the loss.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> comparison = pen.compare_losses(pen.ClassCounts([600, 60, 6]), ["ce", "weighted:inverse"], weight_decay=5e-2)
+    >>> [record["over_corrects"] for record in comparison.records]
+    [False, True]
+    """
+
+    forecasts: dict[str, Forecast]
+
+    @property
+    def counts(self) -> ClassCounts:
+        """The class counts."""
+        return next(iter(self.forecasts.values())).counts
+
+    @property
+    def records(self) -> list[dict[str, object]]:
+        """Key figures, one record a loss."""
+        from penultimate.report.comparison.record import loss_records
+
+        return loss_records(self)
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in a few plain sentences."""
+        from penultimate.report.comparison.words import verdict
+
+        return verdict(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
+
+        Returns
+        -------
+        dict
+            Keys ``penultimate``, ``counts``, ``problem``, ``losses``, ``classes``, ``verdict``.
+        """
+        from penultimate.report.comparison.record import comparison_record
+
+        return comparison_record(self)
+
+    def table(self) -> "Group":
+        """Losses side by side as a renderable of the library rich: ``rich.print(comparison.table())``."""
+        from penultimate.report.comparison.table import comparison_table
+
+        return comparison_table(self)
+
+    def plot(self, chart: ComparisonChart) -> "alt.LayerChart":
+        """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (survival lines) or ``retained``.
+
+        Raises
+        ------
+        ProblemError
+            For any other name.
+        """
+        from penultimate.report.comparison.charts import COMPARISON_CHARTS
+
+        return chart_of(COMPARISON_CHARTS, chart, ProblemError)(self)
+
+    def _page(self) -> str:
+        from penultimate.report.comparison.page import comparison_html
+
+        return comparison_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.comparison.page import comparison_summary
+
+        return comparison_summary(self)
+
+
+def compare_losses(
+    counts: ClassCounts,
+    losses: Sequence[str | Loss],
+    weight_decay: float = 5e-4,
+    *,
+    feature_decay: float | None = None,
+    feature_ratio: float = 1.0,
+    bias: Bias = "free",
+) -> LossComparison:
+    """Forecast the same counts with several losses at the same weight decay.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Samples per class.
+    losses : sequence of str, CrossEntropy or SquaredError
+        At least one, all of different names.
+    weight_decay : float, default 5e-4
+        λ of the last layer.
+    feature_decay, feature_ratio, bias
+        As for `forecast`.
+
+    Returns
+    -------
+    LossComparison
+
+    Raises
+    ------
+    ProblemError
+        If there is no loss, or two have the same name, or as `forecast`.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> comparison = pen.compare_losses(pen.ClassCounts([600, 60, 6]), ["ce", "la:1"], weight_decay=5e-2)
+    >>> [forecast.geometry.margins.round(1).tolist() for forecast in comparison.forecasts.values()]
+    [[4.6, 2.1, 0.9], [1.2, 1.8, 3.4]]
+    """
+    if not losses:
+        raise ProblemError("there is nothing to compare: give at least one loss")
+    names = [str(loss) for loss in losses]
+    if len(set(names)) < len(names):
+        raise ProblemError(f"two losses have the same name: {', '.join(names)}; give each once, or name them")
+    found = {
+        name: forecast(
+            counts,
+            weight_decay,
+            loss=loss,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias,
+        )
+        for name, loss in zip(names, losses, strict=True)
+    }
+    return LossComparison(found)

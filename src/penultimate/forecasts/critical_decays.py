@@ -1,0 +1,135 @@
+"""The weight decay at which each direction dies: in closed form for squared error, by following solutions otherwise.
+
+What following costs grows with the number of distinct counts, so beyond some only the first death and those that have a
+closed form are found, and beyond some more none; what is not known is NaN, and `CriticalDecays.note` says why.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from penultimate.minimisers.solution import Solution
+from penultimate.model.problem import Problem
+
+if TYPE_CHECKING:
+    from penultimate.minimisers.convex.deaths import CriticalDecay
+
+# Distinct counts up to which all deaths are bracketed closely, or loosely, or only the first: seconds, not minutes.
+_CLOSELY, ALL_DEATHS, _FIRST_DEATH = 24, 128, 500
+_CLOSE, _LOOSE, _FIRST = 1e-6, 2e-2, 1e-3  # their brackets
+
+
+@dataclass(frozen=True)
+class CriticalDecays:
+    """Where directions die.
+
+    Attributes
+    ----------
+    decay : ndarray of shape (t,)
+        λ_1 at which each distinct direction dies; NaN where it is not known.
+    bracket : ndarray of shape (t, 2)
+        Decays between which it dies; both the same for a closed form.
+    note : str
+        What is not known, and why, or how exact the figures are; empty where there is nothing to say.
+    """
+
+    decay: Float[np.ndarray, " t"]
+    bracket: Float[np.ndarray, "t 2"]
+    note: str
+
+
+def is_closed(solution: Solution) -> bool:
+    """Whether the singular values do not depend on the decay: squared error without weights, its bias free or none."""
+    return solution.problem.loss == "mse" and isinstance(solution.problem.bias, str)
+
+
+def followed(solution: Solution) -> Problem | None:
+    """The problem whose solutions can be followed over weight decay, without a width that has room for everything.
+
+    None for plain squared error, which needs no following, for several layers, and for a width that may bind.
+    """
+    problem = solution.problem
+    if problem.loss == "mse" or problem.layers > 1 or (problem.width or np.inf) < solution.geometry.svd.rank:
+        return None
+    return replace(problem, width=None)
+
+
+def decay_exponent(solution: Solution) -> float:
+    """λ ∝ θ^this: the threshold grows like κ^{(L+1)/(2L)}, and κ^{L+1} like λ^{L+1}, or λ^L when λ_H is fixed."""
+    problem = solution.problem
+    return 2.0 if problem.feature_decay is not None else 2.0 * problem.layers / (problem.layers + 1)
+
+
+def find_first(solution: Solution) -> "CriticalDecay | None":
+    """The directions that die first as decay grows, for a problem that is followed; None where it is not looked for."""
+    from penultimate.minimisers.convex.deaths import first_death
+
+    problem, groups = followed(solution), solution.counts.distinct.size
+    if problem is None or groups > _FIRST_DEATH:
+        return None
+    return first_death(solution.counts, problem, _CLOSE if groups <= ALL_DEATHS else _FIRST)
+
+
+def find_critical(solution: Solution, first: "CriticalDecay | None") -> CriticalDecays:
+    """λ_1 at which each distinct direction dies, all layers' decays scaled together.
+
+    Parameters
+    ----------
+    solution : Solution
+        At some decay.
+    first : CriticalDecay or None
+        Of `find_first`.
+
+    Returns
+    -------
+    CriticalDecays
+    """
+    if is_closed(solution):
+        svd, problem = solution.geometry.svd, solution.problem
+        critical = problem.weight_decay[0] * (svd.sigma / solution.threshold) ** decay_exponent(solution)
+        before = np.cumsum(svd.multiplicity) - svd.multiplicity
+        critical = np.where(before < (problem.width or np.inf), critical, np.nan)
+        return CriticalDecays(critical, np.stack([critical, critical], axis=1), "")
+    out = np.full((solution.sigma.size, 3), np.nan)
+    svd = solution.geometry.svd
+    for death in (*_deaths(solution, first), *([] if first is None else [first])):
+        index = (svd.mixed_index if death.kind == "mixed" else svd.inside_index)[death.index]
+        out[index] = death.weight_decay, *death.bracket
+    if first is not None:  # of deaths closer together than their brackets none may come before the first
+        out[:, 0] = np.maximum(out[:, 0], first.weight_decay)
+    return CriticalDecays(out[:, 0], out[:, 1:], _note(solution, out))
+
+
+def _deaths(solution: Solution, first: "CriticalDecay | None") -> "tuple[CriticalDecay, ...]":
+    from penultimate.minimisers.convex.deaths import closed_deaths, find_deaths
+
+    problem, groups = followed(solution), solution.counts.distinct.size
+    if problem is None or first is None:
+        return ()
+    if groups > ALL_DEATHS:
+        return closed_deaths(solution.counts, problem)
+    return find_deaths(solution.counts, problem, _CLOSE if groups <= _CLOSELY else _LOOSE)
+
+
+def _note(solution: Solution, found: Float[np.ndarray, "t 3"]) -> str:
+    """Why some are not known, or how exact they are."""
+    problem, groups = solution.problem, solution.counts.distinct.size
+    if problem.loss == "mse":
+        return "no closed form with a regularised bias: forecast several weight decays"
+    if followed(solution) is None:
+        return "not searched for with this loss and several layers, or a width: forecast several weight decays"
+    known = np.isfinite(found[:, 0])
+    directions = solution.multiplicity
+    if not known.any():
+        return f"not searched for among {groups:,} distinct counts: penultimate.solution_path finds them, in longer"
+    if groups > ALL_DEATHS:
+        return (
+            f"known for {directions[known].sum():,} of {directions.sum():,} directions: the first to die and those "
+            f"that have a closed form; with {groups:,} distinct counts "
+            "penultimate.solution_path finds the others, which takes long"
+        )
+    if groups > _CLOSELY:
+        return f"bracketed to {_LOOSE:g}, the first to {_CLOSE:g}, relative; penultimate.solution_path: all to 1e-6"
+    return ""

@@ -1,0 +1,466 @@
+"""What a practitioner reads off a minimiser before training: which classes keep a direction of their own.
+
+counts → `forecast` → `Forecast`: thresholds, critical weight decays, and for every class what it retains.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.counts import ClassCounts
+from penultimate.errors import ProblemError
+from penultimate.forecasts.critical_decays import ALL_DEATHS, CriticalDecays, find_critical, find_first, is_closed
+from penultimate.forecasts.over_decay import can_sweep, shares_at, strengths_at
+from penultimate.forecasts.samples_to_gain import samples_to_gain
+from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.forecasts.timeline import Timeline, timeline
+from penultimate.losses import Loss, resolve
+from penultimate.minimisers.minimising import minimise
+from penultimate.minimisers.solution import Solution
+from penultimate.model.geometry import Geometry
+from penultimate.model.problem import Bias, Problem
+from penultimate.reported import Reported, chart_of
+from penultimate.spectrum.label_spectrum import LabelSpectrum
+
+if TYPE_CHECKING:
+    import altair as alt
+    from rich.console import Group
+
+    from penultimate.minimisers.convex.deaths import CriticalDecay
+
+RATIOS = (0.01, 0.1, 1.0, 10.0, 100.0)
+
+Chart = Literal["counts", "spectrum", "retained", "cosines", "sweep"]
+CHARTS: tuple[Chart, ...] = ("counts", "spectrum", "retained", "cosines", "sweep")
+
+
+@dataclass(frozen=True)
+class RatioForecast:
+    """The forecast for one value of the unknown ratio ``c = N λ_H / λ_1`` (docs/theory §1).
+
+    Attributes
+    ----------
+    ratio : float
+        c.
+    samples_needed : float
+        What `Forecast.samples_needed` would be.
+    classes_below : int
+        Seen classes that do not have more than they need.
+    survivors : int or None
+        Directions that survive; None where that would take too long to find.
+    largest_safe_weight_decay : float or None
+        λ_1 below which every direction survives; None if the width already takes some.
+    """
+
+    ratio: float
+    samples_needed: float
+    classes_below: int
+    survivors: int | None
+    largest_safe_weight_decay: float | None
+
+
+@dataclass(frozen=True)
+class Forecast(Reported):
+    """The geometry that class counts and decays force on the last layer, read for every class.
+
+    Made by `forecast`. Per-group figures, one for each distinct count (largest first), cost O(m²) time for m distinct
+    counts and O(K) memory; figures of single classes are taken from them.
+
+    Attributes
+    ----------
+    solution : Solution
+        The minimiser: strengths, outcome, objective.
+    band : tuple of Forecast or None
+        The same at the lower and at the upper quartile of a trained network's feature decay; None where it was not
+        measured by strengths (see `penultimate.audits.calibration`).
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.ClassCounts({"cat": 600, "dog": 300, "newt": 12, "axolotl": 9})
+    >>> forecast = pen.forecast(counts, weight_decay=0.12)
+    >>> forecast.status
+    array(['own', 'own', 'shared', 'shared'], dtype='<U6')
+    >>> round(forecast.samples_needed, 2), forecast.smallest_surviving_count
+    (13.26, 300.0)
+    """
+
+    solution: Solution
+    band: "tuple[Forecast, Forecast] | None" = None
+
+    @property
+    def counts(self) -> ClassCounts:
+        """The class counts."""
+        return self.solution.counts
+
+    @property
+    def problem(self) -> Problem:
+        """Layers, decays, bias, width, loss."""
+        return self.solution.problem
+
+    @property
+    def geometry(self) -> Geometry:
+        """Class means, head, bias and logits of the minimiser."""
+        return self.solution.geometry
+
+    @property
+    def threshold(self) -> float:
+        """The singular value below which a direction dies."""
+        return self.solution.threshold
+
+    @cached_property
+    def group_samples_needed(self) -> Float[np.ndarray, " m"]:
+        """Samples from which on classes like those of each group stand above the threshold, shape (m,).
+
+        ``(threshold / leverage)²``, the leverage being what the loss multiplies a class's pull by, such as its weight:
+        for two classes of equal count and features all zero this is where their difference dies, exactly.
+        """
+        if self.problem.loss == "mse":
+            return np.full(self.counts.distinct.size, self.threshold**2)
+        return (self.threshold / resolve(self.problem.loss, self.counts).grouped(self.counts).leverage) ** 2
+
+    @property
+    def samples_needed(self) -> float:
+        """threshold²: as many directions survive as classes have more samples, or one fewer (docs/theory §4).
+
+        For other losses than squared error, about as many. NaN where classes need unequal numbers
+        (`group_samples_needed`), and for several layers with such a loss.
+        """
+        needed = self.group_samples_needed
+        return float(needed[0]) if np.ptp(needed) <= 1e-9 * needed[0] else float("nan")
+
+    @property
+    def classes_below(self) -> int:
+        """How many seen classes have no more samples than they need to stand above the threshold."""
+        return int(self.counts.multiplicity[self.counts.distinct <= self.group_samples_needed].sum())
+
+    @property
+    def survivors(self) -> int:
+        """Directions that survive, of `directions`."""
+        return self.solution.survivors
+
+    @property
+    def directions(self) -> int:
+        """Directions that there are: seen − 1 with a free bias, seen otherwise."""
+        return self.geometry.svd.rank
+
+    @cached_property
+    def group_status(self) -> Int[np.ndarray, " m"]:
+        """Index into `STATUSES` for each group's classes: own (retained ≥ 0.9), shared, lost (< 0.1)."""
+        retained = self.geometry.group_retained
+        # A projector's diagonal carries rounding; a class at exactly 0.9 should not flip with it.
+        return np.where(retained >= OWN - 1e-12, 0, np.where(retained < LOST, 2, 1))
+
+    @property
+    def retained(self) -> Float[np.ndarray, " K"]:
+        """Share of each class's own direction that survives, shape (K,); NaN for classes without samples."""
+        return self.geometry.retained
+
+    @property
+    def status(self) -> np.ndarray:
+        """``own``, ``shared``, ``lost`` or ``unseen`` for every class, shape (K,)."""
+        return np.array([*STATUSES, "unseen"])[np.append(self.group_status, 3)[self.counts.group]]
+
+    def classes_with(self, status: str) -> int:
+        """How many seen classes are ``own``, ``shared`` or ``lost``."""
+        return int(self.counts.multiplicity[self.group_status == STATUSES.index(status)].sum())
+
+    @cached_property
+    def negative_margins(self) -> int:
+        """How many seen classes the head answers with another class, even for their own class mean."""
+        return int(self.counts.multiplicity[self.geometry.group_margins < 0].sum())
+
+    @cached_property
+    def smallest_surviving_count(self) -> float | None:
+        """The smallest count among classes that keep their own direction; None if none does."""
+        own = self.counts.distinct[self.group_status == 0]
+        return float(own.min()) if own.size else None
+
+    @property
+    def has_critical_weight_decays(self) -> bool:
+        """Whether one is known: see `critical_note` for why not."""
+        return is_closed(self.solution) or self._first_death is not None
+
+    @property
+    def critical_weight_decay(self) -> Float[np.ndarray, " t"]:
+        """λ_1 at which each distinct direction dies, all layers' decays scaled together, largest σ first, shape (t,).
+
+        NaN where the width leaves no room for the direction, and with a regularised bias, where the singular values
+        themselves move with the decay. For other losses found by following solutions: all of them for up to 128
+        distinct counts (`critical_bracket` says how closely); for up to 500 the first and those that have a closed
+        form; `penultimate.solution_path` finds all, however long that takes.
+        """
+        return self._critical.decay
+
+    @property
+    def critical_bracket(self) -> Float[np.ndarray, "t 2"]:
+        """Decays between which each direction dies, shape (t, 2); both the same for squared error, in closed form."""
+        return self._critical.bracket
+
+    @property
+    def critical_note(self) -> str:
+        """Which critical weight decays are not known, and why, or how exact they are; empty if all are exact."""
+        return self._critical.note
+
+    @property
+    def largest_safe_weight_decay(self) -> float | None:
+        """λ_1 below which every direction survives; None if the width takes some, or where it is not known.
+
+        `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts.
+        """
+        if (self.problem.width or np.inf) < self.directions:
+            return None
+        if is_closed(self.solution):
+            return float(self.critical_weight_decay.min())
+        return None if self._first_death is None else self._first_death.weight_decay
+
+    @cached_property
+    def _first_death(self) -> "CriticalDecay | None":
+        return find_first(self.solution)
+
+    @cached_property
+    def _critical(self) -> CriticalDecays:
+        return find_critical(self.solution, self._first_death)
+
+    @cached_property
+    def group_samples_to_gain(self) -> Float[np.ndarray, " m"]:
+        """Whole samples that one class of each group must gain, alone, to stand above threshold²; shape (m,).
+
+        Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them. NaN
+        with class weights or scales, which move with the counts.
+        """
+        if math.isnan(self.samples_needed):
+            return np.full(self.counts.distinct.size, np.nan)
+        fixed = self.problem.feature_decay is not None
+        power = (self.problem.layers + 1) / self.problem.layers if fixed else 1.0
+        return samples_to_gain(self.counts.distinct, self.counts.samples, self.samples_needed, power)
+
+    @cached_property
+    def by_ratio(self) -> tuple[RatioForecast, ...]:
+        """The answer as a function of c, when the feature decay is not known; empty when it is."""
+        if self.problem.feature_decay is not None or math.isnan(self.threshold):
+            return ()
+        return tuple(self._at_ratio(ratio) for ratio in RATIOS)
+
+    def _at_ratio(self, ratio: float) -> RatioForecast:
+        layers, width = self.problem.layers, self.problem.width or self.directions
+        change = ratio / self.problem.feature_ratio
+        threshold = self.threshold * change ** (1.0 / (2 * layers))
+        needed = self.group_samples_needed * (threshold / self.threshold) ** 2
+        safe = self.largest_safe_weight_decay
+        return RatioForecast(
+            ratio=ratio,
+            samples_needed=self.samples_needed * (threshold / self.threshold) ** 2,
+            classes_below=int(self.counts.multiplicity[self.counts.distinct <= needed].sum()),
+            survivors=self._survivors_at_ratio(ratio, threshold, width),
+            largest_safe_weight_decay=None if safe is None else safe * change ** (-1.0 / (layers + 1)),
+        )
+
+    def _survivors_at_ratio(self, ratio: float, threshold: float, width: int) -> int | None:
+        spectrum = self.geometry.svd
+        if isinstance(spectrum, LabelSpectrum):
+            return min(spectrum.count_above(threshold), width)
+        # Otherwise the singular values move with the decays, so the problem is solved again where that takes no time.
+        if can_sweep(self.solution) and self.counts.distinct.size <= ALL_DEATHS:
+            return minimise(self.counts, replace(self.problem, feature_ratio=ratio), gap=1e-6).survivors
+        # c acts like the square of the weight decay.
+        decay = self.problem.weight_decay[0] * math.sqrt(ratio / self.problem.feature_ratio)
+        return self.directions if decay < (self.largest_safe_weight_decay or 0.0) else None
+
+    def strengths_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+        """Strength of every distinct direction at other weight decays λ_1 (all layers scaled alike), shape (w, t).
+
+        Raises
+        ------
+        ProblemError
+            If a decay is not positive and finite.
+        """
+        return strengths_at(self.solution, weight_decay)
+
+    def shares_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+        """Strength over singular value of every distinct direction at other weight decays, shape (w, t)."""
+        return shares_at(self.solution, weight_decay)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The charts that can be drawn: no sweep where that would take minutes."""
+        return CHARTS if can_sweep(self.solution) else CHARTS[:-1]
+
+    @cached_property
+    def over_corrects(self) -> bool:
+        """Whether the loss puts the largest class below the smallest: its margin is smaller by a tenth or more."""
+        margins = self.geometry.group_margins
+        return bool(self.survivors > 0 and margins[0] < 0.9 * margins[-1])
+
+    def worst_groups(self, number: int) -> Int[np.ndarray, " b"]:
+        """First class of each of the groups (distinct counts) that retain least, then have the fewest samples."""
+        return self.counts.representatives[self._worst_first[:number], 0]
+
+    def worst_classes(self, number: int) -> Int[np.ndarray, " b"]:
+        """Indices of the classes that retain least, then have the fewest samples; unseen ones are left out."""
+        order = self._worst_first
+        enough = np.searchsorted(np.cumsum(self.counts.multiplicity[order]), number) + 1
+        place = np.full(self.counts.distinct.size + 1, -1)
+        place[order[:enough]] = np.arange(min(enough, order.size))
+        rank = place[self.counts.group]
+        candidates = np.flatnonzero(rank >= 0)
+        return candidates[np.argsort(rank[candidates], kind="stable")][:number]
+
+    @cached_property
+    def _worst_first(self) -> Int[np.ndarray, " m"]:
+        # Rounded, so that among classes that keep all of their direction the smallest count comes first.
+        return np.lexsort((self.counts.distinct, self.geometry.group_retained.round(9)))
+
+    @property
+    def verdict(self) -> str:
+        """The forecast in a few plain sentences."""
+        from penultimate.report.forecast.words import verdict
+
+        return verdict(self)
+
+    def timeline(
+        self, lr: float, momentum: float = 0.0, steps: int = 1000, *, start: float = 1e-3, points: int = 200
+    ) -> Timeline:
+        """When each direction is learnt (docs/theory §7).
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate of SGD.
+        momentum : float, default 0
+            Of SGD; a step advances time by ``lr / (1 − momentum)``.
+        steps : int, default 1000
+            How far to look.
+        start : float, default 1e-3
+            x_0, the strength that every direction starts with.
+        points : int, default 200
+            How many steps are reported.
+
+        Returns
+        -------
+        Timeline
+
+        Raises
+        ------
+        ProblemError
+            For more than one layer, a regularised bias, or arguments out of range.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3)
+        >>> forecast.timeline(lr=0.1, momentum=0.9, steps=500).learnt_at.round()
+        array([ 69., 113.])
+        """
+        return timeline(self.solution, learning_rate=lr, momentum=momentum, steps=steps, start=start, points=points)
+
+    def to_dict(self, classes: int | Literal["all", "none"] = 20) -> dict[str, object]:
+        """Everything as plain numbers, lists and strings, ready for JSON; not-a-number and infinity become None.
+
+        Parameters
+        ----------
+        classes : int, "all" or "none", default 20
+            How many classes to list, worst first; "all" lists them in their own order, with the bias.
+
+        Returns
+        -------
+        dict
+            Keys ``penultimate``, ``counts``, ``problem``, ``solution``, ``by_feature_ratio``, ``band``, ``spectrum``,
+            ``classes``, ``verdict`` (and ``bias``).
+        """
+        from penultimate.report.forecast.record import forecast_record
+
+        return forecast_record(self, classes)
+
+    def table(self, classes: int | Literal["all", "none"] = 20) -> "Group":
+        """Summary and worst classes as a renderable of the library rich: ``rich.print(forecast.table())``."""
+        from penultimate.report.forecast.table import forecast_table
+
+        return forecast_table(self, classes)
+
+    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart":
+        """One chart: ``counts``, ``spectrum``, ``retained``, ``cosines`` or ``sweep`` (strength over weight decay)."""
+        from penultimate.report.forecast.charts import FORECAST_CHARTS
+
+        return chart_of({name: FORECAST_CHARTS[name] for name in self.charts}, chart, ProblemError)(self)
+
+    def _page(self) -> str:
+        from penultimate.report.forecast.page import report_html
+
+        return report_html(self)
+
+    def _repr_html_(self) -> str:
+        from penultimate.report.forecast.page import summary_html
+
+        return summary_html(self)
+
+
+def forecast(
+    counts: ClassCounts,
+    weight_decay: float | Sequence[float] = 5e-4,
+    *,
+    loss: str | Loss = "mse",
+    layers: int | None = None,
+    feature_decay: float | None = None,
+    feature_ratio: float = 1.0,
+    bias: Bias = "free",
+    width: int | None = None,
+    problem: Problem | None = None,
+) -> Forecast:
+    """Forecast the last layer's geometry from class counts and decays.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Samples per class.
+    weight_decay : float or sequence of float, default 5e-4
+        λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
+        `Problem.from_torch` translates PyTorch's.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse",
+        …).
+    layers : int, optional
+        L, linear layers at the end of the network; 1 by default.
+    feature_decay : float, optional
+        λ_H, if known. By default ``feature_ratio · λ_1 / N``.
+    feature_ratio : float, default 1.0
+        c. Unknown before training: `Forecast.by_ratio` has the answer for others.
+    bias : {"free", "none"} or float, default "free"
+        Of the head: not regularised, absent, or with this decay.
+    width : int, optional
+        The narrowest layer or feature width, if below the number of classes.
+    problem : Problem, optional
+        Instead of all of these.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    ProblemError
+        For decays, layers, widths or losses that cannot be.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.datasets.counts("fashion-mnist-lt")
+    >>> print(pen.forecast(counts, weight_decay=5e-3).largest_safe_weight_decay.__round__(4))
+    0.066
+    """
+    if problem is None:
+        problem = Problem.of(
+            weight_decay,
+            layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias,
+            width=width,
+            loss=loss,
+        )
+    return Forecast(minimise(counts, problem))

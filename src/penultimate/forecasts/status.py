@@ -1,0 +1,11 @@
+"""How much of its own direction a class keeps, in three words."""
+
+# A class that keeps at least OWN of its own direction is said to have it, one below LOST to have lost it; between the
+# two it shares what is left with other classes. Printed with every table.
+OWN = 0.9
+
+
+LOST = 0.1
+
+
+STATUSES = ("own", "shared", "lost")

@@ -1,0 +1,120 @@
+"""Samples in memory, and what those that are held out must be for heads to be chosen on them."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.counts import ClassCounts
+from penultimate.errors import FeaturesError
+from penultimate.features.head import Head
+from penultimate.features.statistics import FeatureStatistics
+
+if TYPE_CHECKING:
+    from penultimate.features.sources import FeatureSource
+
+
+class Samples(NamedTuple):
+    """Features and labels.
+
+    Attributes
+    ----------
+    features : ndarray of shape (M, d), float32
+    labels : ndarray of shape (M,)
+    """
+
+    features: Float[np.ndarray, "M d"]
+    labels: Int[np.ndarray, " M"]
+
+    def take(self, rows: Int[np.ndarray, " m"]) -> "Samples":
+        """Some of them."""
+        return Samples(self.features[rows], self.labels[rows])
+
+    def evenly(self, limit: int) -> Int[np.ndarray, " m"]:
+        """Rows of at most about so many, evenly over them all."""
+        step = max(1, -(-len(self.labels) // max(limit, 1)))
+        return np.arange(0, len(self.labels), step)
+
+    def thinned(self, limit: int) -> "Samples":
+        """These rows."""
+        return self.take(self.evenly(limit))
+
+
+def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts: int) -> Samples:
+    """The samples of VALID, checked.
+
+    Parameters
+    ----------
+    source : FeatureSource
+    present : Head
+    counts : ClassCounts
+        Of the training.
+    parts : int
+        Into how many they will be dealt.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    FeaturesError
+        When width, names or labels do not fit those of the training, or there are too few samples to choose with.
+    """
+    if source.dimension != present.dimension:
+        raise FeaturesError(f"VALID has features of width {source.dimension} and TRAIN of {present.dimension}")
+    if source.names is not None and tuple(source.names) != tuple(counts.names):
+        raise FeaturesError("VALID and TRAIN name different classes: give features of one task")
+    samples = gather(source)
+    if not len(samples.labels):
+        raise FeaturesError("VALID has no samples: give some, or leave it out")
+    if int(samples.labels.max()) >= present.classes:
+        raise FeaturesError(
+            f"VALID has label {int(samples.labels.max())}: the head has classes 0 … {present.classes - 1}"
+        )
+    number = np.bincount(samples.labels, minlength=present.classes)
+    strange = np.flatnonzero((number > 0) & (counts.values == 0))
+    if strange.size:
+        raise FeaturesError(
+            f"class {counts.names[int(strange[0])]!r} has {int(number[strange[0]])} samples in VALID and none in TRAIN "
+            f"({strange.size} such classes): no head can be fitted to it; leave these samples out"
+        )
+    if np.count_nonzero(number) < 2 or len(samples.labels) < 2 * parts:
+        raise FeaturesError(
+            f"VALID has {len(samples.labels)} samples of {np.count_nonzero(number)} classes: choosing needs at least "
+            f"{2 * parts} samples of two classes; without VALID the head is adjusted as theory says"
+        )
+    return samples
+
+
+def gather(source: "FeatureSource") -> Samples:
+    """All samples of a source in memory.
+
+    Parameters
+    ----------
+    source : FeatureSource
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    FeaturesError
+        When they hold NaN, infinity or negative labels, or have weights.
+    """
+    features: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    seen = 0
+    for batch in source.batches():
+        if batch.weights is not None:
+            raise FeaturesError(f"{source} has weights, which a comparison of heads cannot use: leave them out")
+        FeatureStatistics.finite(batch.features, seen, drop_bad=False)
+        if len(batch.labels) and int(batch.labels.min()) < 0:
+            raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
+        features.append(np.asarray(batch.features, dtype=np.float32))
+        labels.append(np.asarray(batch.labels, dtype=np.int64))
+        seen += len(batch.labels)
+    if not labels:
+        return Samples(np.zeros((0, source.dimension), dtype=np.float32), np.zeros(0, dtype=np.int64))
+    return Samples(np.concatenate(features), np.concatenate(labels))

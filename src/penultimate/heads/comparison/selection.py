@@ -1,0 +1,257 @@
+"""Choosing settings of heads on held-out samples, blending what was chosen, and saying how good that is on others.
+
+`choose` looks at the samples it is given and at no others: settings by balanced log loss at the temperature that suits
+them, which tells heads apart where accuracies of a few samples tie; then the weights of a blend. Heads that learn from
+held-out samples are judged on parts that they did not learn from. `cross_fit` repeats it: choose on all parts but one,
+report on that one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.features.head import Head
+from penultimate.heads.comparison.blending import pool_weights
+from penultimate.heads.comparison.candidates import BY_THEORY, TEMPERATURE, Candidate
+from penultimate.heads.comparison.samples import Samples
+from penultimate.heads.comparison.scoring import Answers
+from penultimate.heads.softmax import balanced_weights, inverse_temperature, log_losses
+
+FOLDS = 4
+# Parts within these, for heads that learn from them.
+_INNER = 3
+# Scores from which temperatures, settings and weights of the blend are found, and the samples that are the least.
+_ENTRIES, _FEWEST = 500_000, 100
+# What the blend may be around, whichever has less loss: a loss may have adjusted for imbalance already.
+CENTRES = (TEMPERATURE, BY_THEORY)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How good the settings of one kind of head are.
+
+    Attributes
+    ----------
+    settings, balanced_accuracy, standard_error, log_loss : ndarray of shape (S,)
+        Settings in the order of `Candidate`; the standard error is that of the accuracy, the loss is balanced too.
+    picked : int
+        Where the loss is least.
+    """
+
+    settings: Float[np.ndarray, " S"]
+    balanced_accuracy: Float[np.ndarray, " S"]
+    standard_error: Float[np.ndarray, " S"]
+    log_loss: Float[np.ndarray, " S"]
+    picked: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One kind of head with the setting that was chosen for it.
+
+    Attributes
+    ----------
+    head : Head
+        Fitted, its scores divided by the temperature.
+    setting : float
+    curve : Curve
+    scores : ndarray of shape (m, K)
+        Of samples that it did not learn from, divided by the temperature.
+    """
+
+    head: Head
+    setting: float
+    curve: Curve
+    scores: Float[np.ndarray, "m K"]
+
+    @property
+    def log_loss(self) -> float:
+        """Where it was chosen."""
+        return float(self.curve.log_loss[self.curve.picked])
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Heads of all kinds, added.
+
+    Attributes
+    ----------
+    head : Head
+    weights : dict of str to float
+        Of each kind.
+    """
+
+    head: Head
+    weights: dict[str, float]
+
+
+class Tried:
+    """Candidates and held-out samples; heads that do not learn from these are fitted once.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        Those of `CENTRES` are among them.
+    samples : Samples
+    classes : int
+        K.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], samples: Samples, classes: int) -> None:
+        self.candidates = candidates
+        self.samples = samples
+        self._classes = classes
+
+    @cached_property
+    def _fixed(self) -> dict[str, tuple[list[Head], Int[np.ndarray, "S M"]]]:
+        """Heads of every setting, and their answers."""
+        found: dict[str, tuple[list[Head], Int[np.ndarray, "S M"]]] = {}
+        for candidate in self.candidates:
+            if not candidate.held_out:
+                heads = [candidate.fit(setting, self.samples) for setting in candidate.settings]
+                answers = [head.predict(self.samples.features).astype(np.int32) for head in heads]
+                found[candidate.name] = heads, np.stack(answers)
+        return found
+
+    def choose(self, rows: Int[np.ndarray, " m"], rng: np.random.Generator) -> tuple[dict[str, Chosen], Blend]:
+        """For every candidate its best setting on some samples and the head fitted with it; and all of them added.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (m,)
+            The samples that may be looked at.
+        rng : Generator
+
+        Returns
+        -------
+        dict of str to Chosen, Blend
+        """
+        part = self.samples.take(rows)
+        fold = deal(part.labels, _INNER, rng)
+        chosen = {
+            candidate.name: self._held_out(candidate, part, fold)
+            if candidate.held_out
+            else self._of_training(candidate, part, rows)
+            for candidate in self.candidates
+        }
+        return chosen, self._blended(chosen, part)
+
+    def _of_training(self, candidate: Candidate, part: Samples, rows: Int[np.ndarray, " m"]) -> Chosen:
+        heads, answers = self._fixed[candidate.name]
+        features = part.features[self._some(part)]
+        scores = [head.logits(features) for head in heads]
+        return self._settled(candidate, heads.__getitem__, answers[:, rows] == part.labels, scores, part)
+
+    def _held_out(self, candidate: Candidate, part: Samples, fold: Int[np.ndarray, " m"]) -> Chosen:
+        settings, some = candidate.settings, self._some(part)
+        correct = np.zeros((len(settings), len(fold)), dtype=bool)
+        scores = np.zeros((len(settings), len(some), self._classes), dtype=np.float32)
+        for index in range(_INNER):
+            rest, there = part.take(np.flatnonzero(fold != index)), np.flatnonzero(fold == index)
+            judged = np.flatnonzero(fold[some] == index)
+            for place, setting in enumerate(settings):
+                head = candidate.fit(setting, rest)
+                correct[place, there] = head.predict(part.features[there]) == part.labels[there]
+                scores[place, judged] = head.logits(part.features[some[judged]])
+        return self._settled(candidate, lambda place: candidate.fit(settings[place], part), correct, list(scores), part)
+
+    def _settled(
+        self,
+        candidate: Candidate,
+        made: Callable[[int], Head],
+        correct: np.ndarray,
+        scores: list[np.ndarray],
+        part: Samples,
+    ) -> Chosen:
+        """The setting of least loss, from right answers to all samples and scores of some."""
+        labels = part.labels[self._some(part)]
+        weights = balanced_weights(labels, self._classes)
+        factors = [inverse_temperature(one, labels, self._classes) for one in scores]
+        losses = [weights @ log_losses(one * factor, labels) for one, factor in zip(scores, factors, strict=True)]
+        picked = int(np.argmin(losses))
+        rates = correct @ balanced_weights(part.labels, self._classes)
+        errors = self._standard_error(correct * 1.0, part.labels)
+        curve = Curve(np.array(candidate.settings), rates, errors, np.array(losses), picked)
+        head, factor = made(picked), factors[picked]
+        tempered = Head((head.product * factor,), head.offset * factor, head.names)
+        return Chosen(tempered, candidate.settings[picked], curve, scores[picked] * np.float32(factor))
+
+    def _blended(self, chosen: dict[str, Chosen], part: Samples) -> Blend:
+        labels, kinds = part.labels[self._some(part)], list(chosen.values())
+        centre = min(CENTRES, key=lambda name: chosen[name].log_loss)
+        weights = pool_weights(np.stack([one.scores for one in kinds]), labels, list(chosen).index(centre))
+        product = sum(share * one.head.product for share, one in zip(weights, kinds, strict=True))
+        offset = sum(share * one.head.offset for share, one in zip(weights, kinds, strict=True))
+        head = Head((np.asarray(product),), np.asarray(offset), kinds[0].head.names)
+        return Blend(head, dict(zip(chosen, weights.tolist(), strict=True)))
+
+    def _some(self, part: Samples) -> Int[np.ndarray, " m"]:
+        """Rows to find settings, temperatures and weights from."""
+        return part.evenly(max(_ENTRIES // self._classes, _FEWEST))
+
+    def _standard_error(self, values: Float[np.ndarray, "S m"], labels: Int[np.ndarray, " m"]) -> np.ndarray:
+        """Of the mean over classes of their means, samples drawn within classes."""
+        weights = balanced_weights(labels, self._classes)
+        number = np.bincount(labels, minlength=self._classes)
+        errors: list[float] = []
+        for row in values:
+            mean = np.bincount(labels, row, self._classes) / np.maximum(number, 1)
+            errors.append(float(np.sqrt(np.sum((weights * (row - mean[labels])) ** 2))))
+        return np.array(errors)
+
+
+def deal(labels: Int[np.ndarray, " M"], parts: int, rng: np.random.Generator) -> Int[np.ndarray, " M"]:
+    """The part of each sample; every class is dealt out evenly, in random order and from a random part on.
+
+    Classes may have fewer samples than there are parts, where scikit-learn's ``StratifiedKFold`` warns and leaves the
+    first parts with more of all the rare ones.
+    """
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    number = np.bincount(labels)
+    place = np.arange(len(labels)) - np.repeat(np.cumsum(number) - number, number)
+    first = np.repeat(rng.integers(0, parts, number.size), number)
+    out = np.empty(len(labels), dtype=np.int64)
+    out[order] = (place + first) % parts
+    return out
+
+
+def cross_fit(
+    tried: Tried, repeats: int, seed: int, progress: Callable[[int], object] | None = None
+) -> tuple[dict[str, Answers], Answers]:
+    """Answers to every sample by heads that were chosen without its part.
+
+    Parameters
+    ----------
+    tried : Tried
+    repeats : int
+        How often the samples are dealt anew into `FOLDS` parts.
+    seed : int
+    progress : callable, optional
+        Called with 1 after each part.
+
+    Returns
+    -------
+    dict of str to Answers, Answers
+        By kind of head, and by their blend.
+    """
+    rng = np.random.default_rng(seed)
+    samples = tried.samples
+    size = len(samples.labels)
+    answers = {candidate.name: Answers.empty(repeats, size) for candidate in tried.candidates}
+    blended = Answers.empty(repeats, size)
+    for repeat in range(repeats):
+        part = deal(samples.labels, FOLDS, rng)
+        for fold in range(FOLDS):
+            chosen, blend = tried.choose(np.flatnonzero(part != fold), rng)
+            rows = np.flatnonzero(part == fold)
+            there = samples.take(rows)
+            for name, one in chosen.items():
+                answers[name].note(repeat, rows, one.head, *there)
+            blended.note(repeat, rows, blend.head, *there)
+            if progress is not None:
+                progress(1)
+    return answers, blended

@@ -1,0 +1,58 @@
+"""The way in: a problem goes to the solver made for it."""
+
+from penultimate.counts import ClassCounts
+from penultimate.minimisers.convex.solving import solve
+from penultimate.minimisers.factored import solve_factored
+from penultimate.minimisers.solution import Solution
+from penultimate.minimisers.squared_error import minimise_squared_error
+from penultimate.model.problem import Problem
+
+
+def minimise(
+    counts: ClassCounts, problem: Problem, *, gap: float = 1e-8, steps: int = 500, seconds: float | None = None
+) -> Solution:
+    """Find the global minimiser of the unconstrained feature model.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Samples per class.
+    problem : Problem
+        Layers, decays, bias, width, loss.
+    gap : float, default 1e-8
+        Relative duality gap that a numerical solution of a convex problem must reach to be called optimal.
+    steps : int, default 500
+        Newton steps at most, for such a solution: most take ten, a bias of tiny decay one or two hundred.
+    seconds : float, optional
+        Time at most, for such a solution.
+
+    Returns
+    -------
+    Solution
+        Strength of every direction, outcome and `Geometry`. Squared error without weights is solved in closed form
+        (with a regularised bias numerically), other losses with one layer numerically, with a `certificate`; where no
+        optimality can be proven `converged` is False and `outcome` says why.
+
+    Raises
+    ------
+    ProblemError
+        If the loss does not fit the counts.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.ClassCounts([60, 30, 10])
+    >>> pen.minimise(counts, pen.Problem.of(2e-2)).method
+    'closed form'
+    >>> solution = pen.minimise(counts, pen.Problem.of(2e-2, loss="ce"))
+    >>> solution.converged, solution.survivors
+    (True, 2)
+    """
+    if problem.loss == "mse":
+        return minimise_squared_error(counts, problem)
+    if problem.layers > 1:
+        return solve_factored(counts, problem)
+    solution = solve(counts, problem, gap=gap, steps=steps, seconds=seconds)
+    if problem.width is not None and solution.survivors > problem.width:
+        return solve_factored(counts, problem, near=solution)
+    return solution

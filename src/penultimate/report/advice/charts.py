@@ -1,0 +1,142 @@
+"""Charts of advice: what head and tail trade over losses, and lines of survival and margins before and after."""
+
+from collections.abc import Callable
+
+import altair as alt
+
+from penultimate.advice.advice import Advice
+from penultimate.advice.design import Option, Point
+from penultimate.advice.goals import Goal
+from penultimate.forecasts.comparison import LossComparison
+from penultimate.report.advice.effects import changes
+from penultimate.report.comparison.charts import COLOURS, COMPARISON_CHARTS, DASHES
+from penultimate.report.kit.chart_style import HEIGHT, INK, WIDTH, Row, inline, titled
+from penultimate.report.kit.numbers import percent
+
+# What is drawn reaches down to this part of the plain loss's head margin, and this part of it below its tail.
+_LOW_HEAD, _LOW_TAIL = 0.5, 0.25
+
+
+def trade_off(advice: Advice) -> alt.LayerChart:
+    """Draw the tail against the head over the strength of each family, what is wished, and what is advised.
+
+    Margins per strength, in units of the plain loss's head; cosines as they are.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to draw; its losses were searched.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    options = sorted(advice.loss.options, key=lambda option: option.family.name)
+    rows = _known([_row(advice, option, point) for option in options for point in option.curve])
+    best = _known([_row(advice, option, option.point) for option in options if option.met])
+    names = [option.family.name for option in options]
+    legend = alt.Legend(title=None, orient="top", columns=3, symbolType="stroke", symbolStrokeWidth=2.5)
+    colours, dashes = (alt.Scale(domain=names, range=list(values[: len(names)])) for values in (COLOURS, DASHES))
+    colour = alt.Color("family:N", scale=colours, legend=legend)
+    dash = alt.StrokeDash("family:N", scale=dashes, legend=legend)
+    what = "cosine to the nearest mean" if advice.loss.goal is Goal.ANGLES else "margin at equal strength"
+    domains = _domains(rows, best)
+    x = alt.X("head:Q", title=f"head: {what}", scale=alt.Scale(domain=list(domains["head"]), nice=False))
+    y = alt.Y("tail:Q", title=f"tail: {what}", scale=alt.Scale(domain=list(domains["tail"]), nice=False))
+    tooltip = ["family:N", "loss:N", *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("head", "tail"))]
+    lines = alt.Chart(inline(rows)).mark_line(point=alt.OverlayMarkDef(size=22, clip=True), strokeWidth=1.8, clip=True)
+    layers = [lines.encode(x=x, y=y, color=colour, strokeDash=dash, order="strength:Q", tooltip=tooltip)]
+    if advice.loss.goal is not Goal.BALANCED:
+        ends = (min(low for low, _ in domains.values()), max(high for _, high in domains.values()))
+        equal = alt.Chart(inline([{"head": end, "tail": end} for end in ends]))
+        layers.append(equal.mark_line(color=INK, strokeDash=[2, 2], clip=True).encode(x=x, y=y))
+    picked = alt.Chart(inline(best)).mark_point(filled=True, size=110, shape="diamond", opacity=1)
+    layers.append(picked.encode(x=x, y=y, color=colour, tooltip=tooltip))
+    below = ["Each curve begins at the plain loss; diamonds: where the goal is fulfilled"]
+    below.append("" if advice.loss.goal is Goal.BALANCED else "Dotted: tail and head alike")
+    return titled(alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT), _title(advice), below)
+
+
+def survival(advice: Advice) -> alt.LayerChart:
+    """Draw how many samples classes need and have, as things stand and after what is advised.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    kept = {name: forecast for name, forecast in changes(advice) if forecast.counts == advice.counts}
+    return COMPARISON_CHARTS["needed"](LossComparison(kept))
+
+
+def margins(advice: Advice) -> alt.LayerChart:
+    """Draw the margin of every class's mean with the loss in use and with the one advised.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to draw; a loss is advised.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    loss = advice.loss
+    assert loss.after is not None
+    return COMPARISON_CHARTS["margins"](
+        LossComparison({str(loss.before.problem.loss): loss.before, str(loss.chosen): loss.after})
+    )
+
+
+ADVICE_CHARTS: dict[str, Callable[[Advice], alt.LayerChart]] = {
+    "trade_off": trade_off,
+    "survival": survival,
+    "margins": margins,
+}
+
+
+def _row(advice: Advice, option: Option, point: Point) -> Row:
+    figures, target = point.figures, advice.loss.target
+    head, tail = figures.head_margin, figures.tail_margin
+    if advice.loss.goal is Goal.ANGLES:
+        head, tail = figures.head_cosine, figures.tail_cosine
+    elif target is not None and figures.strength > 0:
+        scale = target.plain.strength / figures.strength
+        head, tail = head * scale, tail * scale
+    return {
+        "family": option.family.name,
+        "loss": option.family.loss(point.strength),
+        "strength": point.strength,
+        "head": head if head == head else None,
+        "tail": tail if tail == tail else None,
+    }
+
+
+def _known(rows: list[Row]) -> list[Row]:
+    """Rows whose figures exist."""
+    return [row for row in rows if row["head"] is not None and row["tail"] is not None]
+
+
+def _domains(rows: list[Row], best: list[Row]) -> dict[str, tuple[float, float]]:
+    """Ends of the axes: what is worth choosing from, not how far the strongest losses go astray."""
+    start = next((row for row in rows if row["strength"] == 0.0), {"head": 0.0, "tail": 0.0})
+    head, tail = (float(start[end] or 0.0) for end in ("head", "tail"))
+    low_head, low_tail = head - (1.0 - _LOW_HEAD) * abs(head), tail - _LOW_TAIL * abs(head)
+    shown = [row for row in rows if float(row["head"] or 0.0) >= low_head and float(row["tail"] or 0.0) >= low_tail]
+    out: dict[str, tuple[float, float]] = {}
+    for end in ("head", "tail"):
+        values = [float(row[end] or 0.0) for row in (*shown, *best)] or [0.0]
+        room = 0.06 * (max(values) - min(values)) or 0.1
+        out[end] = (min(values) - room, max(values) + room)
+    return out
+
+
+def _title(advice: Advice) -> str:
+    loss = advice.loss
+    if loss.chosen is None:
+        return "No loss fulfils the goal"
+    return f"{loss.chosen} fulfils the goal for {percent(max(loss.head_cost or 0.0, 0.0), 2)} of the head's margin"

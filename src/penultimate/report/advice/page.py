@@ -1,0 +1,122 @@
+"""The report of advice: one HTML file that opens without a network, and its small table for notebooks."""
+
+from penultimate.advice.advice import Advice
+from penultimate.advice.figures import Figures
+from penultimate.advice.goals import NEAR, Goal
+from penultimate.advice.status import Status
+from penultimate.report.advice.charts import ADVICE_CHARTS
+from penultimate.report.advice.effects import changes, figure_cells, loss_cells
+from penultimate.report.advice.record import too_small
+from penultimate.report.advice.words import STATUSES, pieces, verdict
+from penultimate.report.kit.html import Fact, KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.numbers import number, percent
+
+_READINGS = {
+    "trade_off": Reading(
+        "What head and tail trade",
+        "Up: better for the tail. Right: better for the head. A curve that turns back kills the directions that it "
+        "should help.",
+    ),
+    "survival": Reading(
+        "Survival lines before and after", "A class stands above the threshold when its dot lies above the line."
+    ),
+    "margins": Reading("Margins before and after", "Which classes pay, and which gain."),
+}
+# The same chart where training margins are not what is wished.
+_UNJUDGED = Reading(
+    "What head and tail trade",
+    "Up: more for the tail. Right: more for the head. Margins in training show what is moved; the goal is not judged "
+    "by them.",
+)
+
+
+def advice_html(advice: Advice) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to report.
+
+    Returns
+    -------
+    str
+        A whole HTML document that refers to nothing outside itself.
+    """
+    readings = _READINGS | {"trade_off": _UNJUDGED} if advice.loss.goal is Goal.CONSISTENT else _READINGS
+    small = [] if advice.samples.status is Status.KEEP else too_small(advice.samples)
+    return page(
+        "advice.html.j2",
+        {
+            "kind": "advice",
+            "title": "Advice",
+            "counts": advice.counts,
+            "sampled": "samples",
+            "verdict": [verdict(advice)],
+            "key_figures": key_figures(advice),
+            "pieces": pieces(advice),
+            "effects": [(name, figure_cells(Figures.of(forecast))) for name, forecast in changes(advice)],
+            "figures": [figure(key, readings[key], ADVICE_CHARTS[key](advice)) for key in advice.charts],
+            "losses": loss_cells(advice),
+            "small": small,
+            "method": _method(advice),
+        },
+    )
+
+
+def advice_summary(advice: Advice) -> str:
+    """Return the pieces as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to sum up.
+
+    Returns
+    -------
+    str
+    """
+    rows = [(f"{piece.topic.lower()}: {piece.status}", piece.text) for piece in pieces(advice)]
+    return summary(f"Advice for {number(advice.counts.classes)} classes", rows, verdict(advice))
+
+
+def key_figures(advice: Advice) -> list[KeyFigure]:
+    """The figures that matter most, each with a remark.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to sum up.
+
+    Returns
+    -------
+    list of tuple of str
+    """
+    decay, loss, samples, width = advice.decay, advice.loss, advice.samples, advice.width
+    added = f"to bring every class to {number(samples.floor)}" if samples.floor else "nothing to gain, or not known"
+    return [
+        ("Weight decay", number(decay.advised, 3), f"to stay below; {number(decay.in_use)} in use"),
+        ("Loss", STATUSES[loss.status], loss.chosen or f"{advice.forecast.problem.loss} in use"),
+        ("Samples", number(samples.total) if samples.floor else "–", added),
+        ("Width", number(width.needed), f"needed; {number(width.in_use) if width.in_use else 'not known'} in use"),
+        ("Directions", f"{number(decay.before.survivors)} of {number(decay.before.directions)}", "survive now"),
+    ]
+
+
+def _method(advice: Advice) -> list[Fact]:
+    problem, loss = advice.forecast.problem, advice.loss
+    decay = number(problem.resolved_feature_decay(advice.counts.samples), 3)
+    near = f"less than {percent(NEAR)} is missing"
+    if loss.goal is Goal.CONSISTENT:
+        near = f"no class is favoured over another by more than {percent(NEAR)}"
+    head_third = "the third of the classes with most samples; tail: the third with fewest"
+    return [
+        ("problem", f"{problem.layers} layer(s), loss {problem.loss}, bias {problem.bias}"),
+        ("feature decay", f"{decay} ({problem.feature_decay_source})"),
+        ("head", head_third),
+        ("goal", f"{loss.goal.value}; met already where {near}"),
+        ("searched", f"{number(loss.searched)} of {number(advice.counts.distinct.size)} distinct counts"),
+        ("samples used", "(Σ n ω)² / (N Σ n ω²) for class weights ω: the share that they leave in effect; 1 without"),
+        ("cost", "share of the head's margin, at equal strength, that the plain loss has and the one advised has not"),
+        ("reserve", "samples over samples needed, of the class that has least of it"),
+    ]

@@ -1,0 +1,218 @@
+"""Advice as plain numbers, lists and strings: what ``--json`` prints and what tables show."""
+
+import math
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import penultimate
+from penultimate.advice.design import Option, Point
+from penultimate.advice.evidence import Audited
+from penultimate.advice.figures import Figures
+from penultimate.advice.status import Reason, Status
+from penultimate.forecasts.forecast import Forecast
+from penultimate.report.advice.words import verdict
+from penultimate.report.kit.numbers import finite, plain
+
+if TYPE_CHECKING:
+    from penultimate.advice.advice import Advice
+    from penultimate.advice.decay import DecayAdvice
+    from penultimate.advice.head import HeadAdvice
+    from penultimate.advice.loss import LossAdvice
+    from penultimate.advice.samples import SamplesAdvice
+    from penultimate.advice.width import WidthAdvice
+
+# Groups of classes of equal count that are listed as too small, fewest samples first.
+_LISTED = 20
+
+
+@runtime_checkable
+class _Piece(Protocol):
+    @property
+    def status(self) -> Status: ...
+    @property
+    def reason(self) -> Reason | None: ...
+
+
+def advice_record(advice: "Advice") -> dict[str, object]:
+    """Advice as a dictionary ready for JSON; what is not a finite number is None.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to write down.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "penultimate": penultimate.__version__,
+        "counts": advice.counts.to_dict(),
+        "problem": advice.forecast.problem.to_dict(advice.counts.samples),
+        "now": figures_record(advice.forecast),
+        "audit": None if advice.audited is None else _audited(advice.audited),
+        "decay": _decay(advice.decay),
+        "loss": _loss(advice.loss),
+        "samples": _samples(advice.samples),
+        "width": _width(advice.width),
+        "head": _head(advice.head),
+        "verdict": verdict(advice),
+    }
+
+
+def figures_record(of: Forecast | Figures | None) -> dict[str, object] | None:
+    """Key figures of a forecast; None for none."""
+    if of is None:
+        return None
+    figures = Figures.of(of) if isinstance(of, Forecast) else of
+    return {
+        "survivors": figures.survivors,
+        "directions": figures.directions,
+        "classes_by_status": {"own": figures.own, "shared": figures.shared, "lost": figures.lost},
+        "head_margin": finite(figures.head_margin),
+        "tail_margin": finite(figures.tail_margin),
+        "head_cosine": finite(figures.head_cosine),
+        "tail_cosine": finite(figures.tail_cosine),
+        "strength": finite(figures.strength),
+        "reserve": finite(figures.reserve),
+        "over_corrects": figures.over_corrects,
+    }
+
+
+def too_small(samples: "SamplesAdvice") -> list[dict[str, object]]:
+    """Classes that do not have what they need, those of equal count in one record, with what each must gain alone."""
+    forecast = samples.before
+    counts, gain = forecast.counts, forecast.group_samples_to_gain
+    groups = [g for g in reversed(range(gain.size)) if gain[g] > 0][:_LISTED]
+    return [
+        {
+            "class": str(counts.names[int(counts.representatives[g, 0])]),
+            "alike": int(counts.multiplicity[g]),
+            "count": plain(float(counts.distinct[g])),
+            "samples_to_gain": finite(float(gain[g])),
+        }
+        for g in groups
+    ]
+
+
+def _status(piece: _Piece) -> dict[str, object]:
+    return {
+        "status": piece.status.name.lower(),
+        "meaning": piece.status.value,
+        "reason": None if piece.reason is None else piece.reason.why,
+        "needed_to_say_more": None if piece.reason is None else piece.reason.needed,
+    }
+
+
+def _decay(decay: "DecayAdvice") -> dict[str, object]:
+    return {
+        **_status(decay),
+        "in_use": decay.in_use,
+        "largest": decay.largest,
+        "quartiles": None if decay.quartiles is None else list(decay.quartiles),
+        "advised": decay.advised,
+        "factor": decay.factor,
+        "survivors_just_below": decay.below,
+        "survivors_just_above": decay.above,
+        "before": figures_record(decay.before),
+        "after": figures_record(decay.after),
+    }
+
+
+def _loss(loss: "LossAdvice") -> dict[str, object]:
+    missing = loss.missing or (math.nan, math.nan)
+    return {
+        **_status(loss),
+        "goal": loss.goal.name.lower(),
+        "wish_meaning": loss.goal.value,
+        "loss": loss.chosen,
+        "missing": {"before": finite(missing[0]), "after": finite(missing[1])},
+        "effective_samples": {"before": loss.effective_samples[0], "after": loss.effective_samples[1]},
+        "head_cost": None if loss.head_cost is None else finite(loss.head_cost),
+        "relative_gap": _gap(loss.after),
+        "distinct_counts_searched": loss.searched,
+        "balanced": None if loss.target is None else figures_record(loss.target.balanced),
+        "options": [_option(option) for option in loss.options],
+        "before": figures_record(loss.before),
+        "after": figures_record(loss.after),
+    }
+
+
+def _gap(forecast: Forecast | None) -> float | None:
+    certificate = None if forecast is None else forecast.solution.certificate
+    return None if certificate is None else certificate.relative_gap
+
+
+def _option(option: Option) -> dict[str, object]:
+    return {
+        "family": option.family.name,
+        "loss": option.loss,
+        "symbol": option.family.symbol,
+        "met": option.met,
+        "missing": finite(option.missing),
+        "head_cost": finite(option.head_cost),
+        "keeps_directions": option.keeps_directions,
+        "effective_samples": option.effective_samples,
+        **_point(option.point),
+        "curve": [_point(point) for point in option.curve],
+    }
+
+
+def _point(point: Point) -> dict[str, object]:
+    return {
+        "strength": point.strength,
+        "relative_gap": finite(point.relative_gap),
+        "converged": point.converged,
+        "figures": figures_record(point.figures),
+    }
+
+
+def _samples(samples: "SamplesAdvice") -> dict[str, object]:
+    return {
+        **_status(samples),
+        "needed": finite(samples.needed),
+        "floor": samples.floor,
+        "classes_raised": samples.raised,
+        "samples_added": samples.total,
+        "too_small": too_small(samples) if samples.status is not Status.KEEP else [],
+        "before": figures_record(samples.before),
+        "after": figures_record(samples.after),
+    }
+
+
+def _width(width: "WidthAdvice") -> dict[str, object]:
+    return {
+        **_status(width),
+        "needed": width.needed,
+        "directions": width.directions,
+        "in_use": width.in_use,
+        "narrower": [{"width": one.problem.width, "figures": figures_record(one)} for one in width.narrower],
+        "before": figures_record(width.before),
+        "after": figures_record(width.after),
+    }
+
+
+def _head(head: "HeadAdvice") -> dict[str, object]:
+    return {
+        **_status(head),
+        "by_theory": head.by_theory,
+        "before": _margins(head.before),
+        "after": None if head.after is None else _margins(head.after),
+        "classes_lost": head.lost,
+        "comparison": None if head.comparison is None else head.comparison.to_dict(),
+    }
+
+
+def _margins(margins: tuple[float, float]) -> dict[str, object]:
+    return {"head_margin": finite(margins[0]), "tail_margin": finite(margins[1])}
+
+
+def _audited(audited: Audited) -> dict[str, object]:
+    return {
+        "of": audited.of,
+        "dimension": audited.dimension,
+        "fits_loss": audited.fits,
+        "calibration": None if audited.calibration is None else audited.calibration.to_dict(),
+        "merged": [list(group) for group in audited.merged],
+        "balanced_accuracy": audited.balanced_accuracy,
+        "balanced_accuracy_by_means": audited.by_means,
+    }

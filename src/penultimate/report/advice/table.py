@@ -1,0 +1,106 @@
+"""Advice for the terminal, built with rich: verdict, pieces, before and after, losses, classes that are too small."""
+
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from penultimate.advice.advice import Advice
+from penultimate.advice.figures import Figures
+from penultimate.advice.goals import Goal
+from penultimate.advice.status import Status
+from penultimate.report.advice.effects import changes, figure_cells, loss_cells
+from penultimate.report.advice.record import too_small
+from penultimate.report.advice.words import STATUSES, pieces, verdict
+from penultimate.report.kit.fitted import Fitted
+from penultimate.report.kit.numbers import number
+from penultimate.report.kit.terminal import ENDS, LOOK, as_float
+
+_STYLES = dict(zip(STATUSES.values(), ("green", "blue", "red", "yellow"), strict=True))
+NOTES = (
+    "head, tail: the third of the classes with most samples, and with fewest; margins with the bias, cosines to the "
+    "nearest other class mean. reserve: samples over samples needed, of the class that has least of it"
+)
+COST_NOTE = (
+    "used: share of the samples that class weights leave in effect; cost: share of the head's margin, at equal "
+    "strength, that the plain loss has and this one has not"
+)
+
+
+def advice_table(advice: Advice) -> Group:
+    """Every piece, with what backs it.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to show.
+
+    Returns
+    -------
+    rich.console.Group
+    """
+    parts: list[Any] = [Text(verdict(advice), style="bold"), Text(), said(advice), Text(), effects(advice)]
+    parts.append(Text(NOTES, style="dim"))
+    if advice.loss.options:
+        parts += [Text(), losses(advice), Text(COST_NOTE, style="dim")]
+    if advice.samples.status is not Status.KEEP and too_small(advice.samples):
+        parts += [Text(), small_classes(advice)]
+    return Group(*parts)
+
+
+def said(advice: Advice) -> Table:
+    """One row a piece: how it stands, why, at what cost, and what would be needed to say more."""
+    table = Table(title="Piece by piece", **LOOK)
+    table.padding = (0, 1, 1, 0)
+    table.add_column("on", no_wrap=True)
+    table.add_column("advice", no_wrap=True)
+    table.add_column("because", ratio=3)
+    table.add_column("cost, or what is needed to say more", ratio=2)
+    for piece in pieces(advice):
+        style = _STYLES[piece.status]
+        further = "; ".join(text for text in (piece.cost, piece.needed) if text)
+        table.add_row(Text(piece.topic), Text(piece.status, style=style), Text(piece.text), Text(further))
+    return table
+
+
+def effects(advice: Advice) -> Fitted:
+    """Forecasts before and after each change that is advised."""
+    table = Table(title="Forecast before and after", **LOOK)
+    table.add_column("with", overflow="fold")
+    for heading in ("directions", "own", "shared", "lost", *ENDS, "reserve"):
+        table.add_column(heading, justify="right")
+    for name, forecast in changes(advice):
+        table.add_row(Text(name), *figure_cells(Figures.of(forecast)))
+    return Fitted(table, "own", "shared", *ENDS[2:], "reserve")
+
+
+def losses(advice: Advice) -> Fitted:
+    """The best of every family."""
+    table = Table(title="Losses searched", **LOOK)
+    for heading in ("family", "loss"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (*ENDS, "alive", "reserve", "used", "cost", "gap"):
+        table.add_column(heading, justify="right")
+    table.add_column("goal", no_wrap=True)
+    for row in loss_cells(advice):
+        table.add_row(*row, style="green" if row[1] == advice.loss.chosen else "")
+    last = ("cost", "used") if advice.loss.goal is Goal.CONSISTENT else ("used", "cost")
+    return Fitted(table, "gap", *ENDS[2:], "reserve", "alive", *last)
+
+
+def small_classes(advice: Advice) -> Table:
+    """Classes that do not have the samples that they need."""
+    table = Table(title="Classes with too few samples, fewest first, one row for all of equal count", **LOOK)
+    table.add_column("class", overflow="fold")
+    for heading in ("alike", "samples", "to gain, alone"):
+        table.add_column(heading, justify="right")
+    for row in too_small(advice.samples):
+        gain = row["samples_to_gain"]
+        table.add_row(
+            Text(str(row["class"])),
+            number(as_float(row["alike"])),
+            number(as_float(row["count"])),
+            "∞" if gain is None else number(as_float(gain)),
+        )
+    return table

@@ -1,0 +1,268 @@
+"""Advice in plain sentences: each piece says what to do, the numbers that back it, its cost, and what is missing."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penultimate.advice.advice import Advice
+from penultimate.advice.decay import DecayAdvice
+from penultimate.advice.figures import Figures
+from penultimate.advice.head import HeadAdvice, likelier
+from penultimate.advice.samples import SamplesAdvice
+from penultimate.advice.status import Reason, Status
+from penultimate.advice.width import WidthAdvice
+from penultimate.forecasts.forecast import Forecast
+from penultimate.report.advice.loss_words import loss_words
+from penultimate.report.kit.numbers import number, percent, points
+
+if TYPE_CHECKING:
+    from penultimate.heads.comparison.comparison import HeadComparison
+
+STATUSES = {
+    Status.CHANGE: "change",
+    Status.KEEP: "keep",
+    Status.OUT_OF_REACH: "out of reach",
+    Status.UNKNOWN: "not enough to say",
+}
+
+
+# A tail whose margin is below this part of the head's is alive, but weak.
+_STRONG = 0.5
+
+
+@dataclass(frozen=True)
+class Said:
+    """One piece in words.
+
+    Attributes
+    ----------
+    topic : str
+        What it is about.
+    status : str
+        In two or three words (`STATUSES`).
+    text : str
+        What to do, and the numbers behind it.
+    cost : str
+        What it costs; empty where nothing is to change.
+    needed : str
+        What would be needed to say more; empty where nothing is.
+    """
+
+    topic: str
+    status: str
+    text: str
+    cost: str
+    needed: str
+
+
+def verdict(advice: Advice) -> str:
+    """Say in a few sentences what to change, what not, and where there is not enough to say.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to put in words.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    said = pieces(advice)
+    changes = [piece.text for piece in said if piece.status == STATUSES[Status.CHANGE]]
+    sentences = changes or ["No change is advised."]
+    for status, words in _SUMMARIES.items():
+        topics = [piece.topic for piece in said if piece.status == STATUSES[status]]
+        if topics:
+            sentences.append(f"{words}: {', '.join(topics).lower()}.")
+    if advice.forecast.problem.feature_decay is None:
+        sentences.append(assumption(advice))
+    return " ".join(sentences)
+
+
+_SUMMARIES = {
+    Status.KEEP: "Nothing to change",
+    Status.OUT_OF_REACH: "Out of reach",
+    Status.UNKNOWN: "Not enough to say",
+}
+
+
+def assumption(advice: Advice) -> str:
+    """On which feature decay all of it rests."""
+    ratio = advice.forecast.problem.feature_ratio
+    taken = "assumed" if ratio == 1.0 else "as given"
+    return f"All of this rests on a feature decay of c λ/N with c = {number(ratio)}, {taken}: an audit measures it."
+
+
+def pieces(advice: Advice) -> list[Said]:
+    """Every piece in words, in the order decay, loss, samples, width, head.
+
+    Parameters
+    ----------
+    advice : Advice
+        What to put in words.
+
+    Returns
+    -------
+    list of Said
+    """
+    told = [
+        ("Weight decay", advice.decay.status, advice.decay.reason, decay_words(advice.decay)),
+        ("Loss", advice.loss.status, advice.loss.reason, loss_words(advice.loss)),
+        ("Samples", advice.samples.status, advice.samples.reason, samples_words(advice.samples)),
+        ("Width", advice.width.status, advice.width.reason, width_words(advice.width)),
+        ("Head", advice.head.status, advice.head.reason, head_words(advice.head)),
+    ]
+    return [
+        Said(topic, STATUSES[status], text, cost, "" if reason is None else reason.needed)
+        for topic, status, reason, (text, cost) in told
+    ]
+
+
+def decay_words(decay: DecayAdvice) -> tuple[str, str]:
+    """What to do with the weight decay, and what that costs."""
+    if decay.largest is None or decay.advised is None:
+        return _why(decay.reason), ""
+    before, cautious = decay.before, ""
+    if decay.quartiles is not None:
+        cautious = f", at the upper quartile of the network's own feature decay at {number(decay.advised, 3)}"
+    tried = (
+        f" Forecasts just below and just above {number(decay.largest, 3)} find {number(decay.below)} and "
+        f"{number(decay.above)} alive."
+    )
+    alive = f"{number(before.survivors)} of {number(before.directions)} directions survive"
+    if decay.status is Status.KEEP:
+        text = f"No class is in danger from weight decay: at {number(decay.in_use)} {alive}; the first would die at "
+        return f"{text}{number(decay.largest, 3)}{cautious}.{tried}", ""
+    text = (
+        f"Lower the weight decay from {number(decay.in_use)} to below {number(decay.advised, 3)}: then every class "
+        f"keeps its direction; now {alive}. The first dies at {number(decay.largest, 3)}{cautious}.{tried}"
+    )
+    layers = " All layers' decays are scaled together." if before.problem.layers > 1 else ""
+    text += _weak(decay.after, "the further below, the better")
+    return text, f"less regularisation of the last layer, which the model takes for free.{layers}"
+
+
+def samples_words(samples: SamplesAdvice) -> tuple[str, str]:
+    """Which classes need how many samples, and what that costs."""
+    before = samples.before
+    if samples.status is Status.KEEP:
+        text = "No class needs more samples to keep its direction: "
+        if samples.needed != samples.needed:
+            return f"{text}all {number(before.directions)} directions survive.", ""
+        return f"{text}the smallest has {number(before.counts.smallest)}, about {number(samples.needed, 3)} do.", ""
+    if samples.floor is None or samples.after is None:
+        if samples.reason is not None:
+            return _why(samples.reason), ""
+        return (
+            "No number of samples suffices at this weight decay: the threshold grows with them as fast. Lower the "
+            "weight decay.",
+            "",
+        )
+    classes = "class with fewer gains" if samples.raised == 1 else "classes with fewer gain"
+    text = (
+        f"Bring every class to {number(samples.floor)} samples: {number(samples.raised)} {classes} "
+        f"{number(samples.total)} in all, and {number(samples.after.survivors)} of {number(before.directions)} "
+        f"directions survive for {number(before.survivors)} now. About {number(samples.needed, 3)} do now, but the "
+        "threshold grows with the samples."
+    )
+    text += _weak(samples.after, "more samples, or less weight decay, are better")
+    return text, f"{number(samples.total)} samples, {percent(samples.total / before.counts.samples, 2)} of all"
+
+
+def width_words(width: WidthAdvice) -> tuple[str, str]:
+    """How wide the features must be, and what a narrower layer costs."""
+    if width.reason is Reason.MISFIT:
+        return _why(width.reason), ""
+    all_alive = "" if width.needed == width.directions else f" ({number(width.directions)}, when none dies)"
+    need = f"{number(width.needed)} dimensions for the directions that survive{all_alive}"
+    narrower = [f"{number(one.classes_with('own'))} with {number(one.problem.width)}" for one in width.narrower]
+    seen = number(width.before.counts.seen)
+    less = f" Classes of {seen} that keep their own with fewer: {', '.join(narrower)}." if narrower else ""
+    if width.in_use is None:
+        return f"The features need {need}; whether yours have them is not known.{less}", ""
+    if width.status is Status.KEEP:
+        return f"The width, {number(width.in_use)}, is enough: the features need {need}.{less}", ""
+    lost = width.after.classes_with("own") - width.before.classes_with("own")
+    text = f"Widen the features from {number(width.in_use)} to at least {number(width.needed)}: they need {need}"
+    return f"{text}, and {number(lost)} more classes keep their own.{less}", "a wider layer"
+
+
+def head_words(head: HeadAdvice) -> tuple[str, str]:
+    """Which head to take, and what that costs."""
+    if head.comparison is not None and head.comparison.held_out is not None:
+        text = head.comparison.verdict if head.reason is None else _unproven(head.comparison)
+        return text, "" if head.status is Status.KEEP else "seconds; no training of the network"
+    sentences = [_theory(head), _found(head)]
+    if head.lost:
+        classes = "class has" if head.lost == 1 else "classes have"
+        sentences.append(f"{number(head.lost)} {classes} no direction of their own: no head parts them from others.")
+    return " ".join(sentence for sentence in sentences if sentence), ""
+
+
+def _why(reason: Reason | None) -> str:
+    """The reason as a sentence; what is needed stands beside it."""
+    return "" if reason is None else reason.sentence
+
+
+def _weak(after: Forecast | None, better: str) -> str:
+    """Alive is not strong: at the edge a direction has no strength yet."""
+    if after is None:
+        return ""
+    then = Figures.of(after)
+    if then.tail_margin >= _STRONG * then.head_margin:
+        return ""
+    margins = f"{number(then.tail_margin, 2)} beside the head's {number(then.head_margin, 2)}"
+    return f" At that edge the tail's margin is {margins}: {better}."
+
+
+def _theory(head: HeadAdvice) -> str:
+    if head.by_theory is None:
+        return _why(head.reason)
+    if head.comparison is not None:
+        return f"By theory, unjudged: {head.comparison.verdict}"
+    if head.after is None:
+        return ""
+    if head.by_theory == "logit adjustment":
+        (head_before, tail_before), (head_after, tail_after) = head.before, head.after
+        return (
+            "By theory, unjudged: take log n/N from the outputs (logit adjustment, τ = 1). In the forecast the margin "
+            f"of the tail goes from {number(tail_before, 3)} to {number(tail_after, 3)}, that of the head from "
+            f"{number(head_before, 3)} to {number(head_after, 3)}."
+        )
+    before, after = (tail / largest if largest else float("nan") for largest, tail in (head.before, head.after))
+    return (
+        "By theory, unjudged: give every row of the head the same norm, and no bias (τ-normalised, τ = 1). In the "
+        f"forecast the margin of the tail goes from {number(before, 2)} to {number(after, 2)} of the head's."
+    )
+
+
+def _unproven(comparison: "HeadComparison") -> str:
+    """The likelier head, where held-out samples prove nothing."""
+    likely = likelier(comparison)
+    if likely is None:
+        return ""
+    gain, low, high = likely[0].gains["balanced_accuracy"]
+    which = "the blend of all heads" if likely[0] is comparison.blend else f"the head by theory, {likely[0].what}"
+    return (
+        f"Take {which}: on held-out samples it changes balanced accuracy by {points(gain)} points (95 % interval "
+        f"{points(low)} to {points(high)}). That proves nothing, but its probabilities are better than those of "
+        f"{'theory' if likely[0] is comparison.blend else 'the blend'}, and the loss left the class shares in the "
+        "scores of the present head."
+    )
+
+
+def _found(head: HeadAdvice) -> str:
+    """What an audit adds."""
+    audited = head.audited
+    if audited is None:
+        return ""
+    text = ""
+    if audited.merged:
+        named = "; ".join(", ".join(group) for group in audited.merged[:3])
+        text = f"Merged in the audit: {named}{' and more' if len(audited.merged) > 3 else ''}."
+    if audited.balanced_accuracy is not None and audited.by_means is not None:
+        text += (
+            f" On the audited features the head has a balanced accuracy of {percent(audited.balanced_accuracy, 3)}, "
+            f"the nearest class mean {percent(audited.by_means, 3)}."
+        )
+    return text.strip()

@@ -1,0 +1,237 @@
+"""The report of an audit: one HTML file that opens without a network, and its small table for notebooks."""
+
+import numpy as np
+from jaxtyping import Int
+
+from penultimate.audits.audit import Audit
+from penultimate.audits.layer import LayerAudit
+from penultimate.report.audit.charts import audit_charts
+from penultimate.report.audit.record import alignment_record, answered_worst, class_records
+from penultimate.report.audit.words import paragraphs
+from penultimate.report.forecast.words import problem_words
+from penultimate.report.kit.chart_style import spread
+from penultimate.report.kit.html import Fact, KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.numbers import number, percent
+
+# Rows of the tables.
+_WORST = 50
+_DIRECTIONS = 50
+
+_READINGS = {
+    "directions": Reading(
+        "Strength of each direction",
+        "A dot is a direction that the class counts offer; what weight decay and noise took of it is missing to σ. "
+        "Alone this proves little: any network that fits its labels has nearly all of σ.",
+    ),
+    "factors": Reading(
+        "Head and class means",
+        "The sharper test. At a minimiser of the model, head and means point the same way along every direction, and "
+        "their lengths are the forecast's.",
+    ),
+    "matrices": Reading(
+        "What should be diagonal",
+        "The model says that all three are. T alone proves little: any network that fits its labels has a nearly "
+        "diagonal T, whatever its geometry. The Gram matrices of its two factors have no such excuse.",
+        wide=True,
+    ),
+    "budget": Reading(
+        "Where strength went",
+        "Much to decay: lower the weight decay. Much to noise: the features of a class differ, and better features "
+        "help. Unsettled is what does not add up because training stopped before the head was stationary.",
+    ),
+    "classes": Reading(
+        "What each class is worth",
+        "A class whose recall is low though the forecast retains its direction is hard for another reason than its "
+        "count.",
+    ),
+    "norms": Reading(
+        "Lengths from head to tail",
+        "The model has the head's rows shrink towards rare classes while their means grow. What bends away from the "
+        "forecast is a class that is harder, or easier, than its count says.",
+    ),
+    "cosines": Reading(
+        "Angles between class means",
+        "As measured. An amber block is a set of classes that the features hardly tell apart.",
+    ),
+}
+
+
+def audit_html(audit: Audit) -> str:
+    """Return the report as text.
+
+    Parameters
+    ----------
+    audit : Audit
+        What to report.
+
+    Returns
+    -------
+    str
+        A whole HTML document that refers to nothing outside itself.
+    """
+    layer = audit.layer
+    return page(
+        "audit.html.j2",
+        {
+            "kind": "audit",
+            "title": "Audit of a trained network",
+            "counts": audit.counts,
+            "sampled": "samples in training",
+            "verdict": paragraphs(audit),
+            "audit": audit,
+            "layer": layer,
+            "judged": layer is not None and layer.fits_loss,
+            "squared": layer is not None and layer.forecast.problem.loss == "mse",
+            "key_figures": key_figures(audit),
+            "figures": [figure(key, _READINGS[key], draw()) for key, draw in audit_charts(audit).items()],
+            "calibrations": [] if layer is None else _calibrations(layer),
+            "directions": [] if layer is None else _directions(audit, layer),
+            "classes": _classes(audit),
+            "method": _method(audit),
+            "problem_words": "" if layer is None else problem_words(layer.forecast),
+        },
+    )
+
+
+def audit_summary(audit: Audit) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    audit : Audit
+        What to sum up.
+
+    Returns
+    -------
+    str
+    """
+    rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(audit)]
+    return summary(f"Audit: {percent(audit.decisions.accuracy)} answered rightly", rows, audit.verdict)
+
+
+def key_figures(audit: Audit) -> list[KeyFigure]:
+    """The figures that matter most, each with a remark.
+
+    Parameters
+    ----------
+    audit : Audit
+        What to sum up.
+
+    Returns
+    -------
+    list of tuple of str
+    """
+    decisions, measured = audit.decisions, audit.metrics
+    (worst,) = answered_worst(audit, 1).tolist()
+    merged = sum(group.size for group in audit.classes.merged)
+    figures = [
+        (
+            "Answered rightly",
+            percent(decisions.accuracy),
+            f"of {number(float(decisions.answered.sum()))} samples; mean over classes "
+            f"{percent(decisions.balanced_accuracy)}",
+        ),
+        ("Worst class", percent(float(decisions.recall[worst])), f"recall of {_short(str(audit.counts.names[worst]))}"),
+        ("NC1", number(measured.nc1, 3), "spread within classes against distance between them"),
+        ("Merged classes", number(float(merged)), _groups(len(audit.classes.merged))),
+    ]
+    return figures if audit.layer is None else [*figures, *_layer_figures(audit.layer)]
+
+
+def _groups(groups: int) -> str:
+    if groups == 0:
+        return "no two means are closer than their spread"
+    return f"in {number(groups)} group{'s' if groups > 1 else ''}, closer than their spread"
+
+
+def _layer_figures(layer: LayerAudit) -> list[KeyFigure]:
+    alignment, calibration = layer.alignment, layer.calibration
+    cosine = alignment.cosine[np.isfinite(alignment.cosine)]
+    agreement = f"{number(float(cosine.min()), 2)} … {number(float(cosine.max()), 2)}" if cosine.size else "–"
+    figures = [("Head and means agree", agreement, "cosines along the label directions; the model has 1")]
+    if not layer.fits_loss:
+        return [*figures, (f"Fits {layer.loss_words}", "no", "another loss, or not trained to the end")]
+    threshold = calibration.threshold(calibration.feature_decay)
+    measured, expected = layer.dead
+    decay = ("Directions die below", f"σ = {number(threshold, 3)}", f"measured by {calibration.source}")
+    if np.isnan(threshold):
+        decay = ("Feature decay", number(calibration.feature_decay, 3), f"measured by {calibration.source}")
+    return [
+        *figures,
+        decay,
+        ("Without strength", number(float(measured)), f"directions; the forecast has {number(float(expected))}"),
+        ("Weaker than counts explain", number(float(layer.weaker.sum())), "classes"),
+    ]
+
+
+def _calibrations(layer: LayerAudit) -> list[dict[str, object]]:
+    """The feature decay by norms, and by strengths with its quartiles, and what follows from each."""
+    calibration = layer.calibration
+    ways = {"by norms": calibration.by_norms}
+    names = ("by strengths, lower quartile", "by strengths, median", "by strengths, upper quartile")
+    if calibration.by_strengths is not None:
+        ways |= dict(zip(names, calibration.by_strengths, strict=True))
+    return [
+        {
+            "none_lost": calibration.open_below and how == names[0],
+            "how": how,
+            "decay": decay,
+            "ratio": decay * calibration.samples / calibration.weight_decay[0],
+            "threshold": calibration.threshold(decay),
+            "taken": decay == layer.forecast.problem.feature_decay,
+        }
+        for how, decay in ways.items()
+    ]
+
+
+def _directions(audit: Audit, layer: LayerAudit) -> list[dict[str, object]]:
+    size = layer.alignment.multiplicity
+    first = np.cumsum(size) - size + 1
+    picked: Int[np.ndarray, " b"] = spread(first, _DIRECTIONS, log=False)
+    records = alignment_record(audit, layer)["directions"]
+    assert isinstance(records, list)
+    return [{"rank": int(first[place]), **records[place]} for place in picked.tolist()]
+
+
+def _classes(audit: Audit) -> list[dict[str, object]]:
+    records = class_records(audit)
+    return [records[place] for place in answered_worst(audit, _WORST).tolist()]
+
+
+def _method(audit: Audit) -> list[Fact]:
+    statistics, layer = audit.statistics, audit.layer
+    dropped = f"; {number(statistics.dropped)} left out because they held NaN or infinity" if statistics.dropped else ""
+    width = f"{number(statistics.dimension)} wide, stored as {audit.dtype}"
+    facts = [
+        ("Read", f"features of {number(statistics.samples)} samples, {width}, in two passes{dropped}"),
+        ("Intervals", _interval_words(audit)),
+    ]
+    if layer is None:
+        return [*facts, ("Head", "none: a sample is answered with its nearest class mean")]
+    layers = f"{number(len(layer.layer.head.layers))} linear layer{'s' if len(layer.layer.head.layers) > 1 else ''}"
+    noise = "those of training" if layer.layer.noise is not None else "others than those of training"
+    return [
+        *facts,
+        ("Head", f"{layers}, {'with' if layer.layer.centred else 'without'} a bias"),
+        ("Samples", f"{noise}, by their counts"),
+        (
+            "Directions",
+            f"{number(layer.alignment.directions)} of {number(layer.forecast.directions)}, by the singular value "
+            "decomposition of the label matrix of the class counts",
+        ),
+        *(
+            []
+            if layer.proven
+            else [("Forecast", "the best point found from several starts, not proven to be the minimum")]
+        ),
+        ("Weaker", "a class that lacks a tenth of what its count gives it, at the upper quartile of the decay too"),
+    ]
+
+
+def _interval_words(audit: Audit) -> str:
+    by_jackknife = "a jackknife over eight parts for all else" if audit.intervals else "none for all else, for memory"
+    return f"95 %: Wilson's for recall, {by_jackknife}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"

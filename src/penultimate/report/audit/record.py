@@ -1,0 +1,177 @@
+"""An audit as plain numbers, lists and strings: what ``--json`` prints and what tables show."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int
+from numpy.typing import NDArray
+
+import penultimate
+from penultimate.report.kit.numbers import finite, plain
+
+if TYPE_CHECKING:
+    from penultimate.audits.audit import Audit
+    from penultimate.audits.layer import LayerAudit
+
+# Nothing where another loss trained the network.
+_BUDGET = ("lost", "lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")
+
+
+def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
+    """An audit as a dictionary ready for JSON; what is not a finite number is None.
+
+    Parameters
+    ----------
+    audit : Audit
+        What to write down.
+    classes : bool, default True
+        Whether to list the classes.
+
+    Returns
+    -------
+    dict
+    """
+    decisions = audit.decisions
+    scalars = {name: values for name, values in audit.intervals.items() if values.ndim == 1}
+    return {
+        "penultimate": penultimate.__version__,
+        "counts": audit.counts.to_dict(),
+        "features": {
+            "samples": plain(audit.statistics.samples),
+            "dimension": audit.statistics.dimension,
+            "dtype": audit.dtype,
+            "dropped": audit.statistics.dropped,
+        },
+        "metrics": {
+            **audit.metrics.to_dict(),
+            "nc4_agreement": _share(decisions.agreed.sum(), decisions.compared.sum()),
+            "accuracy": finite(decisions.accuracy),
+            "balanced_accuracy": finite(decisions.balanced_accuracy),
+            "merged": [[str(audit.counts.names[index]) for index in group] for group in audit.classes.merged],
+        },
+        "alignment": None if audit.layer is None else alignment_record(audit, audit.layer),
+        "calibration": None if audit.calibration is None else audit.calibration.to_dict(),
+        "intervals": {name: _list(values) for name, values in scalars.items()},
+        "classes": class_records(audit) if classes else [],
+        "verdict": audit.verdict,
+    }
+
+
+def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
+    """The last layer against its forecast."""
+    alignment, calibration = layer.alignment, layer.calibration
+    strengths = calibration.by_strengths
+    threshold = None if strengths is None else finite(calibration.threshold(strengths[1]))
+    columns: dict[str, NDArray[Any]] = {
+        "sigma": alignment.sigma,
+        "multiplicity": alignment.multiplicity,
+        "forecast": layer.forecast_strength,
+        "measured": alignment.strength,
+        "cosine": alignment.cosine,
+        "head_norm": alignment.head_norm,
+        "mean_norm": alignment.mean_norm,
+        "lost": alignment.budget.lost,
+        "lost_to_decay": alignment.budget.decay,
+        "lost_to_noise": alignment.budget.noise,
+        "lost_to_others": alignment.budget.mixing,
+        "unsettled": alignment.budget.unsettled,
+    }
+    if not layer.fits_loss:
+        columns |= dict.fromkeys(_BUDGET, np.full(alignment.sigma.size, np.nan))
+    columns |= _intervals(audit, {"measured_interval": "alignment/strength", "cosine_interval": "alignment/cosine"})
+    return {
+        "fits_squared_error": layer.fits_squared_error,
+        "off_diagonal_share": finite(alignment.off_diagonal_share),
+        "head_off_diagonal_share": finite(alignment.head_off_diagonal_share),
+        "means_off_diagonal_share": finite(alignment.means_off_diagonal_share),
+        "fits_loss": layer.fits_loss,
+        "product_cosine": finite(layer.product_cosine),
+        "mean_gram_cosine": finite(layer.gram_cosines[0]),
+        "head_gram_cosine": finite(layer.gram_cosines[1]),
+        "objective_excess": finite(layer.excess),
+        "unsettled_share": finite(layer.unsettled),
+        "forecast_outcome": layer.forecast.solution.outcome.name,
+        "bias_error": finite(layer.bias_error),
+        "effective_feature_decay": calibration.by_norms,
+        "feature_ratio": calibration.by_norms * calibration.samples / calibration.weight_decay[0],
+        "threshold_by_norms": finite(calibration.threshold(calibration.by_norms)),
+        "threshold_by_strengths": threshold,
+        "layer_imbalance": list(layer.balance),
+        "directions_without_strength": dict(zip(("measured", "forecast"), layer.dead, strict=True)),
+        "directions": _rows(columns),
+    }
+
+
+def class_records(audit: "Audit") -> list[dict[str, object]]:
+    """One record a class, in their own order; figures of a class without samples are None."""
+    counts, statistics, layer = audit.counts, audit.statistics, audit.layer
+    unknown = np.full(counts.classes, np.nan)
+    own = statistics.counts
+    judged = layer if layer is not None and layer.fits_loss else None
+    columns: dict[str, NDArray[Any]] = {
+        "recall": audit.decisions.recall,
+        "recall_interval": audit.recall_interval,
+        "recall_by_means": audit.decisions.recall_by_means,
+        "spread": np.sqrt(np.divide(statistics.spreads, own, out=unknown.copy(), where=own > 0)),
+        "mean_norm": audit.classes.mean_norm,
+        "head_norm": audit.classes.head_norm,
+        "signal_to_noise": audit.classes.signal_to_noise,
+        "cdnv": audit.classes.cdnv,
+        "head_cosine": audit.classes.head_cosine,
+        "nearest_cosine": audit.classes.nearest_cosine,
+        "retained": unknown if layer is None else layer.forecast.retained,
+        "lift": unknown if layer is None else layer.layer.lift,
+        "departure": unknown if judged is None else judged.departure,
+        "lost": unknown if judged is None else judged.class_budget.lost,
+        "lost_to_decay": unknown if judged is None else judged.class_budget.decay,
+        "lost_to_noise": unknown if judged is None else judged.class_budget.noise,
+    }
+    wanted = {"spread": "classes/spread", "mean_norm": "classes/mean_norm", "lift": "classes/lift"}
+    columns |= _intervals(audit, {f"{name}_interval": key for name, key in wanted.items()})
+    weaker = np.zeros(counts.classes, dtype=bool) if layer is None else layer.weaker
+    rows = _rows(columns)
+    return [
+        {
+            "class": str(counts.names[index]),
+            "count": plain(float(counts.values[index])),
+            **row,
+            "nearest": _name(audit, int(audit.classes.nearest[index])),
+            "weaker_than_its_count": bool(weaker[index]),
+            "confused_with": _name(audit, audit.confused_with(index)),
+        }
+        for index, row in enumerate(rows)
+    ]
+
+
+def answered_worst(audit: "Audit", limit: int) -> Int[np.ndarray, " b"]:
+    """Classes of lowest recall first, those of fewest samples first among equals; those without answers last."""
+    recall = np.where(np.isfinite(audit.decisions.recall), audit.decisions.recall, np.inf)
+    return np.lexsort((audit.counts.values, recall))[:limit]
+
+
+def _intervals(audit: "Audit", wanted: dict[str, str]) -> dict[str, NDArray[Any]]:
+    return {name: audit.intervals[key] for name, key in wanted.items() if key in audit.intervals}
+
+
+def _rows(columns: dict[str, NDArray[Any]]) -> list[dict[str, object]]:
+    names = list(columns)
+    return [
+        {name: _list(value) for name, value in zip(names, row, strict=True)}
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _list(value: Any) -> object:
+    """Numbers of a row, or of an interval, as JSON has them."""
+    if isinstance(value, np.integer):
+        return value.item()
+    entries = [finite(float(entry)) for entry in np.atleast_1d(value)]
+    return entries if np.ndim(value) else entries[0]
+
+
+def _share(part: np.integer[Any], whole: np.integer[Any]) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _name(audit: "Audit", index: int) -> str | None:
+    return str(audit.counts.names[index]) if index >= 0 else None

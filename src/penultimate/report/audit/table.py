@@ -1,0 +1,143 @@
+"""Tables of an audit for the terminal, built with rich."""
+
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from penultimate.audits.audit import Audit
+from penultimate.audits.layer import LayerAudit
+from penultimate.report.audit.record import answered_worst, class_records
+from penultimate.report.kit.fitted import Fitted
+from penultimate.report.kit.numbers import number, power_of_count
+from penultimate.report.kit.terminal import LOOK, NAME, as_float
+
+# Rows of a table; the JSON has all.
+_DIRECTIONS = 16
+_CLASSES = 20
+
+
+def audit_table(audit: Audit) -> Group:
+    """Verdict and key figures on top, then directions, then the classes that are answered worst.
+
+    Parameters
+    ----------
+    audit : Audit
+        What to show.
+
+    Returns
+    -------
+    rich.console.Group
+    """
+    parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
+    if audit.layer is not None:
+        parts += [Text(), directions(audit, audit.layer)]
+        total = "σ − measured" if audit.layer.forecast.problem.loss == "mse" else "the pull of the loss"
+        lost = f"decay, noise, others: strength lost to each; settled heads add up to {total}"
+        foreign = f"forecast: of {audit.layer.loss_words}, which did not train this network to the end"
+        parts.append(Text(lost if audit.layer.fits_loss else foreign, "dim"))
+        if not audit.layer.proven:
+            parts.append(
+                Text("forecast: the best point found from several starts, not proven to be the minimum", "dim")
+            )
+    return Group(*parts, Text(), classes(audit))
+
+
+def _expected_bias(audit: Audit) -> str:
+    squared = audit.layer is None or audit.layer.forecast.problem.loss == "mse"
+    return "the class shares" if squared else "the forecast's, up to a shift"
+
+
+def summary(audit: Audit) -> Table:
+    """Key figures, one a line."""
+    measured, decisions = audit.metrics, audit.decisions
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="cyan")
+    table.add_column()
+    compared = int(decisions.compared.sum())
+    agreement = number(float(decisions.agreed.sum() / compared), 4) if compared else "–"
+    rows = [
+        ("features", f"{number(audit.statistics.samples)} × {audit.statistics.dimension}, {audit.dtype}"),
+        ("NC1", f"{number(measured.nc1, 3)}{_interval(audit, 'metrics/nc1')}, CDNV {number(measured.nc1_cdnv, 3)}"),
+        ("NC2", f"equinorm {number(measured.nc2_equinorm, 3)}, equiangular {number(measured.nc2_equiangular, 3)}"),
+        ("NC3", f"duality {number(measured.nc3_duality, 3)}, mean cosine {number(measured.nc3_cosine, 3)}"),
+        ("NC4", f"head and nearest class mean agree on {agreement}"),
+        (
+            "distance of means to",
+            f"forecast {number(measured.distance_to_forecast, 3)}, orthogonal frame "
+            f"{number(measured.distance_to_gof, 3)}, SELI {number(measured.distance_to_seli, 3)}, "
+            f"simplex {number(measured.distance_to_etf, 3)} (0 … 1.41)",
+        ),
+        ("rank of means", f"{number(measured.effective_rank, 3)} effective directions"),
+        (
+            "norms by count",
+            f"means {power_of_count(measured.mean_norm_slope)}, head {power_of_count(measured.head_norm_slope)}",
+        ),
+    ]
+    if audit.layer is not None:
+        problem, samples = audit.layer.forecast.problem, audit.counts.samples
+        decay = f"{problem.resolved_feature_decay(samples):.3g} ({problem.feature_decay_source})"
+        rows.append(("feature decay", decay))
+        rows.append(("bias", f"at most {number(audit.layer.bias_error, 3)} from {_expected_bias(audit)}"))
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def directions(audit: Audit, layer: LayerAudit) -> Fitted:
+    """T beside the forecast, and the factors, one row for each of the leading directions."""
+    alignment, budget = layer.alignment, layer.alignment.budget
+    shown = min(_DIRECTIONS, alignment.sigma.size)
+    title = f"Directions, strongest first ({shown} of {alignment.sigma.size})"
+    table = Table(title=title, **LOOK)
+    columns = {
+        "forecast": layer.forecast_strength,
+        "measured T": alignment.strength,
+        "cosine": alignment.cosine,
+        "‖p‖": alignment.head_norm,
+        "‖q‖": alignment.mean_norm,
+    }
+    if layer.fits_loss:
+        columns |= {"decay": budget.decay, "noise": budget.noise, "others": budget.mixing}
+    for heading in ("σ", "alike", *columns):
+        table.add_column(heading, justify="right")
+    for i in range(shown):
+        size = number(float(alignment.multiplicity[i]))
+        table.add_row(
+            number(float(alignment.sigma[i])), size, *(number(float(column[i]), 3) for column in columns.values())
+        )
+    return Fitted(table, "alike", "‖p‖", "‖q‖", "others", "noise", "decay")
+
+
+def classes(audit: Audit) -> Fitted:
+    """The classes that are answered worst, those of fewest samples first among equals."""
+    order = answered_worst(audit, _CLASSES)
+    table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **LOOK)
+    table.add_column("class", **NAME)
+    judged = audit.layer is not None and audit.layer.fits_loss
+    keys = {"recall": "recall", "spread": "spread", "‖mean‖": "mean_norm"}
+    keys |= {} if audit.layer is None else {"‖head‖": "head_norm"}
+    keys |= {"retained": "retained", "departs": "departure"} if judged else {}
+    for heading in ("count", *keys):
+        table.add_column(heading, justify="right")
+    table.add_column("nearest", **NAME)
+    table.add_column("cos", justify="right")
+    records = class_records(audit)
+    places: list[int] = order.tolist()
+    for record in (records[place] for place in places):
+        table.add_row(
+            Text(str(record["class"])),
+            number(as_float(record["count"])),
+            *(number(as_float(record[key]), 3) for key in keys.values()),
+            Text("–" if record["nearest"] is None else str(record["nearest"])),
+            number(as_float(record["nearest_cosine"]), 3),
+        )
+    return Fitted(table, "‖mean‖", "‖head‖", "spread", "cos", "nearest", "departs")
+
+
+def _interval(audit: Audit, name: str) -> str:
+    if name not in audit.intervals:
+        return ""
+    low, high = audit.intervals[name].tolist()
+    return f" ({number(low, 3)} … {number(high, 3)})"

@@ -1,0 +1,87 @@
+"""The report of a comparison: one HTML file that opens without a network, and its small table for notebooks."""
+
+from penultimate.forecasts.comparison import LossComparison
+from penultimate.report.comparison.charts import COMPARISON_CHARTS
+from penultimate.report.comparison.record import class_records, loss_records
+from penultimate.report.kit.html import Reading, figure, page, summary
+from penultimate.report.kit.numbers import number
+
+# Rows of the table of classes.
+_ROWS = 30
+
+_READINGS = {
+    "margins": Reading(
+        "Margins",
+        "How far the head prefers a class for that class's own mean. Losses of one kind can be compared; squared error "
+        "has another unit than cross-entropy.",
+    ),
+    "cosines": Reading("Angles", "How close the nearest other class mean is. Minority collapse is a tail at 1."),
+    "needed": Reading(
+        "Survival lines", "Samples from which on classes stand above the threshold. Weights and scales tilt the line."
+    ),
+    "retained": Reading("What each class retains", "1: a direction of its own; 0: merged with other classes."),
+}
+
+
+def comparison_html(comparison: LossComparison) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    comparison : LossComparison
+        What to report.
+
+    Returns
+    -------
+    str
+        A whole HTML document that refers to nothing outside itself.
+    """
+    classes = class_records(comparison)
+    step = max(1, -(-len(classes) // _ROWS))
+    return page(
+        "comparison.html.j2",
+        {
+            "kind": "comparison",
+            "title": "Losses compared",
+            "counts": comparison.counts,
+            "sampled": "samples",
+            "verdict": [comparison.verdict],
+            "losses": loss_records(comparison),
+            "figures": [figure(key, _READINGS[key], chart(comparison)) for key, chart in COMPARISON_CHARTS.items()],
+            "classes": classes[::step],
+            "problem_words": _problem_words(comparison),
+        },
+    )
+
+
+def comparison_summary(comparison: LossComparison) -> str:
+    """Return the losses as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    comparison : LossComparison
+        What to sum up.
+
+    Returns
+    -------
+    str
+    """
+    rows = [
+        (
+            name,
+            f"{number(forecast.survivors)} of {number(forecast.directions)} directions; margins of the largest and the "
+            f"smallest class {number(float(forecast.geometry.group_margins[0]), 3)}, "
+            f"{number(float(forecast.geometry.group_margins[-1]), 3)}",
+        )
+        for name, forecast in comparison.forecasts.items()
+    ]
+    return summary("Losses at the same weight decay", rows, comparison.verdict)
+
+
+def _problem_words(comparison: LossComparison) -> str:
+    problem = next(iter(comparison.forecasts.values())).problem
+    feature_decay = number(problem.resolved_feature_decay(comparison.counts.samples), 3)
+    return (
+        f"Problem: weight decay {number(problem.weight_decay[0])}, feature decay {feature_decay} "
+        f"({problem.feature_decay_source}), bias {problem.bias}."
+    )

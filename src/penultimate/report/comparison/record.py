@@ -1,0 +1,104 @@
+"""A comparison of losses as records, a table and plain sentences."""
+
+import numpy as np
+
+import penultimate
+from penultimate.forecasts.comparison import LossComparison
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.status import STATUSES
+from penultimate.report.comparison.words import verdict
+from penultimate.report.kit.numbers import finite, plain
+
+# Classes listed in JSON at most: representatives of groups, evenly by rank.
+_CLASSES = 200
+
+
+def loss_records(comparison: LossComparison) -> list[dict[str, object]]:
+    """Key figures of every loss; what is not a finite number is None.
+
+    Parameters
+    ----------
+    comparison : LossComparison
+        What to write down.
+
+    Returns
+    -------
+    list of dict
+    """
+    return [_loss_record(name, forecast) for name, forecast in comparison.forecasts.items()]
+
+
+def _loss_record(name: str, forecast: Forecast) -> dict[str, object]:
+    geometry, solution, safe = forecast.geometry, forecast.solution, forecast.largest_safe_weight_decay
+    cosine = geometry.group_nearest[1]
+    return {
+        "loss": name,
+        "survivors": forecast.survivors,
+        "directions": forecast.directions,
+        "classes_by_status": {status: forecast.classes_with(status) for status in STATUSES},
+        "head_margin": finite(float(geometry.group_margins[0])),
+        "tail_margin": finite(float(geometry.group_margins[-1])),
+        "negative_margins": forecast.negative_margins,
+        "head_cosine": finite(float(cosine[0])),
+        "tail_cosine": finite(float(cosine[-1])),
+        "samples_needed_head": finite(float(forecast.group_samples_needed[0])),
+        "samples_needed_tail": finite(float(forecast.group_samples_needed[-1])),
+        "classes_below": forecast.classes_below,
+        "largest_safe_weight_decay": safe,
+        # Asked for only where it is short to find: elsewhere it would take all critical decays.
+        "critical_weight_decays_note": forecast.critical_note if safe is None else "",
+        "over_corrects": forecast.over_corrects,
+        "objective": solution.objective,
+        "gap": solution.gap,
+        "status": solution.outcome.name.lower(),
+        "converged": solution.converged,
+    }
+
+
+def comparison_record(comparison: LossComparison) -> dict[str, object]:
+    """A comparison as a dictionary ready for JSON.
+
+    Parameters
+    ----------
+    comparison : LossComparison
+        What to write down.
+
+    Returns
+    -------
+    dict
+    """
+    first = next(iter(comparison.forecasts.values()))
+    problem = first.problem.to_dict(first.counts.samples)
+    del problem["loss"]
+    return {
+        "penultimate": penultimate.__version__,
+        "counts": comparison.counts.to_dict(),
+        "problem": problem,
+        "losses": loss_records(comparison),
+        "classes": class_records(comparison),
+        "verdict": verdict(comparison),
+    }
+
+
+def class_records(comparison: LossComparison) -> list[dict[str, object]]:
+    """Margin, cosine to the nearest class and retained share of some classes, evenly by rank, one record a class."""
+    counts = comparison.counts
+    picked = np.unique(np.linspace(0, counts.distinct.size - 1, _CLASSES).astype(int))
+    classes: list[int] = counts.representatives[picked, 0].tolist()
+    return [
+        {
+            "class": counts.names[index],
+            "count": plain(float(counts.values[index])),
+            "margin": {name: _at(f, f.geometry.group_margins, index) for name, f in comparison.forecasts.items()},
+            "nearest_cosine": {
+                name: _at(f, f.geometry.group_nearest[1], index) for name, f in comparison.forecasts.items()
+            },
+            "retained": {name: _at(f, f.geometry.group_retained, index) for name, f in comparison.forecasts.items()},
+        }
+        for index in classes
+    ]
+
+
+def _at(forecast: Forecast, figures: np.ndarray, index: int) -> float | None:
+    """The figure of a class's group; groups are each loss's own."""
+    return finite(float(figures[forecast.counts.group[index]]))

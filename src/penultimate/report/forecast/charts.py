@@ -1,0 +1,278 @@
+"""Charts of a forecast, one function a chart, the same in reports, notebooks and pages.
+
+Every chart is drawn from groups of equal count, so its size does not grow with the number of classes. Class names are
+data only: Vega draws them as text.
+"""
+
+from collections.abc import Callable
+
+import altair as alt
+import numpy as np
+
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.report.forecast.sweep import sweep
+from penultimate.report.kit.chart_style import (
+    HEIGHT,
+    INK,
+    ROWS,
+    STATUS_COLOURS,
+    TALL,
+    WIDTH,
+    Row,
+    dot_size,
+    inline,
+    is_many,
+    level_layers,
+    log_axis,
+    log_domain,
+    log_scale,
+    rank_axis,
+    spread,
+    status_encodings,
+    thinned,
+    titled,
+)
+from penultimate.report.kit.cosines import chosen_classes, cosine_map
+from penultimate.report.kit.numbers import number
+
+ForecastChart = alt.LayerChart | alt.VConcatChart
+
+_KEPT = {"survives": "own", "partly survives": "shared", "dies": "lost"}
+
+
+def counts(forecast: Forecast) -> alt.LayerChart:
+    """Draw the samples of each class by rank, coloured by status, with the survival line.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    groups, needed = forecast.counts, forecast.samples_needed
+    known = not np.isnan(forecast.group_samples_needed[0])
+    domain = log_domain(groups.distinct, needed)
+    y = alt.Y("count:Q", title="samples of the class, n", scale=log_scale(domain), axis=log_axis(domain))
+    rows = _group_rows(forecast)
+    layers = [
+        *level_layers(needed, f"survival line: {number(needed, 3)} samples", domain, groups.largest),
+        *_by_rank(forecast, rows, y),
+    ]
+    below = f"{number(forecast.classes_below) if forecast.classes_below else 'none'} of {number(groups.seen)} classes"
+    title = f"Below the survival line: {below}" if known else "Samples of each class"
+    line = f"A class with more than {number(needed, 3)} samples stands above the threshold" if needed == needed else ""
+    if known and not line:
+        line = "The loss lets each class need its own number of samples, so there is no one line"
+    return titled(_sized(layers), title, [line, *_group_notes(forecast, len(rows))])
+
+
+def spectrum(forecast: Forecast) -> alt.LayerChart:
+    """Draw the singular values of the label matrix, survivors against dead, and the strength that decay leaves.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    rows, real = _direction_rows(forecast)
+    sigma = np.array([row["sigma"] for row in rows], dtype=float)
+    label = "" if np.isnan(forecast.threshold) else f"threshold: {number(forecast.threshold, 3)}"
+    top, domain = sigma[0], log_domain(sigma, forecast.threshold)
+    colour, shape = status_encodings("kept", "direction", _KEPT, (row["kept"] for row in rows))
+    y = alt.Y("sigma:Q", title="singular value σ and strength x", scale=log_scale(domain), axis=log_axis(domain))
+    base = alt.Chart(inline(rows)).encode(
+        x=rank_axis("first", forecast.directions, "direction, strongest first"),
+        y=y,
+        tooltip=[
+            alt.Tooltip("ranks:N", title="direction"),
+            alt.Tooltip("sigma:Q", title="singular value σ", format=".4g"),
+            alt.Tooltip("strength:Q", title="strength x", format=".4g"),
+            alt.Tooltip("kept:N", title="under this decay"),
+        ],
+    )
+    layers = [
+        *level_layers(forecast.threshold, label, domain, float(top)),
+        base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2="last:Q", color=colour),
+        base.mark_point(filled=True, size=dot_size(len(rows)), opacity=0.9).encode(color=colour, shape=shape),
+        *_strength_layers(rows),
+    ]
+    line = "Colour: singular values σ. Dark: the strength x that decay leaves of them"
+    return titled(
+        _sized(layers), _spectrum_title(forecast), [line, thinned(len(rows), real, "distinct singular values")]
+    )
+
+
+def retained(forecast: Forecast) -> alt.LayerChart:
+    """Draw the share of its own direction that each class retains, by rank, and the bands of own and lost.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    scale = alt.Scale(domain=[-0.03, 1.03], nice=False)
+    y = alt.Y("retained:Q", title="retained share of its own direction", scale=scale)
+    rows = _group_rows(forecast)
+    layers = [*_bands(scale), *_by_rank(forecast, rows, y)]
+    kept = [(status, forecast.classes_with(status)) for status in STATUSES]
+    parts = [f"{number(size)} {status}" for status, size in kept if size]
+    title = f"Directions of {number(forecast.counts.seen)} classes: {', '.join(parts)}"
+    line = f"Shaded: own (at least {OWN:g}) and lost (below {LOST:g}); between them, shared"
+    return titled(_sized(layers, TALL), title, [line, *_group_notes(forecast, len(rows))])
+
+
+def cosines(forecast: Forecast) -> alt.LayerChart:
+    """Draw the cosines between class means, a heat map of at most 48 classes, most samples first.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    classes = chosen_classes(forecast.counts)
+    return cosine_map(forecast.counts, classes, forecast.geometry.mean_gram.normalised(classes.tolist()), "class means")
+
+
+FORECAST_CHARTS: dict[str, Callable[[Forecast], ForecastChart]] = {
+    "counts": counts,
+    "spectrum": spectrum,
+    "retained": retained,
+    "cosines": cosines,
+    "sweep": sweep,
+}
+
+# Fewer strengths than this are drawn one by one.
+_STRENGTH_POINTS = 60
+
+
+def _sized(layers: list[alt.Chart], height: int = HEIGHT) -> alt.LayerChart:
+    return alt.LayerChart(layer=layers, width=WIDTH, height=height)
+
+
+def _by_rank(forecast: Forecast, rows: list[Row], y: alt.Y) -> list[alt.Chart]:
+    """Dots of the groups of equal count at their first class's rank, with a line to the last one's."""
+    colour, shape = status_encodings("status", "direction", {s: s for s in STATUSES}, (row["status"] for row in rows))
+    base = alt.Chart(inline(rows)).encode(
+        x=rank_axis("first", forecast.counts.seen, "class, most samples first"),
+        y=y,
+        tooltip=[
+            alt.Tooltip("classes:N", title="class"),
+            alt.Tooltip("count:Q", title="samples", format=",.6~g"),
+            alt.Tooltip("status:N", title="direction"),
+            alt.Tooltip("retained:Q", format=".3f"),
+        ],
+    )
+    return [
+        base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2="last:Q", color=colour),
+        base.mark_point(filled=True, size=dot_size(len(rows)), opacity=0.9).encode(color=colour, shape=shape),
+    ]
+
+
+def _group_rows(forecast: Forecast) -> list[Row]:
+    """One row a group of equal count: ranks of its first and last class, count, status, retained, whom it holds."""
+    groups = forecast.counts
+    last = np.cumsum(groups.multiplicity)
+    first = last - groups.multiplicity + 1
+    retained = forecast.geometry.group_retained
+    return [
+        {
+            "first": int(first[g]),
+            "last": int(last[g]),
+            "count": float(groups.distinct[g]),
+            "status": STATUSES[forecast.group_status[g]],
+            "retained": float(retained[g]),
+            "classes": _members(forecast, g),
+        }
+        for g in spread(first, log=is_many(groups.seen)).tolist()
+    ]
+
+
+def _members(forecast: Forecast, group: int) -> str:
+    """Name a group by its first class or two, and how many more there are."""
+    groups = forecast.counts
+    first, second = groups.representatives[group].tolist()
+    size = int(groups.multiplicity[group])
+    if size == 1:
+        return str(groups.names[first])
+    if size == 2:
+        return f"{groups.names[first]} and {groups.names[second]}"
+    return f"{groups.names[first]} and {number(size - 1)} more of the same count"
+
+
+def _group_notes(forecast: Forecast, drawn: int) -> list[str]:
+    unseen = forecast.counts.unseen.size
+    missing = f"Not drawn, because without samples: {number(unseen)} of {number(forecast.counts.classes)} classes"
+    return [thinned(drawn, forecast.counts.distinct.size, "distinct counts"), missing if unseen else ""]
+
+
+def _direction_rows(forecast: Forecast) -> tuple[list[Row], int]:
+    """One row a distinct singular value, thinned, and how many there were."""
+    solution = forecast.solution
+    last = np.cumsum(solution.multiplicity)
+    first = last - solution.multiplicity + 1
+    # With a regularised bias a singular value may be zero to rounding: that direction does not exist.
+    real = np.flatnonzero(solution.sigma > 1e-12 * solution.sigma[0])
+    # Survivors are drawn twice, once with their strength.
+    picked = real[spread(first[real], ROWS // 2, log=is_many(forecast.directions))]
+    alive, size = solution.surviving, solution.multiplicity
+    kept = np.select([alive == 0, alive < size], ["dies", "partly survives"], "survives")
+    rows: list[Row] = [
+        {
+            "first": int(first[i]),
+            "last": int(last[i]),
+            "ranks": f"{first[i]:,}" if size[i] == 1 else f"{first[i]:,} to {last[i]:,}",
+            "sigma": float(solution.sigma[i]),
+            "strength": float(solution.strength[i]) if alive[i] else None,
+            "kept": str(kept[i]),
+        }
+        for i in picked.tolist()
+    ]
+    return rows, real.size
+
+
+def _spectrum_title(forecast: Forecast) -> str:
+    survivors = number(forecast.survivors) if forecast.survivors else "none"
+    return f"Directions that survive: {survivors} of {number(forecast.directions)}"
+
+
+def _strength_layers(rows: list[Row]) -> list[alt.Chart]:
+    """Strengths of the survivors; nothing where there are none, or a log axis would have no domain."""
+    alive = [row for row in rows if row["strength"] is not None]
+    if not alive:
+        return []
+    base = alt.Chart(inline([{"first": row["first"], "strength": row["strength"]} for row in alive]))
+    if len(rows) > _STRENGTH_POINTS:
+        mark = base.mark_line(color=INK, strokeWidth=1.5, clip=True)
+    else:
+        mark = base.mark_point(color=INK, shape="diamond", size=42, strokeWidth=1.4, clip=True)
+    return [mark.encode(x="first:Q", y="strength:Q")]
+
+
+def _bands(scale: alt.Scale) -> list[alt.Chart]:
+    """Shade the ranges of own and lost."""
+    ranges: dict[str, tuple[float, float]] = {"own": (OWN, 1.03), "lost": (-0.03, LOST)}
+    layers: list[alt.Chart] = []
+    for status, (low, high) in ranges.items():
+        base = alt.Chart(inline([{"low": low, "high": high}]))
+        layers.append(
+            base.mark_rect(color=STATUS_COLOURS[status], opacity=0.1).encode(
+                y=alt.Y("low:Q", scale=scale), y2=alt.Y2("high:Q")
+            )
+        )
+    return layers

@@ -1,0 +1,152 @@
+"""The report of a forecast: one HTML file that opens without a network, and its small table for notebooks."""
+
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.report.forecast.charts import FORECAST_CHARTS
+from penultimate.report.forecast.record import class_records
+from penultimate.report.forecast.words import problem_words
+from penultimate.report.kit.html import Fact, KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.numbers import number
+
+# Rows of the table of classes; those of equal count share a row.
+WORST = 50
+
+_READINGS = {
+    "counts": Reading(
+        "Class counts",
+        "A dot is a class; classes of equal count share a dot, and a line spans their ranks. "
+        "A class well above the survival line keeps a direction of its own.",
+    ),
+    "spectrum": Reading(
+        "Spectrum of the label matrix",
+        "A dot is a direction that the class counts offer. Weight decay takes from all of them; those below the "
+        "threshold get nothing.",
+    ),
+    "retained": Reading(
+        "What each class retains",
+        "How much is left of the direction that sets a class apart from all others. At 1 the class has a place of its "
+        "own; at 0 the features hold nothing that tells it from the other lost classes.",
+    ),
+    "cosines": Reading(
+        "Angles between class means",
+        "Classes that kept their direction stand about at right angles or further apart. An amber block is a set of "
+        "classes that the features no longer tell apart.",
+    ),
+    "sweep": Reading(
+        "Other weight decays",
+        "Above: what would be left of some directions, from the strongest to the weakest. Below: how many of all "
+        "directions would survive.",
+        wide=True,
+    ),
+}
+
+
+def report_html(forecast: Forecast) -> str:
+    """Return the report as text.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to report.
+
+    Returns
+    -------
+    str
+        A whole HTML document that refers to nothing outside itself.
+    """
+    return page(
+        "forecast.html.j2",
+        {
+            "kind": "forecast",
+            "title": "Forecast of the last layer",
+            "counts": forecast.counts,
+            "sampled": "samples",
+            "verdict": [forecast.verdict],
+            "forecast": forecast,
+            "status": _status(forecast),
+            "own": OWN,
+            "lost": LOST,
+            "key_figures": _key_figures(forecast),
+            "figures": [figure(key, _READINGS[key], FORECAST_CHARTS[key](forecast)) for key in forecast.charts],
+            "classes": _worst(forecast),
+            "method": _method(forecast),
+            "problem_words": problem_words(forecast),
+        },
+    )
+
+
+def summary_html(forecast: Forecast) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to sum up.
+
+    Returns
+    -------
+    str
+    """
+    counts, status = forecast.counts, _status(forecast)
+    unseen = f", {number(counts.unseen.size)} without samples" if counts.unseen.size else ""
+    bands = ", ".join(f"{number(size)} {name}" for name, size in status.items())
+    alike = forecast.samples_needed == forecast.samples_needed
+    needed = f"more than {number(forecast.samples_needed, 3)}" if alike else "each class its own number"
+    rows = [
+        ("classes", f"{bands}{unseen}"),
+        ("samples", f"{number(counts.samples)}, ratio {number(counts.ratio)} : 1"),
+        ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
+        ("samples needed", needed),
+        ("largest safe weight decay", number(forecast.largest_safe_weight_decay, 3)),
+    ]
+    kept = f"{number(status['own'])} of {number(counts.seen)} classes keep a direction of their own"
+    return summary(f"Forecast of the last layer: {kept}", rows, forecast.verdict)
+
+
+def _status(forecast: Forecast) -> dict[str, int]:
+    return {name: forecast.classes_with(name) for name in STATUSES}
+
+
+def _key_figures(forecast: Forecast) -> list[KeyFigure]:
+    counts = forecast.counts
+    unseen, smallest = counts.unseen.size, forecast.smallest_surviving_count
+    keeps = "no class has as many" if smallest is None else f"smallest class that keeps its own: {number(smallest)}"
+    chosen = number(forecast.problem.weight_decay[0])
+    return [
+        ("Classes", number(counts.classes), f"{number(unseen)} without samples" if unseen else "all with samples"),
+        ("Samples", number(counts.samples), f"{number(counts.smallest)} to {number(counts.largest)} a class"),
+        ("Imbalance ratio", number(counts.ratio), "largest count over smallest"),
+        ("Samples needed", f"≈ {number(forecast.samples_needed, 3)}", keeps),
+        (
+            "Directions that survive",
+            number(forecast.survivors),
+            f"of {number(forecast.directions)}; threshold {number(forecast.threshold, 3)}",
+        ),
+        ("Largest safe weight decay", number(forecast.largest_safe_weight_decay, 3), f"chosen: {chosen}"),
+    ]
+
+
+def _method(forecast: Forecast) -> list[Fact]:
+    problem, solution = forecast.problem, forecast.solution
+    layers = f"{problem.layers} linear layer{'s' if problem.layers > 1 else ''}"
+    bound = f" (at most {number(solution.gap, 2)} above the minimum)" if solution.gap else ""
+    return [
+        (
+            "Model",
+            f"the unconstrained feature model with {layers}: features are free variables, and classes are told apart "
+            "as its minimiser tells them",
+        ),
+        ("Method", solution.method),
+        ("Outcome", solution.outcome.value),
+        ("Objective", f"{number(solution.objective, 6)}{bound}"),
+        *([("Critical weight decays", forecast.critical_note)] if forecast.critical_note else []),
+    ]
+
+
+def _worst(forecast: Forecast) -> list[dict[str, object]]:
+    """List the groups that retain least, each by its first class, with how many more it has."""
+    counts, chosen = forecast.counts, forecast.worst_groups(WORST)
+    more = counts.multiplicity[counts.group[chosen]] - 1
+    return [
+        record | {"more": others} for record, others in zip(class_records(forecast, chosen), more.tolist(), strict=True)
+    ]

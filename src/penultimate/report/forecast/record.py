@@ -1,0 +1,142 @@
+"""Results as plain numbers, lists and strings: what ``--json`` prints and what tables and pages show."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int
+
+import penultimate
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.status import STATUSES
+from penultimate.report.forecast.words import verdict
+from penultimate.report.kit.numbers import finite, plain
+
+Selection = int | Literal["all", "none"]
+
+
+def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, object]:
+    """A forecast as a dictionary ready for JSON; what is not a finite number is None.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to write down.
+    classes : int, "all" or "none", default 20
+        How many classes, worst first; "all" in their own order, and then with the bias.
+
+    Returns
+    -------
+    dict
+    """
+    solution, samples = forecast.solution, forecast.counts.samples
+    record: dict[str, object] = {
+        "penultimate": penultimate.__version__,
+        "counts": forecast.counts.to_dict(),
+        "problem": forecast.problem.to_dict(samples),
+        "solution": {
+            "method": solution.method,
+            "status": solution.outcome.name.lower(),
+            "meaning": solution.outcome.value,
+            "objective": solution.objective,
+            "gap": solution.gap,
+            "directions": forecast.directions,
+            "survivors": forecast.survivors,
+            "certificate": None if solution.certificate is None else solution.certificate.to_dict(),
+            "converged": solution.converged,
+            "threshold": finite(solution.threshold),
+            "samples_needed": finite(forecast.samples_needed),
+            "classes_below": forecast.classes_below,
+            "over_corrects": forecast.over_corrects,
+            "smallest_surviving_count": forecast.smallest_surviving_count,
+            "largest_safe_weight_decay": forecast.largest_safe_weight_decay,
+            "critical_weight_decays_note": forecast.critical_note,
+            "negative_margins": forecast.negative_margins,
+            "classes_by_status": {status: forecast.classes_with(status) for status in STATUSES},
+        },
+        "by_feature_ratio": [vars(row) | {"samples_needed": finite(row.samples_needed)} for row in forecast.by_ratio],
+        "band": band_record(forecast),
+        "spectrum": spectrum_records(forecast),
+        "classes": class_records(forecast, select_classes(forecast, classes)),
+        "verdict": verdict(forecast),
+    }
+    if classes == "all":
+        record["bias"] = [finite(value) for value in forecast.geometry.bias.tolist()]
+    return record
+
+
+def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
+    """Lower and upper end of what the quartiles of a measured feature decay allow; None without them."""
+    if forecast.band is None:
+        return None
+    low, high = forecast.band
+    return {
+        "feature_decay": [end.problem.feature_decay for end in (low, high)],
+        "survivors": [end.survivors for end in (high, low)],
+        "samples_needed": [finite(end.samples_needed) for end in (low, high)],
+        "largest_safe_weight_decay": [end.largest_safe_weight_decay for end in (high, low)],
+    }
+
+
+def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
+    """One record a distinct singular value, largest first."""
+    solution = forecast.solution
+    ends = np.stack([end.critical_weight_decay for end in reversed(forecast.band or (forecast, forecast))], axis=1)
+    columns = zip(
+        solution.sigma.tolist(),
+        solution.multiplicity.tolist(),
+        solution.strength.tolist(),
+        solution.surviving.tolist(),
+        forecast.critical_weight_decay.tolist(),
+        forecast.critical_bracket.tolist(),
+        solution.tied.tolist(),
+        ends.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "sigma": sigma,
+            "multiplicity": multiplicity,
+            "strength": strength,
+            "survives": surviving > 0,
+            "surviving": surviving,
+            "critical_weight_decay": finite(critical),
+            "critical_weight_decay_bracket": [finite(end) for end in bracket],
+            "tied": tied,
+            **({} if forecast.band is None else {"critical_weight_decay_band": [finite(end) for end in band]}),
+        }
+        for sigma, multiplicity, strength, surviving, critical, bracket, tied, band in columns
+    ]
+
+
+def select_classes(forecast: Forecast, classes: Selection) -> Int[np.ndarray, " b"]:
+    """Indices of the classes to show: the worst few, all in their own order, or none."""
+    if classes == "all":
+        return np.arange(forecast.counts.classes)
+    return forecast.worst_classes(0 if classes == "none" else classes)
+
+
+def class_records(forecast: Forecast, classes: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
+    """One record for each of some classes; figures of a class without samples are None."""
+    counts, geometry = forecast.counts, forecast.geometry
+    group = counts.group[classes]
+    figures = {
+        "retained": geometry.group_retained,
+        "samples_to_gain": forecast.group_samples_to_gain,
+        "mean_norm": geometry.group_mean_norms,
+        "head_norm": geometry.group_head_norms,
+        "margin": geometry.group_margins,
+    }
+    columns = {name: np.append(values, np.nan)[group].tolist() for name, values in figures.items()}
+    nearest, cosine = geometry.nearest(classes)
+    status = np.append(forecast.group_status, 3)[group]
+    return [
+        {
+            "class": counts.names[index],
+            "count": plain(float(counts.values[index])),
+            "status": (*STATUSES, "unseen")[status[place]],
+            **{name: finite(column[place]) for name, column in columns.items()},
+            "nearest": counts.names[nearest[place]] if nearest[place] >= 0 else None,
+            "nearest_cosine": finite(float(cosine[place])),
+        }
+        for place, index in enumerate(classes.tolist())
+    ]

@@ -1,0 +1,142 @@
+"""Tables for the terminal, built with rich."""
+
+from typing import Any
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.status import LOST, OWN
+from penultimate.report.forecast.record import Selection, class_records, select_classes
+from penultimate.report.forecast.words import verdict
+from penultimate.report.kit.fitted import Fitted
+from penultimate.report.kit.numbers import number
+from penultimate.report.kit.terminal import LOOK, NAME, as_float
+
+_STYLES = {"own": "blue", "shared": "yellow", "lost": "red", "unseen": "dim"}
+
+
+def forecast_table(forecast: Forecast, classes: Selection = 20) -> Group:
+    """Summary on top, the answer by c where the feature decay is unknown, then the worst classes.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to show.
+    classes : int, "all" or "none", default 20
+        How many classes, worst first.
+
+    Returns
+    -------
+    rich.console.Group
+    """
+    parts: list[Any] = [Text(verdict(forecast), style="bold"), Text(), summary(forecast)]
+    if forecast.by_ratio:
+        parts += [Text(), by_ratio(forecast)]
+    if classes != "none":
+        parts += [Text(), worst(forecast, classes)]
+        parts.append(
+            Text(f"own: retains ≥ {OWN:g} of its own direction; lost: < {LOST:g}; shared: between", style="dim")
+        )
+    return Group(*parts)
+
+
+def summary(forecast: Forecast) -> Table:
+    """Key figures, one a line."""
+    counts, problem, solution = forecast.counts, forecast.problem, forecast.solution
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="cyan")
+    table.add_column()
+    bands = ", ".join(f"{number(forecast.classes_with(status))} {status}" for status in ("own", "shared", "lost"))
+    decay = ", ".join(number(value) for value in problem.weight_decay)
+    feature_decay = problem.resolved_feature_decay(counts.samples)
+    rows = [
+        ("classes", f"{number(counts.classes)} ({number(counts.unseen.size)} without samples)"),
+        ("samples", f"{number(counts.samples)}, {number(counts.largest)} … {number(counts.smallest)} a class"),
+        ("model", f"L = {problem.layers}, bias {problem.bias}, width {problem.width or 'not binding'}, {problem.loss}"),
+        ("weight decay", decay),
+        ("feature decay", f"{feature_decay:.3g} ({problem.feature_decay_source})"),
+        ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
+        ("classes keep", bands),
+        ("overruled", f"{number(forecast.negative_margins)} classes have a negative margin: the head prefers another"),
+        ("samples needed", _needed(forecast)),
+        ("safe weight decay", _safe(forecast)),
+        ("outcome", f"{solution.outcome.value} ({solution.method})"),
+        *_band(forecast),
+    ]
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def _band(forecast: Forecast) -> list[tuple[str, str]]:
+    """What the quartiles of a measured feature decay allow."""
+    if forecast.band is None:
+        return []
+    low, high = forecast.band
+    needed = f"a class needs {number(low.samples_needed, 3)} to {number(high.samples_needed, 3)} samples"
+    survive = f"{number(high.survivors)} to {number(low.survivors)} directions survive"
+    decays = " to ".join(f"{end.problem.feature_decay:.3g}" for end in forecast.band)
+    return [("quartiles", f"of the network's own feature decay, {decays}: {survive}, {needed}")]
+
+
+def _needed(forecast: Forecast) -> str:
+    if forecast.samples_needed == forecast.samples_needed:
+        return f"about {number(forecast.samples_needed, 3)} to stand above the threshold"
+    below = f"{number(forecast.classes_below)} classes have fewer"
+    return f"each class its own number with this loss; {below}" if forecast.problem.layers == 1 else "not known"
+
+
+def _safe(forecast: Forecast) -> str:
+    if forecast.largest_safe_weight_decay is not None:
+        return f"below {number(forecast.largest_safe_weight_decay, 3)}"
+    if forecast.has_critical_weight_decays:
+        return "none: the width already takes directions"
+    return forecast.critical_note
+
+
+def by_ratio(forecast: Forecast) -> Table:
+    """The answer as a function of the unknown ratio c."""
+    table = Table(title="If the network's ratio c = N λ_H / λ_1 is …", **LOOK)
+    for heading in ("c", "samples needed", "classes below", "directions", "safe weight decay"):
+        table.add_column(heading, justify="right")
+    for row in forecast.by_ratio:
+        table.add_row(
+            f"{row.ratio:g}",
+            number(row.samples_needed, 3),
+            number(row.classes_below),
+            number(row.survivors),
+            number(row.largest_safe_weight_decay, 3),
+        )
+    return table
+
+
+def worst(forecast: Forecast, classes: Selection) -> Fitted:
+    """The classes that retain least, those of equal count in one row; or all classes, each in its own."""
+    chosen = select_classes(forecast, classes) if classes == "all" else forecast.worst_groups(int(classes))
+    size = np.append(forecast.counts.multiplicity, 1)[forecast.counts.group[chosen]]
+    title = "All classes" if classes == "all" else "Classes that retain least, one row for all of equal count"
+    table = Table(title=title, **LOOK)
+    table.add_column("class", **NAME)
+    table.add_column("alike", justify="right")
+    table.add_column("count", justify="right")
+    table.add_column("status")
+    for heading in ("retained", "to gain", "‖mean‖", "‖head‖", "margin"):
+        table.add_column(heading, justify="right")
+    table.add_column("nearest", **NAME)
+    table.add_column("cos", justify="right")
+    for record, alike in zip(class_records(forecast, chosen), size, strict=True):
+        status = str(record["status"])
+        figures = (record[key] for key in ("retained", "samples_to_gain", "mean_norm", "head_norm", "margin"))
+        table.add_row(
+            Text(str(record["class"])),
+            number(float(alike)),
+            number(as_float(record["count"])),
+            Text(status, style=_STYLES[status]),
+            *(number(as_float(value), 3) for value in figures),
+            Text("–" if record["nearest"] is None else str(record["nearest"])),
+            number(as_float(record["nearest_cosine"]), 3),
+        )
+    return Fitted(table, "alike", "‖mean‖", "‖head‖", "cos", "nearest", "to gain")

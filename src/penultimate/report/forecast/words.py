@@ -1,0 +1,90 @@
+"""The forecast in plain sentences."""
+
+from penultimate.forecasts.forecast import Forecast
+from penultimate.minimisers.solution import Outcome
+from penultimate.report.kit.numbers import number
+
+
+def verdict(forecast: Forecast) -> str:
+    """Say in a few sentences what a forecast means and what to do about it.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        What to put in words.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    sentences = [_what_happens(forecast), _what_to_do(forecast), _caveats(forecast)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _what_happens(forecast: Forecast) -> str:
+    seen, own = forecast.counts.seen, forecast.classes_with("own")
+    at = f"At weight decay {number(forecast.problem.weight_decay[0])},"
+    if forecast.survivors == 0:
+        return f"{at} every class loses its direction: all features collapse to zero and only the bias is learnt."
+    if own == seen:
+        return f"{at} all {number(seen)} classes keep a direction of their own."
+    shared, lost = forecast.classes_with("shared"), forecast.classes_with("lost")
+    text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
+    losers = [f"{number(lost)} {'loses its own' if lost == 1 else 'lose theirs'}"] if lost else []
+    losers += [f"{number(shared)} {'shares' if shared == 1 else 'share'} what is left"] if shared else []
+    if losers:
+        text += f"; {' and '.join(losers)}"
+    if forecast.negative_margins:
+        text += f", and the head answers {number(forecast.negative_margins)} with some other class"
+    if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS) or _is_full(forecast):
+        return f"{text}: the width {forecast.problem.width} holds no more directions."
+    if forecast.samples_needed != forecast.samples_needed:
+        return f"{text}."
+    return f"{text}: a class needs about {number(forecast.samples_needed, 3)} samples."
+
+
+def _is_full(forecast: Forecast) -> bool:
+    """Whether a numerical search has filled all that the width holds."""
+    return forecast.solution.outcome is Outcome.BEST_FOUND and forecast.survivors == forecast.problem.width
+
+
+def _what_to_do(forecast: Forecast) -> str:
+    safe = forecast.largest_safe_weight_decay
+    if safe is None:
+        if forecast.has_critical_weight_decays:
+            return f"{number(forecast.directions)} directions need a width of at least {number(forecast.directions)}."
+        return ""
+    if forecast.survivors == forecast.directions:
+        return f"The first direction would die at {number(safe, 3)}."
+    return f"Below {number(safe, 3)} every class would keep its direction."
+
+
+def _caveats(forecast: Forecast) -> str:
+    text = ""
+    if forecast.by_ratio:
+        assumed = "c = 1 is assumed" if forecast.problem.feature_ratio == 1.0 else "c is taken as given"
+        text = (
+            f"The feature decay is not known before training: {assumed}, and the samples a class needs grow with "
+            "the network's own c (see the table)."
+        )
+    if forecast.over_corrects:
+        head, tail = (number(float(forecast.geometry.group_margins[g]), 3) for g in (0, -1))
+        text += f" The loss over-corrects: the largest class ends below the smallest (margins {head} and {tail})."
+    if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
+        text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
+    if forecast.counts.unseen.size:
+        text += f" {number(forecast.counts.unseen.size)} classes have no samples and no direction."
+    return text
+
+
+def problem_words(forecast: Forecast) -> str:
+    """Say in a line what was assumed: loss, decays, bias, width."""
+    problem = forecast.problem
+    decays = ", ".join(number(decay) for decay in problem.weight_decay)
+    feature_decay = number(problem.resolved_feature_decay(forecast.counts.samples), 3)
+    width = "not binding" if problem.width is None else number(problem.width)
+    return (
+        f"Problem: loss {problem.loss}, weight decay {decays}, feature decay {feature_decay} "
+        f"({problem.feature_decay_source}), bias {problem.bias}, width {width}."
+    )

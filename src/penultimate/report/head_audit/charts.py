@@ -1,0 +1,134 @@
+"""Charts of an audit of a head without features, one function a chart."""
+
+from collections.abc import Callable
+
+import altair as alt
+import numpy as np
+from jaxtyping import Int
+
+from penultimate.audits.head import HeadAudit
+from penultimate.report.kit.by_count import class_places, count_axis, drawn_classes, not_drawn
+from penultimate.report.kit.chart_style import (
+    TALL,
+    WIDTH,
+    Row,
+    log_axis,
+    log_scale,
+    positive_domain,
+    rank_axis,
+    spread,
+    thinned,
+    titled,
+)
+from penultimate.report.kit.cosines import chosen_classes, cosine_map, cosines_of
+from penultimate.report.kit.heat_map import LEADING, heat_map, leading_words
+from penultimate.report.kit.numbers import number, percent, power_of_count
+from penultimate.report.kit.series import GREY, Series, forecast, measured, of_head, points
+
+# Singular values of one chart.
+_VALUES = 240
+_SIDE = 340
+
+
+def spectrum(audit: HeadAudit) -> alt.LayerChart:
+    """Draw norms along the label directions and the singular values of the head, beside the scaled forecast.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    size = audit.singular_values.size
+    picked: Int[np.ndarray, " b"] = spread(np.arange(1, size + 1), _VALUES, log=False)
+    along = np.full(size, np.nan)
+    norms = np.repeat(audit.direction_norm, audit.multiplicity)[:size]
+    along[: norms.size] = norms
+    series = [measured(along[picked], name="along the label directions, ‖p‖")]
+    series.append(Series("singular values", audit.singular_values[picked], GREY, "square"))
+    expected = audit.expected_singular_values * audit.spectrum.scale
+    series.append(forecast(expected[picked], "forecast, scaled"))
+    domain = positive_domain(np.concatenate([one.values for one in series]))
+    y = alt.Y("value:Q", title="strength of the head", scale=log_scale(domain), axis=log_axis(domain))
+    places: list[Row] = [{"first": rank, "last": rank, "where": f"{rank:,}"} for rank in (picked + 1).tolist()]
+    x = rank_axis("first", size, "direction, strongest first")
+    layers = points(series, places, x, y, where="direction", floor=domain[0])
+    plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
+    title = f"Off the forecast's shape by {percent(audit.spectrum.error, 2)}"
+    off = int((audit.singular_values <= domain[0]).sum())
+    missing = f"{number(off)} singular values next to nothing, and off the axis" if off else ""
+    scale = "The forecast is drawn at the scale that fits best: a head alone does not tell it"
+    return titled(plot, title, [scale, missing, thinned(picked.size, size, "directions")])
+
+
+def norms(audit: HeadAudit) -> alt.LayerChart:
+    """Draw the lengths of rows against counts, beside the scaled forecast.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    counts = audit.counts
+    classes = drawn_classes(counts)
+    series = [of_head("rows of the head", audit.norms[classes])]
+    series.append(forecast(audit.expected_norms[classes] * audit.along.scale, "forecast, scaled"))
+    domain = positive_domain(np.concatenate([one.values for one in series]))
+    y = alt.Y("value:Q", title="length of the row", scale=log_scale(domain), axis=log_axis(domain))
+    x = count_axis(counts)
+    layers = points(series, class_places(counts, classes), x, y, where="class", floor=domain[0])
+    plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
+    slope, _, expected = audit.slopes
+    title = "Lengths of rows" if np.isnan(slope) else f"Rows grow as {power_of_count(slope)}"
+    title += "" if np.isnan(expected) or np.isnan(slope) else f", in the forecast as {power_of_count(expected)}"
+    return titled(plot, title, not_drawn(counts, classes))
+
+
+def gram(audit: HeadAudit) -> alt.LayerChart:
+    """Draw |PPᵀ| of the leading label directions, as cosines between rows of P = UᵀW.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    directions = int(audit.multiplicity.sum())
+    count = min(LEADING, directions)
+    plot = heat_map(np.abs(cosines_of(audit.leading[:count])), side=_SIDE)
+    title = f"Off the diagonal: {percent(audit.off_diagonal_share, 2)} of the head's Gram matrix"
+    return titled(plot, title, leading_words(count, directions))
+
+
+def cosines(audit: HeadAudit) -> alt.LayerChart:
+    """Draw the cosines between rows of at most 48 classes, most samples first.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to draw.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    classes = chosen_classes(audit.counts)
+    return cosine_map(audit.counts, classes, cosines_of(audit.rows.rows(classes)), "rows of the head")
+
+
+HEAD_CHARTS: dict[str, Callable[[HeadAudit], alt.LayerChart]] = {
+    "spectrum": spectrum,
+    "norms": norms,
+    "gram": gram,
+    "cosines": cosines,
+}

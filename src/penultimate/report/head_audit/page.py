@@ -1,0 +1,127 @@
+"""The report of an audit of a head: one HTML file that opens without a network, and its small table for notebooks."""
+
+import numpy as np
+
+from penultimate.audits.head import HeadAudit
+from penultimate.report.forecast.words import problem_words
+from penultimate.report.head_audit.charts import HEAD_CHARTS
+from penultimate.report.head_audit.record import class_records, closest_first, direction_records
+from penultimate.report.head_audit.words import facts, paragraphs
+from penultimate.report.kit.chart_style import spread
+from penultimate.report.kit.html import KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.numbers import number, percent, power_of_count
+
+# Rows of the tables.
+_NEAREST = 50
+_DIRECTIONS = 50
+
+_READINGS = {
+    "spectrum": Reading(
+        "Strength of each direction",
+        "The model has the head's singular values fall from head to tail with the label matrix's, all alike up to one "
+        "scale. Where the two measured series differ, the head is not aligned with the label directions.",
+    ),
+    "norms": Reading(
+        "Lengths from head to tail",
+        "The model has the head's rows shrink towards rare classes. What bends away from the forecast is a class that "
+        "is harder, or easier, than its count says.",
+    ),
+    "gram": Reading(
+        "What should be diagonal",
+        "The Gram matrix of the head along the label directions. The model has nothing off the diagonal.",
+    ),
+    "cosines": Reading(
+        "Angles between rows",
+        "An amber block is a set of classes that the head hardly tells apart.",
+    ),
+}
+
+
+def head_html(audit: HeadAudit) -> str:
+    """Return the report as text.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to report.
+
+    Returns
+    -------
+    str
+        A whole HTML document that refers to nothing outside itself.
+    """
+    return page(
+        "head.html.j2",
+        {
+            "kind": "head-audit",
+            "title": "Audit of a head without features",
+            "counts": audit.counts,
+            "sampled": "samples in training",
+            "verdict": paragraphs(audit),
+            "audit": audit,
+            "key_figures": key_figures(audit),
+            "figures": [figure(key, _READINGS[key], draw(audit)) for key, draw in HEAD_CHARTS.items()],
+            "directions": _directions(audit),
+            "classes": class_records(audit, closest_first(audit, _NEAREST)),
+            "method": facts(audit),
+            "problem_words": problem_words(audit.forecast),
+        },
+    )
+
+
+def head_summary(audit: HeadAudit) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to sum up.
+
+    Returns
+    -------
+    str
+    """
+    rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(audit)]
+    return summary(f"Audit of a head: {number(audit.counts.classes)} classes", rows, audit.verdict)
+
+
+def key_figures(audit: HeadAudit) -> list[KeyFigure]:
+    """The figures that matter most, each with a remark.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to sum up.
+
+    Returns
+    -------
+    list of tuple of str
+    """
+    merged = sum(group.size for group in audit.neighbours.merged)
+    slope, _, expected = audit.slopes
+    bias = ("Sum of biases", number(audit.bias_sum, 3), "squared error makes it 1, whatever the features")
+    if not audit.squared:
+        bias = ("Bias on log n", number(audit.bias_on_log_counts[0], 2), "1 where it does all of the prior's work")
+    return [
+        ("Merged rows", number(float(merged)), f"with a cosine of at least {number(audit.merged_at)} to another"),
+        ("Rows next to zero", number(audit.zero_rows[0]), f"the forecast has {number(audit.zero_rows[1])}"),
+        (
+            "Directions without strength",
+            number(audit.dead[0]),
+            f"the forecast has {number(audit.dead[1])}, by {audit.forecast.problem.feature_decay_source}",
+        ),
+        ("Off the diagonal", percent(audit.off_diagonal_share, 2), "of the Gram matrix; the model has nothing"),
+        (
+            "From the forecast's shape",
+            percent(audit.along.error, 2),
+            f"a forecast blind to counts: {percent(audit.along.flat_error, 2)}",
+        ),
+        ("Length by count", power_of_count(slope), f"the forecast has {power_of_count(expected)}"),
+        *([bias] if audit.centred else []),
+    ]
+
+
+def _directions(audit: HeadAudit) -> list[dict[str, object]]:
+    rank = np.cumsum(audit.multiplicity) - audit.multiplicity + 1
+    records, picked = direction_records(audit), spread(rank, _DIRECTIONS, log=False)
+    return [{"rank": int(rank[place]), **records[place]} for place in picked.tolist()]

@@ -1,0 +1,85 @@
+"""Tables of an audit of a head for the terminal, built with rich."""
+
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from penultimate.audits.head import HeadAudit
+from penultimate.report.head_audit.record import class_records, closest_first, direction_records
+from penultimate.report.head_audit.words import facts
+from penultimate.report.kit.fitted import Fitted
+from penultimate.report.kit.numbers import number
+from penultimate.report.kit.terminal import LOOK, NAME, as_float
+
+# Rows of a table; the JSON has all.
+_DIRECTIONS = 16
+_CLASSES = 20
+
+
+def head_table(audit: HeadAudit) -> Group:
+    """Verdict and key figures on top, then directions, then the classes whose rows are nearest to another.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to show.
+
+    Returns
+    -------
+    rich.console.Group
+    """
+    note = Text("forecast: times the scale that fits best, which a head alone does not tell", "dim")
+    return Group(
+        Text(audit.verdict, style="bold"),
+        Text(),
+        summary(audit),
+        Text(),
+        directions(audit),
+        note,
+        Text(),
+        classes(audit),
+    )
+
+
+def summary(audit: HeadAudit) -> Table:
+    """Key figures, one a line."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="cyan")
+    table.add_column()
+    for name, value in facts(audit):
+        table.add_row(name, value)
+    return table
+
+
+def directions(audit: HeadAudit) -> Table:
+    """Strengths along the label directions beside the forecast, one row for each of the leading ones."""
+    shown = min(_DIRECTIONS, audit.sigma.size)
+    table = Table(title=f"Directions, strongest first ({shown} of {audit.sigma.size})", **LOOK)
+    for heading in ("σ", "alike", "forecast", "measured ‖p‖"):
+        table.add_column(heading, justify="right")
+    for record in direction_records(audit)[:shown]:
+        table.add_row(*(number(as_float(value)) for value in record.values()))
+    return table
+
+
+def classes(audit: HeadAudit) -> Fitted:
+    """The classes whose rows are nearest to another class's."""
+    chosen = closest_first(audit, _CLASSES)
+    table = Table(title=f"Classes nearest to another ({chosen.size} of {audit.counts.classes})", **LOOK)
+    table.add_column("class", **NAME)
+    for heading in ("count", "‖head‖", "forecast", "bias"):
+        table.add_column(heading, justify="right")
+    table.add_column("nearest", **NAME)
+    table.add_column("cos", justify="right")
+    for record in class_records(audit, chosen):
+        figures: list[Any] = [record[key] for key in ("head_norm", "forecast_norm", "bias")]
+        table.add_row(
+            Text(str(record["class"])),
+            number(as_float(record["count"])),
+            *(number(as_float(figure), 3) for figure in figures),
+            Text("–" if record["nearest"] is None else str(record["nearest"])),
+            number(as_float(record["nearest_cosine"]), 3),
+        )
+    return Fitted(table, "bias", "forecast", "count")

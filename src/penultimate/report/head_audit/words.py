@@ -1,0 +1,178 @@
+"""The audit of a head without features, in plain sentences."""
+
+import numpy as np
+
+from penultimate.audits.head import HeadAudit
+from penultimate.audits.shape import Shape
+from penultimate.report.kit.numbers import names_of, number, percent, power_of_count
+
+# Biases that add up to this much more or less than 1 are not what squared error leaves.
+_SUM_OFF = 0.1
+
+
+def verdict(audit: HeadAudit) -> str:
+    """Say in a few sentences what an audit of a head found.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to put in words.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    return " ".join(paragraphs(audit))
+
+
+def paragraphs(audit: HeadAudit) -> list[str]:
+    """The verdict in two parts: which rows tell classes apart, and how the head stands to the theory.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to put in words.
+
+    Returns
+    -------
+    list of str
+    """
+    first = [_merged(audit), _identical(audit), _zero(audit)]
+    second = [_lengths(audit), _shape(audit), _directions(audit), bias_words(audit), _limits()]
+    return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
+
+
+def bias_words(audit: HeadAudit) -> str:
+    """Say what the biases tell of the loss."""
+    if not audit.centred:
+        return "There is no bias."
+    if not audit.squared:
+        return (
+            f"The biases grow with log n as {number(audit.bias_on_log_counts[0], 2)} times it, 1 where they do all of "
+            "the prior's work; a softmax does not see their sum."
+        )
+    total = f"The biases add up to {number(audit.bias_sum, 2)}"
+    if abs(audit.bias_sum - 1.0) <= _SUM_OFF:
+        return f"{total}, and squared error makes that 1."
+    return (
+        f"{total}, which squared error would make 1: the head was trained with another loss, or not to the end, and "
+        "the forecast is that of squared error."
+    )
+
+
+def compared_words(audit: HeadAudit) -> str:
+    """Say of which classes the neighbours were looked for."""
+    compared, seen = audit.neighbours.compared.size, audit.rows.classes.size
+    if compared + audit.zero_rows[0] >= seen:
+        return "every row with every other"
+    return f"the rows of the {number(compared)} rarest classes with all {number(seen)}, to keep the time short"
+
+
+def facts(audit: HeadAudit) -> list[tuple[str, str]]:
+    """Say what was measured, one figure a line.
+
+    Parameters
+    ----------
+    audit : HeadAudit
+        What to put in words.
+
+    Returns
+    -------
+    list of tuple of str
+        Names and values.
+    """
+    head, problem = audit.head, audit.forecast.problem
+    slope, error, expected = audit.slopes
+    log_slope, correlation = audit.bias_on_log_counts
+    layers = f"{len(head.layers)} layer{'s' if len(head.layers) > 1 else ''}"
+    decays = ", ".join(number(decay) for decay in problem.weight_decay)
+    rows = [
+        ("head", f"{number(head.classes)} × {number(head.dimension)}, {layers}, {audit.dtype}"),
+        ("weight decay", f"{decays}, feature decay by {problem.feature_decay_source}"),
+        ("Gram matrix", f"{percent(audit.off_diagonal_share, 2)} off the diagonal along the label directions"),
+        ("distance to forecast", f"{number(audit.gram_distance, 3)} of the Gram matrix (0 … 1.41)"),
+        ("strengths", _off(audit.along)),
+        ("singular values", _off(audit.spectrum)),
+        ("scale", _scale(audit)),
+        ("norms by count", f"{power_of_count(slope)} ± {number(error, 1)}, forecast {power_of_count(expected)}"),
+        ("compared", compared_words(audit)),
+    ]
+    if problem.loss != "mse":
+        found = "" if audit.forecast.solution.converged else ", the best point found from several starts, not proven"
+        rows.insert(1, ("loss", f"{problem.loss}{found}"))
+    if np.isfinite(audit.mean_row_share):
+        rows.append(("mean row", f"{percent(audit.mean_row_share, 2)} of a row's length"))
+    if audit.centred:
+        shares = f"sum {number(audit.bias_sum, 3)}, at most {number(audit.bias_error, 3)} from the class shares; "
+        slope_words = f"slope on log n {number(log_slope, 2)} (correlation {number(correlation, 2)})"
+        rows.append(("bias", (shares if audit.squared else "") + slope_words))
+    return rows
+
+
+def _off(shape: Shape) -> str:
+    return f"{percent(shape.error, 2)} from the forecast's shape; all alike would be {percent(shape.flat_error, 2)}"
+
+
+def _scale(audit: HeadAudit) -> str:
+    if np.isnan(audit.along.scale):
+        return "none: the forecast has no direction left"
+    ratio = f"c = {number(audit.implied_ratio, 2)} at this weight decay, or less where means are not parallel to it"
+    return f"{number(audit.along.scale, 3)} times the forecast: {ratio}"
+
+
+def _merged(audit: HeadAudit) -> str:
+    groups, at = audit.neighbours.merged, f"cosine {number(audit.merged_at)} or more"
+    some = audit.neighbours.compared.size + audit.zero_rows[0] < audit.rows.classes.size
+    among = f" among the {number(audit.neighbours.compared.size)} rarest classes and all others" if some else ""
+    if not groups:
+        return f"No two rows of the head point alike ({at}){among}."
+    names = names_of(audit.counts, groups[0])
+    if len(groups) == 1:
+        return f"One group of rows merged ({at}){among}: {names}."
+    return f"{number(len(groups))} groups of rows merged ({at}){among}, the largest {names}."
+
+
+def _identical(audit: HeadAudit) -> str:
+    groups = audit.rows.identical
+    if not groups:
+        return ""
+    rows = number(float(sum(group.size for group in groups)))
+    return f"{rows} rows are equal to the last bit to another ({names_of(audit.counts, groups[0])}, for one)."
+
+
+def _zero(audit: HeadAudit) -> str:
+    measured, expected = audit.zero_rows
+    if measured == expected == 0:
+        return ""
+    return f"Rows next to zero: {number(measured)}, forecast {number(expected)}."
+
+
+def _lengths(audit: HeadAudit) -> str:
+    slope, _, expected = audit.slopes
+    if np.isnan(slope):
+        return ""
+    forecast = "" if np.isnan(expected) else f", in the forecast as {power_of_count(expected)}"
+    return f"Rows grow with counts as {power_of_count(slope)}{forecast}."
+
+
+def _shape(audit: HeadAudit) -> str:
+    share = percent(audit.off_diagonal_share, 2)
+    text = f"Along the label directions {share} of the Gram matrix lies off the diagonal, where the model has nothing."
+    if np.isnan(audit.along.error):
+        return f"{text} The forecast has no direction left, so strengths have nothing to be compared with."
+    return (
+        f"{text} Up to one scale, which the unknown feature decay leaves open, its strengths are "
+        f"{percent(audit.along.error, 2)} from the forecast's; a forecast blind to counts would be "
+        f"{percent(audit.along.flat_error, 2)} off."
+    )
+
+
+def _directions(audit: HeadAudit) -> str:
+    measured, expected = audit.dead
+    source = audit.forecast.problem.feature_decay_source
+    return f"Directions without strength: {number(measured)}, forecast {number(expected)} (feature decay: {source})."
+
+
+def _limits() -> str:
+    return "A head alone says nothing of class means, of recall, or of the size of the feature decay."

@@ -1,0 +1,96 @@
+"""The report of a comparison of heads: one HTML file that opens offline, and its small table for notebooks."""
+
+from penultimate.heads.comparison.comparison import HeadComparison
+from penultimate.report.head_comparison.charts import HEAD_COMPARISON_CHARTS
+from penultimate.report.head_comparison.table import cells
+from penultimate.report.head_comparison.words import how, paragraphs, percent
+from penultimate.report.kit.html import Figure, KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.numbers import number, points
+
+_READINGS = {
+    "gains": Reading(
+        "What each head gains",
+        "Every kind, its settings chosen on other samples than it is judged on. A bar that crosses zero shows no gain.",
+    ),
+    "curves": Reading(
+        "How much adjustment",
+        "Flat around its dot: the pick matters little. A curve that falls at once is in the wrong units for this head.",
+    ),
+}
+
+
+def head_comparison_html(comparison: HeadComparison) -> str:
+    """Return the report as text.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to report.
+
+    Returns
+    -------
+    str
+        A whole HTML document that refers to nothing outside itself.
+    """
+    return page(
+        "head_comparison.html.j2",
+        {
+            "kind": "head-comparison",
+            "title": "A better head for the same features",
+            "counts": comparison.counts,
+            "sampled": "samples in training",
+            "verdict": paragraphs(comparison),
+            "key_figures": key_figures(comparison),
+            "figures": _figures(comparison),
+            "heads": cells(comparison),
+            "method": how(comparison),
+        },
+    )
+
+
+def head_comparison_summary(comparison: HeadComparison) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to sum up.
+
+    Returns
+    -------
+    str
+    """
+    rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(comparison)]
+    caption = f"Heads for the same features: {number(comparison.counts.classes)} classes"
+    return summary(caption, rows, comparison.verdict)
+
+
+def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
+    """The figures that matter most, each with a remark.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to sum up.
+
+    Returns
+    -------
+    list of tuple of str
+    """
+    present, blend = comparison.present, comparison.blend
+    if present is None or blend is None:
+        return [("Head", comparison.by_theory, "by theory, τ = 1, unjudged")]
+    gain, low, high = blend.gains["balanced_accuracy"]
+    before, after = present.figures, blend.figures
+    return [
+        ("Head", "the present one" if comparison.keeps else "the blend", "to use"),
+        ("Gain", f"{points(gain)} points", f"of balanced accuracy, {points(low)} to {points(high)}"),
+        ("Balanced accuracy", percent(after["balanced_accuracy"]), f"{percent(before['balanced_accuracy'])} before"),
+        ("Calibration error", percent(after["calibration_error"]), f"{percent(before['calibration_error'])} before"),
+    ]
+
+
+def _figures(comparison: HeadComparison) -> list[Figure]:
+    if comparison.blend is None:
+        return []
+    return [figure(key, _READINGS[key], draw(comparison)) for key, draw in HEAD_COMPARISON_CHARTS.items()]

@@ -1,0 +1,136 @@
+"""A comparison of heads in plain sentences."""
+
+from penultimate.heads.comparison.comparison import HeadComparison, HeadResult, Interval
+from penultimate.heads.comparison.scoring import BANDS
+from penultimate.report.kit.numbers import number, points
+from penultimate.report.kit.numbers import percent as share
+
+# Heads of a blend that are named, and the least weight of those.
+_NAMED, _LIGHT = 3, 0.05
+_WHY = {
+    "τ-normalised": "its scores sum to one, as those of squared error do: every row gets the same norm, and no bias",
+    "logit adjustment": "the logarithm of the class shares is taken from the scores",
+}
+
+
+def verdict(comparison: HeadComparison) -> str:
+    """Say in a few sentences which head to use and what it does.
+
+    Parameters
+    ----------
+    comparison : HeadComparison
+        What to put in words.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    return " ".join(paragraphs(comparison))
+
+
+def paragraphs(comparison: HeadComparison) -> list[str]:
+    """The same, one thought a paragraph."""
+    present, blend = comparison.present, comparison.blend
+    if present is None or blend is None:
+        return [
+            f"Without held-out features nothing can be judged, so the head is what theory says for balanced classes: "
+            f"{comparison.by_theory} with τ = 1 ({_WHY[comparison.by_theory]}).",
+            "Give held-out features to learn from, and to know what it gains.",
+        ]
+    if comparison.keeps:
+        return [_kept(comparison, present, blend), _theory(comparison)]
+    return [_gain(comparison, present, blend), _mixture(comparison), _cost(blend), _calibration(present, blend)]
+
+
+def percent(value: float) -> str:
+    """A share, with three digits."""
+    return share(value, 3)
+
+
+def setting(result: HeadResult) -> str:
+    """The setting of a head, where it has one."""
+    return f"{result.symbol}\u00a0=\u00a0{number(result.setting, 3)}" if result.symbol else ""
+
+
+def how(comparison: HeadComparison) -> list[tuple[str, str]]:
+    """How the comparison was made, as names and values; empty where nothing was judged."""
+    if comparison.held_out is None:
+        return []
+    many, few = comparison.bounds
+    left_out = "; ".join(f"{name} ({why})" for name, why in comparison.left_out.items())
+    return [
+        ("held out", f"{number(comparison.held_out.samples)} samples of {number(comparison.held_out.seen)} classes"),
+        (
+            "parts",
+            f"chosen on {comparison.folds - 1} of {comparison.folds} parts of VALID and judged on the last, "
+            f"{comparison.repeats} times dealt (seed {comparison.seed})",
+        ),
+        ("target", "balanced accuracy; every figure but plain accuracy is for balanced classes"),
+        ("setting", "of least balanced log loss"),
+        ("blend", "scores of all heads added, by weights of least balanced log loss, held near one head's"),
+        ("bands", f"many: more than {number(many)} training samples; few: fewer than {number(few)}"),
+        ("gain", "of balanced accuracy over the present head, in points, with the paired bootstrap's 95 % interval"),
+        *([("not tried", left_out)] if left_out else []),
+    ]
+
+
+def _kept(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:
+    low, high = blend.gains["balanced_accuracy"][1:]
+    why = "which does not exclude zero; more held-out samples would narrow it" if high >= 0 else "a loss"
+    return (
+        f"Keep the present head: a blend of {len(comparison.results) + 1} heads changes balanced accuracy, on samples "
+        f"that it did not learn from, by {points(low)} to {points(high)} points (95 % interval), {why}. The present "
+        f"head has {percent(present.figures['balanced_accuracy'])}."
+    )
+
+
+def _theory(comparison: HeadComparison) -> str:
+    """What the head that is handed out without VALID does on it."""
+    if comparison.theory is None:
+        return ""
+    gain, low, high = comparison.theory.gains["balanced_accuracy"]
+    return (
+        f"The head by theory ({comparison.theory.what}), which needs no VALID, changes it by {points(gain)} "
+        f"({points(low)} to {points(high)}). `penultimate advise` takes the likelier of it and the blend without "
+        "proof, where the loss left the class shares in the scores."
+    )
+
+
+def _gain(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:
+    gain, low, high = blend.gains["balanced_accuracy"]
+    return (
+        f"Use the blend of {len(comparison.results) + 1} heads: made from some of VALID and judged on the rest, it "
+        f"has a balanced accuracy of {percent(blend.figures['balanced_accuracy'])} for "
+        f"{percent(present.figures['balanced_accuracy'])}, a gain of {points(gain)} points (95 % interval "
+        f"{points(low)} to {points(high)})."
+    )
+
+
+def _mixture(comparison: HeadComparison) -> str:
+    kinds = (comparison.theory, *comparison.results)
+    heaviest = sorted((kind for kind in kinds if kind is not None), key=lambda kind: -kind.weight)[:_NAMED]
+    told = ", ".join(f"'{kind.name}' ({number(kind.weight, 2)})" for kind in heaviest if kind.weight >= _LIGHT)
+    return f"It weighs most: {told}." if told else ""
+
+
+def _cost(blend: HeadResult) -> str:
+    bands = {name: blend.gains[name] for name in BANDS if blend.figures[name] == blend.figures[name]}
+    told = ", ".join(f"{name} {points(gain[0])}" for name, gain in bands.items())
+    paid = [name for name, gain in bands.items() if _is_loss(gain)]
+    price = f" The price is paid by the classes of {' and '.join(paid)} samples." if paid else ""
+    plain = blend.gains["accuracy"]
+    share_of_all = f" Plain accuracy on VALID: {points(plain[0])} ({points(plain[1])} to {points(plain[2])})."
+    return f"By number of training samples, in points: {told}.{price}{share_of_all}"
+
+
+def _calibration(present: HeadResult, blend: HeadResult) -> str:
+    before, after = present.figures, blend.figures
+    return (
+        f"Calibration error goes from {percent(before['calibration_error'])} to {percent(after['calibration_error'])}, "
+        f"log loss from {number(before['log_loss'], 3)} to {number(after['log_loss'], 3)}."
+    )
+
+
+def _is_loss(gain: Interval) -> bool:
+    return gain[2] < 0

@@ -1,0 +1,1 @@
+"""What all presenters share: numbers in words, the style of charts, tables, pages."""

@@ -1,0 +1,127 @@
+"""Pages that open without a network, and the small tables that notebooks show: what all reports share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import altair as alt
+import vl_convert
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from penultimate.report.kit.chart_style import AnyChart
+from penultimate.report.kit.numbers import number
+from penultimate.version import __version__
+
+# A name and its value, and a key figure with a remark below it.
+Fact = tuple[str, str]
+KeyFigure = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a report says around a chart; the finding itself is in the chart's own title.
+
+    Attributes
+    ----------
+    heading : str
+        What the chart is of.
+    text : str
+        What to look for in it.
+    wide : bool
+        Whether it takes the whole width of the page.
+    """
+
+    heading: str
+    text: str
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart as the templates take it."""
+
+    key: str
+    heading: str
+    reading: str
+    wide: bool
+    spec: dict[str, Any]
+
+
+def figure(key: str, reading: Reading, chart: AnyChart) -> Figure:
+    """Return a chart with what a page says around it.
+
+    Parameters
+    ----------
+    key : str
+        Its name within the page.
+    reading : Reading
+        Heading and text.
+    chart : altair chart
+
+    Returns
+    -------
+    Figure
+    """
+    # Validation against the schema takes longer than everything else; the tests do it.
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    # The address of the schema is never fetched, but a report should not hold one.
+    spec.pop("$schema", None)
+    return Figure(key, reading.heading, reading.text, reading.wide, spec)
+
+
+def page(template: str, values: Mapping[str, object]) -> str:
+    """Return a whole HTML document that refers to nothing outside itself.
+
+    Parameters
+    ----------
+    template : str
+        Its name; it extends ``base.html.j2``, which says what values it needs.
+    values : mapping
+        What it shows; every string is escaped.
+
+    Returns
+    -------
+    str
+    """
+    return _environment().get_template(template).render({**values, "library": _javascript(), "version": __version__})
+
+
+def summary(caption: str, rows: list[Fact], verdict: str) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks.
+
+    Parameters
+    ----------
+    caption : str
+        Of the table.
+    rows : list of tuple of str
+        Names and values.
+    verdict : str
+        Below the table.
+
+    Returns
+    -------
+    str
+    """
+    return _environment().get_template("summary.html.j2").render(caption=caption, rows=rows, verdict=[verdict])
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("penultimate.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = number
+    # The filter `tojson` escapes <, >, & and ' as \u…, so that no string can end the script element it stands in.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment
+
+
+@cache
+def _javascript() -> Markup:
+    """Return Vega, Vega-Lite and vega-embed as one script that is safe inside a script element."""
+    wanted = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    known = wanted in vl_convert.get_vegalite_versions()
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=wanted if known else None)
+    return Markup(bundle.replace("</script", r"<\/script").replace("<!--", r"<\!--"))

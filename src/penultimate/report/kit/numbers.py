@@ -1,0 +1,50 @@
+"""Numbers and names in sentences."""
+
+import math
+
+import numpy as np
+from jaxtyping import Int
+
+from penultimate.counts import ClassCounts
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number for people: whole numbers with separators, others with a few digits, – for none."""
+    if value is None or value != value:
+        return "–"
+    if value in (float("inf"), float("-inf")):
+        return "∞" if value > 0 else "−∞"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def percent(value: float, digits: int = 4) -> str:
+    """Write a share for people; – for none."""
+    return "–" if value != value else f"{number(round(100 * value, 6), digits)} %"
+
+
+def power_of_count(slope: float) -> str:
+    """Write how something grows with the count n; – where it is not known."""
+    return "–" if slope != slope else f"n^{number(round(slope, 6), 2)}".replace("-", "−")
+
+
+def names_of(counts: ClassCounts, classes: Int[np.ndarray, " b"], limit: int = 3) -> str:
+    """Name some classes, the first few where there are many."""
+    named = ", ".join(str(counts.names[index]) for index in classes[:limit].tolist())
+    return f"{named} and {number(classes.size - limit)} more" if classes.size > limit else named
+
+
+def points(value: float) -> str:
+    """A difference of shares in points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for NaN and infinity, which JSON has no word for."""
+    return value if math.isfinite(value) else None
+
+
+def plain(value: float) -> int | float:
+    """A whole number as int."""
+    return int(value) if value.is_integer() else value

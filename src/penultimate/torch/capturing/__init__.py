@@ -1,0 +1,1 @@
+"""Features of a trained model, taken from its own forward pass."""

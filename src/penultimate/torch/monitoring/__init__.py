@@ -1,0 +1,1 @@
+"""The geometry while it trains: a monitor, its trajectory, callbacks."""

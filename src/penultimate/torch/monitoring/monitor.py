@@ -1,0 +1,362 @@
+"""A metric that watches features while a network trains."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from penultimate.audits.alignment import Alignment, align
+from penultimate.audits.last_layer import LastLayer
+from penultimate.errors import FeaturesError, MissingDependencyError
+from penultimate.features.head import Head
+from penultimate.features.metrics import collapse_metrics
+from penultimate.features.statistics import FeatureStatistics
+from penultimate.forecasts.forecast import Forecast
+from penultimate.torch.fixed_head import Linear
+from penultimate.torch.monitoring.sums import Sums
+from penultimate.torch.monitoring.watched import WatchedLayers
+
+try:
+    from torchmetrics import Metric
+except ImportError:
+    raise MissingDependencyError(
+        "FeatureMonitor needs torchmetrics, which is not installed: pip install 'penultimate[torch]'"
+    ) from None
+
+if TYPE_CHECKING:
+    from penultimate.features.metrics import CollapseMetrics
+
+_SUMS = tuple(field.name for field in fields(Sums))
+# What `tally` counts.
+_BAD, _OUTSIDE, _STRANGE, _REPEATED = range(4)
+_SHARES = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share")
+
+
+class FeatureMonitor(Metric):
+    """Neural collapse, and the strength of every direction, over training: a metric of fixed size.
+
+    Parameters
+    ----------
+    classes, dimension : int
+        K and d.
+    head : nn.Linear or FixedHead, iterable of these (the first reads the features), or Head, optional
+        What reads the features. Layers are read when figures are computed, as they then stand, and are not part of the
+        metric's own parameters.
+    forecast : Forecast, optional
+        For the counts *in training*: adds distances to it and, with a head, the alignment with its directions.
+    directions : int, default 10
+        How many of the leading distinct singular values get a figure.
+    dataset_size : int, optional
+        How many samples there are: another total is a warning. With it `update` takes ``ids``.
+    ignore_index : int, default −100
+        Samples with this label are left out.
+    dtype : torch.dtype, default torch.float64
+        Of the sums. Take torch.float32 for devices that have nothing wider (Apple's).
+    **options : object
+        Of `torchmetrics.Metric`.
+
+    Raises
+    ------
+    FeaturesError
+        For sizes that do not fit one another.
+
+    Notes
+    -----
+    Sums are kept about a shift of each class on the device of the metric (`penultimate.torch.monitoring.sums`) and
+    never come to the host while batches pass, so what is wrong with *values* is told by `compute`: NaN and infinity are
+    left out and a warning counts them, labels out of range are an error. Of several processes the sums are gathered
+    and merged, each about its own shifts. Memory: 2 K d + d² numbers, and one byte a
+    sample where ``dataset_size`` is given.
+
+    Examples
+    --------
+    >>> import torch, penultimate as pen
+    >>> _ = torch.manual_seed(0)
+    >>> head = torch.nn.Linear(8, 3)
+    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5e-4)
+    >>> monitor = pen.torch.FeatureMonitor(3, 8, head=head, forecast=forecast)
+    >>> monitor.update(torch.randn(90, 8), torch.arange(90) % 3)
+    >>> values = monitor.compute()
+    >>> float(values["classes"]), [name for name in values if name.startswith("direction")]
+    (3.0, ['direction/1', 'direction/2'])
+    """
+
+    is_differentiable = False
+    higher_is_better = None
+    # A batch alone is measured from its own sums: those of two batches are about different shifts.
+    full_state_update = True
+
+    weight: Tensor
+    shift: Tensor
+    total: Tensor
+    square: Tensor
+    moment: Tensor
+    tally: Tensor
+    seen: Tensor
+
+    def __init__(
+        self,
+        classes: int,
+        dimension: int,
+        *,
+        head: Linear | Iterable[nn.Module] | Head | None = None,
+        forecast: Forecast | None = None,
+        directions: int = 10,
+        dataset_size: int | None = None,
+        ignore_index: int = -100,
+        dtype: torch.dtype = torch.float64,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        FeatureStatistics(classes, 1)  # refuses fewer than two classes, and no width below
+        FeatureStatistics(2, dimension)
+        self.classes, self.dimension = classes, dimension
+        self.forecast, self.directions = forecast, directions
+        self.dataset_size, self.ignore_index = dataset_size, ignore_index
+        self._head = head if head is None or isinstance(head, Head) else WatchedLayers.of(head)
+        self._of_batch = False
+        if forecast is not None and forecast.counts.classes != classes:
+            raise FeaturesError(f"the forecast is for {forecast.counts.classes} classes and the monitor for {classes}")
+        if self.head is not None:
+            self.head.check(classes, dimension)
+        # The library leaves its types open.
+        add_state = cast(Any, self).add_state
+        for name, zeros in vars(Sums.empty(classes, dimension, dtype)).items():
+            add_state(name, zeros, dist_reduce_fx=None)
+        add_state("tally", torch.zeros(4, dtype=torch.int64), dist_reduce_fx="sum")
+        add_state("seen", torch.zeros(dataset_size or 0, dtype=torch.uint8), dist_reduce_fx=None)
+
+    @property
+    def head(self) -> Head | None:
+        """The head as it now stands."""
+        return self._head.head if isinstance(self._head, WatchedLayers) else self._head
+
+    @property
+    def watched(self) -> tuple[Linear, ...]:
+        """The layers that were given as head; none if it was a `Head`, or nothing."""
+        return self._head.layers if isinstance(self._head, WatchedLayers) else ()
+
+    def update(self, features: Tensor, labels: Tensor, ids: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        features : Tensor of shape (…, d)
+            Of any floating type.
+        labels : Tensor of shape (…)
+            Whole numbers from 0 to K − 1, or `ignore_index`.
+        ids : Tensor of shape (…), optional
+            Number of each sample in the data set, from 0: those seen before are left out. Needs ``dataset_size``.
+
+        Raises
+        ------
+        FeaturesError
+            For shapes and types that do not fit; the sums stay as they were.
+        """
+        self._check(features, labels, ids)
+        # Under inference mode (Lightning's validation) tensors are made that nothing else may change in place.
+        with torch.inference_mode(False), torch.no_grad():
+            for name in self.metric_state:
+                held = getattr(self, name)
+                setattr(self, name, held.clone() if held.is_inference() else held)
+            rows = features.detach().reshape(-1, self.dimension).to(self.weight.dtype)
+            index = labels.detach().reshape(-1).long()
+            kept = index != self.ignore_index
+            used = kept & self._inside(index, self.classes, kept, _OUTSIDE)
+            used = used & self._count(used & ~torch.isfinite(rows).all(dim=1), _BAD)
+            if ids is not None:
+                used = self._fresh(ids.detach().reshape(-1).long(), used)
+            sums = self._sums
+            with torch.autocast(rows.device.type, enabled=False):
+                sums.add(rows, index, used)
+                if self.update_count > 1 and self.update_count & (self.update_count - 1) == 0:
+                    sums.settle()
+
+    def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Add a batch as `update` does, and return the figures of that batch alone."""
+        self._of_batch = True
+        try:
+            return super().forward(*args, **kwargs)
+        finally:
+            self._of_batch = False
+
+    def compute(self) -> dict[str, Tensor]:
+        """All figures of what has been seen, by all processes together.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Ready for a logger: ``samples``, ``classes`` (those with samples) and the figures of
+            `penultimate.metrics.CollapseMetrics`. With a head and a forecast, once every class that has training
+            samples has been seen, also ``alignment/…``, and ``direction/i``, the strength t_i of the i-th distinct
+            singular value (beside `Forecast.timeline`). What does not exist is left out.
+
+        Raises
+        ------
+        FeaturesError
+            When there were labels or ids out of range.
+
+        Warns
+        -----
+        UserWarning
+            When samples were left out as not finite, or the total is not that of the data set.
+        """
+        statistics = self._merged()
+        try:
+            self._judge(round(statistics.samples))
+        except FeaturesError:
+            if self._is_synced:  # of what fails the library would keep the states of all processes
+                self.unsync()
+            raise
+        head = self.head
+        geometry = None if self.forecast is None else self.forecast.geometry
+        collapse: CollapseMetrics = collapse_metrics(statistics, None if head is None else head.product, geometry)
+        figures = {"samples": statistics.samples, **collapse.to_dict()}
+        alignment = self._aligned(statistics, head)
+        if alignment is not None:
+            figures |= {f"alignment/{name}": getattr(alignment, name) for name in _SHARES}
+            figures["alignment/mean_cosine"] = _mean(alignment.cosine, alignment.multiplicity)
+            leading = alignment.strength[: self.directions].tolist()
+            figures |= {f"direction/{index}": strength for index, strength in enumerate(leading, start=1)}
+        known = {name: value for name, value in figures.items() if value is not None and np.isfinite(value)}
+        return {name: torch.tensor(value, dtype=self.weight.dtype, device=self.device) for name, value in known.items()}
+
+    def statistics(self) -> FeatureStatistics:
+        """What has been seen by all processes, for everything that takes `FeatureStatistics`; a collective call."""
+        with cast(Any, self).sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
+            return self._merged()
+
+    def alignment(self) -> Alignment | None:
+        """The head along the directions of the forecast; None without a head, a forecast or samples of every class."""
+        return self._aligned(self.statistics(), self.head)
+
+    def merge_state(self, incoming_state: "dict[str, Any] | Metric") -> None:
+        """Add what another monitor, or its `metric_state`, has seen.
+
+        Parameters
+        ----------
+        incoming_state : FeatureMonitor or dict
+
+        Raises
+        ------
+        FeaturesError
+            When it is of other sizes.
+        """
+        other = incoming_state.metric_state if isinstance(incoming_state, Metric) else incoming_state
+        state = cast(dict[str, Tensor], other)
+        for name, own in self.metric_state.items():
+            if name not in state or state[name].shape != cast(Tensor, own).shape:
+                raise FeaturesError(f"the other monitor has another {name}: merge monitors of the same sizes")
+        merged = self._sums.statistics().merge(Sums(*(state[name] for name in _SUMS)).statistics()).arrays()
+        for name in _SUMS:
+            held = getattr(self, name)
+            setattr(self, name, torch.as_tensor(merged[name]).reshape(held.shape).to(held))
+        self.tally = self.tally + state["tally"].to(self.device)
+        # How often each was counted: a sample of both monitors is in the sums twice.
+        self.seen = self.seen + state["seen"].to(self.device)
+        self._computed = None
+        self._update_count += 1
+
+    @property
+    def _sums(self) -> Sums:
+        return Sums(*(getattr(self, name) for name in _SUMS))
+
+    def _check(self, features: Tensor, labels: Tensor, ids: Tensor | None) -> None:
+        shape = tuple(features.shape)
+        if len(shape) < 2 or shape[-1] != self.dimension or not features.is_floating_point():
+            raise FeaturesError(
+                f"features are {features.dtype} of shape {shape}: give floating numbers of shape (…, {self.dimension})"
+            )
+        for what, given in (("labels", labels), ("ids", ids)):
+            if given is None:
+                continue
+            if given.shape != features.shape[:-1] or given.is_floating_point() or given.is_complex():
+                raise FeaturesError(
+                    f"{what} are {given.dtype} of shape {tuple(given.shape)} for features of shape {shape}: give one "
+                    "whole number for each sample"
+                )
+        if ids is not None and not self.dataset_size:
+            raise FeaturesError("ids need to know how many there can be: make the monitor with dataset_size=")
+
+    def _count(self, what: Tensor, place: int) -> Tensor:
+        """Count samples, and say which are none of them."""
+        self.tally[place] += what.sum()
+        return ~what
+
+    def _inside(self, index: Tensor, size: int, among: Tensor, place: int) -> Tensor:
+        return self._count(among & ((index < 0) | (index >= size)), place)
+
+    def _fresh(self, ids: Tensor, used: Tensor) -> Tensor:
+        """Of the used samples those with an id that was not seen before, noted as seen."""
+        used = used & self._inside(ids, len(self.seen), used, _STRANGE)
+        place = torch.where(used, ids, 0)
+        # Unused samples sort behind all others.
+        order = torch.argsort(torch.where(used, ids, len(self.seen)), stable=True)
+        again = torch.zeros_like(used)
+        again[order[1:]] = ids[order[1:]] == ids[order[:-1]]
+        fresh = used & self._count(used & (again | (self.seen[place] > 0)), _REPEATED)
+        self.seen.index_put_((place,), fresh.to(torch.uint8), accumulate=True)
+        return fresh
+
+    def _merged(self) -> FeatureStatistics:
+        """The statistic of this process or, where states have been gathered, of all."""
+        stacked = [getattr(self, name) for name in _SUMS]
+        if self.weight.ndim == 1:
+            stacked = [state[None] for state in stacked]
+        bad = int(self.tally[_BAD])
+        parts = [Sums(*states).statistics() for states in zip(*stacked, strict=True)]
+        whole = parts[0]
+        for part in parts[1:]:
+            whole.merge(part)
+        whole.dropped = bad
+        return whole
+
+    def _judge(self, samples: int) -> None:
+        times = self.seen.sum(dim=0) if self.seen.ndim > 1 else self.seen
+        bad, outside, strange, repeated = (int(count) for count in self.tally)
+        for number, what, size in ((outside, "labels", self.classes), (strange, "ids", len(times))):
+            if number:
+                raise FeaturesError(
+                    f"{number} {what} were outside 0 … {size - 1} and are in no sum: mend them and reset the monitor"
+                )
+        if bad:
+            warnings.warn(f"{bad} samples held NaN or infinity and were left out: has training diverged?", stacklevel=4)
+        if not self.dataset_size or self._of_batch:
+            return
+        twice = int((times - times.clamp(max=1)).sum())
+        if twice or samples != self.dataset_size:
+            warnings.warn(_told(samples, self.dataset_size, repeated, twice), stacklevel=4)
+
+    def _aligned(self, statistics: FeatureStatistics, head: Head | None) -> Alignment | None:
+        if head is None or self.forecast is None:
+            return None
+        counts = self.forecast.counts
+        if np.any((counts.values > 0) & (statistics.counts == 0)):
+            return None
+        layer = LastLayer(counts, statistics.means, head, None, self.forecast.problem.bias != "none")
+        return align(layer, self.forecast.geometry.svd, None)
+
+
+def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]", weights: "np.ndarray[Any, Any]") -> float:
+    known = np.isfinite(values)
+    return float(np.average(values[known], weights=weights[known])) if known.any() else float("nan")
+
+
+def _told(samples: int, size: int, repeated: int, twice: int) -> str:
+    text = f"{samples:,} samples were counted and the data set has {size:,}"
+    if twice:
+        return (
+            f"{text}; {twice:,} were counted by several processes: a distributed sampler repeats samples to give all "
+            "processes as many (drop_last=True, or a sampler that does not pad)"
+        )
+    if samples < size:
+        return f"{text}: reset the monitor only between full passes, or say dataset_size= as it is"
+    known = f" ({repeated:,} repeats were left out)" if repeated else ""
+    return (
+        f"{text}{known}: samples were counted twice, by passes without reset() between them or by a distributed "
+        "sampler that pads; give update(…, ids=) to leave out repeats, or a sampler that does not pad"
+    )

@@ -1,0 +1,158 @@
+"""The monitor as a callback of Hugging Face's Trainer."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from penultimate.errors import FeaturesError, MissingDependencyError
+from penultimate.torch.monitoring.monitor import FeatureMonitor
+from penultimate.torch.monitoring.trajectory import Trajectory
+from penultimate.torch.monitoring.watching import Watch
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+else:
+    try:
+        from transformers import TrainerCallback
+    except ImportError:
+        raise MissingDependencyError(
+            "HuggingFaceCallback needs transformers, which is not installed: pip install 'transformers[torch]'"
+        ) from None
+
+
+def _labels(inputs: Mapping[str, Any]) -> Tensor:
+    if inputs.get("labels") is None:
+        raise FeaturesError(
+            f"the model was called with {', '.join(inputs) or 'nothing by name'} and no labels: give labels=, a "
+            "function from the model's arguments to the labels"
+        )
+    return inputs["labels"]
+
+
+class HuggingFaceCallback(TrainerCallback):
+    """Feeds a `FeatureMonitor` in every evaluation of a Hugging Face `Trainer`, and adds its figures to the metrics.
+
+    Parameters
+    ----------
+    monitor : FeatureMonitor
+    layer : nn.Module, optional
+        Whose input are the features; by default the first layer that the monitor was given as head.
+    labels : callable, optional
+        From the model's named arguments to the labels; by default ``labels`` among them. Causal language models are
+        given labels that their loss shifts by one: shift them here.
+    prefix : str, default "collapse/"
+        Of the names, after the evaluation's own: ``eval_collapse/nc1``.
+
+    Attributes
+    ----------
+    trajectory : Trajectory or None
+        Strength of every direction at the global steps of the trainer; None when the monitor has no forecast.
+
+    Raises
+    ------
+    FeaturesError
+        When the layer is not known.
+    MissingDependencyError
+        When transformers is not installed.
+
+    Notes
+    -----
+    The figures are in what ``evaluate()`` returns (so that ``metric_for_best_model`` can name them) and in the log
+    history. `Trainer` calls its reporters before the callbacks that it is given; `report_first` puts this one before
+    them.
+
+    Examples
+    --------
+    >>> import torch, penultimate as pen
+    >>> head = torch.nn.Linear(8, 3)
+    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5e-4)
+    >>> monitor = pen.torch.FeatureMonitor(3, 8, head=head, forecast=forecast)
+    >>> callback = pen.torch.HuggingFaceCallback(monitor)  # Trainer(…, callbacks=[callback])
+    >>> callback.trajectory
+    Trajectory(0 steps, 0 directions)
+    """
+
+    def __init__(
+        self,
+        monitor: FeatureMonitor,
+        layer: nn.Module | None = None,
+        *,
+        labels: Callable[[Mapping[str, Any]], Tensor] = _labels,
+        prefix: str = "collapse/",
+    ) -> None:
+        self._watch = Watch(monitor, layer)
+        self._labels = labels
+        self._prefix = prefix
+        self._handle: RemovableHandle | None = None
+        self._inputs: dict[str, Any] = {}
+
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """Strength of every direction, so far."""
+        return self._watch.trajectory
+
+    def report_first(self, trainer: Any) -> None:
+        """Go before the trainer's reporters, so that they see the figures too."""
+        callbacks: list[Any] = trainer.callback_handler.callbacks
+        if self in callbacks:
+            callbacks.remove(self)
+        callbacks.insert(0, self)
+
+    def close(self) -> None:
+        """Remove the hooks from the model."""
+        self._watch.close()
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle, self._inputs = None, {}
+
+    def on_init_end(
+        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
+    ) -> None:
+        """Put hooks on the model, before it is compiled."""
+        self._open(kwargs["model"])
+
+    def on_train_begin(
+        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
+    ) -> None:
+        """Put hooks on the model, if the callback came late."""
+        self._open(kwargs["model"])
+
+    def on_prediction_step(
+        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
+    ) -> None:
+        """Add the batch that the model has just seen."""
+        self._watch.add(self._labels(self._inputs))
+
+    def on_log(
+        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
+    ) -> None:
+        """Add the figures to those of an evaluation."""
+        logs: dict[str, Any] = kwargs["logs"]
+        kinds = [
+            name.removesuffix("_runtime") for name in logs if name.endswith("_runtime") and name != "train_runtime"
+        ]
+        if not kinds:
+            return
+        figures = self._watch.finish(state.global_step)
+        named = {f"{kinds[0]}_{self._prefix}{name}": value for name, value in figures.items()}
+        logs.update(named)
+        if state.log_history:
+            state.log_history[-1].update(named)
+
+    def on_predict(
+        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", metrics: Any, **kwargs: Any
+    ) -> None:
+        """Forget what predictions were made of: they are no evaluation."""
+        self._watch.monitor.reset()
+
+    def _open(self, model: nn.Module) -> None:
+        if self._handle is None:
+            self._watch.open()
+            hook = cast(Any, torch.compiler).disable(self._keep)
+            self._handle = model.register_forward_pre_hook(hook, with_kwargs=True)
+
+    def _keep(self, model: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._inputs = named

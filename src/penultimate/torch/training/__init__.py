@@ -1,0 +1,1 @@
+"""What to train with: losses, decays and samplers that know the class counts."""
