@@ -40,7 +40,7 @@ def check() -> None:
     differences: list[float] = []
     for layers, starts in ((1, 4), (2, 12), (3, 18)):
         for bias in ("free", "none"):
-            problem = pen.Problem.of(2e-2, layers=layers, bias=bias)
+            problem = pen.Problem.from_decays(2e-2, layers=layers, bias=bias)
             closed = pen.minimise(counts, problem).objective
             found = pen.descend(counts, problem, starts=starts).objectives
             there = int(np.sum(found <= closed * (1 + 1e-6)))

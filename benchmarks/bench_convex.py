@@ -89,7 +89,7 @@ def peers(sizes: list[int], cvxpy_size: int) -> None:
     out = table("Against peers, same run", "classes", "ours s", "gap", "FISTA s", "gap", "ratio", "cvxpy s", "ratio")
     for size in sizes:
         counts = counts_of(size)
-        problem = pen.Problem.of(DECAY, loss="ce")
+        problem = pen.Problem.from_decays(DECAY, loss="ce")
         mu = problem.kappa(counts.samples)
         ours = best(lambda c=counts, p=problem: pen.minimise(c, p), repeats=3)
         solution = pen.minimise(counts, problem)
@@ -108,7 +108,7 @@ def curve(title: str, cases: list[tuple[pen.ClassCounts, float, float]]) -> None
     """Print time against size."""
     out = table(title, "classes K", "groups m", "weight decay", "gap asked", "gap", "seconds", "Newton steps")
     for counts, decay, gap in cases:
-        problem = pen.Problem.of(decay, loss="ce")
+        problem = pen.Problem.from_decays(decay, loss="ce")
         done: list[pen.Solution] = []
         seconds = once(lambda c=counts, p=problem, g=gap, d=done: d.append(pen.minimise(c, p, gap=g)))
         certificate = done[0].certificate
@@ -123,7 +123,7 @@ Signs = Callable[[pen.ClassCounts, float], np.ndarray]
 
 def signs_of_solver(counts: pen.ClassCounts, decay: float) -> np.ndarray:
     """Singular values over the threshold, less one, from this solver, started from nothing."""
-    solution = pen.minimise(counts, pen.Problem.of(decay, loss="ce"), gap=1e-11)
+    solution = pen.minimise(counts, pen.Problem.from_decays(decay, loss="ce"), gap=1e-11)
     return solution.sigma / solution.threshold - 1.0
 
 
@@ -152,7 +152,7 @@ def critical_decays(sizes: list[int], peer_size: int) -> None:
     """Print what all critical decays take, and the first one of many counts."""
     out = table("All critical decays, CPU", "classes", "bracket", "ours s", "root each, cold s", "root each, FISTA s")
     for size in sizes:
-        counts, problem = counts_of(size), pen.Problem.of(DECAY, loss="ce")
+        counts, problem = counts_of(size), pen.Problem.from_decays(DECAY, loss="ce")
         for bracket in (1e-6, 2e-2):
             taken = cpu(lambda c=counts, p=problem, b=bracket: find_deaths(c, p, b))
             row = [f"{size}", f"{bracket:g}", f"{taken:.2f}"]
@@ -172,7 +172,7 @@ def first_deaths() -> None:
     out = table("First death, CPU", "counts", "groups m", "weight decay", "bracket", "seconds")
     for name, counts in (("LVIS", pen.datasets.counts("lvis")), ("all distinct", counts_of(400))):
         found: list[pen.CriticalDecay | None] = []
-        problem = pen.Problem.of(DECAY, loss="ce")
+        problem = pen.Problem.from_decays(DECAY, loss="ce")
         seconds = cpu(lambda c=counts, p=problem, f=found: f.append(first_death(c, p, 1e-3)))
         death = found[0]
         assert death is not None
@@ -188,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="small sizes only")
     quick = parser.parse_args().quick
-    pen.minimise(counts_of(10), pen.Problem.of(DECAY, loss="ce"))
+    pen.minimise(counts_of(10), pen.Problem.from_decays(DECAY, loss="ce"))
     peers([10, 40] if quick else [10, 40, 100], 10 if quick else 40)
     distinct = [(counts_of(size), DECAY, 1e-6) for size in ((100, 200) if quick else (100, 200, 400, 700, 1000))]
     curve("All counts distinct", distinct)

@@ -52,7 +52,7 @@ def gains(splits: int) -> None:
     for network in NETWORKS:
         features, labels = arrays(f"{network}-test")
         source = pen.datasets.features(network)
-        statistics = pen.FeatureStatistics.of(*arrays(network))
+        statistics = pen.FeatureStatistics.from_features(*arrays(network))
         found: dict[str, list[tuple[float, float, float, float]]] = {}
         kept = 0
         for seed in range(splits):
@@ -92,7 +92,7 @@ def by_size(splits: int) -> None:
     for network in NETWORKS:
         features, labels = arrays(f"{network}-test")
         present = pen.datasets.features(network).head
-        counts = pen.FeatureStatistics.of(*arrays(network)).counts
+        counts = pen.FeatureStatistics.from_features(*arrays(network)).counts
         for size in SIZES:
             gain: dict[str, list[float]] = {"blend": [], "certain": []}
             kept = 0
@@ -127,7 +127,9 @@ def large() -> None:
     features = means[labels] + rng.normal(size=(samples, dimension), scale=0.5).astype(np.float32)
     others = np.repeat(np.arange(classes), held_out // classes)
     unseen = means[others] + rng.normal(size=(held_out, dimension), scale=7.0).astype(np.float32)
-    present = pen.heads.DiscriminantHead(1.0, prior="counts").fit_statistics(pen.FeatureStatistics.of(features, labels))
+    present = pen.heads.DiscriminantHead(1.0, prior="counts").fit_statistics(
+        pen.FeatureStatistics.from_features(features, labels)
+    )
     train = pen.ArraySource(features, labels, head=present.head())
     valid = pen.ArraySource(unseen, others)
     out = table("One comparison", "samples × width, classes, held out", "seconds", "bound", "heads", "gain")

@@ -119,7 +119,7 @@ def figures(scorer: Scorer, head: pen.Head, report: Samples) -> Figures:
 
 def kinds(present: pen.Head, train: Samples, valid: Samples, seed: int) -> dict[str, pen.Head]:
     """Each kind of head that `pen.compare_heads` tries, and their blend, fitted to all of VALID."""
-    statistics = pen.FeatureStatistics.of(*train, present.classes)
+    statistics = pen.FeatureStatistics.from_features(*train, present.classes)
     tried, _ = candidates(Training(present, statistics, train), valid)
     final, blend = Tried(tried, valid, present.classes).choose(
         np.arange(len(valid.labels)), np.random.default_rng(seed)

@@ -67,7 +67,7 @@ class Mean(NamedTuple):
     seeds: int
 
     @classmethod
-    def of(cls, values: np.ndarray) -> "Mean":
+    def from_values(cls, values: np.ndarray) -> "Mean":
         """Of one value a seed."""
         mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(values.size))
         reach = float(student.ppf(0.975, values.size - 1)) * error
@@ -92,13 +92,13 @@ def values(setting: Facts, method: Method, figure: str = "balanced_accuracy") ->
 
 def gain(setting: Facts, method: Method, figure: str = "balanced_accuracy", over: Method = BASELINE) -> Mean:
     """Paired difference to the baseline."""
-    return Mean.of(values(setting, method, figure) - values(setting, over, figure))
+    return Mean.from_values(values(setting, method, figure) - values(setting, over, figure))
 
 
 def overall(facts: Facts, method: Method, figure: str = "balanced_accuracy", over: Method = BASELINE) -> Mean:
     """The same, averaged over the settings before anything else."""
     differences = [values(one, method, figure) - values(one, over, figure) for one in facts["settings"].values()]
-    return Mean.of(np.mean(differences, axis=0))
+    return Mean.from_values(np.mean(differences, axis=0))
 
 
 def methods(setting: Facts) -> list[Method]:
@@ -125,7 +125,7 @@ def best(setting: Facts) -> Method:
 def short_of_best(setting: Facts, method: Method) -> float:
     """How far a method is behind the best, in standard errors of the best."""
     top = best(setting)
-    error = Mean.of(values(setting, top)).error
+    error = Mean.from_values(values(setting, top)).error
     behind = gain(setting, top, over=method).mean
     if not behind:
         return 0.0
@@ -153,7 +153,7 @@ def claims(facts: Facts) -> list[Claim]:
 
 def _of_pick(setting: Facts, pick: str, method: Method) -> Iterator[Claim]:
     gained, top = gain(setting, method), best(setting)
-    at_best, behind = Mean.of(values(setting, top)), gain(setting, top, over=method)
+    at_best, behind = Mean.from_values(values(setting, top)), gain(setting, top, over=method)
     yield Claim(
         f"{pick} gains over cross-entropy",
         "more balanced accuracy",
@@ -188,7 +188,7 @@ def tables(facts: Facts) -> dict[str, str]:
 def _sets(facts: Facts) -> str:
     rows = []
     for name, one in facts["settings"].items():
-        counts, accuracy = one["counts"], Mean.of(values(one, BASELINE))
+        counts, accuracy = one["counts"], Mean.from_values(values(one, BASELINE))
         made = "natural" if one["natural"] else "cut"
         spread = f"{max(counts):,} … {min(counts):,}"
         sizes = (f"{size:,}" for size in (sum(counts), one["valid"], one["more"], one["report"]))

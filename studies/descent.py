@@ -140,7 +140,7 @@ def balanced_problem(counts: pen.ClassCounts, threshold: float, layers: int, bia
         decay = threshold / samples
     else:  # docs/theory §4: θ = L/(L−1) x*,  x* = ((L−1) N κ)^{(L+1)/(2L)}
         decay = (threshold * (layers - 1) / layers) ** (2 * layers / (layers + 1)) / ((layers - 1) * samples)
-    return pen.Problem.of(decay, layers=layers, feature_decay=decay, bias=bias)
+    return pen.Problem.from_decays(decay, layers=layers, feature_decay=decay, bias=bias)
 
 
 def steady_rate(model: Model) -> float:

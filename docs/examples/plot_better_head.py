@@ -56,7 +56,7 @@ print(f"balanced accuracy {before.mean():.1%} before, {after.mean():.1%} after")
 # The tail gains and the head pays: that is the trade. With one head in hand, another prior is a matter of one argument.
 # Here the classes are as frequent as in training again:
 
-statistics = pen.FeatureStatistics.of(features[valid], labels[valid])
+statistics = pen.FeatureStatistics.from_features(features[valid], labels[valid])
 discriminant = pen.heads.DiscriminantHead().fit_statistics(statistics)
 shares = comparison.counts.values / comparison.counts.samples
 for prior in ("balanced", shares):

@@ -54,7 +54,7 @@ rows = [
         decays.tolist(),
         [pen.forecast(counts, float(decay)).survivors for decay in decays]
         if name == "mse"
-        else pen.solution_path(counts, pen.Problem.of(loss=name), decays).survivors,
+        else pen.solution_path(counts, pen.Problem.from_decays(loss=name), decays).survivors,
         strict=True,
     )
 ]

@@ -22,9 +22,9 @@ print(counts)
 TARGET = 4.0
 rows = []
 for layers in (1, 2, 3):
-    trial = pen.minimise(counts, pen.Problem.of(1e-3, layers=layers))
+    trial = pen.minimise(counts, pen.Problem.from_decays(1e-3, layers=layers))
     decay = 1e-3 * (TARGET / trial.threshold) ** (2 * layers / (layers + 1))
-    solution = pen.minimise(counts, pen.Problem.of(decay, layers=layers))
+    solution = pen.minimise(counts, pen.Problem.from_decays(decay, layers=layers))
     print(f"L = {layers}: λ = {decay:.2e}, threshold {solution.threshold:.6f}, {solution.survivors} directions survive")
     rows += [
         {"sigma": sigma, "strength": strength, "layers": f"L = {layers}"}

@@ -67,7 +67,7 @@ def descend(problem: pen.Problem, seed: int) -> list[float]:
 
 rows = []
 for layers in (1, 2):
-    problem = pen.Problem.of(decay, layers=layers)
+    problem = pen.Problem.from_decays(decay, layers=layers)
     solution = pen.minimise(counts, problem)
     paths = [descend(problem, seed) for seed in range(10)]
     gaps = [path[-1] / solution.objective - 1 for path in paths]

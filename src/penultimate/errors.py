@@ -34,7 +34,7 @@ class ProblemError(PenultimateError, ValueError):
     Examples
     --------
     >>> import penultimate as pen
-    >>> pen.Problem.of(weight_decay=0.0)
+    >>> pen.Problem.from_decays(weight_decay=0.0)
     Traceback (most recent call last):
     ...
     penultimate.errors.ProblemError: the weight decay of layer 1 must be positive and finite, got 0.0

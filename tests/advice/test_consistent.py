@@ -153,7 +153,7 @@ def test_any_other_loss_gives_way_to_logit_adjustment(loss):
     text, _ = loss_words(advice)
     assert ("moves the bias and nothing else" in text) == (loss in ("ce", "la:0.5", "la:2"))
     assert "Do not adjust the outputs as well" in text and "no reason against it" in text
-    plain, then = Figures.of(pen.forecast(SIX, 2e-2, loss="ce")), Figures.of(advice.after)
+    plain, then = Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce")), Figures.from_forecast(advice.after)
     ratios = [figures.head_margin / figures.strength for figures in (then, plain)]
     assert advice.head_cost == pytest.approx(1 - ratios[0] / ratios[1]) and advice.head_cost > 0
     assert advice.after.solution.certificate.relative_gap < 1e-8

@@ -149,7 +149,7 @@ def test_the_width_needed_costs_nothing_and_one_less_does(counts, decay, layers)
     assert needed == alive(counts, decay, layers)
     assume(needed > 0)
     enough, less = (
-        pen.minimise(forecast.counts, pen.Problem.of(decay, layers=layers, width=width)) if width else None
+        pen.minimise(forecast.counts, pen.Problem.from_decays(decay, layers=layers, width=width)) if width else None
         for width in (needed, needed - 1)
     )
     assert enough.objective == pytest.approx(forecast.solution.objective, rel=1e-12)

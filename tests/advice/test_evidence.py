@@ -36,18 +36,18 @@ def written(audits, tmp_path):
 
 @pytest.mark.parametrize("of", ["features", "head", "misfit"])
 def test_object_and_json_say_the_same(audits, written, of):
-    one, other = Audited.of_audit(audits[of]), Audited.read(written(of))
+    one, other = Audited.from_audit(audits[of]), Audited.read(written(of))
     assert one == other
     one.check(FASHION)
 
 
 def test_figures_are_those_of_the_audit(audits):
-    audited, audit = Audited.of_audit(audits["features"]), audits["features"]
+    audited, audit = Audited.from_audit(audits["features"]), audits["features"]
     assert audited.calibration == audit.calibration and audited.fits and audited.dimension == 64
     assert audited.balanced_accuracy == audit.decisions.balanced_accuracy
     assert audited.by_means == pytest.approx(np.mean(audit.decisions.recall_by_means))
-    assert Audited.of_audit(audits["misfit"]).fits is False
-    head = Audited.of_audit(audits["head"])
+    assert Audited.from_audit(audits["misfit"]).fits is False
+    head = Audited.from_audit(audits["head"])
     assert (head.of, head.problem.weight_decay, head.problem.bias, head.dimension) == ("head", (1e-3,), "free", 64)
 
 
@@ -127,7 +127,7 @@ def test_advice_on_features_and_on_a_head(audits):
     assert of_features.width.in_use == of_head.width.in_use == 64
     assert of_features.decay.quartiles is not None and of_head.decay.quartiles is None
     assert "c = 1, assumed" in of_head.verdict and "c = 1" not in of_features.verdict
-    assert of_head.forecast.problem == pen.Problem.of(1e-3)
+    assert of_head.forecast.problem == pen.Problem.from_decays(1e-3)
     narrow = pen.advise(FASHION, audit=audits["features"], width=4)
     assert narrow.forecast.problem.width == 4 and narrow.forecast.band[0].problem.width == 4
 
@@ -146,4 +146,4 @@ def test_a_loss_of_ones_own_is_kept():
     labels = np.repeat(np.arange(3), counts.values.astype(int))
     head = pen.Head(factors.weights, factors.bias)
     audit = pen.audit(factors.means[labels], labels, head=head, weight_decay=1e-2, loss=mine)
-    assert Audited.of_audit(audit).forecast(counts, None).problem.loss is mine
+    assert Audited.from_audit(audit).forecast(counts, None).problem.loss is mine

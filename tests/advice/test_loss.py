@@ -32,8 +32,8 @@ def dense_margins(logits, bias):
 
 @pytest.fixture(scope="module")
 def target():
-    plain = Figures.of(pen.forecast(SIX, 2e-2, loss="ce"))
-    balanced = Figures.of(pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce"))
+    plain = Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce"))
+    balanced = Figures.from_forecast(pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce"))
     return Target(Goal.MARGINS, plain, balanced)
 
 
@@ -44,7 +44,7 @@ def test_logit_adjustment_is_the_first_of_a_dense_grid_over_tau(target):
     grid = np.arange(0.0, 2.0, 1e-4)
     pairs = np.array([dense_margins(logits, plain.bias - tau * log_shares) for tau in grid])
     first = grid[np.flatnonzero(pairs[:, 0] <= pairs[:, 1])[0]]
-    option = design(SIX, pen.Problem.of(2e-2, loss="ce"), BY_NAME["la"], target)
+    option = design(SIX, pen.Problem.from_decays(2e-2, loss="ce"), BY_NAME["la"], target)
     assert option.met and option.loss == f"la:{option.point.strength:g}"
     assert option.point.strength == pytest.approx(first, rel=2e-3)
     head, tail = pairs[round(option.point.strength * 1e4)]
@@ -54,7 +54,7 @@ def test_logit_adjustment_is_the_first_of_a_dense_grid_over_tau(target):
 @pytest.mark.parametrize("name", ["weighted", "ldam", "cdt"])
 def test_other_families_against_an_interior_point_method(target, name):
     """Nothing is missing where the search ends, and something at every smaller strength of a grid."""
-    problem = pen.Problem.of(2e-2, loss="ce")
+    problem = pen.Problem.from_decays(2e-2, loss="ce")
     option = design(SIX, problem, BY_NAME[name], target)
     assert option.met and option.point.relative_gap < 1e-8
     for part in (0.0, 0.3, 0.6, 0.9, 1.0):
@@ -78,7 +78,7 @@ def test_what_it_costs_the_head(target):
         ratio = dense_margins(logits, forecast.geometry.bias)[0] / nuclear
         if name == "ce":
             plain = ratio
-        figures = Figures.of(forecast)
+        figures = Figures.from_forecast(forecast)
         assert figures.strength == pytest.approx(nuclear, rel=1e-6)
         assert target.head_cost(figures) == pytest.approx(1 - ratio / plain, abs=1e-6)
 
@@ -95,14 +95,14 @@ def test_the_cheapest_of_those_that_fulfil_the_wish_is_advised():
     assert advice.target.missing(advice.target.plain) > 0.05 * advice.target.plain.head_margin
     assert advice.missing[1] <= 0.0 < 1e-8 - advice.after.solution.certificate.relative_gap
     again = pen.forecast(SIX, 2e-2, loss=advice.chosen)
-    assert Figures.of(again) == Figures.of(advice.after)
+    assert Figures.from_forecast(again) == Figures.from_forecast(advice.after)
 
 
 def test_balanced_margins_and_angles(monkeypatch):
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["ldam"],)))
     even = pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce").geometry.margins[0]
     balanced = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.BALANCED)
-    assert Figures.of(balanced.after).tail_margin == pytest.approx(even, rel=0.01)
+    assert Figures.from_forecast(balanced.after).tail_margin == pytest.approx(even, rel=0.01)
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["la"],)))
     angles = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.ANGLES)
     assert angles.status is Status.OUT_OF_REACH and angles.chosen is None
@@ -196,13 +196,13 @@ def test_thirds_are_those_of_the_sorted_classes(values, random):
 @given(st.permutations([400, 200, 90, 40, 20, 10]))
 @settings(max_examples=4)
 def test_the_order_of_classes_does_not_matter(values):
-    problem = pen.Problem.of(2e-2, loss="ce")
+    problem = pen.Problem.from_decays(2e-2, loss="ce")
     one, other = (solve_point(pen.ClassCounts(v), problem, 0.0).figures for v in (values, [400, 200, 90, 40, 20, 10]))
     assert one.tail_margin == pytest.approx(other.tail_margin) and one.survivors == other.survivors
 
 
 def test_more_weight_on_the_tail_never_lowers_its_margin():
-    problem = pen.Problem.of(2e-2, loss="ce")
+    problem = pen.Problem.from_decays(2e-2, loss="ce")
     option = design(SIX, problem, BY_NAME["weighted"], Target(Goal.MARGINS, *(_plain(),) * 2))
     tail = [point.figures.tail_margin for point in option.curve]
     assert np.all(np.diff(tail) > 0)
@@ -210,10 +210,10 @@ def test_more_weight_on_the_tail_never_lowers_its_margin():
 
 
 def _plain():
-    return Figures.of(pen.forecast(SIX, 2e-2, loss="ce"))
+    return Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce"))
 
 
 def test_an_unknown_wish_lists_the_known_ones():
     with pytest.raises(pen.ProblemError, match="margins, angles, balanced"):
-        Goal.of("everything")
-    assert Goal.of("Balanced") is Goal.BALANCED
+        Goal.from_name("everything")
+    assert Goal.from_name("Balanced") is Goal.BALANCED

@@ -65,8 +65,9 @@ def test_a_minimiser_is_aligned_and_balanced_and_tells_its_feature_decay(layers,
     np.testing.assert_allclose(found.budget.decay, found.sigma - found.strength, rtol=1e-6)
     np.testing.assert_allclose(layer.imbalance_of_layers(forecast.problem.weight_decay), 0.0, atol=1e-9)
     assert layer.bias_error < 1e-12
+    decay = forecast.problem.weight_decay[0]
     calibration = calibrate(
-        layer, found, forecast.problem, balance(layer, forecast.problem, float(np.trace(layer.between)))
+        layer, found, forecast.problem, balance(layer.head.layers[0], decay, float(np.trace(layer.between)))
     )
     assert calibration.by_norms == pytest.approx(3e-5, rel=1e-9)
     if calibration.directions >= 3:
@@ -80,7 +81,7 @@ def test_the_budget_adds_up_where_the_head_is_stationary(depth):
     counts, decay = [40, 25, 10, 5], 1e-2
     labels = np.repeat(np.arange(4), counts)
     features = rng.normal(size=(4, 7))[labels] + 0.4 * rng.normal(size=(80, 7))
-    statistics = pen.FeatureStatistics.of(features, labels)
+    statistics = pen.FeatureStatistics.from_features(features, labels)
     first = (rng.normal(size=(5, 7)),) if depth == 2 else ()
     inner = features @ first[0].T if first else features
     centred, target = inner - inner.mean(axis=0), np.eye(4)[labels]
@@ -114,12 +115,12 @@ def test_unlearnt_directions_leave_the_calibration_to_norms():
     counts = layer.counts
     found = align(layer, pen.LabelSpectrum(counts), 1e-3)
     opposed = LastLayer(counts, -layer.means * np.sign(layer.lift)[:, None], layer.head, None)
-    calibration = calibrate(layer, found, pen.Problem.of(1e-3), 10.0)
-    worse = calibrate(opposed, align(opposed, pen.LabelSpectrum(counts), None), pen.Problem.of(1e-3), 10.0)
+    calibration = calibrate(layer, found, pen.Problem.from_decays(1e-3), 10.0)
+    worse = calibrate(opposed, align(opposed, pen.LabelSpectrum(counts), None), pen.Problem.from_decays(1e-3), 10.0)
     assert worse.by_strengths is None and worse.source == "norms" and worse.feature_decay == worse.by_norms
     assert worse.band() is None and calibration.by_norms == pytest.approx(worse.by_norms)
     with pytest.raises(ProblemError, match="constant"):
-        balance(layer, pen.Problem.of(1e-3), 0.0)
+        balance(layer.head.layers[0], 1e-3, 0.0)
 
 
 def test_other_decays_and_counts_keep_what_the_network_told():

@@ -150,9 +150,9 @@ def test_figures_of_an_absent_class_are_null():
         ({"features": "cnn-mse", "labels": [1]}, pen.FeaturesError, "labels are for arrays"),
         ({"features": "cnn-mse", "counts": pen.ClassCounts([5, 4])}, pen.FeaturesError, "numbers of classes"),
         ({"features": "cnn-mse", "head": pen.Head((np.eye(10),), np.zeros(10))}, pen.FeaturesError, "width"),
-        ({"features": "cnn-mse", "problem": pen.Problem.of(bias=0.1)}, pen.ProblemError, "free or absent"),
-        ({"features": "cnn-mse", "problem": pen.Problem.of(layers=2)}, pen.ProblemError, "2 layers"),
-        ({"features": "cnn-mse", "problem": pen.Problem.of(bias="none")}, pen.ProblemError, "says otherwise"),
+        ({"features": "cnn-mse", "problem": pen.Problem.from_decays(bias=0.1)}, pen.ProblemError, "free or absent"),
+        ({"features": "cnn-mse", "problem": pen.Problem.from_decays(layers=2)}, pen.ProblemError, "2 layers"),
+        ({"features": "cnn-mse", "problem": pen.Problem.from_decays(bias="none")}, pen.ProblemError, "says otherwise"),
         ({"features": np.empty((0, 2)), "labels": np.empty(0, dtype=int)}, pen.FeaturesError, "least"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(pen.FileError, match="damaged"):
         Checkpoint(path, {"data": "a", "classes": 2})
-    pen.FeatureStatistics.of(np.eye(2), np.array([0, 1])).save(path)
+    pen.FeatureStatistics.from_features(np.eye(2), np.array([0, 1])).save(path)
     with pytest.raises(pen.FileError, match="no checkpoint"):
         Checkpoint(path, {"data": "a", "classes": 2})
 
@@ -218,7 +218,7 @@ def test_parts_are_disjoint_even_and_add_up():
     parts = np.stack([part.counts for part in replicates.parts])
     np.testing.assert_array_equal(parts.sum(axis=0), np.bincount(labels))
     assert np.all(parts.max(axis=0) - parts.min(axis=0) <= 1)
-    whole = pen.FeatureStatistics.of(features, labels)
+    whole = pen.FeatureStatistics.from_features(features, labels)
     np.testing.assert_allclose(replicates.whole.within_scatter, whole.within_scatter, rtol=1e-12, atol=1e-12)
     without = replicates.leave_one_out[0]
     np.testing.assert_allclose(without.merge(replicates.parts[0]).means, whole.means, rtol=1e-12, atol=1e-14)

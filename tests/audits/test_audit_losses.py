@@ -22,7 +22,7 @@ PARTS = ("decay", "noise", "mixing", "unsettled")
 
 
 def ideal(loss, decay=2e-2, feature_decay=3e-4, bias="free", counts=COUNTS, layers=1):
-    problem = pen.Problem.of(decay, loss=loss, feature_decay=feature_decay, bias=bias, layers=layers)
+    problem = pen.Problem.from_decays(decay, loss=loss, feature_decay=feature_decay, bias=bias, layers=layers)
     solution = pen.minimise(counts, problem, gap=1e-11)
     factors = solution.geometry.factors(d=5)
     labels = np.repeat(np.arange(4), counts.values.astype(int))
@@ -184,7 +184,7 @@ def test_weak_classes_are_named_with_any_loss():
     weight = head.layers[0].copy()
     weight[3] *= 0.5
     weight += np.linspace(-2, 2, 5)
-    problem = pen.Problem.of(2e-2, loss="ce", feature_decay=3e-4)
+    problem = pen.Problem.from_decays(2e-2, loss="ce", feature_decay=3e-4)
     audit = pen.audit(features, labels, head=pen.Head((weight,), head.bias), problem=problem)
     assert audit.layer.weaker.tolist() == [False, False, False, True]
     assert audit.layer.departure[3] < -0.3
@@ -196,7 +196,7 @@ def test_the_networks_objective_is_written_out():
     rng = np.random.default_rng(0)
     means, bias = rng.standard_normal((4, 3)), rng.standard_normal(4)
     below, last = rng.standard_normal((6, 3)), rng.standard_normal((4, 6))
-    problem = pen.Problem.of((2e-2, 5e-3), loss="ce", feature_decay=1e-3)
+    problem = pen.Problem.from_decays((2e-2, 5e-3), loss="ce", feature_decay=1e-3)
     n = COUNTS.values
     centred = means - n @ means / n.sum()
     value = 0.0

@@ -50,7 +50,7 @@ def test_figures_are_those_of_dense_linear_algebra(counts, dimension, seed):
 @pytest.mark.parametrize("counts", [[60, 30, 10], [50, 50, 20, 20, 20, 3], [9, 9, 9], [40, 7]])
 def test_the_head_of_a_minimiser_agrees_with_its_forecast(counts, layers, bias):
     known = pen.ClassCounts(counts)
-    problem = pen.Problem.of(2e-3, layers=layers, feature_decay=3e-5, bias=bias)
+    problem = pen.Problem.from_decays(2e-3, layers=layers, feature_decay=3e-5, bias=bias)
     forecast = pen.forecast(known, problem=problem)
     ideal = forecast.geometry.factors(d=8)
     audit = pen.audit_head(pen.Head(ideal.weights, ideal.bias if bias == "free" else None), known, problem=problem)
@@ -97,7 +97,7 @@ def test_dead_directions_and_lost_rows_are_those_of_the_forecast():
 def test_the_head_of_a_minimiser_of_any_loss_agrees_with_its_forecast(loss, layers, bias):
     """With a shift of all logits that the loss does not see, which is taken off whatever the scales are."""
     known = pen.ClassCounts([60, 30, 20, 8])
-    problem = pen.Problem.of(1e-2, layers=layers, feature_decay=2e-4, bias=bias, loss=loss)
+    problem = pen.Problem.from_decays(1e-2, layers=layers, feature_decay=2e-4, bias=bias, loss=loss)
     ideal = pen.minimise(known, problem).geometry.factors(d=6)
     weights, shift = list(ideal.weights), pen.losses.unseen_shift(loss, known)
     if shift is None and bias == "free":
@@ -257,7 +257,13 @@ def test_the_record_is_json_with_the_documented_keys():
         (pen.Head((np.zeros((2, 3)),)), [5, 4], {}, pen.FeaturesError, "rows of the head are equal"),
         (pen.Head((np.ones((2, 3)),), np.zeros(2)), [5, 4], {}, pen.FeaturesError, "rows of the head are equal"),
         (random_head(2, 2, 0), [5, 4], {"merged_at": 0.0}, pen.ProblemError, "above 0 and at most 1"),
-        (random_head(2, 2, 0), [5, 4], {"problem": pen.Problem.of(bias=0.1)}, pen.ProblemError, "make them agree"),
+        (
+            random_head(2, 2, 0),
+            [5, 4],
+            {"problem": pen.Problem.from_decays(bias=0.1)},
+            pen.ProblemError,
+            "make them agree",
+        ),
         (random_head(2, 2, 0), [5, 4], {"loss": "hinge"}, pen.ProblemError, "unknown loss"),
         (random_head(2, 2, 0), [5, 4], {"loss": "smooth:2"}, pen.ProblemError, "label smoothing must be"),
         (random_head(3, 2, 0), [5, 4, 0], {"loss": "smooth:0.1"}, pen.ProblemError, "leave it out"),

@@ -80,13 +80,13 @@ def test_a_head_of_logistic_regression_answers_as_scikit_learn_does():
 
 def test_intervals_are_students():
     """1, 2, 3 points: mean 2, standard error 1/√3, and the 97.5 % point of t with two degrees of freedom is 4.303."""
-    mean = Mean.of(np.array([0.01, 0.02, 0.03]))
+    mean = Mean.from_values(np.array([0.01, 0.02, 0.03]))
     assert mean[:4] == pytest.approx((2.0, 3**-0.5, 2 - 4.3027 * 3**-0.5, 2 + 4.3027 * 3**-0.5), rel=1e-4)
     assert mean.no_gain == pytest.approx(ttest_1samp([1, 2, 3], 0, alternative="greater").pvalue)
 
 
 def test_no_difference_at_all_is_no_gain():
-    assert np.isnan(Mean.of(np.zeros(3)).no_gain) and Mean.of(np.full(3, 0.25)).no_gain == 0
+    assert np.isnan(Mean.from_values(np.zeros(3)).no_gain) and Mean.from_values(np.full(3, 0.25)).no_gain == 0
 
 
 def test_committed_tables_follow_from_the_committed_numbers_and_are_shown():

@@ -32,7 +32,7 @@ def by_definition(features, labels):
 @pytest.mark.parametrize("counts", [[12] * 5, [40, 12, 6, 2, 1], [9, 9], [3] * 12])
 def test_nc1_is_its_definition_with_a_dense_pseudo_inverse(counts):
     features, labels = features_of(1, counts=counts)
-    statistics = pen.FeatureStatistics.of(features, labels)
+    statistics = pen.FeatureStatistics.from_features(features, labels)
     _, _, within, between, _ = by_definition(features, labels)
     assert metrics.nc1(statistics) == pytest.approx(np.trace(within @ np.linalg.pinv(between)) / len(counts), rel=1e-9)
     assert metrics.variability_quotient(statistics) == pytest.approx(np.trace(within) / np.trace(between), rel=1e-12)
@@ -47,7 +47,7 @@ def test_pairwise_variance_is_its_definition():
             for i in range(4)
         ]
     )
-    pairs = metrics.PairwiseVariance(pen.FeatureStatistics.of(features, labels))
+    pairs = metrics.PairwiseVariance(pen.FeatureStatistics.from_features(features, labels))
     assert pairs.mean == pytest.approx(table.sum() / 12)
     np.testing.assert_allclose(pairs.of_class, table.sum(axis=1) / 3)
     np.testing.assert_array_equal(pairs.worst, table.argmax(axis=1))
@@ -57,7 +57,7 @@ def test_close_means_far_from_the_others_keep_their_distance():
     means = np.array([[1e4, 0.0], [1e4 + 1e-5, 0.0], [0.0, 1e4]])
     noise = 1e-6 * np.array([[0.0, 1.0], [0.0, -1.0]])
     features = (means[:, None] + noise).reshape(-1, 2)
-    pairs = metrics.PairwiseVariance(pen.FeatureStatistics.of(features, np.repeat(np.arange(3), 2)))
+    pairs = metrics.PairwiseVariance(pen.FeatureStatistics.from_features(features, np.repeat(np.arange(3), 2)))
     # Means 1e-5 apart with standard deviation 1e-6: (1e-12 + 1e-12) / (2 · 1e-10). 1e4 + 1e-5 is stored to 2e-12.
     np.testing.assert_allclose(2 * pairs.of_class[:2], 1e-2, rtol=1e-5)
 
@@ -65,7 +65,7 @@ def test_close_means_far_from_the_others_keep_their_distance():
 def test_merged_classes_are_connected_groups():
     centres = np.array([0.0, 1.0, 2.0, 50.0, 51.0, 90.0])
     features = (centres[:, None] + np.array([-0.8, 0.8])).reshape(-1, 1)
-    pairs = metrics.PairwiseVariance(pen.FeatureStatistics.of(features, np.repeat(np.arange(6), 2)))
+    pairs = metrics.PairwiseVariance(pen.FeatureStatistics.from_features(features, np.repeat(np.arange(6), 2)))
     assert [group.tolist() for group in pairs.merged] == [[0, 1, 2], [3, 4]]
 
 
@@ -73,14 +73,14 @@ def test_signal_to_noise_of_every_class():
     features, labels = features_of(3, counts=[20, 5, 3])
     means, centre, _, _, variance = by_definition(features, labels)
     expected = np.sum((means - centre) ** 2, axis=1) / variance
-    np.testing.assert_allclose(metrics.signal_to_noise(pen.FeatureStatistics.of(features, labels)), expected)
+    np.testing.assert_allclose(metrics.signal_to_noise(pen.FeatureStatistics.from_features(features, labels)), expected)
 
 
 @given(st.integers(2, 9), st.floats(0.1, 10.0), st.integers(0, 99))
 def test_a_rotated_and_scaled_simplex_has_collapsed(classes, scale, seed):
     rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(classes + 2, classes)))[0]
     simplex = scale * (np.eye(classes) - 1 / classes) @ rotation.T
-    statistics = pen.FeatureStatistics.of(np.repeat(simplex, 3, axis=0), np.repeat(np.arange(classes), 3))
+    statistics = pen.FeatureStatistics.from_features(np.repeat(simplex, 3, axis=0), np.repeat(np.arange(classes), 3))
     counts = pen.ClassCounts([3] * classes)
     geometry = pen.forecast(counts, weight_decay=1e-4).geometry
     measured = metrics.collapse_metrics(statistics, 2.0 * simplex, geometry)
@@ -98,8 +98,10 @@ def test_measures_do_not_change_when_features_turn_or_shift(seed):
     features, labels = features_of(seed, counts=[11, 7, 4, 2])
     rng = np.random.default_rng(seed)
     turn = np.linalg.qr(rng.normal(size=(7, 7)))[0]
-    one = metrics.collapse_metrics(pen.FeatureStatistics.of(features, labels)).to_dict()
-    other = metrics.collapse_metrics(pen.FeatureStatistics.of(features @ turn + rng.normal(size=7), labels)).to_dict()
+    one = metrics.collapse_metrics(pen.FeatureStatistics.from_features(features, labels)).to_dict()
+    other = metrics.collapse_metrics(
+        pen.FeatureStatistics.from_features(features @ turn + rng.normal(size=7), labels)
+    ).to_dict()
     assert one.keys() == other.keys()
     for name, value in one.items():
         assert other[name] == (None if value is None else pytest.approx(value, rel=1e-7, abs=1e-9)), name
@@ -140,17 +142,17 @@ def test_absent_classes_are_left_out_everywhere():
     head = np.random.default_rng(8).normal(size=(3, 7))
     wide = np.full((5, 7), 1e3)
     wide[[0, 2, 3]] = head
-    one = metrics.collapse_metrics(pen.FeatureStatistics.of(features, labels), head)
-    other = metrics.collapse_metrics(pen.FeatureStatistics.of(features, with_gap, classes=5), wide)
+    one = metrics.collapse_metrics(pen.FeatureStatistics.from_features(features, labels), head)
+    other = metrics.collapse_metrics(pen.FeatureStatistics.from_features(features, with_gap, classes=5), wide)
     assert other.classes == 3
     for name, value in one.to_dict().items():
         assert other.to_dict()[name] == (None if value is None else pytest.approx(value)), name
-    classes = metrics.class_metrics(pen.FeatureStatistics.of(features, with_gap, classes=5), wide)
+    classes = metrics.class_metrics(pen.FeatureStatistics.from_features(features, with_gap, classes=5), wide)
     assert np.isnan(classes.mean_norm[[1, 4]]).all() and classes.nearest[[1, 4]].tolist() == [-1, -1]
 
 
 def test_constant_features_have_no_measures_and_no_warnings():
-    statistics = pen.FeatureStatistics.of(np.ones((6, 3)), np.repeat([0, 1, 2], 2))
+    statistics = pen.FeatureStatistics.from_features(np.ones((6, 3)), np.repeat([0, 1, 2], 2))
     measured = metrics.collapse_metrics(statistics, np.zeros((3, 3))).to_dict()
     assert measured["nc1"] is None and measured["nc2_equinorm"] is None and measured["nc3_duality"] is None
     assert measured["nc1_cdnv"] is None  # infinite: nothing tells the classes apart
@@ -159,7 +161,7 @@ def test_constant_features_have_no_measures_and_no_warnings():
 
 def test_one_class_has_no_pairs():
     measured = metrics.collapse_metrics(
-        pen.FeatureStatistics.of(np.eye(3), np.zeros(3, dtype=int), classes=2)
+        pen.FeatureStatistics.from_features(np.eye(3), np.zeros(3, dtype=int), classes=2)
     ).to_dict()
     assert measured["classes"] == 1 and measured["nc1_cdnv"] is None and measured["nc2_equiangular"] is None
 
@@ -171,7 +173,7 @@ def test_a_target_of_other_classes_is_refused():
 
 def test_a_thousand_classes_need_no_table_of_pairs():
     means = np.random.default_rng(9).normal(size=(1000, 512))
-    statistics = pen.FeatureStatistics.of(np.repeat(means, 2, axis=0), np.repeat(np.arange(1000), 2))
+    statistics = pen.FeatureStatistics.from_features(np.repeat(means, 2, axis=0), np.repeat(np.arange(1000), 2))
     tracemalloc.start()
     metrics.collapse_metrics(statistics, means)
     peak = tracemalloc.get_traced_memory()[1]
@@ -190,4 +192,4 @@ def test_rounding_of_a_dead_direction_never_makes_nc1_negative():
         features[:, 0] = 5.0 * labels + rng.normal(size=1200)
         features[:, 1] = 1e-6 * (labels == 1)
         rows = (features @ turn).astype(np.float32)
-        assert pen.metrics.nc1(pen.FeatureStatistics.of(rows, labels)) >= 0.0
+        assert pen.metrics.nc1(pen.FeatureStatistics.from_features(rows, labels)) >= 0.0

@@ -32,7 +32,7 @@ def relative(found, expected):
 @given(st.integers(0, 999), st.lists(st.integers(1, 120), min_size=1, max_size=6), st.sampled_from([0.0, 1e3]))
 def test_batches_order_and_shards_do_not_change_the_result(seed, sizes, offset):
     features, labels = samples(seed, offset=offset)
-    whole = pen.FeatureStatistics.of(features, labels, 4)
+    whole = pen.FeatureStatistics.from_features(features, labels, 4)
     order = np.random.default_rng(seed).permutation(len(labels))
     cuts = np.cumsum(sizes) % len(labels)
     shards = []
@@ -56,7 +56,7 @@ def test_an_offset_costs_no_more_than_the_type_itself_lost(dtype, offset):
     exact, labels = samples(1, offset=offset, number=4000)
     stored = exact.astype(dtype)
     means, spreads, scatter = truth(stored, labels)
-    found = pen.FeatureStatistics.of(stored, labels)
+    found = pen.FeatureStatistics.from_features(stored, labels)
     lost = relative(scatter, truth(exact, labels)[2])
     assert relative(found.means, means) < 1e-12
     assert relative(found.spreads, spreads) < 1e-10
@@ -70,21 +70,27 @@ def test_second_moments_less_squared_means_lose_everything_where_this_does_not()
     counts = np.bincount(labels).astype(np.float32)
     naive = features.T @ features - (means * counts[:, None]).T @ means
     assert relative(naive, scatter) > 1e-2
-    assert relative(pen.FeatureStatistics.of(features, labels).within_scatter, scatter) < 1e-6
+    assert relative(pen.FeatureStatistics.from_features(features, labels).within_scatter, scatter) < 1e-6
 
 
 def test_collapsed_features_sorted_by_class_keep_their_digits():
     features, labels = samples(3, number=3000, spread=1e-4)
     order = np.argsort(labels, kind="stable")
     features, labels = features[order].astype(np.float32), labels[order]
-    assert relative(pen.FeatureStatistics.of(features, labels).within_scatter, truth(features, labels)[2]) < 1e-4
+    assert (
+        relative(pen.FeatureStatistics.from_features(features, labels).within_scatter, truth(features, labels)[2])
+        < 1e-4
+    )
 
 
 def test_a_first_sample_far_away_does_not_spoil_its_class():
     features, labels = samples(4, np.float32, number=2000)
     features[np.argmax(labels == 1)] += 1e4
     # Single precision about a shift 1e4 away: a few 1e-6, ten times what a mean nearby costs.
-    assert relative(pen.FeatureStatistics.of(features, labels).within_scatter, truth(features, labels)[2]) < 1e-5
+    assert (
+        relative(pen.FeatureStatistics.from_features(features, labels).within_scatter, truth(features, labels)[2])
+        < 1e-5
+    )
 
 
 def test_whole_weights_are_repeated_samples():
@@ -92,7 +98,7 @@ def test_whole_weights_are_repeated_samples():
     weights = np.random.default_rng(5).integers(0, 4, size=len(labels))
     weighted = pen.FeatureStatistics(4, 5)
     weighted.update(features, labels, weights.astype(float))
-    repeated = pen.FeatureStatistics.of(np.repeat(features, weights, axis=0), np.repeat(labels, weights), 4)
+    repeated = pen.FeatureStatistics.from_features(np.repeat(features, weights, axis=0), np.repeat(labels, weights), 4)
     np.testing.assert_array_equal(weighted.counts, repeated.counts)
     np.testing.assert_allclose(weighted.means, repeated.means, rtol=1e-12)
     np.testing.assert_allclose(weighted.within_scatter, repeated.within_scatter, rtol=1e-11, atol=1e-10)
@@ -106,7 +112,7 @@ def test_scatters_of_classes_add_up_and_total_is_within_plus_between():
     np.testing.assert_allclose(np.trace(kept.class_scatters, axis1=1, axis2=2), kept.spreads)
     np.testing.assert_allclose(kept.total_scatter, len(labels) * np.cov(features.T, bias=True), rtol=1e-10)
     with pytest.raises(pen.FeaturesError, match="per_class=True"):
-        _ = pen.FeatureStatistics.of(features, labels).class_scatters
+        _ = pen.FeatureStatistics.from_features(features, labels).class_scatters
 
 
 BAD = {
@@ -124,7 +130,7 @@ BAD = {
 
 @pytest.mark.parametrize("message", BAD)
 def test_a_bad_batch_is_refused_and_changes_nothing(message):
-    statistics = pen.FeatureStatistics.of(*samples(7), 4)
+    statistics = pen.FeatureStatistics.from_features(*samples(7), 4)
     before = {name: array.copy() for name, array in statistics.arrays().items()}
     batch = {"features": np.ones((3, 5)), "labels": np.array([0, 1, 2])} | BAD[message][0]
     if "NaN" in message:
@@ -142,7 +148,9 @@ def test_bad_rows_can_be_dropped_and_are_counted():
     statistics.update(features, labels, drop_bad=True)
     kept = np.delete(np.arange(len(labels)), [3, 9])
     assert statistics.dropped == 2 and statistics.rows == len(labels) - 2
-    np.testing.assert_allclose(statistics.means, pen.FeatureStatistics.of(features[kept], labels[kept], 4).means)
+    np.testing.assert_allclose(
+        statistics.means, pen.FeatureStatistics.from_features(features[kept], labels[kept], 4).means
+    )
 
 
 def test_saved_statistics_go_on_bit_for_bit(tmp_path):
@@ -152,7 +160,7 @@ def test_saved_statistics_go_on_bit_for_bit(tmp_path):
         whole.update(features[part], labels[part])
     begun.update(features[:130], labels[:130])
     begun.save(tmp_path / "half.safetensors", note={"epoch": 3})
-    again, note = pen.FeatureStatistics.load_with_note(tmp_path / "half.safetensors")
+    again, note = pen.FeatureStatistics.read_with_note(tmp_path / "half.safetensors")
     again.update(features[130:], labels[130:])
     assert note == {"epoch": 3}
     for name, array in whole.arrays().items():
@@ -161,17 +169,17 @@ def test_saved_statistics_go_on_bit_for_bit(tmp_path):
 
 def test_damaged_and_foreign_files_are_refused(tmp_path):
     path = tmp_path / "s.safetensors"
-    pen.FeatureStatistics.of(*samples(10), 4).save(path)
+    pen.FeatureStatistics.from_features(*samples(10), 4).save(path)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(pen.FileError, match="damaged"):
-        pen.FeatureStatistics.load(path)
+        pen.FeatureStatistics.read(path)
     with pytest.raises(pen.FileError, match="no such file"):
-        pen.FeatureStatistics.load(tmp_path / "missing")
+        pen.FeatureStatistics.read(tmp_path / "missing")
     from safetensors.numpy import save_file
 
     save_file({"a": np.ones(2)}, path)
     with pytest.raises(pen.FileError, match="no feature statistics"):
-        pen.FeatureStatistics.load(path)
+        pen.FeatureStatistics.read(path)
 
 
 def test_what_differs_cannot_be_merged():
@@ -185,7 +193,7 @@ def test_what_differs_cannot_be_merged():
 
 
 def test_memory_does_not_grow_with_batches():
-    statistics = pen.FeatureStatistics.of(*samples(11), 4)
+    statistics = pen.FeatureStatistics.from_features(*samples(11), 4)
     size = statistics.nbytes
     for seed in range(20):
         statistics.update(*samples(seed))
@@ -205,14 +213,16 @@ class OnlyDlpack:
 
 def test_tensors_and_dlpack_are_read_as_what_they_hold():
     features, labels = samples(12, np.float32)
-    expected = pen.FeatureStatistics.of(features, labels)
-    np.testing.assert_array_equal(pen.FeatureStatistics.of(OnlyDlpack(features), labels).means, expected.means)
+    expected = pen.FeatureStatistics.from_features(features, labels)
+    np.testing.assert_array_equal(
+        pen.FeatureStatistics.from_features(OnlyDlpack(features), labels).means, expected.means
+    )
     torch = pytest.importorskip("torch")
-    found = pen.FeatureStatistics.of(torch.tensor(features, requires_grad=True), torch.tensor(labels))
+    found = pen.FeatureStatistics.from_features(torch.tensor(features, requires_grad=True), torch.tensor(labels))
     np.testing.assert_array_equal(found.means, expected.means)
     half = torch.tensor(features).bfloat16()
-    rounded = pen.FeatureStatistics.of(half.float().numpy(), labels)
-    np.testing.assert_array_equal(pen.FeatureStatistics.of(half, labels).means, rounded.means)
+    rounded = pen.FeatureStatistics.from_features(half.float().numpy(), labels)
+    np.testing.assert_array_equal(pen.FeatureStatistics.from_features(half, labels).means, rounded.means)
 
 
 def test_decisions_agree_with_scikit_learn():

@@ -61,7 +61,9 @@ def test_the_survival_line_is_where_classes_inside_a_group_die():
     counts = pen.ClassCounts([400, 40, 40])
     for loss in ("ce", "weighted:inverse", "cdt:0.3", "smooth:0.2"):
         death = next(
-            d for d in pen.solution_path(counts, pen.Problem.of(loss=loss), points=2).deaths if d.kind == "inside"
+            d
+            for d in pen.solution_path(counts, pen.Problem.from_decays(loss=loss), points=2).deaths
+            if d.kind == "inside"
         )
         at_death = pen.forecast(counts, death.weight_decay, loss=loss)
         assert at_death.group_samples_needed[1] == pytest.approx(40, rel=1e-5), loss

@@ -28,7 +28,7 @@ def simulate(counts: pen.ClassCounts, problem: pen.Problem, *, start: float, ste
 
 def test_curves_match_the_simulated_model():
     counts = pen.ClassCounts([40, 20, 8, 3])
-    problem = pen.Problem.of(0.02, feature_decay=0.02)
+    problem = pen.Problem.from_decays(0.02, feature_decay=0.02)
     forecast = pen.Forecast(pen.minimise(counts, problem))
     step, steps, start = 0.05, 1200, 0.01
     simulated = simulate(counts, problem, start=start, step=step, steps=steps)
@@ -36,7 +36,7 @@ def test_curves_match_the_simulated_model():
     scale = np.maximum(forecast.solution.strength, start)
     np.testing.assert_allclose(curve.strength / scale, simulated / scale, atol=0.01)
     # One direction stays below the threshold and decays; the others end at their strengths.
-    short = pen.Forecast(pen.minimise(counts, pen.Problem.of(0.04, feature_decay=0.04)))
+    short = pen.Forecast(pen.minimise(counts, pen.Problem.from_decays(0.04, feature_decay=0.04)))
     assert 0 < short.survivors < short.directions
     ended = short.timeline(lr=1.0, steps=100_000, start=start).strength[-1]
     np.testing.assert_allclose(ended, short.solution.strength, atol=1e-6)
@@ -52,7 +52,7 @@ def test_half_of_the_strength_is_reached_when_it_is_said_to_be_learnt():
 
 def test_a_direction_at_the_threshold_neither_grows_exponentially_nor_fails():
     counts = pen.ClassCounts([4, 4])  # σ = 2, threshold 8 λ
-    forecast = pen.Forecast(pen.minimise(counts, pen.Problem.of(0.25, feature_decay=0.25)))
+    forecast = pen.Forecast(pen.minimise(counts, pen.Problem.from_decays(0.25, feature_decay=0.25)))
     curve = forecast.timeline(lr=0.1, steps=1000, start=0.1, points=11)
     time = 0.1 * curve.steps
     np.testing.assert_allclose(curve.strength[:, 0], 0.1 / (1 + 2 * 0.1 * time / 8), rtol=1e-6)

@@ -67,7 +67,9 @@ def data(classes=4, dimension=6, seed=0, counts=(60, 25, 10, 5)):
 def test_statistics_merged_from_shards_give_the_head_that_samples_give(head):
     X, y = data()
     whole = type(head)(**head.get_params()).fit(X, y)
-    parts = [pen.FeatureStatistics.of(X[rows], y[rows], 4) for rows in np.array_split(np.arange(y.size)[::-1], 3)]
+    parts = [
+        pen.FeatureStatistics.from_features(X[rows], y[rows], 4) for rows in np.array_split(np.arange(y.size)[::-1], 3)
+    ]
     merged = head.fit_statistics(parts[0].merge(parts[1]).merge(parts[2]))
     np.testing.assert_allclose(merged.coef_, whole.coef_, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(merged.intercept_, whole.intercept_, rtol=1e-6, atol=1e-9)
@@ -77,7 +79,7 @@ def test_statistics_merged_from_shards_give_the_head_that_samples_give(head):
 def test_a_class_without_samples_is_never_the_answer_and_changes_no_other(head):
     X, y = data()
     places = np.array([0, 2, 3, 5])
-    with_gaps = type(head)(**head.get_params()).fit_statistics(pen.FeatureStatistics.of(X, places[y], 6))
+    with_gaps = type(head)(**head.get_params()).fit_statistics(pen.FeatureStatistics.from_features(X, places[y], 6))
     without = head.fit(X, y)
     np.testing.assert_allclose(with_gaps.decision_function(X)[:, places], without.decision_function(X), atol=1e-8)
     assert np.isin(with_gaps.predict(100 * X), places).all()
@@ -234,7 +236,7 @@ def test_parameters_out_of_range_are_named(estimator, message):
 def test_class_weights_need_the_scatter_of_every_class():
     X, y = data()
     with pytest.raises(pen.FeaturesError, match="per_class=True"):
-        heads.RidgeHead(class_weight="balanced").fit_statistics(pen.FeatureStatistics.of(X, y))
+        heads.RidgeHead(class_weight="balanced").fit_statistics(pen.FeatureStatistics.from_features(X, y))
     statistics = pen.FeatureStatistics(4, 6, per_class=True)
     statistics.update(X, y)
     from_statistics = heads.RidgeHead(class_weight="balanced").fit_statistics(statistics)
@@ -244,7 +246,7 @@ def test_class_weights_need_the_scatter_of_every_class():
 
 def test_statistics_of_one_class_are_refused():
     with pytest.raises(pen.FeaturesError, match="fewer than two classes"):
-        heads.DiscriminantHead().fit_statistics(pen.FeatureStatistics.of(np.eye(2), np.array([1, 1])))
+        heads.DiscriminantHead().fit_statistics(pen.FeatureStatistics.from_features(np.eye(2), np.array([1, 1])))
 
 
 def test_descent_that_stops_early_warns():

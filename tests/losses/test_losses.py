@@ -157,7 +157,7 @@ def test_weights_have_mean_one_over_samples():
 )
 def test_names_that_are_none(name, match):
     with pytest.raises(pen.ProblemError, match=match):
-        pen.Problem.of(loss=name)
+        pen.Problem.from_decays(loss=name)
 
 
 @pytest.mark.parametrize("make", [CrossEntropy.weighted, lambda w: SquaredError(weights=w)])
@@ -178,7 +178,7 @@ def test_weights_that_are_none(make, weights, match):
 
 def test_vectors_must_fit_the_classes():
     with pytest.raises(pen.ProblemError, match="2 weights of the loss for 3 classes"):
-        pen.minimise(pen.ClassCounts([3, 2, 1]), pen.Problem.of(loss=CrossEntropy.weighted([1.0, 2.0])))
+        pen.minimise(pen.ClassCounts([3, 2, 1]), pen.Problem.from_decays(loss=CrossEntropy.weighted([1.0, 2.0])))
 
 
 @pytest.mark.parametrize("name", ["la:1", "cdt:0.3", "vs"])
@@ -189,11 +189,11 @@ def test_adjustments_of_unseen_classes_are_those_of_the_rarest(name):
 
 def test_unseen_classes():
     n = [30, 0, 10, 5]
-    seen = pen.minimise(pen.ClassCounts([30, 10, 5]), pen.Problem.of(1e-2, loss="ce"))
-    whole = pen.minimise(pen.ClassCounts(n), pen.Problem.of(1e-2, loss="ce"))
+    seen = pen.minimise(pen.ClassCounts([30, 10, 5]), pen.Problem.from_decays(1e-2, loss="ce"))
+    whole = pen.minimise(pen.ClassCounts(n), pen.Problem.from_decays(1e-2, loss="ce"))
     assert whole.objective == pytest.approx(seen.objective, rel=1e-12)
     assert whole.geometry.bias[1] == -np.inf
     with pytest.raises(pen.ProblemError, match=r"'1' has no samples.*free the bias"):
-        pen.minimise(pen.ClassCounts(n), pen.Problem.of(1e-2, loss="ce", bias="none"))
+        pen.minimise(pen.ClassCounts(n), pen.Problem.from_decays(1e-2, loss="ce", bias="none"))
     with pytest.raises(pen.ProblemError, match="smoothing gives it a share"):
-        pen.minimise(pen.ClassCounts(n), pen.Problem.of(1e-2, loss="smooth"))
+        pen.minimise(pen.ClassCounts(n), pen.Problem.from_decays(1e-2, loss="smooth"))

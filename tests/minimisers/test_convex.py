@@ -20,7 +20,7 @@ COUNTS = [60, 30, 30, 9, 9, 2]
 
 
 def solve(counts, decay, loss, bias="free", **limits):
-    problem = pen.Problem.of(decay, loss=loss, bias=bias)
+    problem = pen.Problem.from_decays(decay, loss=loss, bias=bias)
     return pen.minimise(pen.ClassCounts(counts), problem, **limits)
 
 
@@ -197,7 +197,7 @@ def test_groups_save_work_and_change_nothing(loss):
 
 def test_weights_that_differ_within_a_count_split_the_group():
     counts = pen.ClassCounts([40, 40, 40, 7])
-    solution = pen.minimise(counts, pen.Problem.of(3e-2, loss=CrossEntropy.weighted([1.0, 1.0, 4.0, 1.0])))
+    solution = pen.minimise(counts, pen.Problem.from_decays(3e-2, loss=CrossEntropy.weighted([1.0, 1.0, 4.0, 1.0])))
     assert solution.counts.distinct.tolist() == [40, 40, 40, 7] or solution.counts.distinct.size == 3
     norms = solution.geometry.mean_norms
     assert norms[0] == pytest.approx(norms[1], rel=1e-12)
@@ -366,6 +366,6 @@ def test_small_problems_are_solved_with_one_thread_of_blas_which_then_has_what_i
     seen, judge = [], newton.judge
     monkeypatch.setattr(newton, "judge", lambda *given: (seen.append(workers()), judge(*given))[1])
     with threadpool_limits(2, "blas"):
-        pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.of(1e-2, loss="ce"))
+        pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(1e-2, loss="ce"))
         assert workers() == 2
     assert set(seen) == {1}

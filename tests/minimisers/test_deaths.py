@@ -36,7 +36,7 @@ def check(counts, problem, deaths, bracket):
 def test_squared_error_dies_where_its_closed_form_says(bracket):
     """With unit weights given as a vector, so that the numerical solver has to find σ_i/√N."""
     counts = pen.ClassCounts([*COUNTS, *range(100, 400, 60)])
-    deaths = find_deaths(counts, pen.Problem.of(1e-2, loss=pen.losses.SquaredError()), bracket)
+    deaths = find_deaths(counts, pen.Problem.from_decays(1e-2, loss=pen.losses.SquaredError()), bracket)
     found = np.repeat([death.weight_decay for death in deaths], [death.multiplicity for death in deaths])
     spectrum = pen.LabelSpectrum(counts)
     expected = np.repeat(spectrum.sigma, spectrum.multiplicity) / np.sqrt(counts.samples)
@@ -49,28 +49,31 @@ def test_squared_error_dies_where_its_closed_form_says(bracket):
 def test_what_dies_in_closed_form():
     """Cross-entropy: everything at σ_1(Ŷ)/N, directions inside a group at √c/N, as μ."""
     counts = pen.ClassCounts(COUNTS)
-    closed = closed_deaths(counts, pen.Problem.of(1e-2, loss="ce"))
+    closed = closed_deaths(counts, pen.Problem.from_decays(1e-2, loss="ce"))
     expected = [pen.LabelSpectrum(counts).sigma[0], np.sqrt(30), np.sqrt(9)]
     assert [death.weight_decay for death in closed] == pytest.approx(np.array(expected) / np.sqrt(140), rel=1e-12)
     assert [death.kind for death in closed] == ["mixed", "inside", "inside"]
 
 
 def test_margins_leave_no_closed_form_inside_groups():
-    counts, problem = pen.ClassCounts(COUNTS), pen.Problem.of(1e-2, loss="ldam:2")
+    counts, problem = pen.ClassCounts(COUNTS), pen.Problem.from_decays(1e-2, loss="ldam:2")
     assert [death.kind for death in closed_deaths(counts, problem)] == ["mixed"]
     check(counts, problem, find_deaths(counts, problem, 1e-6), 1e-6)
 
 
 def test_equal_counts_die_together():
     counts = pen.ClassCounts([10] * 7)
-    (death,) = find_deaths(counts, pen.Problem.of(1e-2, loss="ce"))
+    (death,) = find_deaths(counts, pen.Problem.from_decays(1e-2, loss="ce"))
     assert (death.kind, death.multiplicity) == ("inside", 6)
     assert death.weight_decay == pytest.approx(np.sqrt(10 / 70), rel=1e-12)
 
 
 def test_solutions_made_alone_agree_on_both_sides(monkeypatch):
     """And few are needed: fewer than three for each direction with a loose bracket, five with a close one."""
-    counts, problem = pen.ClassCounts([*np.geomspace(3000, 20, 16).round(), 20, 20]), pen.Problem.of(1e-2, loss="ce")
+    counts, problem = (
+        pen.ClassCounts([*np.geomspace(3000, 20, 16).round(), 20, 20]),
+        pen.Problem.from_decays(1e-2, loss="ce"),
+    )
     solved, solve = [], Family.solve
     monkeypatch.setattr(Family, "solve", lambda self, mu, gap: solved.append(mu) or solve(self, mu, gap))
     close, after = find_deaths(counts, problem, 1e-6), len(solved)
@@ -88,7 +91,7 @@ def test_solutions_made_alone_agree_on_both_sides(monkeypatch):
 def test_the_first_death_alone_is_the_last_of_all():
     for n in ([900, 300, 100, 30], [900, 300, 10, 10, 10]):
         for loss in ("ce", "weighted:inverse", "ldam:2"):
-            counts, problem = pen.ClassCounts(n), pen.Problem.of(1e-2, loss=loss)
+            counts, problem = pen.ClassCounts(n), pen.Problem.from_decays(1e-2, loss=loss)
             alone, last = first_death(counts, problem), find_deaths(counts, problem)[-1]
             assert (alone.kind, alone.index, alone.multiplicity) == (last.kind, last.index, last.multiplicity)
             assert alone.weight_decay == pytest.approx(last.weight_decay, rel=1e-6)
@@ -96,8 +99,8 @@ def test_the_first_death_alone_is_the_last_of_all():
 
 def test_a_fixed_feature_decay_makes_mu_the_root_of_the_decay():
     counts = pen.ClassCounts([60, 30, 10])
-    free = find_deaths(counts, pen.Problem.of(1e-2, loss="ce"))
-    fixed = find_deaths(counts, pen.Problem.of(1e-2, loss="ce", feature_decay=1e-4))
+    free = find_deaths(counts, pen.Problem.from_decays(1e-2, loss="ce"))
+    fixed = find_deaths(counts, pen.Problem.from_decays(1e-2, loss="ce", feature_decay=1e-4))
     # μ = λ/√N, or √(λ · 1e-4).
     for one, other in zip(free, fixed, strict=True):
         assert other.weight_decay == pytest.approx((one.weight_decay / 10) ** 2 / 1e-4, rel=1e-5)
@@ -111,7 +114,7 @@ def test_a_fixed_feature_decay_makes_mu_the_root_of_the_decay():
 )
 @settings(max_examples=15)
 def test_every_bracket_holds(n, loss, bias, bracket):
-    counts, problem = pen.ClassCounts(n), pen.Problem.of(1e-2, loss=loss, bias=bias)
+    counts, problem = pen.ClassCounts(n), pen.Problem.from_decays(1e-2, loss=loss, bias=bias)
     check(counts, problem, find_deaths(counts, problem, bracket), bracket)
 
 
@@ -120,7 +123,7 @@ def test_every_bracket_holds(n, loss, bias, bracket):
 def test_a_gap_bounds_how_far_the_gradient_is_off(seed, loss, exponent, gap):
     """‖G − G*‖ ≤ √(2 L ε): with L, at a loosely solved point, the gradient of a closely solved one."""
     counts = pen.ClassCounts(np.random.default_rng(seed).integers(1, 500, 5))
-    problem = pen.Problem.of(1e-2, loss=loss)
+    problem = pen.Problem.from_decays(1e-2, loss=loss)
     runs = []
     for asked in (gap, 1e-12):
         family = Family(counts, problem)

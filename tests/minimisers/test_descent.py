@@ -11,7 +11,7 @@ from penultimate.minimisers.descent import _Parameters, objective_and_gradient
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("bias", ["free", "none", 0.3])
 def test_gradient_equals_finite_differences(layers, bias):
-    problem = pen.Problem.of([0.1, 0.2, 0.3][:layers], bias=bias, feature_decay=0.05)
+    problem = pen.Problem.from_decays([0.1, 0.2, 0.3][:layers], bias=bias, feature_decay=0.05)
     labels = np.array([0, 0, 0, 1, 2, 2])
     drawn = _Parameters.draw(np.random.default_rng(0), layers, 4, 3, labels.size)
     free = drawn.flat.size - (3 if bias == "none" else 0)  # without a bias its coordinates are held at zero
@@ -28,7 +28,7 @@ def test_gradient_equals_finite_differences(layers, bias):
 
 def test_value_is_the_models_objective():
     """Written out sample by sample, with Python's own sums."""
-    problem = pen.Problem.of([0.1, 0.2], bias=0.3, feature_decay=0.05)
+    problem = pen.Problem.from_decays([0.1, 0.2], bias=0.3, feature_decay=0.05)
     labels = [0, 1, 1]
     p = _Parameters.draw(np.random.default_rng(1), 2, 2, 2, 3)
     p = _Parameters(p.weights, p.features, np.array([0.5, -0.25]))
@@ -42,11 +42,11 @@ def test_value_is_the_models_objective():
 
 
 def test_features_collapse_to_their_class_means():
-    found = pen.descend(pen.ClassCounts([9, 6, 3]), pen.Problem.of(2e-2), starts=1)
+    found = pen.descend(pen.ClassCounts([9, 6, 3]), pen.Problem.from_decays(2e-2), starts=1)
     assert found.within_class_spread < 1e-8
     assert found.features.shape == (18, 3)
 
 
 def test_fractions_of_a_sample_are_refused():
     with pytest.raises(pen.CountsError, match="whole counts"):
-        pen.descend(pen.ClassCounts([1.5, 2.0]), pen.Problem.of())
+        pen.descend(pen.ClassCounts([1.5, 2.0]), pen.Problem.from_decays())

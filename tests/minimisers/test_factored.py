@@ -13,8 +13,8 @@ COUNTS = [9, 6, 6, 3, 2, 1]
 @pytest.mark.parametrize("decay", [1e-2, 4e-2])
 def test_squared_error_with_layers_reaches_its_closed_form(layers, decay):
     counts = pen.ClassCounts(COUNTS)
-    found = pen.minimise(counts, pen.Problem.of(decay, layers=layers, loss=SquaredError()))
-    closed = pen.minimise(counts, pen.Problem.of(decay, layers=layers))
+    found = pen.minimise(counts, pen.Problem.from_decays(decay, layers=layers, loss=SquaredError()))
+    closed = pen.minimise(counts, pen.Problem.from_decays(decay, layers=layers))
     assert found.objective >= closed.objective * (1 - 1e-9)
     assert found.objective == pytest.approx(closed.objective, rel=1e-6)
     assert found.survivors == closed.survivors
@@ -26,8 +26,8 @@ def test_squared_error_with_layers_reaches_its_closed_form(layers, decay):
 @pytest.mark.parametrize("width", [1, 2, 4])
 def test_squared_error_with_a_width_reaches_its_closed_form(width):
     counts = pen.ClassCounts(COUNTS)
-    found = pen.minimise(counts, pen.Problem.of(1e-2, width=width, loss=SquaredError()))
-    closed = pen.minimise(counts, pen.Problem.of(1e-2, width=width))
+    found = pen.minimise(counts, pen.Problem.from_decays(1e-2, width=width, loss=SquaredError()))
+    closed = pen.minimise(counts, pen.Problem.from_decays(1e-2, width=width))
     assert found.objective == pytest.approx(closed.objective, rel=1e-7)
     assert found.survivors == width
     np.testing.assert_allclose(np.sort(found.strength)[-width:], np.sort(closed.strength[:width]), atol=1e-3)
@@ -38,7 +38,7 @@ def test_the_geometry_is_the_point_that_was_found(layers):
     """Factors from the geometry have the objective that is claimed, loss and decays written out."""
     from convex_oracles import DenseProblem
 
-    counts, problem = pen.ClassCounts([9, 6, 3, 2]), pen.Problem.of(2e-2, layers=layers, width=2, loss="ce")
+    counts, problem = pen.ClassCounts([9, 6, 3, 2]), pen.Problem.from_decays(2e-2, layers=layers, width=2, loss="ce")
     solution = pen.minimise(counts, problem)
     factors = solution.geometry.factors(d=4)
     dense = DenseProblem(counts.values, pen.losses.CrossEntropy(), 0.0, "free")
@@ -50,13 +50,13 @@ def test_the_geometry_is_the_point_that_was_found(layers):
 
 def test_a_width_that_does_not_bind_leaves_the_proof():
     counts = pen.ClassCounts(COUNTS)
-    wide = pen.minimise(counts, pen.Problem.of(1e-2, width=5, loss="ce"))
+    wide = pen.minimise(counts, pen.Problem.from_decays(1e-2, width=5, loss="ce"))
     assert wide.outcome is pen.Outcome.OPTIMAL
-    narrow = pen.minimise(counts, pen.Problem.of(1e-2, width=2, loss="ce"))
+    narrow = pen.minimise(counts, pen.Problem.from_decays(1e-2, width=2, loss="ce"))
     assert narrow.outcome is pen.Outcome.BEST_FOUND
     assert narrow.objective - narrow.gap <= wide.objective <= narrow.objective
 
 
 def test_too_many_classes_are_refused():
     with pytest.raises(pen.ProblemError, match="at most 2000"):
-        pen.minimise(pen.ClassCounts(np.ones(3000)), pen.Problem.of(layers=2, loss="ce"))
+        pen.minimise(pen.ClassCounts(np.ones(3000)), pen.Problem.from_decays(layers=2, loss="ce"))

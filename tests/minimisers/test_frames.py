@@ -32,7 +32,7 @@ def test_balanced_data_end_on_the_two_frames():
 
 def test_general_orthogonal_frame_has_the_published_lengths():
     """2301.00437: without bias the means are orthogonal, w_k h_k √n_k = √n_k − N √(λ_W λ_H)."""
-    counts, problem = pen.ClassCounts([60, 30, 10]), pen.Problem.of(1e-2, feature_decay=1e-4, bias="none")
+    counts, problem = pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(1e-2, feature_decay=1e-4, bias="none")
     frame = pen.frames.general_orthogonal_frame(counts, problem)
     strength = np.sqrt(counts.values) - 100 * np.sqrt(1e-6)
     np.testing.assert_allclose(frame.mean_norms**2 * counts.values, strength * np.sqrt(1e-2 / 1e-4), rtol=1e-12)
@@ -41,7 +41,7 @@ def test_general_orthogonal_frame_has_the_published_lengths():
 
 def test_general_orthogonal_frame_has_no_bias():
     with pytest.raises(pen.ProblemError, match="no bias"):
-        pen.frames.general_orthogonal_frame(pen.ClassCounts([2, 1]), pen.Problem.of())
+        pen.frames.general_orthogonal_frame(pen.ClassCounts([2, 1]), pen.Problem.from_decays())
 
 
 @pytest.mark.parametrize("n", [[60, 30, 10], [40, 40, 4, 4, 4], list(range(1, 25)), [7, 7, 7]], ids=str)

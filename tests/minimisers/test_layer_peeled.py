@@ -21,7 +21,7 @@ def layer_peeled(ratio):
 
     def solution(log_mu):
         mu = float(np.exp(log_mu))
-        return pen.minimise(counts, pen.Problem.of(mu, feature_decay=mu, loss=loss, bias="none"))
+        return pen.minimise(counts, pen.Problem.from_decays(mu, feature_decay=mu, loss=loss, bias="none"))
 
     def excess(log_mu):
         found = solution(log_mu)

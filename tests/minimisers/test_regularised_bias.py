@@ -12,7 +12,7 @@ COUNTS = [9, 6, 6, 3, 2, 1]
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("width", [None, 3])
 def test_descent_on_all_factors_reaches_it(bias, layers, width):
-    problem = pen.Problem.of(2e-2, layers=layers, bias=bias, width=width)
+    problem = pen.Problem.from_decays(2e-2, layers=layers, bias=bias, width=width)
     solution = pen.minimise(pen.ClassCounts(COUNTS), problem)
     reached = pen.descend(
         pen.ClassCounts(COUNTS), problem, width=width or 7, starts=2 if layers == 1 else 14
@@ -26,7 +26,7 @@ def test_descent_on_all_factors_reaches_it(bias, layers, width):
 
 
 def test_the_certificate_bounds_the_error():
-    problem = pen.Problem.of(2e-2, bias=5e-4)
+    problem = pen.Problem.from_decays(2e-2, bias=5e-4)
     solution = pen.minimise(pen.ClassCounts(COUNTS), problem)
     assert 0 <= solution.gap <= 1e-10 * solution.objective
 
@@ -34,9 +34,11 @@ def test_the_certificate_bounds_the_error():
 def test_limits_are_the_free_bias_and_none():
     counts = pen.ClassCounts([60, 30, 10, 10, 3])
     for layers in (1, 2):
-        free, none = (pen.minimise(counts, pen.Problem.of(2e-2, layers=layers, bias=b)) for b in ("free", "none"))
-        almost_free = pen.minimise(counts, pen.Problem.of(2e-2, layers=layers, bias=1e-9))
-        almost_none = pen.minimise(counts, pen.Problem.of(2e-2, layers=layers, bias=1e9))
+        free, none = (
+            pen.minimise(counts, pen.Problem.from_decays(2e-2, layers=layers, bias=b)) for b in ("free", "none")
+        )
+        almost_free = pen.minimise(counts, pen.Problem.from_decays(2e-2, layers=layers, bias=1e-9))
+        almost_none = pen.minimise(counts, pen.Problem.from_decays(2e-2, layers=layers, bias=1e9))
         assert almost_free.objective == pytest.approx(free.objective, rel=1e-7)
         assert almost_none.objective == pytest.approx(none.objective, rel=1e-7)
         np.testing.assert_allclose(almost_free.geometry.bias, counts.values / counts.samples, atol=1e-5)
@@ -47,7 +49,7 @@ def test_equal_counts_have_a_closed_form():
     """With n_k = n the bias is a scalar problem: b = (1/K − x_u/n)/(1 + λ_b), x_u the strength of the ones vector."""
     classes, each, decay, bias = 5, 8, 1e-2, 0.3
     samples = classes * each
-    solution = pen.minimise(pen.ClassCounts([each] * classes), pen.Problem.of(decay, bias=bias))
+    solution = pen.minimise(pen.ClassCounts([each] * classes), pen.Problem.from_decays(decay, bias=bias))
     theta = np.sqrt(samples) * decay
     # Along u the data term is (s²/2N)(x − √n)² with s² = λ_b/(1 + λ_b): soft threshold at θ/s².
     along_ones = max(np.sqrt(each) - theta * (1 + bias) / bias, 0.0)
@@ -59,4 +61,6 @@ def test_equal_counts_have_a_closed_form():
 
 
 def test_collapse_is_named():
-    assert pen.minimise(pen.ClassCounts(COUNTS), pen.Problem.of(0.9, bias=0.1)).outcome is pen.Outcome.COLLAPSED
+    assert (
+        pen.minimise(pen.ClassCounts(COUNTS), pen.Problem.from_decays(0.9, bias=0.1)).outcome is pen.Outcome.COLLAPSED
+    )

@@ -19,7 +19,7 @@ CASES = [
 
 @pytest.mark.parametrize(("layers", "bias", "decay", "width"), CASES)
 def test_descent_on_all_factors_reaches_it_and_never_gets_below(layers, bias, decay, width):
-    problem = pen.Problem.of(decay, layers=layers, bias=bias, width=width)
+    problem = pen.Problem.from_decays(decay, layers=layers, bias=bias, width=width)
     solution = pen.minimise(pen.ClassCounts(COUNTS), problem)
     reached = pen.descend(
         pen.ClassCounts(COUNTS), problem, width=width or 7, starts=2 if layers == 1 else 14
@@ -31,7 +31,7 @@ def test_descent_on_all_factors_reaches_it_and_never_gets_below(layers, bias, de
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("bias", ["free", "none"])
 def test_beyond_the_last_death_everything_collapses(layers, bias):
-    problem = pen.Problem.of(0.9, layers=layers, bias=bias)
+    problem = pen.Problem.from_decays(0.9, layers=layers, bias=bias)
     counts = pen.ClassCounts(COUNTS)
     solution = pen.minimise(counts, problem)
     assert solution.outcome is pen.Outcome.COLLAPSED
@@ -77,7 +77,7 @@ def test_a_tie_is_reported():
     # Solve σ* = √8 for κ: σ* grows like κ^{(L+1)/(2L)}.
     unit = Shrinkage(samples, 1.0, layers).threshold
     kappa = (np.sqrt(8.0) / unit) ** (2 * layers / (layers + 1))
-    problem = pen.Problem.of(kappa, layers=layers, feature_decay=kappa)
+    problem = pen.Problem.from_decays(kappa, layers=layers, feature_decay=kappa)
     solution = pen.minimise(counts, problem)
     assert solution.tied.tolist() == [True]
     assert solution.outcome is pen.Outcome.TIED
@@ -85,7 +85,7 @@ def test_a_tie_is_reported():
 
 def test_soft_threshold_for_one_layer():
     counts = pen.ClassCounts([60, 30, 10])
-    solution = pen.minimise(counts, pen.Problem.of(1e-2, feature_decay=1e-3))
+    solution = pen.minimise(counts, pen.Problem.from_decays(1e-2, feature_decay=1e-3))
     assert solution.threshold == pytest.approx(100 * np.sqrt(1e-5), rel=1e-13)
     np.testing.assert_allclose(solution.strength, solution.sigma - solution.threshold)
 
@@ -93,17 +93,17 @@ def test_soft_threshold_for_one_layer():
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_a_width_keeps_the_largest(width):
     counts = pen.ClassCounts([50, 20, 9, 4, 1])
-    solution = pen.minimise(counts, pen.Problem.of(1e-3, width=width))
+    solution = pen.minimise(counts, pen.Problem.from_decays(1e-3, width=width))
     assert solution.survivors == width
     assert solution.outcome is pen.Outcome.WIDTH_BINDS
-    wide = pen.minimise(counts, pen.Problem.of(1e-3))
+    wide = pen.minimise(counts, pen.Problem.from_decays(1e-3))
     np.testing.assert_array_equal(solution.strength[:width], wide.strength[:width])
     assert not solution.strength[width:].any()
 
 
 @given(st.permutations(range(6)), st.integers(1, 3), st.sampled_from(["free", "none"]))
 def test_permuting_classes_permutes_the_solution(order, layers, bias):
-    problem = pen.Problem.of(3e-2, layers=layers, bias=bias)
+    problem = pen.Problem.from_decays(3e-2, layers=layers, bias=bias)
     n = np.array(COUNTS)
     plain, turned = (pen.minimise(pen.ClassCounts(v), problem) for v in (n, n[list(order)]))
     assert turned.objective == pytest.approx(plain.objective, rel=1e-13)
@@ -112,7 +112,7 @@ def test_permuting_classes_permutes_the_solution(order, layers, bias):
 
 @given(st.floats(0.01, 1e6), st.integers(1, 3))
 def test_scaling_counts_with_the_ratio_fixed_scales_nothing_but_sigma(factor, layers):
-    problem = pen.Problem.of(3e-2, layers=layers)
+    problem = pen.Problem.from_decays(3e-2, layers=layers)
     plain = pen.minimise(pen.ClassCounts(np.array(COUNTS, dtype=float)), problem)
     scaled = pen.minimise(pen.ClassCounts(factor * np.array(COUNTS)), problem)
     assert scaled.objective == pytest.approx(plain.objective, rel=1e-10)
@@ -123,5 +123,7 @@ def test_scaling_counts_with_the_ratio_fixed_scales_nothing_but_sigma(factor, la
 def test_more_decay_never_keeps_more(n):
     counts = pen.ClassCounts(n)
     for layers in (1, 2):
-        survivors = [pen.minimise(counts, pen.Problem.of(w, layers=layers)).survivors for w in np.geomspace(1e-4, 1, 9)]
+        survivors = [
+            pen.minimise(counts, pen.Problem.from_decays(w, layers=layers)).survivors for w in np.geomspace(1e-4, 1, 9)
+        ]
         assert survivors == sorted(survivors, reverse=True)

@@ -9,7 +9,7 @@ import penultimate as pen
 
 counts_lists = st.lists(st.integers(0, 60), min_size=2, max_size=12).filter(lambda n: sum(k > 0 for k in n) >= 2)
 problems = st.builds(
-    pen.Problem.of,
+    pen.Problem.from_decays,
     st.floats(1e-4, 0.3),
     layers=st.integers(1, 3),
     bias=st.sampled_from(["free", "none"]),
@@ -62,7 +62,7 @@ def test_layers_are_balanced_and_the_means_are_centred(n, problem):
 @pytest.mark.parametrize("bias", [1e-3, 0.5])
 def test_retained_with_a_regularised_bias_leaves_out_the_global_mean(bias):
     counts = pen.ClassCounts([60, 30, 30, 4, 2, 1])
-    solution = pen.minimise(counts, pen.Problem.of(0.1, bias=bias))
+    solution = pen.minimise(counts, pen.Problem.from_decays(0.1, bias=bias))
     assert 0 < solution.survivors < 6
     right = solution.geometry.svd.vectors("right")[:, np.repeat(solution.strength > 0, solution.multiplicity)]
     root = np.sqrt(counts.values / counts.samples)
@@ -137,7 +137,7 @@ def test_the_seed_turns_the_factors_but_nothing_else():
 
 
 def test_a_split_width_keeps_some_of_several_equal_directions():
-    counts, problem = pen.ClassCounts([40, 9, 9, 9, 9]), pen.Problem.of(1e-3, width=2)
+    counts, problem = pen.ClassCounts([40, 9, 9, 9, 9]), pen.Problem.from_decays(1e-3, width=2)
     solution = pen.minimise(counts, problem)
     assert solution.outcome is pen.Outcome.WIDTH_SPLITS
     norms = [np.linalg.norm(solution.geometry.factors(4, seed=s).means, axis=1) ** 2 for s in range(400)]

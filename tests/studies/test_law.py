@@ -14,7 +14,7 @@ DECAYS = tuple(1e-3 * 2**step for step in range(11))
 
 def ideal(decay: float, layers: int, seed: int = 0) -> dict:
     """What a run would leave whose last layers are a global minimiser."""
-    solution = pen.minimise(COUNTS, pen.Problem.of(decay, layers=layers, feature_decay=FEATURE_DECAY))
+    solution = pen.minimise(COUNTS, pen.Problem.from_decays(decay, layers=layers, feature_decay=FEATURE_DECAY))
     return {
         "recipe": {"weight_decay": decay, "layers": layers, "seed": seed, "body": "mlp", "data": "fashion"},
         "collapsed": False,

@@ -89,7 +89,7 @@ def test_text_is_read_and_swept():
 def test_samples_count_equals_the_closed_form_when_classes_are_balanced():
     """With equal counts both readings of even sampling are the balanced model, which has a closed form."""
     counts, decay, feature = pen.ClassCounts([50] * 5), 2e-2, 1e-4
-    solution = pen.minimise(counts, pen.Problem.of(decay, feature_decay=feature))
+    solution = pen.minimise(counts, pen.Problem.from_decays(decay, feature_decay=feature))
     sigma = np.repeat(solution.sigma, solution.multiplicity)
     record = {
         "recipe": {"weight_decay": decay},

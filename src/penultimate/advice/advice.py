@@ -240,7 +240,7 @@ def advise(
     """
     if valid is not None and train is None:
         raise ProblemError("held-out features need training features beside them: give both")
-    wished = Goal.of(goal)
+    wished = Goal.from_name(goal)
     audited = _audited(audit)
     if audited is not None:
         audited.check(counts)
@@ -253,7 +253,7 @@ def advise(
         now = audited.forecast(counts, decays)
     else:
         known = None if audited is None else audited.problem
-        given = problem or Problem.of(
+        given = problem or Problem.from_decays(
             decays or (_DECAY if known is None else known.weight_decay),
             layers=layers if known is None else known.layers,
             feature_decay=feature_decay,
@@ -285,7 +285,7 @@ def _audited(audit: "Audit | HeadAudit | os.PathLike[str] | str | None") -> Audi
 
     if audit is None:
         return None
-    return Audited.of_audit(audit) if isinstance(audit, Audit | HeadAudit) else Audited.read(audit)
+    return Audited.from_audit(audit) if isinstance(audit, Audit | HeadAudit) else Audited.read(audit)
 
 
 def _narrowed(now: Forecast, width: int) -> Forecast:

@@ -188,7 +188,7 @@ def solve_point(counts: ClassCounts, problem: Problem, strength: float, gap: flo
     solution = minimise(counts, problem, gap=gap)
     certificate = solution.certificate
     relative = 0.0 if certificate is None else certificate.relative_gap
-    return Point(strength, Figures.of(Forecast(solution)), relative, solution.converged)
+    return Point(strength, Figures.from_forecast(Forecast(solution)), relative, solution.converged)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Audited:
         return found
 
     @classmethod
-    def of_audit(cls, audit: "Audit | HeadAudit") -> "Audited":
+    def from_audit(cls, audit: "Audit | HeadAudit") -> "Audited":
         """Take it from an audit at hand."""
         from penultimate.audits.head import HeadAudit
 

@@ -49,7 +49,7 @@ class Figures:
     over_corrects: bool
 
     @classmethod
-    def of(cls, forecast: Forecast) -> "Figures":
+    def from_forecast(cls, forecast: Forecast) -> "Figures":
         """Read them off a forecast."""
         geometry, solution = forecast.geometry, forecast.solution
         head_margin, tail_margin = of_thirds(forecast.counts, geometry.group_margins)

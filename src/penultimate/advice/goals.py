@@ -29,7 +29,7 @@ class Goal(Enum):
     BALANCED = "a tail with the margins of balanced classes, a simplex ETF, with as many samples in all"
 
     @classmethod
-    def of(cls, name: str) -> "Goal":
+    def from_name(cls, name: str) -> "Goal":
         """The goal of a name.
 
         Raises

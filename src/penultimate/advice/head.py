@@ -74,7 +74,7 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     -------
     HeadAdvice
     """
-    figures = Figures.of(now)
+    figures = Figures.from_forecast(now)
     by_theory = _BY_LOSS.get(str(now.problem.loss))
     after = None if by_theory is None else _MARGINS[by_theory](now)
     if comparison is not None and comparison.held_out is None and by_theory is None:

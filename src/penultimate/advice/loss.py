@@ -63,7 +63,7 @@ class LossAdvice:
         """What is missing of the goal before and after, for the counts as they are; None for `Goal.CONSISTENT`."""
         if self.goal is Goal.CONSISTENT or self.target is None or self.after is None:
             return None
-        before, after = (self.target.missing(Figures.of(one)) for one in (self.before, self.after))
+        before, after = (self.target.missing(Figures.from_forecast(one)) for one in (self.before, self.after))
         return before, after
 
     @property
@@ -71,7 +71,7 @@ class LossAdvice:
         """What it costs the head, for the counts as they are: see `Target.head_cost`."""
         if self.target is None or self.after is None:
             return None
-        return self.target.head_cost(Figures.of(self.after))
+        return self.target.head_cost(Figures.from_forecast(self.after))
 
     @property
     def effective_samples(self) -> tuple[float, float | None]:
@@ -109,7 +109,7 @@ def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> Lo
     plain_problem = replace(problem, loss=plain_name)
     plain = now if problem.loss == plain_name else forecast(counts, problem=plain_problem)
     balanced = solve_point(_balanced(counts), plain_problem, 0.0).figures
-    target = Target(goal, Figures.of(plain), balanced)
+    target = Target(goal, Figures.from_forecast(plain), balanced)
     may_turn = goal is Goal.CONSISTENT or plain is now
     if _fulfils(now, target) and (may_turn or not now.over_corrects):
         return replace(nothing(Status.KEEP, None), target=target)
@@ -137,7 +137,7 @@ def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> Lo
 def _fulfils(one: Forecast, target: Target) -> bool:
     if target.goal is Goal.CONSISTENT:
         return is_consistent(one.problem.loss, one.counts)
-    return target.goal.is_near(Figures.of(one), target.balanced)
+    return target.goal.is_near(Figures.from_forecast(one), target.balanced)
 
 
 def _rank(option: Option) -> tuple[bool, bool, float]:

@@ -367,7 +367,7 @@ def _problem(
     layers = None if head is None else len(head.layers)
     if problem is None:
         bias = "none" if head is not None and head.bias is None else "free"
-        problem = Problem.of(weight_decay, layers=layers, bias=bias, loss=loss)
+        problem = Problem.from_decays(weight_decay, layers=layers, bias=bias, loss=loss)
     if not isinstance(problem.bias, str):
         raise ProblemError("an audit needs a bias that is free or absent: for a small decay of the bias say 'free'")
     if layers is not None and problem.layers != layers:

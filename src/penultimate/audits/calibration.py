@@ -9,8 +9,9 @@ quartiles are the band of the forecast.
 """
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ from penultimate.audits.alignment import Alignment
 from penultimate.audits.last_layer import LastLayer
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
+from penultimate.features.head import Head
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
 from penultimate.minimisers.shrinkage import Shrinkage
@@ -231,6 +233,60 @@ class Calibration:
         }
 
     @classmethod
+    def from_head(
+        cls,
+        features: Float[np.ndarray, "N d"],
+        head: Head,
+        weight_decay: float | Sequence[float] = 5e-4,
+        *,
+        loss: str | Loss = "mse",
+    ) -> "Calibration":
+        """Measure the feature decay by norms alone, which needs no labels: ``λ_H = λ_1 ‖W_1‖² / ‖H − h_G‖²``.
+
+        An audit of features, labels and head measures it by strengths too, which is better (docs/theory §6).
+
+        Parameters
+        ----------
+        features : ndarray of shape (N, d)
+            Penultimate features of the training set, one row a sample.
+        head : Head
+            The trained classifier; without a bias the features are not centred.
+        weight_decay : float or sequence of float, default 5e-4
+            What the network was trained with: one for all layers, or one for each.
+        loss : str, CrossEntropy or SquaredError, default "mse"
+            What it was trained with.
+
+        Returns
+        -------
+        Calibration
+
+        Raises
+        ------
+        ProblemError
+            If shapes do not fit, a value is not finite, or features or weights are constant.
+
+        Examples
+        --------
+        >>> import numpy as np, penultimate as pen
+        >>> from penultimate.audits.calibration import Calibration
+        >>> features, weights = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[2.0, 0.0], [-2.0, 0.0]])
+        >>> head = pen.Head((weights,), np.zeros(2))
+        >>> Calibration.from_head(features, head, weight_decay=1e-3).feature_decay
+        0.004
+        """
+        first, bias = np.asarray(head.layers[0], dtype=np.float64), "none" if head.bias is None else "free"
+        if features.ndim != 2 or first.shape[1] != features.shape[1]:
+            raise ProblemError(
+                f"features {features.shape} and first layer {first.shape} do not fit: "
+                "give features (N, d) and weights (outputs, d)"
+            )
+        problem = Problem.from_decays(weight_decay, layers=len(head.layers), bias=bias, loss=loss)
+        centre = 0.0 if bias == "none" else features.mean(axis=0, dtype=np.float64)
+        total_square = float(np.sum(np.square(features - centre), dtype=np.float64))
+        by_norms = balance(first, problem.weight_decay[0], total_square)
+        return cls(problem.weight_decay, float(len(features)), bias, loss, by_norms, None, 0)
+
+    @classmethod
     def from_dict(cls, held: Mapping[str, Any]) -> "Calibration":
         """What `to_dict` wrote; KeyError, TypeError or ValueError where it did not."""
         strengths = held["feature_decay_by_strengths"]
@@ -271,15 +327,15 @@ class Calibration:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
 
 
-def balance(layer: LastLayer, problem: Problem, total_square: float) -> float:
+def balance(first: Float[np.ndarray, "_out d"], decay: float, total_square: float) -> float:
     """The feature decay from the balance of norms, ``λ_1 ‖W_1‖² / ‖H − h_G‖²``.
 
     Parameters
     ----------
-    layer : LastLayer
-        The last layer.
-    problem : Problem
-        Its decays.
+    first : ndarray of shape (out, d)
+        W_1, the layer that reads the features.
+    decay : float
+        λ_1.
     total_square : float
         ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
 
@@ -290,12 +346,14 @@ def balance(layer: LastLayer, problem: Problem, total_square: float) -> float:
     Raises
     ------
     ProblemError
-        When features or the first layer are constant, so that norms say nothing.
+        When a number is not finite, or features or the first layer are constant, so that norms say nothing.
     """
-    first = float(np.sum(np.square(np.asarray(layer.head.layers[0], dtype=np.float64))))
-    if first == 0.0 or not total_square > 0.0:
+    strength = float(np.sum(np.square(first, dtype=np.float64)))
+    if not (math.isfinite(strength) and math.isfinite(total_square)):
+        raise ProblemError("features or weights hold NaN or infinite values: clean them before calibrating")
+    if strength == 0.0 or not total_square > 0.0:
         raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
-    return problem.weight_decay[0] * first / total_square
+    return decay * strength / total_square
 
 
 def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, by_norms: float) -> Calibration:

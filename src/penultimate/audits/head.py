@@ -116,7 +116,7 @@ class HeadAudit(Reported):
     @cached_property
     def along(self) -> Shape:
         """The norms ‖p_i‖ along the label directions against the forecast's."""
-        return Shape.of(self.direction_norm, self.expected, self.multiplicity.astype(np.float64))
+        return Shape.from_fit(self.direction_norm, self.expected, self.multiplicity.astype(np.float64))
 
     @cached_property
     def singular_values(self) -> Float[np.ndarray, " r"]:
@@ -136,7 +136,7 @@ class HeadAudit(Reported):
     def spectrum(self) -> Shape:
         """The singular values, in order, against the forecast's: the same in every basis."""
         size = self.singular_values.size
-        return Shape.of(self.singular_values, self.expected_singular_values, np.ones(size))
+        return Shape.from_fit(self.singular_values, self.expected_singular_values, np.ones(size))
 
     @cached_property
     def gram_distance(self) -> float:
@@ -409,7 +409,7 @@ def _problem(
     """The problem of this head: its layers, its bias, and its width where that leaves no room for all directions."""
     layers, bias = len(head.layers), "none" if head.bias is None else "free"
     if problem is None:
-        problem = Problem.of(weight_decay, layers=layers, bias=bias, loss=loss)
+        problem = Problem.from_decays(weight_decay, layers=layers, bias=bias, loss=loss)
     if problem.layers != layers or problem.bias != bias:
         raise ProblemError(
             f"the problem has {problem.layers} layers and bias {problem.bias}, the head {layers} and {bias}: "

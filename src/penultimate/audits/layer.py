@@ -196,7 +196,7 @@ def audit_layer(
         When a class with training samples has no features.
     """
     layer = _last_layer(statistics, counts, head, problem, residuals)
-    by_norms = balance(layer, problem, _total_square(statistics, layer))
+    by_norms = balance(layer.head.layers[0], problem.weight_decay[0], _total_square(statistics, layer))
     # Directions of squared error are those of the counts alone; others move a little with the decays.
     first = forecast(counts, problem=problem if problem.feature_decay else replace(problem, feature_decay=by_norms))
     decay = problem.weight_decay[-1]

@@ -26,7 +26,7 @@ class Shape:
     flat_error: float
 
     @classmethod
-    def of(
+    def from_fit(
         cls, measured: Float[np.ndarray, " t"], expected: Float[np.ndarray, " t"], weights: Float[np.ndarray, " t"]
     ) -> "Shape":
         """Fit the scale; each value counts as often as its weight says."""

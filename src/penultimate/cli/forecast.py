@@ -77,7 +77,7 @@ def forecast(
 
         result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
     else:
-        problem = Problem.of(
+        problem = Problem.from_decays(
             decays,
             layers=layers,
             feature_decay=feature_decay,

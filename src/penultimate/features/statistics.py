@@ -135,7 +135,7 @@ class FeatureStatistics:
         return sum(array.nbytes for array in self.arrays().values())
 
     @classmethod
-    def of(cls, features: object, labels: object, classes: int | None = None) -> "FeatureStatistics":
+    def from_features(cls, features: object, labels: object, classes: int | None = None) -> "FeatureStatistics":
         """The statistic of arrays that are at hand.
 
         Parameters
@@ -158,7 +158,7 @@ class FeatureStatistics:
         Examples
         --------
         >>> import numpy as np, penultimate as pen
-        >>> pen.FeatureStatistics.of(np.eye(3), np.array([0, 1, 1])).counts
+        >>> pen.FeatureStatistics.from_features(np.eye(3), np.array([0, 1, 1])).counts
         array([1., 2.])
         """
         rows = as_features(features)
@@ -264,8 +264,8 @@ class FeatureStatistics:
         Examples
         --------
         >>> import numpy as np, penultimate as pen
-        >>> one = pen.FeatureStatistics.of(np.eye(2), np.array([0, 1]))
-        >>> one.merge(pen.FeatureStatistics.of(2 * np.eye(2), np.array([0, 1]))).means
+        >>> one = pen.FeatureStatistics.from_features(np.eye(2), np.array([0, 1]))
+        >>> one.merge(pen.FeatureStatistics.from_features(2 * np.eye(2), np.array([0, 1]))).means
         array([[1.5, 0. ],
                [0. , 1.5]])
         """
@@ -336,7 +336,7 @@ class FeatureStatistics:
         write_whole(path, save(arrays, metadata=header))
 
     @classmethod
-    def load(cls, path: "str | os.PathLike[str]") -> "FeatureStatistics":
+    def read(cls, path: "str | os.PathLike[str]") -> "FeatureStatistics":
         """Read what `save` wrote.
 
         Parameters
@@ -356,14 +356,14 @@ class FeatureStatistics:
         --------
         >>> import numpy as np, pathlib, tempfile, penultimate as pen
         >>> path = pathlib.Path(tempfile.mkdtemp(), "run.safetensors")
-        >>> pen.FeatureStatistics.of(np.eye(2), np.array([0, 1])).save(path)
-        >>> pen.FeatureStatistics.load(path).samples
+        >>> pen.FeatureStatistics.from_features(np.eye(2), np.array([0, 1])).save(path)
+        >>> pen.FeatureStatistics.read(path).samples
         2.0
         """
-        return cls.load_with_note(path)[0]
+        return cls.read_with_note(path)[0]
 
     @classmethod
-    def load_with_note(cls, path: "str | os.PathLike[str]") -> "tuple[FeatureStatistics, dict[str, Any]]":
+    def read_with_note(cls, path: "str | os.PathLike[str]") -> "tuple[FeatureStatistics, dict[str, Any]]":
         """Read what `save` wrote, and the note beside it; errors as `load`."""
         from safetensors import SafetensorError, safe_open
 

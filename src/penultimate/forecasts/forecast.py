@@ -454,7 +454,7 @@ def forecast(
     0.066
     """
     if problem is None:
-        problem = Problem.of(
+        problem = Problem.from_decays(
             weight_decay,
             layers=layers,
             feature_decay=feature_decay,

@@ -31,7 +31,7 @@ class _FittedOnTop(SamplesHead):
         self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]
     ) -> tuple[Head, NDArray[np.floating], float]:
         """The base head, its scores, and their size."""
-        base = base_of(self.base, FeatureStatistics.of(rows, own, len(self.classes_)))
+        base = base_of(self.base, FeatureStatistics.from_features(rows, own, len(self.classes_)))
         scores = base.logits(rows)
         middle = scores - scores.mean(axis=1, keepdims=True)
         size = float(np.sqrt(np.mean(np.square(middle), dtype=np.float64))) or 1.0

@@ -36,7 +36,7 @@ class DiscriminantHead(StatisticsHead):
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], [90, 10])
     >>> X = rng.normal(size=(100, 3)) + 4 * y[:, None]
-    >>> head = pen.heads.DiscriminantHead().fit_statistics(pen.FeatureStatistics.of(X, y))
+    >>> head = pen.heads.DiscriminantHead().fit_statistics(pen.FeatureStatistics.from_features(X, y))
     >>> head.predict([[0.0, 0.0, 0.0], [3.0, 3.0, 3.0]])
     array([0, 1])
     """

@@ -242,7 +242,7 @@ class StatisticsHead(LinearHead):
         return None
 
     def _fit_rows(self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]) -> Self:
-        return self._fit_statistics(FeatureStatistics.of(rows, own, len(self.classes_)))
+        return self._fit_statistics(FeatureStatistics.from_features(rows, own, len(self.classes_)))
 
     @abstractmethod
     def _fit_statistics(self, statistics: FeatureStatistics) -> Self: ...

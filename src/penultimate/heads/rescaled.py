@@ -42,7 +42,7 @@ class TauNormalisedHead(_BasedHead):
     --------
     >>> import numpy as np, penultimate as pen
     >>> trained = pen.Head((np.array([[3.0, 4.0], [0.0, 1.0]]),), np.array([0.5, 0.0]))
-    >>> statistics = pen.FeatureStatistics.of(np.eye(2), np.array([0, 1]))
+    >>> statistics = pen.FeatureStatistics.from_features(np.eye(2), np.array([0, 1]))
     >>> pen.heads.TauNormalisedHead(trained).fit_statistics(statistics).coef_
     array([[0.6, 0.8],
            [0. , 1. ]])
@@ -81,7 +81,7 @@ class PriorScaledHead(_BasedHead):
     --------
     >>> import numpy as np, penultimate as pen
     >>> trained = pen.Head((np.eye(2),), np.array([0.9, 0.1]))
-    >>> statistics = pen.FeatureStatistics.of(np.eye(2)[[0, 0, 0, 1]], np.array([0, 0, 0, 1]))
+    >>> statistics = pen.FeatureStatistics.from_features(np.eye(2)[[0, 0, 0, 1]], np.array([0, 0, 0, 1]))
     >>> pen.heads.PriorScaledHead(trained).fit_statistics(statistics).intercept_
     array([1.2, 0.4])
     """
@@ -122,7 +122,7 @@ class LogitAdjustedHead(_BasedHead):
     --------
     >>> import numpy as np, penultimate as pen
     >>> trained = pen.Head((np.eye(2),), np.log([0.75, 0.25]))
-    >>> statistics = pen.FeatureStatistics.of(np.eye(2)[[0, 0, 0, 1]], np.array([0, 0, 0, 1]))
+    >>> statistics = pen.FeatureStatistics.from_features(np.eye(2)[[0, 0, 0, 1]], np.array([0, 0, 0, 1]))
     >>> pen.heads.LogitAdjustedHead(trained).fit_statistics(statistics).intercept_.round(12)
     array([0., 0.])
     """

@@ -39,7 +39,7 @@ class Certificate:
     Examples
     --------
     >>> import penultimate as pen
-    >>> solution = pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.of(1e-2, loss="ce"))
+    >>> solution = pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(1e-2, loss="ce"))
     >>> solution.certificate.relative_gap < 1e-8, round(solution.certificate.alignment, 6)
     (True, 1.0)
     """

@@ -41,7 +41,7 @@ class Descent:
     Examples
     --------
     >>> import penultimate as pen
-    >>> found = pen.descend(pen.ClassCounts([6, 3, 2]), pen.Problem.of(2e-2), starts=1)
+    >>> found = pen.descend(pen.ClassCounts([6, 3, 2]), pen.Problem.from_decays(2e-2), starts=1)
     >>> found.features.shape, found.within_class_spread < 1e-6
     ((11, 3), True)
     """
@@ -92,7 +92,7 @@ def descend(
     Examples
     --------
     >>> import penultimate as pen
-    >>> counts, problem = pen.ClassCounts([6, 3, 2]), pen.Problem.of(2e-2)
+    >>> counts, problem = pen.ClassCounts([6, 3, 2]), pen.Problem.from_decays(2e-2)
     >>> found = pen.descend(counts, problem, starts=1).objectives[0]
     >>> bool(abs(found / pen.minimise(counts, problem).objective - 1) < 1e-9)
     True

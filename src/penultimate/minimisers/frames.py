@@ -104,7 +104,7 @@ def general_orthogonal_frame(counts: ClassCounts, problem: Problem | None = None
     >>> frame.mean_gram.dense()[0, 1:]
     array([0., 0.])
     """
-    problem = Problem.of(bias="none") if problem is None else problem
+    problem = Problem.from_decays(bias="none") if problem is None else problem
     if problem.bias != "none":
         raise ProblemError(f"a general orthogonal frame has no bias, got bias={problem.bias!r}: give bias='none'")
     return minimise(counts, problem).geometry

@@ -42,9 +42,9 @@ def minimise(
     --------
     >>> import penultimate as pen
     >>> counts = pen.ClassCounts([60, 30, 10])
-    >>> pen.minimise(counts, pen.Problem.of(2e-2)).method
+    >>> pen.minimise(counts, pen.Problem.from_decays(2e-2)).method
     'closed form'
-    >>> solution = pen.minimise(counts, pen.Problem.of(2e-2, loss="ce"))
+    >>> solution = pen.minimise(counts, pen.Problem.from_decays(2e-2, loss="ce"))
     >>> solution.converged, solution.survivors
     (True, 2)
     """

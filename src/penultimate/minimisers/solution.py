@@ -77,7 +77,7 @@ class Solution:
     Examples
     --------
     >>> import penultimate as pen
-    >>> solution = pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.of(0.5))
+    >>> solution = pen.minimise(pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(0.5))
     >>> solution.outcome.name, solution.survivors, solution.sigma.round(2)
     ('OPTIMAL', 1, array([6.38, 3.64]))
     """

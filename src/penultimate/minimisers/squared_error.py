@@ -34,7 +34,7 @@ def minimise_squared_error(counts: ClassCounts, problem: Problem) -> Solution:
     --------
     >>> import penultimate as pen
     >>> from penultimate.minimisers.squared_error import minimise_squared_error
-    >>> solution = minimise_squared_error(pen.ClassCounts([60, 30, 10]), pen.Problem.of(2e-2, layers=1))
+    >>> solution = minimise_squared_error(pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(2e-2, layers=1))
     >>> round(solution.threshold, 6), solution.strength.round(3), solution.outcome.name
     (0.2, array([6.183, 3.44 ]), 'OPTIMAL')
     """

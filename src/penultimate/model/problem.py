@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from penultimate.errors import ProblemError
 from penultimate.losses import Loss, check_name
@@ -28,7 +27,7 @@ class Problem:
     ----------
     weight_decay : tuple of float
         λ_1 … λ_L, first layer first: the coefficient of ``½‖W_l‖²`` beside half the squared error, summed over
-        classes and averaged over samples. Use `Problem.of` to give one number for all layers.
+        classes and averaged over samples. Use `Problem.from_decays` to give one number for all layers.
     feature_decay : float, optional
         λ_H itself. None (the usual case before training) means ``λ_H = feature_ratio · λ_1 / N``.
     feature_ratio : float, default 1.0
@@ -51,7 +50,7 @@ class Problem:
     Examples
     --------
     >>> import penultimate as pen
-    >>> problem = pen.Problem.of(5e-4, layers=2)
+    >>> problem = pen.Problem.from_decays(5e-4, layers=2)
     >>> problem.layers, problem.resolved_feature_decay(samples=1000)
     (2, 5e-07)
     """
@@ -86,7 +85,7 @@ class Problem:
             _positive(self.bias, "the decay of the bias")
 
     @classmethod
-    def of(
+    def from_decays(
         cls,
         weight_decay: float | Sequence[float] = 5e-4,
         *,
@@ -120,7 +119,7 @@ class Problem:
         Examples
         --------
         >>> import penultimate as pen
-        >>> pen.Problem.of([1e-3, 5e-4]).layers
+        >>> pen.Problem.from_decays([1e-3, 5e-4]).layers
         2
         """
         decays = tuple(float(decay) for decay in np.atleast_1d(weight_decay))
@@ -183,7 +182,7 @@ class Problem:
         if loss not in scales:
             raise ProblemError(f"unknown PyTorch loss {loss!r}: give one of {', '.join(map(repr, scales))}")
         scale = scales[loss]
-        return cls.of(
+        return cls.from_decays(
             [float(decay) * scale for decay in np.atleast_1d(weight_decay)],
             layers=layers,
             feature_decay=feature_decay,
@@ -192,63 +191,6 @@ class Problem:
             bias=bias if isinstance(bias, str) else bias * scale,
             loss="ce" if loss == "CrossEntropyLoss" else "mse",
         )
-
-    @classmethod
-    def from_head(
-        cls,
-        features: Float[np.ndarray, "N d"],
-        weights: Float[np.ndarray, "out d"] | Sequence[Float[np.ndarray, "_out _width"]],
-        weight_decay: float | Sequence[float] = 5e-4,
-        *,
-        bias: Bias = "free",
-        width: int | None = None,
-    ) -> "Problem":
-        """Calibrate the feature decay on a trained network: ``λ_H = λ_1 ‖W_1‖² / ‖H − h_G‖²`` (docs/theory §6).
-
-        Parameters
-        ----------
-        features : ndarray of shape (N, d)
-            Penultimate features of the training set, one row a sample.
-        weights : ndarray of shape (K, d), or sequence of them
-            The head, or ``W_1 … W_L`` with the layer that reads the features first.
-        weight_decay : float or sequence of float, default 5e-4
-            What the network was trained with, as for `Problem.of`.
-        bias, width
-            As for `Problem`; without a bias the features are not centred.
-
-        Returns
-        -------
-        Problem
-            The problem with the measured feature decay.
-
-        Raises
-        ------
-        ProblemError
-            If shapes do not fit, a value is not finite, or features or weights are constant.
-
-        Examples
-        --------
-        >>> import numpy as np, penultimate as pen
-        >>> features, head = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[2.0, 0.0], [-2.0, 0.0]])
-        >>> pen.Problem.from_head(features, head, weight_decay=1e-3).feature_decay
-        0.004
-        """
-        matrices = [weights] if isinstance(weights, np.ndarray) else list(weights)
-        first = matrices[0]
-        if features.ndim != 2 or first.ndim != 2 or first.shape[1] != features.shape[1]:
-            raise ProblemError(
-                f"features {features.shape} and first layer {first.shape} do not fit: "
-                "give features (N, d) and weights (outputs, d)"
-            )
-        centre = 0.0 if bias == "none" else features.mean(axis=0, dtype=np.float64)
-        size = float(np.sum(np.square(features - centre), dtype=np.float64))
-        strength = float(np.sum(np.square(first), dtype=np.float64))
-        if not (math.isfinite(size) and math.isfinite(strength)):
-            raise ProblemError("features or weights hold NaN or infinite values: clean them before calibrating")
-        if size == 0.0 or strength == 0.0:
-            raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
-        problem = cls.of(weight_decay, layers=len(matrices), bias=bias, width=width)
-        return replace(problem, feature_decay=problem.weight_decay[0] * strength / size, measured="norms")
 
     @property
     def layers(self) -> int:

@@ -35,7 +35,7 @@ def brute_force(features, labels, head, means):
 )
 def test_answers_and_nearest_means_are_those_of_brute_force(seed, counts, spread, offset):
     features, labels, head = data(seed, counts, spread=spread, offset=offset)
-    statistics = pen.FeatureStatistics.of(features, labels, classes=len(counts))
+    statistics = pen.FeatureStatistics.from_features(features, labels, classes=len(counts))
     answers, near = brute_force(features, labels, head, statistics.means)
     deciding = Deciding(statistics, head)
     deciding.update(features, labels)
@@ -48,11 +48,11 @@ def test_answers_and_nearest_means_are_those_of_brute_force(seed, counts, spread
 
 def test_certificates_decide_most_samples_of_a_collapsed_network_and_none_where_means_coincide():
     features, labels, _ = data(1, [40] * 4, spread=0.01)
-    statistics = pen.FeatureStatistics.of(features, labels)
+    statistics = pen.FeatureStatistics.from_features(features, labels)
     sure = Deciding(statistics, None)
     sure.update(features, labels)
     assert sure.certified == 160 and sure.decisions.accuracy == 1.0
-    same = pen.FeatureStatistics.of(np.ones((6, 2)), np.repeat([0, 1, 2], 2))
+    same = pen.FeatureStatistics.from_features(np.ones((6, 2)), np.repeat([0, 1, 2], 2))
     unsure = Deciding(same, None)
     unsure.update(np.ones((6, 2)), np.repeat([0, 1, 2], 2))
     assert unsure.certified == 0 and unsure.decisions.predicted.tolist() == [6, 0, 0]
@@ -60,7 +60,7 @@ def test_certificates_decide_most_samples_of_a_collapsed_network_and_none_where_
 
 def test_unseen_classes_are_never_nearest_and_must_not_appear_later():
     features, labels, _ = data(2, [9, 9, 9])
-    statistics = pen.FeatureStatistics.of(features[labels != 1], labels[labels != 1], classes=3)
+    statistics = pen.FeatureStatistics.from_features(features[labels != 1], labels[labels != 1], classes=3)
     deciding = Deciding(statistics, None)
     deciding.update(features[labels != 1], labels[labels != 1])
     assert deciding.decisions.predicted[1] == 0
@@ -70,7 +70,7 @@ def test_unseen_classes_are_never_nearest_and_must_not_appear_later():
 
 def test_parts_and_pauses_change_nothing():
     features, labels, head = data(3, [50, 20, 5])
-    statistics = pen.FeatureStatistics.of(features, labels)
+    statistics = pen.FeatureStatistics.from_features(features, labels)
     whole, one, other = (Deciding(statistics, head) for _ in range(3))
     whole.update(features, labels)
     one.update(features[:31], labels[:31])
@@ -86,7 +86,7 @@ def test_parts_and_pauses_change_nothing():
 
 def test_bad_rows_are_refused_or_dropped():
     features, labels, head = data(4, [9, 9])
-    statistics = pen.FeatureStatistics.of(features, labels)
+    statistics = pen.FeatureStatistics.from_features(features, labels)
     features = features.copy()
     features[3, 1] = np.nan
     with pytest.raises(pen.FeaturesError, match="1 of 18 rows hold NaN or infinity, the first is sample 3"):

@@ -59,7 +59,7 @@ def test_the_blend_gains_on_samples_that_it_never_saw_as_it_says(network, least)
     assert not comparison.keeps and gain > least
     assert low - 0.01 < gain < high + 0.01 and low < said < high
     # More than logit adjustment and τ-normalisation with the τ that is best on the unseen samples themselves.
-    statistics = pen.FeatureStatistics.of(*arrays(network))
+    statistics = pen.FeatureStatistics.from_features(*arrays(network))
     for made in (pen.heads.LogitAdjustedHead, pen.heads.TauNormalisedHead):
         heads = [made(present, tau=tau).fit_statistics(statistics).head() for tau in np.arange(0.0, 3.0, 0.25)]
         assert balanced(comparison.head, *unseen) > max(balanced(head, *unseen) for head in heads)

@@ -34,11 +34,11 @@ def processes(data, tmp_path_factory):
     errors = [process.communicate(timeout=120)[1] for process in running]
     assert [process.returncode for process in running] == [0, 0], "\n".join(errors)
     records = [json.loads((folder / f"out.{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
-    return records, [pen.FeatureStatistics.load(folder / f"out.{rank}.safetensors") for rank in range(2)]
+    return records, [pen.FeatureStatistics.read(folder / f"out.{rank}.safetensors") for rank in range(2)]
 
 
 def test_two_processes_have_the_statistics_of_one(data, processes):
-    whole = pen.FeatureStatistics.of(data["H"], data["y"])
+    whole = pen.FeatureStatistics.from_features(data["H"], data["y"])
     for found in processes[1]:
         np.testing.assert_array_equal(found.counts, whole.counts)
         np.testing.assert_allclose(found.means, whole.means, rtol=1e-14)

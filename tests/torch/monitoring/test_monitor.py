@@ -53,7 +53,7 @@ def assert_same(found, wanted, tolerance=1e-12):
 def test_it_is_feature_statistics_whatever_the_batches(seed, offset, batch, dtype):
     features, labels = samples(seed, dtype, offset)
     found = filled(features, labels, batch).statistics()
-    assert_same(found, pen.FeatureStatistics.of(features.double(), labels, 5), 1e-12 * (1 + offset))
+    assert_same(found, pen.FeatureStatistics.from_features(features.double(), labels, 5), 1e-12 * (1 + offset))
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_classes_that_come_one_after_the_other_and_drift_keep_their_digits():
     drift = 1e3 * torch.linspace(0, 1, len(labels), dtype=torch.float64)[:, None]
     order = torch.argsort(labels, stable=True)
     features, labels = (features + drift)[order], labels[order]
-    assert_same(filled(features, labels).statistics(), pen.FeatureStatistics.of(features, labels))
+    assert_same(filled(features, labels).statistics(), pen.FeatureStatistics.from_features(features, labels))
 
 
 def test_float32_sums_are_as_good_as_their_type():
     features, labels = samples(3, torch.float32, 10.0)
     found = filled(features, labels, dtype=torch.float32)
     assert found.weight.dtype == torch.float32
-    assert_same(found.statistics(), pen.FeatureStatistics.of(features.double(), labels), 1e-5)
+    assert_same(found.statistics(), pen.FeatureStatistics.from_features(features.double(), labels), 1e-5)
 
 
 def test_state_does_not_grow():
@@ -115,7 +115,7 @@ def test_no_batch_waits_for_the_device():
     with NoWordToTheHost():
         for rows in torch.arange(1500).split(100):
             monitor.update(features[rows], labels[rows], ids=rows)
-    assert_same(monitor.statistics(), pen.FeatureStatistics.of(features, labels))
+    assert_same(monitor.statistics(), pen.FeatureStatistics.from_features(features, labels))
 
 
 def test_sequences_ignored_labels_and_inference_mode():
@@ -128,7 +128,7 @@ def test_sequences_ignored_labels_and_inference_mode():
         monitor.update(features[:600].reshape(60, 10, 7), masked[:600].reshape(60, 10))
     monitor.update(features[600:].requires_grad_(), masked[600:])
     kept = masked >= 0
-    assert_same(monitor.statistics(), pen.FeatureStatistics.of(features[kept], labels[kept], 5))
+    assert_same(monitor.statistics(), pen.FeatureStatistics.from_features(features[kept], labels[kept], 5))
     assert not monitor.moment.requires_grad
 
 
@@ -136,7 +136,7 @@ def test_mixed_precision_does_not_touch_the_sums():
     features, labels = samples(6, torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         found = filled(features, labels, dtype=torch.float32)
-    assert_same(found.statistics(), pen.FeatureStatistics.of(features.double(), labels), 1e-5)
+    assert_same(found.statistics(), pen.FeatureStatistics.from_features(features.double(), labels), 1e-5)
 
 
 def test_bad_values_are_left_out_and_told_when_figures_are_asked_for():
@@ -144,7 +144,7 @@ def test_bad_values_are_left_out_and_told_when_figures_are_asked_for():
     features[3, 2], features[700] = float("nan"), float("inf")
     monitor = filled(features, labels)
     kept = torch.isfinite(features).all(dim=1)
-    assert_same(monitor.statistics(), pen.FeatureStatistics.of(features[kept], labels[kept]))
+    assert_same(monitor.statistics(), pen.FeatureStatistics.from_features(features[kept], labels[kept]))
     assert monitor.statistics().dropped == 2
     with pytest.warns(UserWarning, match="2 samples held NaN or infinity") as told:
         monitor.compute()
@@ -332,7 +332,7 @@ def test_forward_gives_the_figures_of_the_batch_and_adds_it():
         alone = pen.torch.FeatureMonitor(5, 7)
         alone.update(rows, own)
         torch.testing.assert_close(monitor(rows, own)["nc1"], alone.compute()["nc1"])
-    assert_same(monitor.statistics(), pen.FeatureStatistics.of(features, labels))
+    assert_same(monitor.statistics(), pen.FeatureStatistics.from_features(features, labels))
     assert monitor.compute()["samples"] == 1500
 
 
@@ -350,7 +350,7 @@ def test_repeated_ids_count_once_within_and_between_batches():
         ids=torch.cat([ids[:30], twice]),
     )
     monitor.update(features[20:], labels[20:], ids=ids[20:])
-    assert_same(monitor.statistics(), pen.FeatureStatistics.of(features, labels, 5))
+    assert_same(monitor.statistics(), pen.FeatureStatistics.from_features(features, labels, 5))
     assert monitor.compute()["samples"] == 50  # and no warning
     monitor.update(features[:1], labels[:1], ids=torch.tensor([50]))
     with pytest.raises(pen.FeaturesError, match="1 ids were outside 0 … 49"):

@@ -54,7 +54,7 @@ def test_without_bias_outputs_are_those_of_the_data_wished(in_double, wished):
     rate = 0.08
     decay = pen.torch.ClassDecay(double_head(bias=False), UNEVEN, rate, wished=wished)
     found = descended(decay, False, feature_decay=rate / UNEVEN.samples)
-    there = pen.minimise(wished, pen.Problem.of(rate, bias="none")).geometry.logits.dense()
+    there = pen.minimise(wished, pen.Problem.from_decays(rate, bias="none")).geometry.logits.dense()
     np.testing.assert_allclose(found, there.T, atol=1e-5)
 
 
@@ -63,7 +63,7 @@ def test_with_a_free_bias_directions_among_equal_counts_are_those_of_the_data_wi
     decay = pen.torch.ClassDecay(double_head(), UNEVEN, rate)
     found = descended(decay, True, feature_decay=rate / UNEVEN.samples)
     inside = np.array([0.0, 1.0, -1.0, 0.0])
-    balanced = pen.minimise(pen.ClassCounts([1, 1, 1, 1]), pen.Problem.of(rate)).geometry.logits.dense()
+    balanced = pen.minimise(pen.ClassCounts([1, 1, 1, 1]), pen.Problem.from_decays(rate)).geometry.logits.dense()
     np.testing.assert_allclose(inside @ found @ inside, inside @ balanced @ inside, rtol=1e-5)
     # With one decay for all they are not.
     assert abs(1 - rate * np.sqrt(130 / 30) - inside @ balanced @ inside / 2) > 1e-3

@@ -39,7 +39,7 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
     --------
     >>> import numpy as np, penultimate as pen
     >>> features = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.0], [-1.0, 0.0]])
-    >>> pen.metrics.nc1(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1])))
+    >>> pen.metrics.nc1(pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1])))
     0.0
     """
     seen = seen_classes(statistics)
@@ -66,7 +66,8 @@ def variability_quotient(statistics: FeatureStatistics, centre: Centre = "sample
     --------
     >>> import numpy as np, penultimate as pen
     >>> features = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.0], [-1.0, 0.0]])
-    >>> round(pen.metrics.variability_quotient(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1]))), 9)
+    >>> statistics = pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1]))
+    >>> round(pen.metrics.variability_quotient(statistics), 9)
     0.005
     """
     seen = seen_classes(statistics)
@@ -81,7 +82,7 @@ def signal_to_noise(statistics: FeatureStatistics, centre: Centre = "samples") -
     --------
     >>> import numpy as np, penultimate as pen
     >>> features = np.array([[1.0, 0.1], [1.0, -0.1], [-1.0, 0.0], [-1.0, 0.0]])
-    >>> pen.metrics.signal_to_noise(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1]))).round(6)
+    >>> pen.metrics.signal_to_noise(pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1]))).round(6)
     array([100.,  inf])
     """
     signal, noise = np.sum(centred_means(statistics, centre) ** 2, axis=1), variances(statistics)
@@ -118,7 +119,8 @@ class PairwiseVariance:
     --------
     >>> import numpy as np, penultimate as pen
     >>> features = np.array([[0.0], [2.0], [1.0], [3.0], [90.0], [92.0]])
-    >>> pairs = pen.metrics.PairwiseVariance(pen.FeatureStatistics.of(features, np.array([0, 0, 1, 1, 2, 2])))
+    >>> statistics = pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1, 2, 2]))
+    >>> pairs = pen.metrics.PairwiseVariance(statistics)
     >>> pairs.of_class.round(4), pairs.worst, pairs.merged
     (array([5.001e-01, 5.001e-01, 1.000e-04]), array([1, 0, 1]), (array([0, 1]),))
     """

@@ -113,7 +113,7 @@ class ClassMetrics:
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> pen.metrics.class_metrics(pen.FeatureStatistics.of(np.eye(2), np.arange(2))).nearest
+    >>> pen.metrics.class_metrics(pen.FeatureStatistics.from_features(np.eye(2), np.arange(2))).nearest
     array([1, 0])
     """
 
@@ -153,7 +153,7 @@ def collapse_metrics(
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> statistics = pen.FeatureStatistics.of(np.eye(3), np.arange(3))
+    >>> statistics = pen.FeatureStatistics.from_features(np.eye(3), np.arange(3))
     >>> pen.metrics.collapse_metrics(statistics).nc1, round(pen.metrics.collapse_metrics(statistics).effective_rank, 6)
     (0.0, 2.0)
     """
@@ -204,7 +204,7 @@ def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] 
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> pen.metrics.class_metrics(pen.FeatureStatistics.of(np.eye(3), np.arange(3))).nearest_cosine.round(6)
+    >>> pen.metrics.class_metrics(pen.FeatureStatistics.from_features(np.eye(3), np.arange(3))).nearest_cosine.round(6)
     array([-0.5, -0.5, -0.5])
     """
     means = centred_means(statistics)

@@ -255,7 +255,7 @@ def _held_out_discriminant(classes: int) -> Candidate:
     what = "Gaussian classes, means and covariance of VALID"
 
     def fit(share: float, part: Samples) -> Head:
-        return DiscriminantHead(share).fit_statistics(FeatureStatistics.of(*part, classes)).head()
+        return DiscriminantHead(share).fit_statistics(FeatureStatistics.from_features(*part, classes)).head()
 
     return Candidate("held-out discriminant", what, "s", (0.5, 0.1), fit, held_out=True)
 

@@ -58,7 +58,8 @@ class CriticalDecay:
     Examples
     --------
     >>> import penultimate as pen
-    >>> *_, first = pen.solution_path(pen.ClassCounts([60, 30, 10]), pen.Problem.of(1e-2, loss="ce"), points=2).deaths
+    >>> problem = pen.Problem.from_decays(1e-2, loss="ce")
+    >>> *_, first = pen.solution_path(pen.ClassCounts([60, 30, 10]), problem, points=2).deaths
     >>> first.bracket[0] < first.weight_decay < first.bracket[1] < first.bracket[0] * (1 + 1e-6)
     True
     """

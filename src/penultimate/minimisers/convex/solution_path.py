@@ -33,7 +33,7 @@ class SolutionPath:
     Examples
     --------
     >>> import penultimate as pen
-    >>> family = pen.solution_path(pen.ClassCounts([60, 30, 10]), pen.Problem.of(1e-2, loss="ce"), points=5)
+    >>> family = pen.solution_path(pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(1e-2, loss="ce"), points=5)
     >>> [solution.survivors for solution in family.solutions], all(s.converged for s in family.solutions)
     ([2, 2, 2, 2, 0], True)
     >>> [round(death.weight_decay, 4) for death in family.deaths]
@@ -106,7 +106,8 @@ def solution_path(
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> family = pen.solution_path(pen.ClassCounts([60, 30, 10]), pen.Problem.of(loss="la:1"), np.array([1e-3, 0.5]))
+    >>> problem = pen.Problem.from_decays(loss="la:1")
+    >>> family = pen.solution_path(pen.ClassCounts([60, 30, 10]), problem, np.array([1e-3, 0.5]))
     >>> family.survivors
     array([2, 1])
     """

@@ -18,7 +18,7 @@ def loss_words(loss: LossAdvice) -> tuple[str, str]:
         return _kept(loss), ""
     if loss.after is None:
         return _unreached(loss) if loss.reason is None else loss.reason.sentence, ""
-    now, then = Figures.of(loss.before), Figures.of(loss.after)
+    now, then = Figures.from_forecast(loss.before), Figures.from_forecast(loss.after)
     chosen = f"{resolve(str(loss.chosen), loss.before.counts)} ('{loss.chosen}')"
     text = f"Train with {chosen}, "
     if loss.goal is Goal.CONSISTENT:
@@ -53,7 +53,7 @@ def option_words(option: Option) -> str:
 
 
 def _kept(loss: LossAdvice) -> str:
-    state = _state(Figures.of(loss.before))
+    state = _state(Figures.from_forecast(loss.before))
     if loss.goal is not Goal.CONSISTENT:
         return f"The loss in use leaves the tail next to nothing to goal ({loss.goal.value}): {state}."
     used = _samples_used(loss)
@@ -65,7 +65,7 @@ def _kept(loss: LossAdvice) -> str:
 
 
 def _unreached(loss: LossAdvice) -> str:
-    option, state = loss.options[0], _state(Figures.of(loss.before))
+    option, state = loss.options[0], _state(Figures.from_forecast(loss.before))
     if loss.goal is Goal.CONSISTENT and loss.target is not None:
         kept = f"{number(option.point.figures.survivors)} for {number(loss.target.plain.survivors)} of the plain loss"
         return (

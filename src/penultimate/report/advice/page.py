@@ -55,7 +55,7 @@ def advice_html(advice: Advice) -> str:
             "verdict": [verdict(advice)],
             "key_figures": key_figures(advice),
             "pieces": pieces(advice),
-            "effects": [(name, figure_cells(Figures.of(forecast))) for name, forecast in changes(advice)],
+            "effects": [(name, figure_cells(Figures.from_forecast(forecast))) for name, forecast in changes(advice)],
             "figures": [figure(key, readings[key], ADVICE_CHARTS[key](advice)) for key in advice.charts],
             "losses": loss_cells(advice),
             "small": small,

@@ -63,7 +63,7 @@ def figures_record(of: Forecast | Figures | None) -> dict[str, object] | None:
     """Key figures of a forecast; None for none."""
     if of is None:
         return None
-    figures = Figures.of(of) if isinstance(of, Forecast) else of
+    figures = Figures.from_forecast(of) if isinstance(of, Forecast) else of
     return {
         "survivors": figures.survivors,
         "directions": figures.directions,

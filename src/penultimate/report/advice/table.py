@@ -71,7 +71,7 @@ def effects(advice: Advice) -> Fitted:
     for heading in ("directions", "own", "shared", "lost", *ENDS, "reserve"):
         table.add_column(heading, justify="right")
     for name, forecast in changes(advice):
-        table.add_row(Text(name), *figure_cells(Figures.of(forecast)))
+        table.add_row(Text(name), *figure_cells(Figures.from_forecast(forecast)))
     return Fitted(table, "own", "shared", *ENDS[2:], "reserve")
 
 

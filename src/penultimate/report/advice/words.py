@@ -208,7 +208,7 @@ def _weak(after: Forecast | None, better: str) -> str:
     """Alive is not strong: at the edge a direction has no strength yet."""
     if after is None:
         return ""
-    then = Figures.of(after)
+    then = Figures.from_forecast(after)
     if then.tail_margin >= _STRONG * then.head_margin:
         return ""
     margins = f"{number(then.tail_margin, 2)} beside the head's {number(then.head_margin, 2)}"

@@ -117,7 +117,7 @@ class FeatureMonitor(Metric):
         self.classes, self.dimension = classes, dimension
         self.forecast, self.directions = forecast, directions
         self.dataset_size, self.ignore_index = dataset_size, ignore_index
-        self._head = head if head is None or isinstance(head, Head) else WatchedLayers.of(head)
+        self._head = head if head is None or isinstance(head, Head) else WatchedLayers.from_modules(head)
         self._of_batch = False
         if forecast is not None and forecast.counts.classes != classes:
             raise FeaturesError(f"the forecast is for {forecast.counts.classes} classes and the monitor for {classes}")

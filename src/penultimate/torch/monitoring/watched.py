@@ -25,7 +25,7 @@ class WatchedLayers:
         self.layers = layers
 
     @classmethod
-    def of(cls, head: Linear | Iterable[nn.Module]) -> "WatchedLayers":
+    def from_modules(cls, head: Linear | Iterable[nn.Module]) -> "WatchedLayers":
         """One layer, or several in order (an `nn.Sequential` of them); anything but linear layers is an error."""
         layers: list[Linear] = []
         for layer in (head,) if isinstance(head, Linear) else head:
