@@ -29,6 +29,7 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
+    "mathml",
 ]
 templates_path = ["_templates"]
 exclude_patterns = [
@@ -41,7 +42,8 @@ exclude_patterns = [
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "code"  # single backticks in docstrings
-myst_enable_extensions = ["deflist", "colon_fence"]
+myst_enable_extensions = ["deflist", "colon_fence", "dollarmath"]
+html_math_renderer = "mathml"
 myst_heading_anchors = 3
 
 # The package's own names are loaded on first use; types stand in the docstrings, so signatures stay short.
@@ -79,34 +81,12 @@ html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 4,
+    "header_links_before_dropdown": 6,
+    "show_nav_level": 2,
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
 }
-# Pages without sub-pages need no list of them.
-html_sidebars = {
-    page: []
-    for page in (
-        "index",
-        "forecast",
-        "counts",
-        "losses",
-        "audit",
-        "heads",
-        "advice",
-        "training",
-        "cli",
-        "how-to-choose",
-        "faq",
-        "theory",
-        "does-it-hold",
-        "does-it-help",
-        "contributing",
-        "changelog",
-    )
-}
-
 
 def _write_example_json() -> None:
     """Write the JSON that cli.md shows by running the command, so that it is what this version prints."""
