@@ -88,6 +88,7 @@ html_theme_options = {
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
 }
 
+
 def _write_example_json() -> None:
     """Write the JSON that cli.md shows by running the command, so that it is what this version prints."""
     folder = HERE / "generated"
