@@ -11,7 +11,7 @@ from penultimate.audits.against_forecast import network_objective
 from penultimate.audits.alignment import align
 from penultimate.audits.budgets import class_budget
 from penultimate.audits.last_layer import LastLayer, Pull
-from penultimate.features import residuals
+from penultimate.features.passes import residuals
 from penultimate.features.passes.accumulator import Together
 from penultimate.features.passes.residuals import Slopes
 from penultimate.losses import resolve

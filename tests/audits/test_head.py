@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import penultimate as pen
 from oracles import label_matrix
-from penultimate.features import head_rows
+from penultimate.audits import head_rows
 
 FASHION = pen.datasets.counts("fashion-mnist-lt")
 

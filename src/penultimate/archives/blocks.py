@@ -30,7 +30,7 @@ def block_rows(dimension: int) -> int:
 
     Examples
     --------
-    >>> from penultimate.features.sources.source import block_rows
+    >>> from penultimate.archives.blocks import block_rows
     >>> block_rows(512), block_rows(4096)
     (8192, 1024)
     """

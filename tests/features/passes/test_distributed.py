@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import penultimate as pen
 from cluster_sources import Deadly, Shard
 from feature_files import WRITERS, arrays, write_npz
-from penultimate.features import distributed as passes
+from penultimate.features.passes import distributed as clusters
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.replicates import Replicates
 from penultimate.features.sources import ArraySource, Joined, open_features
@@ -54,8 +54,8 @@ def client():
 
 @pytest.fixture(autouse=True)
 def _small_groups(monkeypatch):
-    monkeypatch.setattr(passes, "_GROUP", 3)
-    monkeypatch.setattr(passes, "_FAN", 2)
+    monkeypatch.setattr(clusters, "_GROUP", 3)
+    monkeypatch.setattr(clusters, "_FAN", 2)
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def test_an_address(client):
 
 
 def test_no_cluster_there(monkeypatch):
-    monkeypatch.setattr(passes, "_SECONDS", 0.5)
+    monkeypatch.setattr(clusters, "_SECONDS", 0.5)
     source = next(parts(1))
     for address in ("tcp://127.0.0.1:9", "nonsense://127.0.0.1:8786", ""):
         with pytest.raises(pen.ClusterError, match="no Dask scheduler answers"):
@@ -303,7 +303,7 @@ def test_no_half_made_client_is_left_to_be_collected_while_another_starts(monkey
         init(self, *given, **options)
 
     monkeypatch.setattr(distributed.Client, "__init__", noted)
-    monkeypatch.setattr(passes, "_SECONDS", 0.5)
+    monkeypatch.setattr(clusters, "_SECONDS", 0.5)
     gc.disable()
     try:
         for address in ("tcp://127.0.0.1:9", "nonsense://127.0.0.1:8786"):
@@ -317,10 +317,10 @@ def test_no_half_made_client_is_left_to_be_collected_while_another_starts(monkey
 def test_no_workers_and_workers_that_lack_the_package(monkeypatch, tmp_path):
     source = Joined(list(parts(2)))
     with cluster(0) as started:
-        monkeypatch.setattr(passes, "_SECONDS", 0.2)
+        monkeypatch.setattr(clusters, "_SECONDS", 0.2)
         with pytest.raises(pen.ClusterError, match="has had no workers"):
             pen.audit(source, dask=started.scheduler_address)
-        monkeypatch.setattr(passes, "_SECONDS", 30)
+        monkeypatch.setattr(clusters, "_SECONDS", 30)
         command = [sys.executable, "-m", "distributed.cli.dask_worker", started.scheduler_address]
         worker = subprocess.Popen(
             [*command, "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)],
@@ -384,7 +384,7 @@ def test_the_tree_merges_any_number_of_shards_in_any_order(sizes, random):
         before = before + np.bincount(labels[rows], minlength=3)
     random.shuffle(shards)
     merged = whole.fresh()
-    merged.restore(passes.tree(shards, lambda *parts: passes._merge(whole, *parts)))
+    merged.restore(clusters.tree(shards, lambda *parts: clusters._merge(whole, *parts)))
     for part, other in zip(whole.parts, merged.parts, strict=True):
         np.testing.assert_array_equal(part.counts, other.counts)
         np.testing.assert_allclose(part.means, other.means, rtol=1e-12)
@@ -397,7 +397,7 @@ def test_merging_leaves_its_parts_alone():
     for own, part in zip((first, second), parts(2), strict=True):
         own.update(*part_arrays(part))
     kept = {name: array.copy() for name, array in first.arrays().items()}
-    passes._merge(first, first.arrays(), second.arrays())
+    clusters._merge(first, first.arrays(), second.arrays())
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, kept[name])
 
