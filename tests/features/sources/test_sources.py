@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feature_files import arrays, head_arrays
 from penultimate.errors import FeaturesError
