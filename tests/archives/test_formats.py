@@ -17,7 +17,7 @@ BLOCK = 64
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    for module in ("sources", "file_source"):
+    for module in ("source", "file"):
         monkeypatch.setattr(f"penultimate.features.sources.{module}.block_rows", lambda dimension: BLOCK)
 
 

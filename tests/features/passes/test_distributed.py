@@ -409,7 +409,7 @@ def test_a_task_has_one_thread_of_blas():
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 def test_labels_alone_are_those_of_the_batches(write, tmp_path, monkeypatch):
-    for module in ("sources", "file_source"):
+    for module in ("source", "file"):
         monkeypatch.setattr(f"penultimate.features.sources.{module}.block_rows", lambda dimension: 7)
     path = write(tmp_path, arrays(300))
     source = open_features(path)
