@@ -1,0 +1,66 @@
+"""Names decide which class is which."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penultimate.counts.class_names import NumberedNames
+from penultimate.counts.matching import compared, places
+from penultimate.errors import FeaturesError
+
+NAMES = st.lists(st.text(max_size=5), min_size=2, max_size=8, unique=True)
+
+
+@given(NAMES, st.randoms(use_true_random=False))
+def test_labels_and_values_end_where_their_names_are(names, random):
+    wanted = random.sample(names, len(names))
+    found = places(names, wanted, "one", "other")
+    assert [wanted[place] for place in found] == names
+    assert np.array(names, dtype=object)[np.argsort(found)].tolist() == wanted
+    some = names[: len(names) - 1]
+    assert [wanted[place] for place in places(some, wanted, "VALID", "TRAIN", all_of_them=False)] == some
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (NumberedNames(3), ("ant", "bee", "cat")),
+        (("ant", "bee", "cat"), NumberedNames(3)),
+        (NumberedNames(3), NumberedNames(3)),
+        (("a", "b", "c"), ("a", "b", "c")),
+    ],
+)
+def test_without_names_on_both_sides_the_order_is_taken(names, wanted):
+    assert places(names, wanted, "one", "other").tolist() == [0, 1, 2]
+
+
+def test_numbers_as_names_mean_that_class():
+    assert places(("2", "0", "1"), NumberedNames(3), "the counts", "the features").tolist() == [2, 0, 1]
+    assert places(NumberedNames(3), ("2", "0", "1"), "the counts", "the features").tolist() == [1, 2, 0]
+    assert compared(("2", "0", "1"), NumberedNames(3))
+
+
+def test_whether_names_were_compared():
+    assert compared(("a", "b"), ("b", "a"))
+    assert not compared(("a", "b"), NumberedNames(2))
+    assert not compared(None, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "message"),
+    [
+        (("a", "b"), ("a", "c"), "the counts has 'b' and the head has 'c'"),
+        (("a", "b"), ("a", "b", "c"), "the counts has 2 classes and the head has 3"),
+        (("a", "b", "c"), ("a", "b"), "3 classes"),
+        (tuple("abcdefg"), tuple("ABCDEFG"), "'a', 'b', 'c' and 4 more"),
+    ],
+)
+def test_other_classes_are_refused_by_name(names, wanted, message):
+    with pytest.raises(FeaturesError, match=message):
+        places(names, wanted, "the counts", "the head")
+
+
+def test_some_of_the_classes_will_do_where_that_is_said_but_no_others():
+    with pytest.raises(FeaturesError, match="VALID has 'd'"):
+        places(("a", "d"), ("a", "b", "c"), "VALID", "TRAIN", all_of_them=False)
