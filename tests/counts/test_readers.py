@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames
 from penultimate.counts.columns import choose
-from penultimate.counts.readers import read_counts
 from penultimate.errors import CountsError, FileError, MissingDependencyError, PenultimateError
 
 PETS = ClassCounts({"cat": 3, "dog": 2, "eel": 0, "yak": 1})
@@ -197,7 +196,7 @@ def test_bad_npy(tmp_path, write):
     refused(save(path, np.eye(2, dtype=int)), "shape (2, 2)", error=CountsError)
     refused(save(path, [1, -2]), "class 1 has count -2", error=CountsError, holds="counts")
     refused(save(path, [0, 1]), "no columns", column="y")
-    refused(save(path, np.array([1, "a"], dtype=object), allow_pickle=True), "never unpickled")
+    refused(save(path, np.array([1, "a"], dtype=object), allow_pickle=True), "Python objects")
     refused(write("b.npy", pickle.dumps([0, 1])), "no .npy array", "never unpickled")
     whole = save(path, np.arange(100)).read_bytes()
     refused(write("c.npy", whole[:-50]), "damaged")
@@ -225,7 +224,7 @@ def test_bad_npz(tmp_path, write):
     refused(path, "no column is named like labels", "'H', 'W'")
     refused(path, "no column 'y'", "'H', 'W'", column="y")
     np.savez(path, y=np.array([0, None], dtype=object))
-    refused(path, "never unpickled")
+    refused(path, "pickle")
     np.savez(path, y=[0, 3], classes=["cat", "dog"])
     refused(path, "label 3 (samples: 1) is outside 0 … 1", error=CountsError)
     np.savez(path, y=np.arange(100))
@@ -328,7 +327,7 @@ def test_files_that_are_not(tmp_path, write):
     os.mkfifo(fifo)
     refused(fifo, "neither a regular file nor a folder")
     with pytest.raises(CountsError, match="holds='both'"):
-        read_counts(fifo, holds="both")
+        read(fifo, holds="both")
 
 
 def test_unreadable_file(write, monkeypatch):

@@ -3,12 +3,9 @@
 import json
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
-
-from penultimate.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -30,16 +27,9 @@ _WIDTH = 120  # columns when the output is no terminal, where rich would fall ba
 
 def read(counts: str, column: str | None, holds: Literal["counts", "labels"] | None) -> "ClassCounts":
     """Read a file or folder, or bundled counts by name; a file of that name goes first."""
-    from penultimate import datasets
-    from penultimate.counts import ClassCounts
+    from penultimate.counts.given import counts_of
 
-    if Path(counts).exists():
-        return ClassCounts.read(counts, column=column, holds=holds)
-    if counts in datasets.names():
-        return datasets.counts(counts)
-    raise FileError(
-        f"no file {counts!r}, and no bundled counts of that name: the bundled ones are {', '.join(datasets.names())}"
-    )
+    return counts_of(counts, column, holds)
 
 
 def deliver(result: "Result", json_path: str | None, html_path: str | None, *selection: Any) -> None:

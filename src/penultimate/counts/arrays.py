@@ -1,23 +1,22 @@
 """Counts from array files: .npy, .npz and Parquet. Nothing is ever unpickled."""
 
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
-from importlib import import_module
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.counts import ClassCounts
+from penultimate.archives.archive import damage_told
 from penultimate.counts.class_names import NumberedNames
 from penultimate.counts.columns import choose, find
-from penultimate.counts.labels import Tally
-from penultimate.counts.tables import count_texts
-from penultimate.errors import FileError, MissingDependencyError, PenultimateError
+from penultimate.counts.labels import Tally, assign, tally
+from penultimate.counts.tables import Counted, count_texts
+from penultimate.errors import FileError
+from penultimate.optional import needed
 
 
-def read_npy(path: Path, column: str | None, holds: str | None) -> ClassCounts:
+def read_npy(path: Path, column: str | None, holds: str | None) -> Counted:
     """Read one array of labels, or of counts with ``holds="counts"``.
 
     Parameters
@@ -31,7 +30,8 @@ def read_npy(path: Path, column: str | None, holds: str | None) -> ClassCounts:
 
     Returns
     -------
-    ClassCounts
+    values : array-like of shape (K,)
+    names : sequence of str, or None
 
     Raises
     ------
@@ -47,18 +47,18 @@ def read_npy(path: Path, column: str | None, holds: str | None) -> ClassCounts:
     >>> from penultimate.counts.arrays import read_npy
     >>> path = pathlib.Path(tempfile.mkdtemp(), "labels.npy")
     >>> np.save(path, [0, 1, 1])
-    >>> read_npy(path, None, None).values
-    array([1., 2.])
+    >>> read_npy(path, None, None)[0]
+    array([1, 2])
     """
     if column is not None:
         raise FileError(f"a .npy file has no columns: leave out column={column!r}")
     _check_magic(path, b"\x93NUMPY", ".npy array", "numpy.save")
-    with _damage_told("a .npy array"):
+    with damage_told(path, "a .npy array"):
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return _counts_of(array, None, holds or "labels", hint=holds is None)
 
 
-def read_npz(path: Path, column: str | None, holds: str | None) -> ClassCounts:
+def read_npz(path: Path, column: str | None, holds: str | None) -> Counted:
     """Read an archive with counts or labels, and perhaps ``classes``, by the rules of `penultimate.counts.columns`.
 
     Parameters
@@ -72,7 +72,8 @@ def read_npz(path: Path, column: str | None, holds: str | None) -> ClassCounts:
 
     Returns
     -------
-    ClassCounts
+    values : array-like of shape (K,)
+    names : sequence of str, or None
 
     Raises
     ------
@@ -88,12 +89,12 @@ def read_npz(path: Path, column: str | None, holds: str | None) -> ClassCounts:
     >>> from penultimate.counts.arrays import read_npz
     >>> path = pathlib.Path(tempfile.mkdtemp(), "train.npz")
     >>> np.savez(path, y=[0, 1, 1], classes=["cat", "dog", "eel"])
-    >>> read_npz(path, None, None).values
+    >>> read_npz(path, None, None)[0]
     array([1., 2., 0.])
     """
     _check_magic(path, b"PK\x03\x04", ".npz archive", "numpy.savez")
     # Opened here, for np.load leaves a damaged archive open.
-    with path.open("rb") as file, _damage_told("a .npz archive"), np.load(file, allow_pickle=False) as archive:
+    with path.open("rb") as file, damage_told(path, "a .npz archive"), np.load(file, allow_pickle=False) as archive:
         keys: list[str] = list(archive.files)
         choice = choose(keys, column, holds)
         names = choice.names or find(keys, ("classes", "names"))
@@ -102,7 +103,7 @@ def read_npz(path: Path, column: str | None, holds: str | None) -> ClassCounts:
     return _counts_of(array, classes, choice.holds, hint=holds is None)
 
 
-def read_parquet(path: Path, column: str | None, holds: str | None) -> ClassCounts:
+def read_parquet(path: Path, column: str | None, holds: str | None) -> Counted:
     """Read a column of counts (and one of class names), or one of labels; only these columns are read.
 
     Parameters
@@ -116,7 +117,8 @@ def read_parquet(path: Path, column: str | None, holds: str | None) -> ClassCoun
 
     Returns
     -------
-    ClassCounts
+    values : array-like of shape (K,)
+    names : sequence of str, or None
 
     Raises
     ------
@@ -134,11 +136,11 @@ def read_parquet(path: Path, column: str | None, holds: str | None) -> ClassCoun
     >>> from penultimate.counts.arrays import read_parquet
     >>> path = pathlib.Path(tempfile.mkdtemp(), "train.parquet")
     >>> pyarrow.parquet.write_table(pyarrow.table({"label": ["dog", "cat", "dog"]}), path)
-    >>> read_parquet(path, None, None).names
-    ('cat', 'dog')
+    >>> read_parquet(path, None, None)[1]
+    ['cat', 'dog']
     """
-    arrow, parquet = _arrow()
-    with _damage_told("a Parquet file"), parquet.ParquetFile(path) as file:
+    arrow, parquet = (needed(name, "parquet", "a Parquet file") for name in ("pyarrow", "pyarrow.parquet"))
+    with damage_told(path, "a Parquet file"), parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
         texts = [field.name for field in schema if _is_text(arrow, field.type)]
         choice = choose(list(schema.names), column, holds, nameable=texts)
@@ -149,7 +151,7 @@ def read_parquet(path: Path, column: str | None, holds: str | None) -> ClassCoun
     if choice.holds == "labels":
         return _tallied(arrow, values, choice.column)
     counts = _numbers(arrow, values, choice.column)
-    return ClassCounts(counts, None if names is None else _names(arrow, names))
+    return counts, None if names is None else _names(arrow, names)
 
 
 def _check_magic(path: Path, magic: bytes, kind: str, writer: str) -> None:
@@ -158,36 +160,12 @@ def _check_magic(path: Path, magic: bytes, kind: str, writer: str) -> None:
             raise FileError(f"the file is no {kind} (a pickle, perhaps, is never unpickled): write it with {writer}")
 
 
-@contextmanager
-def _damage_told(kind: str) -> Generator[None]:
-    try:
-        yield
-    except PenultimateError:
-        raise
-    except Exception as error:  # a damaged file makes zipfile, zlib, NumPy and Arrow raise nearly anything
-        reason = str(error).partition("\n")[0]
-        if "allow_pickle" in reason or "Python objects" in reason:
-            raise FileError(
-                "the file holds pickled Python objects, which are never unpickled: save whole numbers or text"
-            ) from None
-        raise FileError(f"the file is damaged, or is not {kind} ({reason}): write it again") from None
-
-
-def _counts_of(array: NDArray[Any], classes: NDArray[Any] | None, holds: str, *, hint: bool) -> ClassCounts:
+def _counts_of(array: NDArray[Any], classes: NDArray[Any] | None, holds: str, *, hint: bool) -> Counted:
     if holds == "counts":
-        return ClassCounts(array, None if classes is None else classes.tolist())
+        return array, None if classes is None else classes.tolist()
     if hint and array.dtype.kind == "f":
         raise FileError(f"{array.dtype} numbers cannot be labels: cast them to whole numbers, or say holds='counts'")
-    return ClassCounts.from_labels(array, None if classes is None else classes.tolist())
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        return import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError:
-        raise MissingDependencyError(
-            "Parquet files need pyarrow, which is not installed: pip install 'penultimate[parquet]'"
-        ) from None
+    return assign(tally(array), None if classes is None else classes.tolist())
 
 
 def _is_text(arrow: Any, kind: Any) -> bool:
@@ -221,7 +199,7 @@ def _names(arrow: Any, values: Any) -> Iterable[str]:
     return listed
 
 
-def _tallied(arrow: Any, values: Any, name: str) -> ClassCounts:
+def _tallied(arrow: Any, values: Any, name: str) -> Counted:
     whole = bool(arrow.types.is_integer(values.type))
     if not whole and not _is_text(arrow, values.type):
         raise FileError(f"column {name!r} holds {values.type}, neither whole numbers nor text: choose another")
@@ -233,4 +211,4 @@ def _tallied(arrow: Any, values: Any, name: str) -> ClassCounts:
         return count_texts(dict(zip(labels.to_pylist(), counts.tolist(), strict=True)))
     numbers: NDArray[Any] = labels.to_numpy()
     order = np.argsort(numbers)
-    return ClassCounts(counts[order], Tally(numbers[order], counts[order]).names)
+    return counts[order], Tally(numbers[order], counts[order]).names

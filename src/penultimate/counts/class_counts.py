@@ -5,20 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from typing import Any, Literal, cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from penultimate.counts.checks import as_floats, check_range
 from penultimate.counts.class_names import NumberedNames, as_names
+from penultimate.counts.dataset_labels import labels_of
 from penultimate.counts.groups import Groups, first_two, group_counts
+from penultimate.counts.labels import assign, place, tally
+from penultimate.counts.long_tails import Profile, long_tail
+from penultimate.counts.readers import Holds, named, read_counts
 from penultimate.errors import CountsError
 
 Classes = int | Iterable[str] | Iterable[int]
 Number = int | float
-Holds = Literal["counts", "labels"]
-Profile = Literal["exponential", "step", "zipf"]
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -98,8 +101,6 @@ class ClassCounts:
         >>> pen.ClassCounts.from_labels([0, 1, 1, 1], classes=["cat", "dog", "eel"]).to_dict()["unseen"]
         1
         """
-        from penultimate.counts.labels import assign, tally
-
         return cls(*assign(tally(labels), classes))
 
     @classmethod
@@ -129,9 +130,6 @@ class ClassCounts:
         >>> pen.ClassCounts.from_dataset(dataset).values
         array([1., 2.])
         """
-        from penultimate.counts.dataset_labels import labels_of
-        from penultimate.counts.labels import place, tally
-
         found = labels_of(dataset, column)
         if classes is not None or found.names is None:
             return cls.from_labels(found.labels, classes)
@@ -169,9 +167,8 @@ class ClassCounts:
         >>> pen.ClassCounts.read(path).values
         array([100.,  40.])
         """
-        from penultimate.counts.readers import read_counts
-
-        return read_counts(path, column=column, holds=holds)
+        with named(path):
+            return cls(*read_counts(Path(path), column, holds))
 
     @classmethod
     def long_tailed(
@@ -203,8 +200,6 @@ class ClassCounts:
         >>> pen.ClassCounts.long_tailed(10, 5000, 100) == pen.datasets.counts("cifar10-lt")
         True
         """
-        from penultimate.counts.long_tails import long_tail
-
         return cls(long_tail(classes, largest, ratio, profile))
 
     @property

@@ -8,11 +8,14 @@ by it.
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.errors import CountsError
+
+Profile = Literal["exponential", "step", "zipf"]
 
 _NUDGE = 1 + 1e-12
 

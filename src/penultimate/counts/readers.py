@@ -12,23 +12,28 @@ Hidden files and folders (whose names begin with a dot) do not count. A category
 without files is a class without samples.
 """
 
+import json
 import os
 from collections import Counter
-from collections.abc import Callable
-from os import PathLike
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from penultimate.counts.class_counts import ClassCounts, Holds
+from penultimate.counts.arrays import read_npy, read_npz, read_parquet
+from penultimate.counts.tables import Counted, read_table
 from penultimate.errors import CountsError, FileError, PenultimateError
 
+Holds = Literal["counts", "labels"]
 
-def read_counts(path: str | PathLike[str], column: str | None = None, holds: Holds | None = None) -> ClassCounts:
+
+def read_counts(path: Path, column: str | None = None, holds: Holds | None = None) -> Counted:
     """Read class counts from a file or a folder, by the rules of this module.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
         The file or folder.
     column : str, optional
         Column (table) or key (.npz) of the counts or labels, where the usual names do not tell.
@@ -37,12 +42,13 @@ def read_counts(path: str | PathLike[str], column: str | None = None, holds: Hol
 
     Returns
     -------
-    ClassCounts
+    values : array-like of shape (K,), or mapping of str to float
+    names : sequence of str, or None
 
     Raises
     ------
     FileError
-        When the file is missing, empty, damaged or of no known kind; the message begins with the path.
+        When the file is missing, empty, damaged or of no known kind.
     CountsError
         When what it holds cannot be class counts.
     MissingDependencyError
@@ -54,26 +60,38 @@ def read_counts(path: str | PathLike[str], column: str | None = None, holds: Hol
     >>> from penultimate.counts.readers import read_counts
     >>> path = pathlib.Path(tempfile.mkdtemp(), "train.json")
     >>> _ = path.write_text('{"cat": 100, "dog": 40}')
-    >>> read_counts(path).names
-    ('cat', 'dog')
+    >>> read_counts(path)
+    ({'cat': 100, 'dog': 40}, None)
     """
-    place = Path(path)
     if holds not in (None, "counts", "labels"):
         raise CountsError(f"holds={holds!r} is not known: say 'counts' or 'labels'")
+    return _reader(path)(path, column, holds)
+
+
+@contextmanager
+def named(path: str | PathLike[str]) -> Generator[None]:
+    """Put the path before every error of the block.
+
+    Parameters
+    ----------
+    path : path-like
+        As the user gave it.
+    """
+    place = f"{fspath(path)}: "
     try:
-        return _reader(place)(place, column, holds)
+        yield
     except PenultimateError as error:
-        raise type(error)(f"{place}: {error}") from None
+        raise type(error)(place + str(error).removeprefix(place)) from None
     except UnicodeDecodeError as error:
         wrong = error.object[error.start]
         raise FileError(
-            f"{place}: the file is not UTF-8 text (byte 0x{wrong:02x}): save it as UTF-8, or give its true suffix"
+            f"{place}the file is not UTF-8 text (byte 0x{wrong:02x}): save it as UTF-8, or give its true suffix"
         ) from None
     except OSError as error:
-        raise FileError(f"{place}: cannot be read ({error.strerror or error}): check the path and its rights") from None
+        raise FileError(f"{place}cannot be read ({error.strerror or error}): check the path and its rights") from None
 
 
-Reader = Callable[[Path, str | None, str | None], ClassCounts]
+Reader = Callable[[Path, str | None, str | None], Counted]
 
 
 def _reader(path: Path) -> Reader:
@@ -93,9 +111,6 @@ def _reader(path: Path) -> Reader:
 
 
 def _readers() -> dict[str, Reader]:
-    from penultimate.counts.arrays import read_npy, read_npz, read_parquet
-    from penultimate.counts.tables import read_table
-
     return {
         ".csv": read_table,
         ".tsv": read_table,
@@ -107,9 +122,7 @@ def _readers() -> dict[str, Reader]:
     }
 
 
-def _read_json(path: Path, column: str | None, holds: str | None) -> ClassCounts:
-    import json
-
+def _read_json(path: Path, column: str | None, holds: str | None) -> Counted:
     _refuse_choices("JSON", column, holds)
     try:
         content: object = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
@@ -123,7 +136,7 @@ def _read_json(path: Path, column: str | None, holds: str | None) -> ClassCounts
     mapping = cast(dict[str, Any], content)
     if isinstance(mapping.get("annotations"), list):
         return _count_annotations(mapping)
-    return ClassCounts(mapping)
+    return mapping, None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -134,7 +147,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _count_annotations(content: dict[str, Any]) -> ClassCounts:
+def _count_annotations(content: dict[str, Any]) -> Counted:
     try:
         names = {category["id"]: category["name"] for category in content["categories"]}
         listed = len(content["categories"])
@@ -149,15 +162,15 @@ def _count_annotations(content: dict[str, Any]) -> ClassCounts:
     unknown = next((category for category in counts if category not in names), None)
     if unknown is not None:
         raise FileError(f"an annotation has category_id {unknown!r}, which is none of the {len(names)} categories")
-    return ClassCounts([counts[category] for category in names], names.values())
+    return [counts[category] for category in names], list(names.values())
 
 
-def _read_folder(path: Path, column: str | None, holds: str | None) -> ClassCounts:
+def _read_folder(path: Path, column: str | None, holds: str | None) -> Counted:
     _refuse_choices("a folder", column, holds)
     folders = sorted((entry for entry in os.scandir(path) if _shown(entry) and entry.is_dir()), key=lambda e: e.name)
     if not folders:
         raise FileError("the folder has no sub-folders: give one with a sub-folder for each class")
-    return ClassCounts({folder.name: _files_below(folder.path) for folder in folders})
+    return {folder.name: _files_below(folder.path) for folder in folders}, None
 
 
 def _files_below(folder: str) -> int:

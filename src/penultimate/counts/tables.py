@@ -9,18 +9,18 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from penultimate.counts import ClassCounts
 from penultimate.counts.columns import CLASS_NAMES, COUNT_NAMES, LABEL_NAMES, Choice, choose
 from penultimate.errors import FileError
 
 _USUAL = frozenset(COUNT_NAMES + LABEL_NAMES + CLASS_NAMES)
 
 Row = tuple[int, list[str]]  # line number, fields
+Counted = tuple[Any, Iterable[Any] | None]  # values and names, as `penultimate.ClassCounts` takes them
 
 
-def read_table(path: Path, column: str | None, holds: str | None) -> ClassCounts:
+def read_table(path: Path, column: str | None, holds: str | None) -> Counted:
     r"""Read a text table by the rules of this module.
 
     Parameters
@@ -34,7 +34,8 @@ def read_table(path: Path, column: str | None, holds: str | None) -> ClassCounts
 
     Returns
     -------
-    ClassCounts
+    values : list of float, or mapping of str to int
+    names : sequence of str, or None
 
     Raises
     ------
@@ -49,8 +50,8 @@ def read_table(path: Path, column: str | None, holds: str | None) -> ClassCounts
     >>> from penultimate.counts.tables import read_table
     >>> path = pathlib.Path(tempfile.mkdtemp(), "labels.txt")
     >>> _ = path.write_text("dog\ncat\ndog\n")
-    >>> read_table(path, None, None).values
-    array([1., 2.])
+    >>> read_table(path, None, None)
+    ([1, 2], ['cat', 'dog'])
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = _rows(file, path.suffix)
@@ -62,7 +63,7 @@ def read_table(path: Path, column: str | None, holds: str | None) -> ClassCounts
         return _read_headless(first, rows, holds)
 
 
-def count_texts(tallied: Mapping[str, int]) -> ClassCounts:
+def count_texts(tallied: Mapping[str, int]) -> Counted:
     """Make counts of tallied text labels: in numerical order if all are whole numbers, else in that of text.
 
     Parameters
@@ -72,16 +73,17 @@ def count_texts(tallied: Mapping[str, int]) -> ClassCounts:
 
     Returns
     -------
-    ClassCounts
+    values : list of float, or mapping of str to int
+    names : sequence of str, or None
 
     Examples
     --------
     >>> from penultimate.counts.tables import count_texts
-    >>> count_texts({"10": 3, "9": 5}).names
-    ('9', '10')
+    >>> count_texts({"10": 3, "9": 5})
+    ([5, 3], ['9', '10'])
     """
     ordered = sorted(tallied, key=int) if all(map(_is_whole, tallied)) else sorted(tallied)
-    return ClassCounts({label: tallied[label] for label in ordered})
+    return [tallied[label] for label in ordered], ordered
 
 
 def _rows(file: TextIO, suffix: str) -> Iterator[Row]:
@@ -112,7 +114,7 @@ def _is_header(fields: list[str]) -> bool:
     return any(field.casefold() in _USUAL for field in fields) and not any(map(_is_number, fields))
 
 
-def _read_columns(header: list[str], rows: Iterable[Row], choice: Choice) -> ClassCounts:
+def _read_columns(header: list[str], rows: Iterable[Row], choice: Choice) -> Counted:
     value = header.index(choice.column)
     if choice.holds == "labels":
         return count_texts(_tally(rows, value, len(header)))
@@ -120,7 +122,7 @@ def _read_columns(header: list[str], rows: Iterable[Row], choice: Choice) -> Cla
     return _counted(rows, value, name, len(header))
 
 
-def _read_headless(first: Row, rows: Iterator[Row], holds: str | None) -> ClassCounts:
+def _read_headless(first: Row, rows: Iterator[Row], holds: str | None) -> Counted:
     width = len(first[1])
     rows = _chain(first, rows)
     if width == 1:
@@ -145,7 +147,7 @@ def _tally(rows: Iterable[Row], column: int, width: int) -> Counter[str]:
     return tallied
 
 
-def _counted(rows: Iterable[Row], column: int, name: int | None, width: int) -> ClassCounts:
+def _counted(rows: Iterable[Row], column: int, name: int | None, width: int) -> Counted:
     counts: list[float] = []
     names: list[str] = []
     for row in rows:
@@ -154,7 +156,7 @@ def _counted(rows: Iterable[Row], column: int, name: int | None, width: int) -> 
             names.append(_field(row, name, width, "class name"))
     if not counts:
         raise FileError("there are no counts below the header: give one row for each class")
-    return ClassCounts(counts, None if name is None else names)
+    return counts, None if name is None else names
 
 
 def _field(row: Row, column: int, width: int, what: str) -> str:

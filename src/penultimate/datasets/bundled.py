@@ -5,26 +5,15 @@ each file comes from and under which licence.
 """
 
 from dataclasses import dataclass
-from importlib.resources import as_file, files
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from penultimate.counts import ClassCounts
-from penultimate.counts.tables import read_table
-from penultimate.errors import CountsError, FeaturesError
+from penultimate.counts.bundled import BUNDLED, bundled_counts
+from penultimate.errors import FeaturesError
 
 if TYPE_CHECKING:
     from penultimate.features.sources import FeatureSource
-
-_GENERATED = "generated (MIT)"
-
-_DESCRIBED: dict[str, tuple[str, str]] = {
-    "lvis": ("LVIS v1 train: images in which each category occurs", "CC BY 4.0"),
-    "places-lt": ("Places-LT train: images of each scene", "BSD-3-Clause"),
-    "cifar10-lt": ("CIFAR-10-LT: exponential profile, ratio 100", _GENERATED),
-    "cifar100-lt": ("CIFAR-100-LT: exponential profile, ratio 100", _GENERATED),
-    "fashion-mnist-lt": ("Fashion-MNIST-LT: exponential profile, ratio 100", _GENERATED),
-    "wordnet": ("WordNet 3.0: synsets of each lexicographer file", "WordNet 3.0"),
-}
 
 _FEATURES: dict[str, str] = {
     "cnn-mse": "small CNN on Fashion-MNIST-LT, squared error: training samples",
@@ -81,7 +70,7 @@ def names() -> list[str]:
     >>> pen.datasets.names()
     ['lvis', 'places-lt', 'cifar10-lt', 'cifar100-lt', 'fashion-mnist-lt', 'wordnet']
     """
-    return list(_DESCRIBED)
+    return list(BUNDLED)
 
 
 def counts(name: str) -> ClassCounts:
@@ -107,10 +96,7 @@ def counts(name: str) -> ClassCounts:
     >>> pen.datasets.counts("lvis")
     ClassCounts(1203 classes, 360952 samples, largest 1977, smallest 1, ratio 1977:1, 429 distinct, 0 unseen)
     """
-    if name not in _DESCRIBED:
-        raise CountsError(f"there is no bundled data set {name!r}: choose one of {', '.join(_DESCRIBED)}")
-    with as_file(files("penultimate") / "data" / "counts" / f"{name}.csv") as path:
-        return read_table(path, None, "counts")
+    return bundled_counts(name)
 
 
 def table() -> list[CountsInfo]:
@@ -129,7 +115,7 @@ def table() -> list[CountsInfo]:
     lvis 360952 1977.0
     places-lt 62500 996.0
     """
-    return [_info(name, *described) for name, described in _DESCRIBED.items()]
+    return [_info(name, *described) for name, described in BUNDLED.items()]
 
 
 def _info(name: str, description: str, licence: str) -> CountsInfo:
