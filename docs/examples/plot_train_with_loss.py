@@ -58,7 +58,7 @@ ways = {
     "logit adjustment": recalls("la:1"),
     "weights 1/n": recalls("weighted:inverse"),
     "fixed simplex ETF": recalls("ce", pen.torch.FixedHead.etf(10, 64, scale=5.0)),
-    "head of the forecast": recalls("ce", pen.torch.FixedHead.forecast(pen.forecast(counts, loss="ce"), 64)),
+    "head of the forecast": recalls("ce", pen.torch.FixedHead.from_forecast(pen.forecast(counts, loss="ce"), 64)),
     "square-root sampling": recalls("ce", power=0.5),
 }
 for way, found in ways.items():

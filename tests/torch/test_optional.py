@@ -16,7 +16,7 @@ PROBES = {
     "what to train with": (
         "import penultimate as pen; pen.torch.ClassLoss, pen.torch.FixedHead, pen.torch.parameter_groups, "
         "pen.torch.ClassDecay, pen.torch.ClassSampler; "
-        "assert not {'torchmetrics', 'transformers', 'numba', 'sklearn'} & set(sys.modules)"
+        "assert not {'torchmetrics', 'transformers', 'sklearn'} & set(sys.modules)"
     ),
     # torchmetrics itself imports transformers where it is installed.
     "the monitor": (

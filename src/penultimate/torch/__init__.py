@@ -7,7 +7,7 @@ import their framework when they are first used.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from penultimate.errors import MissingDependencyError
+from penultimate.optional import needed
 
 if TYPE_CHECKING:
     from penultimate.torch.capturing.capturing import CapturedFeatures as CapturedFeatures
@@ -40,12 +40,7 @@ _HOMES = {
 
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
-try:
-    import_module("torch")
-except ImportError:
-    raise MissingDependencyError(
-        "penultimate.torch needs PyTorch, which is not installed: pip install 'penultimate[torch]'"
-    ) from None
+needed("torch", "torch", "penultimate.torch")
 
 
 def __getattr__(name: str) -> object:

@@ -1,23 +1,30 @@
 """Heads that are not trained: only the features move, and where they go is known beforehand."""
 
 import math
-from typing import TYPE_CHECKING, Self
+from typing import Self, TypedDict, Unpack
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
-
-if TYPE_CHECKING:
-    from penultimate.forecasts.forecast import Forecast
-    from penultimate.minimisers.solution import Solution
-    from penultimate.model.geometry import Geometry
+from penultimate.forecasts.forecast import Forecast
+from penultimate.minimisers.frames import orthogonal_frame, simplex_etf
+from penultimate.minimisers.solution import Solution
+from penultimate.model.geometry import Geometry
 
 Device = torch.device | str | None
+
+
+class Options(TypedDict, total=False):
+    """What every head made from a geometry can be given (`FixedHead.from_forecast`)."""
+
+    bias: bool
+    scale: float
+    seed: int
+    device: Device
+    dtype: torch.dtype | None
 
 
 class FixedHead(nn.Module):
@@ -79,31 +86,15 @@ class FixedHead(nn.Module):
         self.register_parameter("bias", None if start is None else nn.Parameter(start))
 
     @classmethod
-    def etf(
-        cls,
-        classes: int,
-        features: int,
-        *,
-        bias: bool = True,
-        scale: float = 1.0,
-        seed: int = 0,
-        device: Device = None,
-        dtype: torch.dtype | None = None,
-    ) -> Self:
+    def etf(cls, classes: int, features: int, **options: Unpack[Options]) -> Self:
         """Simplex equiangular tight frame: rows of equal length, all angles equal and as wide as can be.
 
         Parameters
         ----------
         classes, features : int
             K and d, which is at least K − 1.
-        bias : bool, default True
-            Whether a bias is trained; it starts at zero.
-        scale : float, default 1
-            Multiplies the rows, whose length is 1.
-        seed : int, default 0
-            Of the frame's orientation.
-        device, dtype : optional
-            As everywhere in PyTorch.
+        **options : object
+            As for `from_forecast`; the rows have length 1 before they are scaled, and the bias starts at zero.
 
         Returns
         -------
@@ -113,62 +104,45 @@ class FixedHead(nn.Module):
         ------
         ProblemError
             If the features are too few, with the width needed.
-        """
-        from penultimate.minimisers.frames import simplex_etf
 
-        rows = _rows(simplex_etf(classes), features, scale, seed)
-        return cls(rows, np.zeros(classes) if bias else None, device=device, dtype=dtype)
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> pen.torch.FixedHead.etf(classes=3, features=8, scale=5.0).weight.norm(dim=1).round(decimals=3)
+        tensor([5., 5., 5.])
+        """
+        return cls._from_geometry(simplex_etf(classes), features, **options)
 
     @classmethod
-    def orthogonal_frame(
-        cls,
-        classes: int,
-        features: int,
-        *,
-        bias: bool = True,
-        scale: float = 1.0,
-        seed: int = 0,
-        device: Device = None,
-        dtype: torch.dtype | None = None,
-    ) -> Self:
+    def orthogonal_frame(cls, classes: int, features: int, **options: Unpack[Options]) -> Self:
         """Orthonormal rows; parameters and errors as `etf`, but d is at least K.
 
         Returns
         -------
         FixedHead
-        """
-        from penultimate.minimisers.frames import orthogonal_frame
 
-        rows = _rows(orthogonal_frame(classes), features, scale, seed)
-        return cls(rows, np.zeros(classes) if bias else None, device=device, dtype=dtype)
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> pen.torch.FixedHead.orthogonal_frame(classes=3, features=8, bias=False)
+        FixedHead(features=8, classes=3, bias=False)
+        """
+        return cls._from_geometry(orthogonal_frame(classes), features, **options)
 
     @classmethod
-    def forecast(
-        cls,
-        wished: "ClassCounts | Forecast | Solution",
-        features: int,
-        *,
-        bias: bool = True,
-        scale: float = 1.0,
-        seed: int = 0,
-        device: Device = None,
-        dtype: torch.dtype | None = None,
-    ) -> Self:
-        """The head that a minimiser has: for the class counts of one's data, or of the data one goals one had.
+    def from_forecast(cls, forecast: Forecast | Solution, features: int, **options: Unpack[Options]) -> Self:
+        """The head that a forecast expects after training: of one's own data, or of data with other class counts.
 
         Parameters
         ----------
-        wished : ClassCounts, Forecast or Solution
-            Counts stand for ``pen.forecast(counts)``; make the forecast yourself to choose loss and decay. Of several
-            layers the product is taken.
+        forecast : Forecast or Solution
+            Of several layers the product is taken.
         features : int
             d, at least the number of directions.
-        bias : bool, default True
-            Whether a bias is trained. It starts at the minimiser's, classes without samples at the lowest of the rest.
-        scale : float, default 1
-            Multiplies the rows.
-        seed, device, dtype : optional
-            As for `etf`.
+        **options : object
+            ``bias`` (bool, default True): whether a bias is trained, which starts at the forecast's, classes without
+            samples at the lowest of the others. ``scale`` (float, default 1): multiplies the rows. ``seed`` (int,
+            default 0): of the orientation. ``device`` and ``dtype`` as everywhere in PyTorch.
 
         Returns
         -------
@@ -177,28 +151,17 @@ class FixedHead(nn.Module):
         Raises
         ------
         ProblemError
-            If the features are too few, with the width needed; or if the decay leaves some direction dead, because
-            classes that lie there could never be told apart.
+            If the features are too few, with the width needed; or if weight decay leaves some direction without
+            strength, because the classes that differ along it could never be told apart.
 
         Examples
         --------
         >>> import penultimate as pen
-        >>> wished = pen.forecast(pen.ClassCounts([60, 60, 30]), loss="ce", weight_decay=5e-3)
-        >>> pen.torch.FixedHead.forecast(wished, features=8, seed=1).weight.norm(dim=1)
+        >>> forecast = pen.forecast(pen.ClassCounts([60, 60, 30]), loss="ce", weight_decay=5e-3)
+        >>> pen.torch.FixedHead.from_forecast(forecast, features=8, seed=1).weight.norm(dim=1)
         tensor([1.5231, 1.5231, 1.3817])
         """
-        from penultimate.forecasts.forecast import forecast
-
-        solved = forecast(wished) if isinstance(wished, ClassCounts) else wished
-        geometry = solved.geometry
-        if _directions(geometry) < geometry.svd.rank:
-            raise ProblemError(
-                f"of {geometry.svd.rank} directions the forecast keeps {_directions(geometry)}: a fixed head without "
-                "the others could never tell their classes apart; lower the weight decay of the forecast"
-            )
-        finite = geometry.bias[np.isfinite(geometry.bias)]
-        start = np.maximum(geometry.bias, finite.min()) if bias else None
-        return cls(_rows(geometry, features, scale, seed), start, device=device, dtype=dtype)
+        return cls._from_geometry(forecast.geometry, features, **options)
 
     @classmethod
     def from_head(cls, head: Head, *, device: Device = None, dtype: torch.dtype | None = None) -> Self:
@@ -216,6 +179,36 @@ class FixedHead(nn.Module):
         FixedHead
         """
         return cls(head.product, None if head.bias is None else head.offset, device=device, dtype=dtype)
+
+    @classmethod
+    def _from_geometry(
+        cls,
+        geometry: Geometry,
+        features: int,
+        *,
+        bias: bool = True,
+        scale: float = 1.0,
+        seed: int = 0,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        if not (math.isfinite(scale) and scale > 0):
+            raise ProblemError(f"the scale of a head must be positive and finite, got {scale}")
+        kept, all_of_them = _directions(geometry), geometry.svd.rank
+        if kept < all_of_them:
+            raise ProblemError(
+                f"of {all_of_them} directions the forecast keeps {kept}: a fixed head without the others could never "
+                "tell their classes apart; lower the weight decay of the forecast"
+            )
+        if features < kept:
+            raise ProblemError(
+                f"features={features} cannot hold a head of {geometry.counts.classes} classes that spans {kept} "
+                f"directions: give features >= {kept}, with a linear layer before the head that widens them if need be"
+            )
+        rows = scale * geometry.factors(features, seed).product
+        finite = geometry.bias[np.isfinite(geometry.bias)]
+        start = np.maximum(geometry.bias, finite.min()) if bias else None
+        return cls(rows, start, device=device, dtype=dtype)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Logits ``W h + b``.
@@ -251,18 +244,6 @@ class FixedHead(nn.Module):
 
 Linear = nn.Linear | FixedHead
 """Modules that are ``W h + b``."""
-
-
-def _rows(geometry: "Geometry", features: int, scale: float, seed: int) -> NDArray[np.float64]:
-    if not (math.isfinite(scale) and scale > 0):
-        raise ProblemError(f"the scale of a head must be positive and finite, got {scale}")
-    needed = _directions(geometry)
-    if features < needed:
-        raise ProblemError(
-            f"features={features} cannot hold a head of {geometry.counts.classes} classes that spans {needed} "
-            f"directions: give features >= {needed}, with a linear layer before the head that widens them if need be"
-        )
-    return scale * geometry.factors(features, seed).product
 
 
 def _directions(geometry: "Geometry") -> int:

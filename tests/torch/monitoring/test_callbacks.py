@@ -1,5 +1,6 @@
 """The callbacks in real trainers of Lightning and Hugging Face."""
 
+import importlib
 import sys
 
 import numpy as np
@@ -231,17 +232,18 @@ def test_a_language_model_with_tied_weights_is_captured_with_shifted_labels():
 @pytest.mark.parametrize(
     ("module", "framework", "message"),
     [
-        ("lightning_callback", ("lightning.pytorch", "pytorch_lightning"), "pip install lightning"),
-        ("trainer_callback", ("transformers",), "pip install 'transformers"),
-        ("monitor", ("torchmetrics",), r"pip install 'penultimate\[torch\]'"),
+        (
+            "lightning",
+            ("lightning.pytorch", "pytorch_lightning"),
+            "LightningCallback needs lightning.* pip install lightning",
+        ),
+        ("trainer", ("transformers",), "HuggingFaceCallback needs transformers.* pip install transformers"),
+        ("monitor", ("torchmetrics",), r"FeatureMonitor needs torchmetrics.* pip install 'penultimate\[torch\]'"),
     ],
 )
 def test_a_framework_that_is_missing_is_named(monkeypatch, module, framework, message):
     for name in framework:
         monkeypatch.setitem(sys.modules, name, None)  # import then raises ImportError
-    monkeypatch.delitem(sys.modules, f"penultimate.torch.{module}")
-    name = {"lightning_callback": "LightningCallback", "trainer_callback": "HuggingFaceCallback"}.get(
-        module, "FeatureMonitor"
-    )
+    monkeypatch.delitem(sys.modules, f"penultimate.torch.monitoring.{module}")
     with pytest.raises(pen.MissingDependencyError, match=message):
-        getattr(pen.torch, name)
+        importlib.import_module(f"penultimate.torch.monitoring.{module}")

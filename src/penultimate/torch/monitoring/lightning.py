@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch import nn
 
-from penultimate.errors import MissingDependencyError
+from penultimate.optional import needed
 from penultimate.torch.capturing.items import Unpack, unpack
 from penultimate.torch.monitoring.monitor import FeatureMonitor
-from penultimate.torch.monitoring.trajectory import Trajectory
-from penultimate.torch.monitoring.watching import Watch
+from penultimate.torch.monitoring.watching import Watching
 
 
 def _base() -> type:
@@ -23,7 +22,7 @@ def _base() -> type:
             return import_module(name).Callback
         except ImportError:
             continue
-    raise MissingDependencyError("LightningCallback needs Lightning, which is not installed: pip install lightning")
+    return needed(packages[0], None, "LightningCallback").Callback
 
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ else:
     Callback = _base()
 
 
-class LightningCallback(Callback):
+class LightningCallback(Watching, Callback):
     """Feeds a `FeatureMonitor` while a Lightning `Trainer` runs, and logs its figures at the end of every epoch.
 
     Parameters
@@ -84,28 +83,21 @@ class LightningCallback(Callback):
         unpack: Unpack = unpack,
         prefix: str = "collapse/",
     ) -> None:
-        super().__init__()
-        self._watch = Watch(monitor, layer)
+        super().__init__(monitor, layer, prefix)
         self._stage = stage
         self._unpack = unpack
-        self._prefix = prefix
-
-    @property
-    def trajectory(self) -> Trajectory | None:
-        """Strength of every direction, so far."""
-        return self._watch.trajectory
 
     def setup(self, trainer: "Trainer", pl_module: "LightningModule", stage: str) -> None:
         """Put the tap on the layer, before anything is compiled."""
-        self._watch.open()
+        self._open_tap()
 
     def teardown(self, trainer: "Trainer", pl_module: "LightningModule", stage: str) -> None:
         """Remove it."""
-        self._watch.close()
+        self._close_tap()
 
     def on_exception(self, trainer: "Trainer", pl_module: "LightningModule", exception: BaseException) -> None:
         """Remove it too: Lightning does not tear down what fails."""
-        self._watch.close()
+        self._close_tap()
 
     def on_train_epoch_start(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
         """Begin anew."""
@@ -115,11 +107,11 @@ class LightningCallback(Callback):
         self, trainer: "Trainer", pl_module: "LightningModule", outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Add a batch."""
-        self._add("train", batch)
+        self._look("train", batch, pl_module)
 
     def on_train_epoch_end(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
         """Log the figures."""
-        self._finish("train", trainer, pl_module.log_dict)
+        self._log("train", trainer, pl_module.log_dict)
 
     def on_validation_epoch_start(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
         """Begin anew."""
@@ -136,23 +128,21 @@ class LightningCallback(Callback):
     ) -> None:
         """Add a batch."""
         if not trainer.sanity_checking:
-            self._add("validate", batch)
+            self._look("validate", batch, pl_module)
 
     def on_validation_epoch_end(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
         """Log the figures."""
-        self._finish("validate", trainer, pl_module.log_dict)
+        self._log("validate", trainer, pl_module.log_dict)
 
     def _begin(self, stage: str) -> None:
         if stage == self._stage:
-            self._watch.monitor.reset()
+            self._monitor.reset()
 
-    def _add(self, stage: str, batch: Any) -> None:
+    def _look(self, stage: str, batch: Any, model: nn.Module) -> None:
         if stage == self._stage:
-            self._watch.add(self._unpack(batch)[1])
+            self._add(self._unpack(batch)[1], model)
 
-    def _finish(self, stage: str, trainer: "Trainer", log: Callable[..., None]) -> None:
-        if stage != self._stage:
-            return
-        figures = self._watch.finish(trainer.global_step)
-        # All processes have the same figures; saying so keeps Lightning from warning that they may not.
-        log({f"{self._prefix}{name}": value for name, value in figures.items()}, sync_dist=True)
+    def _log(self, stage: str, trainer: "Trainer", log: Callable[..., None]) -> None:
+        if stage == self._stage:
+            # All processes have the same figures; saying so keeps Lightning from warning that they may not.
+            log(self._finish(trainer.global_step), sync_dist=True)

@@ -11,24 +11,20 @@ from torch import Tensor, nn
 
 from penultimate.audits.alignment import Alignment, align
 from penultimate.audits.last_layer import LastLayer
-from penultimate.errors import FeaturesError, MissingDependencyError
+from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
-from penultimate.features.metrics import collapse_metrics
+from penultimate.features.metrics import CollapseMetrics, collapse_metrics
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecast import Forecast
+from penultimate.optional import needed
 from penultimate.torch.fixed_head import Linear
 from penultimate.torch.monitoring.sums import Sums
 from penultimate.torch.monitoring.watched import WatchedLayers
 
-try:
-    from torchmetrics import Metric
-except ImportError:
-    raise MissingDependencyError(
-        "FeatureMonitor needs torchmetrics, which is not installed: pip install 'penultimate[torch]'"
-    ) from None
-
 if TYPE_CHECKING:
-    from penultimate.features.metrics import CollapseMetrics
+    from torchmetrics import Metric
+else:
+    Metric = needed("torchmetrics", "torch", "FeatureMonitor").Metric
 
 _SUMS = tuple(field.name for field in fields(Sums))
 # What `tally` counts.

@@ -7,20 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from penultimate.errors import FeaturesError, MissingDependencyError
+from penultimate.errors import FeaturesError
+from penultimate.optional import needed
 from penultimate.torch.monitoring.monitor import FeatureMonitor
-from penultimate.torch.monitoring.trajectory import Trajectory
-from penultimate.torch.monitoring.watching import Watch
+from penultimate.torch.monitoring.watching import Watching
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 else:
-    try:
-        from transformers import TrainerCallback
-    except ImportError:
-        raise MissingDependencyError(
-            "HuggingFaceCallback needs transformers, which is not installed: pip install 'transformers[torch]'"
-        ) from None
+    TrainerCallback = needed("transformers", None, "HuggingFaceCallback").TrainerCallback
 
 
 def _labels(inputs: Mapping[str, Any]) -> Tensor:
@@ -32,7 +27,7 @@ def _labels(inputs: Mapping[str, Any]) -> Tensor:
     return inputs["labels"]
 
 
-class HuggingFaceCallback(TrainerCallback):
+class HuggingFaceCallback(Watching, TrainerCallback):
     """Feeds a `FeatureMonitor` in every evaluation of a Hugging Face `Trainer`, and adds its figures to the metrics.
 
     Parameters
@@ -83,16 +78,10 @@ class HuggingFaceCallback(TrainerCallback):
         labels: Callable[[Mapping[str, Any]], Tensor] = _labels,
         prefix: str = "collapse/",
     ) -> None:
-        self._watch = Watch(monitor, layer)
+        super().__init__(monitor, layer, prefix)
         self._labels = labels
-        self._prefix = prefix
         self._handle: RemovableHandle | None = None
         self._inputs: dict[str, Any] = {}
-
-    @property
-    def trajectory(self) -> Trajectory | None:
-        """Strength of every direction, so far."""
-        return self._watch.trajectory
 
     def report_first(self, trainer: Any) -> None:
         """Go before the trainer's reporters, so that they see the figures too."""
@@ -103,7 +92,7 @@ class HuggingFaceCallback(TrainerCallback):
 
     def close(self) -> None:
         """Remove the hooks from the model."""
-        self._watch.close()
+        self._close_tap()
         if self._handle is not None:
             self._handle.remove()
             self._handle, self._inputs = None, {}
@@ -124,7 +113,7 @@ class HuggingFaceCallback(TrainerCallback):
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
     ) -> None:
         """Add the batch that the model has just seen."""
-        self._watch.add(self._labels(self._inputs))
+        self._add(self._labels(self._inputs), kwargs["model"])
 
     def on_log(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
@@ -136,8 +125,7 @@ class HuggingFaceCallback(TrainerCallback):
         ]
         if not kinds:
             return
-        figures = self._watch.finish(state.global_step)
-        named = {f"{kinds[0]}_{self._prefix}{name}": value for name, value in figures.items()}
+        named = self._finish(state.global_step, f"{kinds[0]}_")
         logs.update(named)
         if state.log_history:
             state.log_history[-1].update(named)
@@ -146,11 +134,11 @@ class HuggingFaceCallback(TrainerCallback):
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", metrics: Any, **kwargs: Any
     ) -> None:
         """Forget what predictions were made of: they are no evaluation."""
-        self._watch.monitor.reset()
+        self._monitor.reset()
 
     def _open(self, model: nn.Module) -> None:
         if self._handle is None:
-            self._watch.open()
+            self._open_tap()
             hook = cast(Any, torch.compiler).disable(self._keep)
             self._handle = model.register_forward_pre_hook(hook, with_kwargs=True)
 

@@ -8,63 +8,56 @@ from penultimate.torch.monitoring.monitor import FeatureMonitor
 from penultimate.torch.monitoring.trajectory import Trajectory
 
 
-class Watch:
-    """A monitor, a tap on the layer that reads its features, and the trajectory of what it measures.
+class Watching:
+    """A monitor, a tap on the layer that reads its features, and the trajectory of what it measures; inherit it."""
 
-    Parameters
-    ----------
-    monitor : FeatureMonitor
-    layer : nn.Module, optional
-        Whose input are the features; by default the first layer that the monitor was given as head.
-
-    Attributes
-    ----------
-    trajectory : Trajectory or None
-        None when the monitor has no forecast.
-
-    Raises
-    ------
-    FeaturesError
-        When neither is known.
-    """
-
-    def __init__(self, monitor: FeatureMonitor, layer: nn.Module | None) -> None:
+    def __init__(self, monitor: FeatureMonitor, layer: nn.Module | None, prefix: str) -> None:
         watched = [layer] if layer is not None else list(monitor.watched)
         if not watched:
             raise FeaturesError("which layer reads the features is not known: give layer=, or the monitor head=")
-        self.monitor = monitor
-        self.trajectory = None if monitor.forecast is None else Trajectory(monitor.forecast)
+        self._monitor = monitor
+        self._trajectory = None if monitor.forecast is None else Trajectory(monitor.forecast)
+        self._prefix = prefix
         self._layer = watched[0]
         self._tap: Tap | None = None
 
-    def open(self) -> None:
-        """Put the tap on the layer, if it is not there."""
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """Strength of every direction, so far."""
+        return self._trajectory
+
+    def _open_tap(self) -> Tap:
         if self._tap is None:
             self._tap = Tap(self._layer)
+        return self._tap
 
-    def close(self) -> None:
-        """Remove the tap."""
+    def _close_tap(self) -> None:
         if self._tap is not None:
             self._tap.close()
             self._tap = None
 
-    def add(self, labels: Tensor) -> None:
+    def _add(self, labels: Tensor, model: nn.Module) -> None:
         """Add what last entered the layer to the monitor, on the device where it is."""
-        self.open()
-        assert self._tap is not None
-        features = self._tap.take()
-        if self.monitor.device != features.device:
-            self.monitor.to(features.device)
-        self.monitor.update(features, labels.to(features.device))
+        tap = self._open_tap()
+        # Looked for only where it did not run: a module may be kept where PyTorch does not list it.
+        if not tap.times and not any(module is self._layer for module in model.modules()):
+            raise FeaturesError(
+                f"the layer watched, {self._layer}, is no longer in the model: another was put in its place. Write new "
+                "weights into the layer that is there, with pen.torch.put_head(model, head), or make a new monitor"
+            )
+        features = tap.take()
+        if self._monitor.device != features.device:
+            self._monitor.to(features.device)
+        self._monitor.update(features, labels.to(features.device))
 
-    def finish(self, step: int) -> dict[str, float]:
-        """Figures of what has been seen, noted in the trajectory; none if nothing was. The monitor begins anew."""
-        if not self.monitor.update_called:
+    def _finish(self, step: int, before: str = "") -> dict[str, float]:
+        """Figures of what has been seen, named for the log and noted in the trajectory; the monitor begins anew."""
+        if not self._monitor.update_called:
             return {}
-        figures = {name: float(value) for name, value in self.monitor.compute().items()}
-        self.monitor.reset()
-        path = self.trajectory
+        figures = {name: float(value) for name, value in self._monitor.compute().items()}
+        self._monitor.reset()
+        path = self._trajectory
         # The same step may be evaluated twice.
         if path is not None and "direction/1" in figures and (not len(path) or step > path.steps[-1]):
             path.add(step, figures)
-        return figures
+        return {f"{before}{self._prefix}{name}": value for name, value in figures.items()}
