@@ -19,6 +19,7 @@ from penultimate.advice.samples import SamplesAdvice, advise_samples
 from penultimate.advice.status import Reason
 from penultimate.advice.width import WidthAdvice, advise_width
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
@@ -165,7 +166,7 @@ class Advice(Reported):
 
 
 def advise(
-    counts: ClassCounts,
+    counts: Counts,
     weight_decay: float | Sequence[float] | None = None,
     *,
     loss: str | Loss = "mse",
@@ -187,7 +188,7 @@ def advise(
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class in training.
     weight_decay : float or sequence of float, optional
         λ in use; by default the audited network's own, or 5e-4.
@@ -238,6 +239,7 @@ def advise(
     >>> advice.decay.status.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
     ('nothing to change', 6.1, 1.17)
     """
+    counts = counts_of(counts)
     if valid is not None and train is None:
         raise ProblemError("held-out features need training features beside them: give both")
     wished = Goal.from_name(goal)

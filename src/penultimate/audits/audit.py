@@ -19,6 +19,7 @@ from penultimate.audits.alignment import align
 from penultimate.audits.calibration import Calibration
 from penultimate.audits.layer import LayerAudit, audit_layer
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.datasets.by_name import source_of
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.decisions import Decisions
@@ -193,7 +194,7 @@ def audit(
     labels: object = None,
     *,
     head: "Head | os.PathLike[str] | str | None" = None,
-    counts: ClassCounts | None = None,
+    counts: Counts | None = None,
     weight_decay: float | tuple[float, ...] = 5e-4,
     loss: str | Loss = "mse",
     problem: Problem | None = None,
@@ -213,7 +214,7 @@ def audit(
         Whole numbers from 0; for arrays only.
     head : Head or path, optional
         The linear layers after the features; by default the ones that came with them, if any.
-    counts : ClassCounts, optional
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,), optional
         Samples of each class *in training*; by default those of the features. Where they differ from the features' own
         counts, the features are taken for other samples, and the share of noise is not known.
     weight_decay : float or tuple of float, default 5e-4
@@ -259,6 +260,7 @@ def audit(
     >>> audit.layer.alignment.cosine.round(6)
     array([1., 1.])
     """
+    counts = None if counts is None else counts_of(counts)
     source = source_of(features, labels)
     last = Head.read(head) if isinstance(head, str | Path) else head if isinstance(head, Head) else source.head
     known = _known_classes(source, last, counts)

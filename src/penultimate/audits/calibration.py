@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.last_layer import LastLayer
-from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
 from penultimate.forecasts.forecast import Forecast, forecast
@@ -166,13 +166,13 @@ class Calibration:
         )
 
     def forecast(
-        self, counts: ClassCounts, weight_decay: tuple[float, ...] | None = None, *, width: int | None = None
+        self, counts: Counts, weight_decay: tuple[float, ...] | None = None, *, width: int | None = None
     ) -> Forecast:
         """Forecast from what the network told, with the band of its own uncertainty.
 
         Parameters
         ----------
-        counts : ClassCounts
+        counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
             The network's own, or others.
         weight_decay : tuple of float, optional
             As for `problem`; by default the network's own.
@@ -197,6 +197,7 @@ class Calibration:
         >>> forecast.survivors, [end.survivors for end in forecast.band]
         (8, [9, 4])
         """
+        counts = counts_of(counts)
 
         def at(problem: Problem) -> Forecast:
             return forecast(counts, problem=replace(problem, width=width))

@@ -31,6 +31,7 @@ from penultimate.audits.alignment import leading_directions, off_share
 from penultimate.audits.head_rows import HeadRows, Neighbours
 from penultimate.audits.shape import Shape
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
 from penultimate.features.metrics import norm_slope
@@ -308,7 +309,7 @@ class HeadAudit(Reported):
 
 def audit_head(
     head: "Head | os.PathLike[str] | str",
-    counts: ClassCounts,
+    counts: Counts,
     *,
     key: str | None = None,
     weight_decay: float | tuple[float, ...] = 5e-4,
@@ -322,7 +323,7 @@ def audit_head(
     ----------
     head : Head, path, or name
         A head, a file that holds one (`Head.read`), or the name of bundled features, whose head is taken.
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples of each class in training.
     key : str, optional
         Name of the weight in a file that has several candidates.
@@ -357,6 +358,7 @@ def audit_head(
     >>> round(audit.along.scale, 6), round(audit.along.error, 6), round(audit.off_diagonal_share, 5)
     (1.0, 0.0, 0.0)
     """
+    counts = counts_of(counts)
     known = head if isinstance(head, Head) else _read(head, key)
     _check(known, counts, merged_at)
     expected = forecast(counts, problem=_problem(known, counts, weight_decay, loss, problem))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from penultimate.counts.checks import as_floats, check_range
-from penultimate.counts.class_names import NumberedNames, as_names
+from penultimate.counts.class_names import NumberedNames, as_names, in_order
 from penultimate.counts.dataset_labels import labels_of
 from penultimate.counts.groups import Groups, first_two, group_counts
 from penultimate.counts.labels import assign, place, tally
@@ -33,7 +33,8 @@ class ClassCounts:
     Parameters
     ----------
     values : array-like of shape (K,), or mapping of str to float
-        Samples of each class; fractions are allowed (weighted samples). A mapping names the classes too.
+        Samples of each class; fractions are allowed (weighted samples). A mapping names the classes too; names
+        that are all whole numbers are put in their order.
     names : iterable of str or int, optional
         One name a class, all different; by default "0", "1", ….
 
@@ -65,7 +66,7 @@ class ClassCounts:
         if isinstance(values, Mapping):
             if names is not None:
                 raise CountsError("values is a mapping, which names the classes already: leave names out")
-            named = cast(Mapping[Any, Any], values)
+            named = in_order(cast(Mapping[Any, Any], values))
             values, names = list(named.values()), named.keys()
         given = None if names is None else as_names(names)
         counts = as_floats(values, given)

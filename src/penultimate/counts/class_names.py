@@ -1,8 +1,8 @@
 """Names of classes: one string each, all different, and free of charge when nobody gave any."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import cast, overload
+from typing import Any, cast, overload
 
 from penultimate.errors import CountsError
 
@@ -96,6 +96,55 @@ def as_names(names: Iterable[object]) -> Sequence[str]:
     texts = tuple(_as_name(name, index) for index, name in enumerate(names))
     _refuse_duplicates(texts)
     return texts
+
+
+def in_order(named: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Put classes that are named by whole numbers in the order of these; leave others as they are.
+
+    Counts by frequency (``collections.Counter``, ``value_counts``) would otherwise give class 2 the place of class 0.
+
+    Parameters
+    ----------
+    named : mapping
+        By class name.
+
+    Returns
+    -------
+    mapping
+
+    Examples
+    --------
+    >>> from penultimate.counts.class_names import in_order
+    >>> in_order({2: 10, 0: 60, 1: 30}), in_order({"dog": 3, "cat": 9})
+    ({0: 60, 1: 30, 2: 10}, {'dog': 3, 'cat': 9})
+    """
+    if not all(map(is_whole, named)):
+        return named
+    return {name: named[name] for name in sorted(named, key=int)}
+
+
+def is_whole(name: object) -> bool:
+    """Whether a name is a whole number, as a number or in its usual digits.
+
+    Parameters
+    ----------
+    name : object
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from penultimate.counts.class_names import is_whole
+    >>> is_whole("10"), is_whole(-3), is_whole("07"), is_whole("ten")
+    (True, True, False, False)
+    """
+    if isinstance(name, str):
+        # "07" and "7" are two labels, and text order keeps them apart.
+        digits = name.removeprefix("-")
+        return digits.isascii() and digits.isdecimal() and (digits == "0" or digits[0] != "0") and len(digits) < 100
+    return isinstance(name, Integral) and not isinstance(name, bool)
 
 
 def culprit(names: Sequence[str] | None, index: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from penultimate.counts.class_names import is_whole
 from penultimate.counts.columns import CLASS_NAMES, COUNT_NAMES, LABEL_NAMES, Choice, choose
 from penultimate.errors import FileError
 
@@ -82,7 +83,7 @@ def count_texts(tallied: Mapping[str, int]) -> Counted:
     >>> count_texts({"10": 3, "9": 5})
     ([5, 3], ['9', '10'])
     """
-    ordered = sorted(tallied, key=int) if all(map(_is_whole, tallied)) else sorted(tallied)
+    ordered = sorted(tallied, key=int) if all(map(is_whole, tallied)) else sorted(tallied)
     return [tallied[label] for label in ordered], ordered
 
 
@@ -186,9 +187,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_whole(text: str) -> bool:
-    # Canonical digits only: "07" and "7" are two labels, and text order keeps them apart.
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdecimal() and (digits == "0" or digits[0] != "0") and len(digits) < 100

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
@@ -103,7 +104,7 @@ class LossComparison(Reported):
 
 
 def compare_losses(
-    counts: ClassCounts,
+    counts: Counts,
     losses: Sequence[str | Loss],
     weight_decay: float = 5e-4,
     *,
@@ -115,7 +116,7 @@ def compare_losses(
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class.
     losses : sequence of str, CrossEntropy or SquaredError
         At least one, all of different names.
@@ -140,6 +141,7 @@ def compare_losses(
     >>> [forecast.geometry.margins.round(1).tolist() for forecast in comparison.forecasts.values()]
     [[4.6, 2.1, 0.9], [1.2, 1.8, 3.4]]
     """
+    counts = counts_of(counts)
     if not losses:
         raise ProblemError("there is nothing to compare: give at least one loss")
     names = [str(loss) for loss in losses]

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.critical_decays import ALL_DEATHS, CriticalDecays, find_critical, find_first, is_closed
 from penultimate.forecasts.over_decay import can_sweep, shares_at, strengths_at
@@ -401,7 +402,7 @@ class Forecast(Reported):
 
 
 def forecast(
-    counts: ClassCounts,
+    counts: Counts,
     weight_decay: float | Sequence[float] = 5e-4,
     *,
     loss: str | Loss = "mse",
@@ -416,7 +417,7 @@ def forecast(
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class.
     weight_decay : float or sequence of float, default 5e-4
         λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
@@ -453,6 +454,7 @@ def forecast(
     >>> print(pen.forecast(counts, weight_decay=5e-3).largest_safe_weight_decay.__round__(4))
     0.066
     """
+    counts = counts_of(counts)
     if problem is None:
         problem = Problem.from_decays(
             weight_decay,

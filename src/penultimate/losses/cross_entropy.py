@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.losses.weights import (
     as_positive,
@@ -84,42 +85,49 @@ class CrossEntropy:
         return cls("cross-entropy with given weights", weights=weights)
 
     @classmethod
-    def inverse(cls, counts: ClassCounts) -> "CrossEntropy":
+    def inverse(cls, counts: Counts) -> "CrossEntropy":
         """Weights ``1/n_k``: every class counts alike."""
+        counts = counts_of(counts)
         return cls("cross-entropy weighted by 1/n", weights=inverse_weights(counts))
 
     @classmethod
-    def effective(cls, counts: ClassCounts, beta: float = 0.999) -> "CrossEntropy":
+    def effective(cls, counts: Counts, beta: float = 0.999) -> "CrossEntropy":
         """Weights ``(1 − β)/(1 − β^n)``: effective number of samples (Cui et al. 2019, arXiv 1901.05555)."""
+        counts = counts_of(counts)
         return cls(f"cross-entropy weighted by effective number, β = {beta:g}", weights=effective_weights(counts, beta))
 
     @classmethod
-    def power(cls, counts: ClassCounts, rho: float = 0.5) -> "CrossEntropy":
+    def power(cls, counts: Counts, rho: float = 0.5) -> "CrossEntropy":
         """Weights ``n^(−ρ)``: between none, ρ = 0, and `inverse`, ρ = 1."""
+        counts = counts_of(counts)
         return cls(f"cross-entropy weighted by n^(−{rho:g})", weights=power_weights(counts, rho))
 
     @classmethod
-    def logit_adjusted(cls, counts: ClassCounts, tau: float = 1.0) -> "CrossEntropy":
+    def logit_adjusted(cls, counts: Counts, tau: float = 1.0) -> "CrossEntropy":
         """Offsets ``τ log π``: logit adjustment (Menon et al. 2021, arXiv 2007.07314).
 
         τ = 1 is balanced softmax (Ren et al. 2020, arXiv 2007.10740).
         """
+        counts = counts_of(counts)
         return cls(f"logit-adjusted cross-entropy, τ = {_finite(tau, 'tau'):g}", offsets=tau * _log_priors(counts))
 
     @classmethod
-    def cdt(cls, counts: ClassCounts, gamma: float = 0.3) -> "CrossEntropy":
+    def cdt(cls, counts: Counts, gamma: float = 0.3) -> "CrossEntropy":
         """Scales ``(n_j/n_max)^γ``: class-dependent temperatures (Ye et al. 2020, arXiv 2001.01385)."""
+        counts = counts_of(counts)
         return cls(f"class-dependent temperature, γ = {_finite(gamma, 'gamma'):g}", scales=_powers(counts, gamma))
 
     @classmethod
-    def vs(cls, counts: ClassCounts, gamma: float = 0.3, tau: float = 1.0) -> "CrossEntropy":
+    def vs(cls, counts: Counts, gamma: float = 0.3, tau: float = 1.0) -> "CrossEntropy":
         """Scales and offsets: vector scaling (Kini et al. 2021, arXiv 2103.01550)."""
+        counts = counts_of(counts)
         name = f"vector scaling, γ = {_finite(gamma, 'gamma'):g}, τ = {_finite(tau, 'tau'):g}"
         return cls(name, scales=_powers(counts, gamma), offsets=tau * _log_priors(counts))
 
     @classmethod
-    def ldam(cls, counts: ClassCounts, margin: float = 0.5) -> "CrossEntropy":
+    def ldam(cls, counts: Counts, margin: float = 0.5) -> "CrossEntropy":
         """Margins proportional to ``n^(−1/4)``, the largest `margin` (Cao et al. 2019, arXiv 1906.07413)."""
+        counts = counts_of(counts)
         if not (math.isfinite(margin) and margin >= 0):
             raise ProblemError(f"LDAM's margin must be at least 0, got {margin}")
         margins = np.where(counts.values > 0, (counts.smallest / np.maximum(counts.values, 1e-100)) ** 0.25, 0.0)

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised, power_weights
 
 
@@ -45,18 +46,21 @@ class SquaredError:
             object.__setattr__(self, "weights", as_positive(self.weights, "weights"))
 
     @classmethod
-    def inverse(cls, counts: ClassCounts) -> "SquaredError":
+    def inverse(cls, counts: Counts) -> "SquaredError":
         """Weights ``1/n_k``: every class counts alike."""
+        counts = counts_of(counts)
         return cls("squared error weighted by 1/n", inverse_weights(counts))
 
     @classmethod
-    def effective(cls, counts: ClassCounts, beta: float = 0.999) -> "SquaredError":
+    def effective(cls, counts: Counts, beta: float = 0.999) -> "SquaredError":
         """Weights by effective number of samples (Cui et al. 2019, arXiv 1901.05555)."""
+        counts = counts_of(counts)
         return cls(f"squared error weighted by effective number, β = {beta:g}", effective_weights(counts, beta))
 
     @classmethod
-    def power(cls, counts: ClassCounts, rho: float = 0.5) -> "SquaredError":
+    def power(cls, counts: Counts, rho: float = 0.5) -> "SquaredError":
         """Weights ``n^(−ρ)``: between none, ρ = 0, and `inverse`, ρ = 1."""
+        counts = counts_of(counts)
         return cls(f"squared error weighted by n^(−{rho:g})", power_weights(counts, rho))
 
     @property

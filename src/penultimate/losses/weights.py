@@ -6,16 +6,17 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 
 
-def inverse_weights(counts: ClassCounts) -> Float[np.ndarray, " K"]:
+def inverse_weights(counts: Counts) -> Float[np.ndarray, " K"]:
     """``1/n``; 1 for classes without samples, which take no part."""
+    counts = counts_of(counts)
     return 1.0 / np.where(counts.values > 0, counts.values, 1.0)
 
 
-def effective_weights(counts: ClassCounts, beta: float) -> Float[np.ndarray, " K"]:
+def effective_weights(counts: Counts, beta: float) -> Float[np.ndarray, " K"]:
     """``(1 − β)/(1 − β^n)`` (Cui et al. 2019, arXiv 1901.05555), without cancellation for β near 1.
 
     Raises
@@ -23,13 +24,14 @@ def effective_weights(counts: ClassCounts, beta: float) -> Float[np.ndarray, " K
     ProblemError
         If β is not between 0 and 1.
     """
+    counts = counts_of(counts)
     if not 0.0 < beta < 1.0:
         raise ProblemError(f"the β of effective numbers lies between 0 and 1, got {beta}: 0.999 is usual")
     n = np.where(counts.values > 0, counts.values, 1.0)
     return -(1.0 - beta) / np.expm1(n * math.log(beta))
 
 
-def power_weights(counts: ClassCounts, exponent: float) -> Float[np.ndarray, " K"]:
+def power_weights(counts: Counts, exponent: float) -> Float[np.ndarray, " K"]:
     """``n^(−ρ)``: none at ρ = 0, `inverse_weights` at ρ = 1; 1 for classes without samples.
 
     Raises
@@ -37,6 +39,7 @@ def power_weights(counts: ClassCounts, exponent: float) -> Float[np.ndarray, " K
     ProblemError
         If ρ is not finite.
     """
+    counts = counts_of(counts)
     if not math.isfinite(exponent):
         raise ProblemError(f"the exponent of weights n^(−ρ) must be a finite number, got {exponent}")
     # Over the largest count, lest a power of it overflow; only ratios matter.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import CountsError
 from penultimate.model.problem import Problem
 
@@ -62,14 +62,12 @@ class Descent:
         return float(np.sum((self.features - means[self.labels]) ** 2) / np.sum(self.features**2))
 
 
-def descend(
-    counts: ClassCounts, problem: Problem, *, width: int | None = None, starts: int = 8, seed: int = 0
-) -> Descent:
+def descend(counts: Counts, problem: Problem, *, width: int | None = None, starts: int = 8, seed: int = 0) -> Descent:
     """Minimise the model on all its factors numerically, with one free feature for every sample.
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Whole numbers; N·d numbers are optimised, so keep N small.
     problem : Problem
         Layers, decays, bias.
@@ -97,6 +95,7 @@ def descend(
     >>> bool(abs(found / pen.minimise(counts, problem).objective - 1) < 1e-9)
     True
     """
+    counts = counts_of(counts)
     if not counts.is_integral:
         raise CountsError("descent has one feature for every sample: give whole counts")
     labels = np.repeat(np.arange(counts.classes), counts.values.astype(np.int64))

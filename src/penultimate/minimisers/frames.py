@@ -13,6 +13,7 @@ Frame                      When
 import numpy as np
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import CountsError, ProblemError
 from penultimate.minimisers.minimising import minimise
 from penultimate.model.geometry import Geometry
@@ -73,12 +74,12 @@ def orthogonal_frame(classes: int) -> Geometry:
     return _equal(LabelSpectrum(_one_each(classes), centred=False), 1.0, centred=False)
 
 
-def general_orthogonal_frame(counts: ClassCounts, problem: Problem | None = None) -> Geometry:
+def general_orthogonal_frame(counts: Counts, problem: Problem | None = None) -> Geometry:
     """General orthogonal frame: the minimiser without bias, orthogonal class means whose lengths follow the counts.
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class.
     problem : Problem, optional
         Layers, decays and width, with ``bias="none"``; by default one layer, decay 5e-4.
@@ -104,18 +105,19 @@ def general_orthogonal_frame(counts: ClassCounts, problem: Problem | None = None
     >>> frame.mean_gram.dense()[0, 1:]
     array([0., 0.])
     """
+    counts = counts_of(counts)
     problem = Problem.from_decays(bias="none") if problem is None else problem
     if problem.bias != "none":
         raise ProblemError(f"a general orthogonal frame has no bias, got bias={problem.bias!r}: give bias='none'")
     return minimise(counts, problem).geometry
 
 
-def seli(counts: ClassCounts) -> Geometry:
+def seli(counts: Counts) -> Geometry:
     """Simplex-encoded-labels interpolation: the geometry of ``(I − 11ᵀ/K) D``, scale arbitrary.
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class, all of them at least one.
 
     Returns
@@ -143,6 +145,7 @@ def seli(counts: ClassCounts) -> Geometry:
            [-0.333,  0.667, -0.333],
            [-0.333, -0.333,  0.667]])
     """
+    counts = counts_of(counts)
     if counts.unseen.size:
         raise CountsError(f"class {counts.names[int(counts.unseen[0])]!r} has no samples: SELI needs every class seen")
     multiplicity = counts.multiplicity.astype(np.float64)

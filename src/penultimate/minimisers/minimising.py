@@ -1,6 +1,6 @@
 """The way in: a problem goes to the solver made for it."""
 
-from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.minimisers.convex.solving import solve
 from penultimate.minimisers.factored import solve_factored
 from penultimate.minimisers.solution import Solution
@@ -9,13 +9,13 @@ from penultimate.model.problem import Problem
 
 
 def minimise(
-    counts: ClassCounts, problem: Problem, *, gap: float = 1e-8, steps: int = 500, seconds: float | None = None
+    counts: Counts, problem: Problem, *, gap: float = 1e-8, steps: int = 500, seconds: float | None = None
 ) -> Solution:
     """Find the global minimiser of the unconstrained feature model.
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class.
     problem : Problem
         Layers, decays, bias, width, loss.
@@ -48,6 +48,7 @@ def minimise(
     >>> solution.converged, solution.survivors
     (True, 2)
     """
+    counts = counts_of(counts)
     if problem.loss == "mse":
         return minimise_squared_error(counts, problem)
     if problem.layers > 1:

@@ -7,6 +7,7 @@ as D itself. Nothing of size K × K is formed.
 import numpy as np
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.spectrum.grouped_svd import GroupedSVD
 from penultimate.spectrum.quotient import CauchyQuotient, DiagonalQuotient, Quotient
 from penultimate.spectrum.secular import CauchySystem
@@ -17,7 +18,7 @@ class LabelSpectrum(GroupedSVD):
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class; classes without samples have no direction.
     centred : bool, default True
         True for ``Ŷ = (I − n1ᵀ/N) D`` (free bias: seen − 1 directions), False for D (no bias: one per seen class).
@@ -49,7 +50,8 @@ class LabelSpectrum(GroupedSVD):
     2
     """
 
-    def __init__(self, counts: ClassCounts, *, centred: bool = True) -> None:
+    def __init__(self, counts: Counts, *, centred: bool = True) -> None:
+        counts = counts_of(counts)
         super().__init__(counts, _quotient(counts, centred=centred))
         self.centred = centred
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.minimisers.convex.deaths import CriticalDecay, find_deaths
 from penultimate.minimisers.convex.family import Family
 from penultimate.minimisers.convex.solving import solution_of
@@ -72,7 +73,7 @@ class SolutionPath:
 
 
 def solution_path(
-    counts: ClassCounts,
+    counts: Counts,
     problem: Problem,
     weight_decay: Float[np.ndarray, " w"] | None = None,
     *,
@@ -83,7 +84,7 @@ def solution_path(
 
     Parameters
     ----------
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Samples per class.
     problem : Problem
         One layer, no width.
@@ -111,6 +112,7 @@ def solution_path(
     >>> family.survivors
     array([2, 1])
     """
+    counts = counts_of(counts)
     family = Family(counts, problem)
     if weight_decay is None:
         weight_decay = family.collapse * np.geomspace(1e-4, 1.0 + 1e-9, points)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 
 
@@ -23,11 +24,11 @@ class ClassDecay:
     ----------
     head : nn.Linear
         The last layer, one row a class.
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Training samples of each class.
     weight_decay : float
         λ, which every class would have if its share were the one wished.
-    wished : ClassCounts, optional
+    wished : as counts, optional
         Whose shares are wished; by default all alike. Only ratios matter.
 
     Attributes
@@ -59,9 +60,9 @@ class ClassDecay:
     torch.Size([])
     """
 
-    def __init__(
-        self, head: nn.Linear, counts: ClassCounts, weight_decay: float, *, wished: ClassCounts | None = None
-    ) -> None:
+    def __init__(self, head: nn.Linear, counts: Counts, weight_decay: float, *, wished: Counts | None = None) -> None:
+        wished = None if wished is None else counts_of(wished)
+        counts = counts_of(counts)
         weight = head.weight
         if weight.ndim != 2 or weight.shape[0] != counts.classes:
             raise ProblemError(

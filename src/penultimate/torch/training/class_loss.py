@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from penultimate.counts import ClassCounts
+from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.losses import CrossEntropy, Loss, resolve
 from penultimate.losses.weights import normalised
@@ -31,7 +31,7 @@ class ClassLoss(nn.Module):
     loss : str, CrossEntropy or SquaredError
         By its name (``"ce"``, ``"la:1"``, ``"weighted:inverse"``, ``"mse"``, …: see `penultimate.losses`), or as an
         object. Label smoothing is part of it.
-    counts : ClassCounts
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Training samples of each class, in the order of the logits.
     ignore_index : int, default -100
         Targets of this value are left out.
@@ -83,13 +83,14 @@ class ClassLoss(nn.Module):
     def __init__(
         self,
         loss: str | Loss,
-        counts: ClassCounts,
+        counts: Counts,
         *,
         ignore_index: int = -100,
         reduction: Reduction = "mean",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        counts = counts_of(counts)
         super().__init__()
         if reduction not in ("mean", "sum", "none"):
             raise ProblemError(f"unknown reduction {reduction!r}: give 'mean', 'sum' or 'none'")
