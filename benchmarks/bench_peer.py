@@ -93,7 +93,7 @@ def race(count: int) -> None:
     values = table("The same figures", "samples, classes", "figure", "peer", "ours", "relative difference")
     for samples, classes, bound in ((50_000, 100, "3"), (100_000, 1000, "5")):
         features, labels, weight = trained(samples, classes)
-        data = (features, labels, pen.Head(weight.layers))  # the peer knows no bias
+        data = (features, labels, pen.Head(weight.weights))  # the peer knows no bias
         sides = [partial(peer, *data, batch) for batch in BATCHES]
         with threadpool_limits(count):
             *theirs, mine = alternately(*sides, partial(ours, *data))

@@ -267,16 +267,20 @@ def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
     except pen.ProblemError:  # features or head are zero to the last bit: nothing is left to measure
         recall = _recall(head.predict(trained), data.labels.numpy(), counts.classes)
         return {"collapsed": True, "recall": recall, **known}
-    alignment, layer = audit.layer.alignment, audit.layer
+    alignment, layer = audit.last_layer.alignment, audit.last_layer
     numbers = {name: getattr(alignment, name) for name in ("strength", "cosine", "head_norm", "mean_norm")}
     numbers |= {name: getattr(alignment.budget, name) for name in ("decay", "noise", "mixing", "unsettled")}
-    numbers |= {"lift": layer.layer.lift, "class_noise": layer.class_budget.noise, "retained": layer.forecast.retained}
+    numbers |= {
+        "lift": layer.measured.lift,
+        "class_noise": layer.class_budget.noise,
+        "retained": layer.forecast.retained,
+    }
     shares = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share")
     return {
         "collapsed": False,
         **{name: _plain(values) for name, values in numbers.items()},
         **{name: getattr(alignment, name) for name in shares},
-        "bias_error": layer.layer.bias_error,
+        "bias_error": layer.measured.bias_error,
         "calibration": layer.calibration.to_dict(),
         "balance": list(layer.balance),
         "recall": _plain(audit.decisions.recall),

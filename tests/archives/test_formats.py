@@ -103,7 +103,7 @@ def test_weights_come_with_the_samples(write):
 def test_head_and_class_names_come_with_the_features(name, tmp_path):
     content = head_arrays()
     source = open_features(WRITERS[name](tmp_path, arrays() | content))
-    np.testing.assert_array_equal(source.head.layers[0], content["W"], strict=True)
+    np.testing.assert_array_equal(source.head.weights[0], content["W"], strict=True)
     np.testing.assert_array_equal(source.head.bias, content["b"], strict=True)
     assert source.names == source.head.names == ("class 0", "class 1", "class 2", "class 3")
 
@@ -113,7 +113,7 @@ def test_a_table_of_classes_may_hold_the_head_as_lists(tmp_path):
     weight = head_arrays()["W"]
     table = pa.table({"H": list(content["H"]), "y": content["y"], "W": list(weight)})
     pq.write_table(table, tmp_path / "prototypes.parquet")
-    np.testing.assert_array_equal(open_features(tmp_path / "prototypes.parquet").head.layers[0], weight, strict=True)
+    np.testing.assert_array_equal(open_features(tmp_path / "prototypes.parquet").head.weights[0], weight, strict=True)
 
 
 @pytest.mark.parametrize("name", WITH_HEAD)
@@ -169,7 +169,7 @@ def test_features_stored_column_by_column(name, tmp_path):
 def test_a_head_stored_column_by_column(writer, tmp_path):
     weight = head_arrays()["W"]
     head = open_features(writer(tmp_path, arrays() | {"W": np.asfortranarray(weight)})).head
-    np.testing.assert_array_equal(head.layers[0], weight)
+    np.testing.assert_array_equal(head.weights[0], weight)
 
 
 @pytest.mark.parametrize("name", ["npz", "npz-compressed", "npy", "hdf5"])
@@ -197,7 +197,7 @@ def test_bfloat16_is_widened_bit_by_bit(tmp_path):
     expected = np.array([[1.0, -2.0], [np.inf, 2.0**-133], [3.140625, -0.0]], dtype=np.float32)
     np.testing.assert_array_equal(batch.features, expected, strict=True)
     assert np.signbit(batch.features[2, 1])
-    np.testing.assert_array_equal(source.head.layers[0], expected[[0, 2]])
+    np.testing.assert_array_equal(source.head.weights[0], expected[[0, 2]])
 
 
 @pytest.mark.parametrize("writer", [write_npz, write_compressed])

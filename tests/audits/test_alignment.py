@@ -67,7 +67,7 @@ def test_a_minimiser_is_aligned_and_balanced_and_tells_its_feature_decay(layers,
     assert layer.bias_error < 1e-12
     decay = forecast.problem.weight_decay[0]
     calibration = calibrate(
-        layer, found, forecast.problem, balance(layer.head.layers[0], decay, float(np.trace(layer.between)))
+        layer, found, forecast.problem, balance(layer.head.weights[0], decay, float(np.trace(layer.between)))
     )
     assert calibration.by_norms == pytest.approx(3e-5, rel=1e-9)
     if calibration.directions >= 3:
@@ -120,7 +120,7 @@ def test_unlearnt_directions_leave_the_calibration_to_norms():
     assert worse.by_strengths is None and worse.source == "norms" and worse.feature_decay == worse.by_norms
     assert worse.band() is None and calibration.by_norms == pytest.approx(worse.by_norms)
     with pytest.raises(ProblemError, match="constant"):
-        balance(layer.head.layers[0], 1e-3, 0.0)
+        balance(layer.head.weights[0], 1e-3, 0.0)
 
 
 def test_other_decays_and_counts_keep_what_the_network_told():

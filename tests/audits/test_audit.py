@@ -15,36 +15,36 @@ def cnn():
 
 
 def test_the_squared_error_network_shows_the_figures_of_the_theory(cnn):
-    alignment = cnn.layer.alignment
+    alignment = cnn.last_layer.alignment
     assert alignment.off_diagonal_share == pytest.approx(0.0067, abs=5e-5)
     assert alignment.head_off_diagonal_share == pytest.approx(0.21, abs=5e-3)
     assert alignment.means_off_diagonal_share == pytest.approx(0.41, abs=5e-3)
-    assert cnn.layer.layer.bias_error == pytest.approx(4.3e-4, abs=1e-5)
+    assert cnn.last_layer.measured.bias_error == pytest.approx(4.3e-4, abs=1e-5)
     ratio = alignment.strength / alignment.sigma
     assert (ratio.min().round(2), ratio.max().round(2)) == (0.99, 1.02)
     assert (alignment.cosine.min().round(2), alignment.cosine.max().round(2)) == (0.46, 0.92)
     assert cnn.decisions.accuracy == pytest.approx(0.9999, abs=5e-5)
-    assert cnn.layer.fits_squared_error and cnn.layer.dead == (0, 0)
+    assert cnn.last_layer.fits_squared_error and cnn.last_layer.dead == (0, 0)
 
 
 def test_the_cross_entropy_network_is_told_from_squared_error():
     audit = pen.audit("cnn-ce", weight_decay=5e-4)
-    assert audit.layer.alignment.off_diagonal_share == pytest.approx(0.134, abs=1e-3)
-    assert not audit.layer.fits_squared_error and not audit.layer.weaker.any()
+    assert audit.last_layer.alignment.off_diagonal_share == pytest.approx(0.134, abs=1e-3)
+    assert not audit.last_layer.fits_squared_error and not audit.last_layer.weaker.any()
     assert "not what squared error leaves" in audit.verdict and audit.calibration.by_strengths is None
 
 
 def test_test_samples_with_training_counts_give_test_accuracy_and_no_noise_share():
     audit = pen.audit("cnn-mse-test", counts=pen.datasets.counts("fashion-mnist-lt"))
     assert audit.decisions.accuracy == 0.8393
-    assert np.isnan(audit.layer.alignment.budget.noise).all()
-    assert audit.layer.weaker[6] and "One class is weaker than its count explains: 6 (" in audit.verdict
+    assert np.isnan(audit.last_layer.alignment.budget.noise).all()
+    assert audit.last_layer.weaker[6] and "One class is weaker than its count explains: 6 (" in audit.verdict
 
 
 def test_intervals_hold_the_figures_and_recall_has_wilsons(cnn):
     low, high = cnn.intervals["metrics/nc1"]
     assert low < cnn.metrics.nc1 < high
-    for name, value in (("strength", cnn.layer.alignment.strength), ("cosine", cnn.layer.alignment.cosine)):
+    for name, value in (("strength", cnn.last_layer.alignment.strength), ("cosine", cnn.last_layer.alignment.cosine)):
         interval = cnn.intervals[f"alignment/{name}"]
         assert np.all(interval[:, 0] <= value) and np.all(value <= interval[:, 1])
     # Wilson's interval of 60 of 60, by hand: from 60 / (60 + 1.959964²) to 1.
@@ -107,15 +107,15 @@ def test_an_ideal_network_keeps_the_law_and_is_not_called_weak():
     ideal = forecast.geometry.factors(d=6)
     labels = np.repeat(np.arange(4), [60, 30, 10, 5])
     audit = pen.audit(ideal.means[labels], labels, head=pen.Head(ideal.weights, ideal.bias), weight_decay=1e-2)
-    np.testing.assert_allclose(audit.layer.departure, 0.0, atol=1e-6)
-    assert audit.metrics.distance_to_forecast < 1e-6 and not audit.layer.weaker.any()
+    np.testing.assert_allclose(audit.last_layer.departure, 0.0, atol=1e-6)
+    assert audit.metrics.distance_to_forecast < 1e-6 and not audit.last_layer.weaker.any()
     assert audit.calibration.feature_decay == pytest.approx(1e-4)
 
 
 def test_without_a_head_the_nearest_mean_answers(cnn):
     with np.load("src/penultimate/data/features/cnn-mse.npz") as file:
         audit = pen.audit(file["H"], file["y"])
-    assert audit.layer is None and audit.to_dict()["alignment"] is None
+    assert audit.last_layer is None and audit.to_dict()["alignment"] is None
     np.testing.assert_array_equal(audit.decisions.recall, cnn.decisions.recall_by_means)
 
 

@@ -45,7 +45,7 @@ def test_a_layer_trained_to_the_end_tells_the_decay_it_was_trained_with(loss, bi
     """PyTorch's own loss, one free feature vector a sample: λ_H comes back in both ways, and all of theory §5 holds."""
     trained = TrainedLayer.at_random([12, 6, 6, 2], loss, d=4, bias=bias, feature_decay=2e-3).train()
     audit = trained.audit()
-    layer, calibration = audit.layer, audit.calibration
+    layer, calibration = audit.last_layer, audit.calibration
     assert calibration.by_norms == pytest.approx(2e-3, rel=1e-5)
     np.testing.assert_allclose(calibration.by_strengths, 2e-3, rtol=1e-4)
     budget, threshold = layer.alignment.budget, calibration.threshold(2e-3)
@@ -67,17 +67,17 @@ def test_a_layer_trained_to_the_end_tells_the_decay_it_was_trained_with(loss, bi
 def test_the_parts_of_the_budget_add_up_to_pytorchs_gradient(loss, layers):
     """Features and layers at random: unsettled is the gradient of the last layer along each direction, by autograd."""
     trained = TrainedLayer.at_random([12, 7, 7, 4], loss, layers=layers)
-    layer = trained.audit().layer
+    layer = trained.audit().last_layer
     samples = 30
     svd = layer.forecast.geometry.svd
     entry = np.repeat(np.arange(svd.sigma.size), svd.multiplicity)
     slope = trained.gradients()[-1]
     # The gradient that a free bias would leave: features less their mean in every residual.
     left = svd.project("left", slope, entry.size)
-    last = svd.project("left", layer.layer.head.layers[-1], entry.size)
-    below = np.linalg.multi_dot([np.eye(5), *trained.head.layers[:-1][::-1], np.eye(5)]) if layers > 1 else np.eye(5)
+    last = svd.project("left", layer.measured.head.weights[-1], entry.size)
+    below = np.linalg.multi_dot([np.eye(5), *trained.head.weights[:-1][::-1], np.eye(5)]) if layers > 1 else np.eye(5)
     centre = _bias_slope(trained)
-    off = svd.project("left", np.outer(centre, below @ layer.layer.global_mean), entry.size)
+    off = svd.project("left", np.outer(centre, below @ layer.measured.global_mean), entry.size)
     along = np.einsum("rd,rd->r", left - off, last)
     strength = layer.alignment.strength
     expected = -samples * np.bincount(entry, along) / np.bincount(entry) / strength
@@ -115,12 +115,12 @@ def test_slopes_of_samples_are_those_of_the_dense_problem(name):
 def test_the_budget_of_squared_error_is_that_of_its_residuals():
     """In closed form, and by summing residuals as for any other loss: the same for every direction and class."""
     trained = TrainedLayer.at_random([12, 7, 7, 4], "mse")
-    closed = trained.audit().layer
+    closed = trained.audit().last_layer
     features, labels = trained.features.detach().numpy(), trained.labels
     slopes = Slopes(statistics_of(features, labels), trained.head, pen.losses.SquaredError(), trained.counts)
     slopes.update(features, labels)
     found = slopes.residuals()
-    layer = closed.layer
+    layer = closed.measured
     pull = Pull(-found.of_class.T * np.sqrt(trained.counts.values), found.within)
     summed = LastLayer(layer.counts, layer.means, layer.head, layer.noise, pull=pull)
     one, other = closed.alignment.budget, align(summed, closed.forecast.geometry.svd, 2e-2).budget
@@ -157,14 +157,16 @@ def test_bad_rows_are_left_out_of_residuals_too():
     more = {"head": trained.head, "weight_decay": 2e-2, "loss": "ce"}
     clean = pen.audit(features, labels, **more)
     dropped = pen.audit(worse, np.append(labels, 0), drop_bad=True, **more)
-    np.testing.assert_allclose(dropped.layer.alignment.budget.lost, clean.layer.alignment.budget.lost, rtol=1e-9)
+    np.testing.assert_allclose(
+        dropped.last_layer.alignment.budget.lost, clean.last_layer.alignment.budget.lost, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("loss", ["ce", "cdt:0.2", "mse:inverse"])
 def test_a_minimiser_is_its_own_forecast(loss):
     features, labels, head, _ = ideal(loss)
     audit = pen.audit(features, labels, head=head, weight_decay=2e-2, loss=loss)
-    layer = audit.layer
+    layer = audit.last_layer
     assert layer.product_cosine == pytest.approx(1, abs=1e-5)
     assert layer.bias_error < 1e-4
     np.testing.assert_allclose(layer.departure, 0, atol=1e-3)
@@ -181,13 +183,13 @@ def test_a_minimiser_is_its_own_forecast(loss):
 def test_weak_classes_are_named_with_any_loss():
     """The head of a minimiser of cross-entropy with half of one class's row, and a shift that no softmax sees."""
     features, labels, head, _ = ideal("ce")
-    weight = head.layers[0].copy()
+    weight = head.weights[0].copy()
     weight[3] *= 0.5
     weight += np.linspace(-2, 2, 5)
     problem = pen.Problem.from_decays(2e-2, loss="ce", feature_decay=3e-4)
     audit = pen.audit(features, labels, head=pen.Head((weight,), head.bias), problem=problem)
-    assert audit.layer.weaker.tolist() == [False, False, False, True]
-    assert audit.layer.departure[3] < -0.3
+    assert audit.last_layer.weaker.tolist() == [False, False, False, True]
+    assert audit.last_layer.departure[3] < -0.3
     assert "One class is weaker than its count explains: 3" in audit.verdict
 
 
@@ -210,7 +212,7 @@ def test_the_networks_objective_is_written_out():
 
 def test_the_bundled_cross_entropy_network():
     """Figures of the docs: norms and strengths agree, Gram matrices are near, the objective a quarter too high."""
-    layer = bundled().layer
+    layer = bundled().last_layer
     calibration = layer.calibration
     thresholds = [calibration.threshold(decay) for decay in (calibration.by_norms, *calibration.by_strengths)]
     assert thresholds == pytest.approx([0.0815, 0.0653, 0.0820, 0.1069], abs=2e-3)
@@ -219,7 +221,7 @@ def test_the_bundled_cross_entropy_network():
     assert layer.product_cosine == pytest.approx(0.989, abs=1e-3)
     assert layer.excess == pytest.approx(0.234, abs=5e-3)
     assert layer.unsettled == pytest.approx(0.36, abs=0.02)
-    measured, expected = layer.layer.head.product, layer.forecast.geometry.head_norms
+    measured, expected = layer.measured.head.product, layer.forecast.geometry.head_norms
     assert np.corrcoef(np.linalg.norm(measured, axis=1), expected)[0, 1] > 0.9
     budget = layer.alignment.budget
     assert np.all(budget.decay > 2 * budget.noise) and np.all(budget.noise > 0)
@@ -227,7 +229,7 @@ def test_the_bundled_cross_entropy_network():
 
 def test_the_loss_that_did_not_train_it_leaves_the_head_unsettled():
     """The bundled network as if its logits had been adjusted: no decay explains its residuals."""
-    assert bundled(loss="la:1").layer.unsettled > 0.9 > 2 * bundled().layer.unsettled
+    assert bundled(loss="la:1").last_layer.unsettled > 0.9 > 2 * bundled().last_layer.unsettled
 
 
 def test_another_loss_is_noticed():
@@ -236,7 +238,7 @@ def test_another_loss_is_noticed():
     labels = np.repeat(np.arange(4), [60, 30, 30, 10])
     features = rng.standard_normal((130, 6)) + rng.standard_normal((4, 6))[labels]
     audit = pen.audit(features, labels, head=pen.Head((rng.standard_normal((4, 6)),), np.zeros(4)), loss="ce")
-    assert not audit.layer.fits_loss
+    assert not audit.last_layer.fits_loss
     assert "trained with another loss, or not to the end" in audit.verdict
     assert audit.to_dict()["alignment"]["directions"][0]["lost"] is None
 
@@ -245,7 +247,7 @@ def test_several_layers_are_held_against_the_best_point_found(tmp_path):
     counts = pen.ClassCounts([60, 30, 20, 10])
     features, labels, head, _ = ideal("mse:inverse", 1e-2, 2e-4, counts=counts, layers=2)
     audit = pen.audit(features, labels, head=head, weight_decay=1e-2, loss="mse:inverse")
-    layer = audit.layer
+    layer = audit.last_layer
     assert layer.forecast.solution.outcome is pen.Outcome.BEST_FOUND and not layer.proven
     assert layer.calibration.by_norms == pytest.approx(2e-4, rel=1e-6)
     np.testing.assert_allclose(layer.calibration.by_strengths, 2e-4, rtol=1e-4)
@@ -265,10 +267,10 @@ def test_other_samples_than_those_of_training_leave_noise_unknown():
     features, labels, head, _ = ideal("ce")
     some = np.concatenate([np.flatnonzero(labels == k)[:9] for k in range(4)])
     audit = pen.audit(features[some], labels[some], head=head, counts=COUNTS, weight_decay=2e-2, loss="ce")
-    budget = audit.layer.alignment.budget
+    budget = audit.last_layer.alignment.budget
     np.testing.assert_allclose(budget.lost, audit.calibration.threshold(3e-4), rtol=1e-5)
     assert np.isnan(budget.noise).all() and np.isnan(budget.unsettled).all() and np.isfinite(budget.decay).all()
-    assert np.isnan(audit.layer.unsettled) and "not those of training" in audit.verdict
+    assert np.isnan(audit.last_layer.unsettled) and "not those of training" in audit.verdict
 
 
 def test_too_many_classes_leave_the_calibration_to_norms(monkeypatch):
@@ -278,7 +280,7 @@ def test_too_many_classes_leave_the_calibration_to_norms(monkeypatch):
     assert residuals.MOST_CLASSES > 3
     assert audit.calibration.by_strengths is None
     assert audit.calibration.by_norms == pytest.approx(3e-4, rel=1e-5)
-    assert np.isnan(audit.layer.alignment.budget.lost).all() and np.isnan(audit.layer.class_budget.lost).all()
+    assert np.isnan(audit.last_layer.alignment.budget.lost).all() and np.isnan(audit.last_layer.class_budget.lost).all()
     assert "budget" not in audit.to_dict() and audit.to_dict()["alignment"]["directions"][0]["lost"] is None
     with pytest.raises(pen.FeaturesError, match="budget"):
         audit.plot("budget")
@@ -330,10 +332,10 @@ def test_a_class_without_samples_takes_no_part(loss):
     """A fifth class, with a row in the head and no samples: all figures of the others stay, its own are null."""
     features, labels, head, _ = ideal(loss)
     bias = np.append(head.bias, -40.0 if loss != "mse:inverse" else 0.0)
-    wider = pen.Head((np.vstack([head.layers[0], np.zeros(5)]),), bias)
+    wider = pen.Head((np.vstack([head.weights[0], np.zeros(5)]),), bias)
     counts = pen.ClassCounts([*COUNTS.values, 0.0])
     audit = pen.audit(features, labels, head=wider, counts=counts, weight_decay=2e-2, loss=loss)
-    budget = audit.layer.alignment.budget
+    budget = audit.last_layer.alignment.budget
     np.testing.assert_allclose(budget.lost, audit.calibration.threshold(3e-4), rtol=1e-4)
     np.testing.assert_allclose(budget.unsettled, 0.0, atol=1e-4 * budget.lost[0])
     record = json.loads(json.dumps(audit.to_dict(), allow_nan=False))

@@ -139,8 +139,8 @@ def test_the_bundled_heads_against_their_own_losses():
 def test_the_bundled_heads_tell_their_losses_by_their_biases():
     squared, entropy = (pen.audit_head(name, FASHION) for name in ("cnn-mse", "cnn-ce"))
     whole = pen.audit("cnn-mse")
-    assert squared.off_diagonal_share == pytest.approx(whole.layer.alignment.head_off_diagonal_share, rel=1e-6)
-    np.testing.assert_allclose(squared.direction_norm, whole.layer.alignment.head_norm, rtol=1e-6)
+    assert squared.off_diagonal_share == pytest.approx(whole.last_layer.alignment.head_off_diagonal_share, rel=1e-6)
+    np.testing.assert_allclose(squared.direction_norm, whole.last_layer.alignment.head_norm, rtol=1e-6)
     assert squared.bias_sum == pytest.approx(0.958, abs=1e-3) and entropy.bias_sum == pytest.approx(0.065, abs=1e-3)
     assert "squared error makes that 1" in squared.verdict and "another loss" in entropy.verdict
     # What the features say of the feature decay is less than what the head alone would have it, as it must be.
@@ -152,7 +152,7 @@ def test_the_bundled_heads_tell_their_losses_by_their_biases():
 
 def test_merged_identical_and_zero_rows_are_named():
     head = random_head(9, 20, 1)
-    weight = head.layers[0].copy()
+    weight = head.weights[0].copy()
     weight[4], weight[5] = weight[3] * 1.5 + 0.01, weight[3] * 0.7
     weight[7] = weight[6]
     weight[8] = 0.0
@@ -217,7 +217,7 @@ def test_classes_without_samples_have_no_figures_of_their_own():
     counts = pen.ClassCounts([0, 60, 30, 0, 10])
     head = random_head(5, 4, 3)
     audit = pen.audit_head(head, counts)
-    alone = pen.audit_head(pen.Head((head.layers[0][[1, 2, 4]],), head.bias[[1, 2, 4]]), pen.ClassCounts([60, 30, 10]))
+    alone = pen.audit_head(pen.Head((head.weights[0][[1, 2, 4]],), head.bias[[1, 2, 4]]), pen.ClassCounts([60, 30, 10]))
     np.testing.assert_allclose(audit.direction_norm, alone.direction_norm)
     np.testing.assert_allclose(audit.norms[[1, 2, 4]], alone.norms)
     row = audit.to_dict()["classes"][0]

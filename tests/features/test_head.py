@@ -126,7 +126,7 @@ def write(request, tmp_path):
 
 
 def assert_head(head, weight=WEIGHT, bias=BIAS):
-    np.testing.assert_array_equal(head.layers[0], weight, strict=True)
+    np.testing.assert_array_equal(head.weights[0], weight, strict=True)
     if bias is None:
         assert head.bias is None
     else:
@@ -142,8 +142,8 @@ def test_the_usual_keys(write):
 def test_layers_by_number(write):
     layers = {f"W_{number}": RNG.normal(size=(3, 3)) for number in range(1, 12)}
     head = Head.read(write(dict(sorted(layers.items()))))
-    assert len(head.layers) == 11
-    for number, layer in enumerate(head.layers, start=1):
+    assert len(head.weights) == 11
+    for number, layer in enumerate(head.weights, start=1):
         np.testing.assert_array_equal(layer, layers[f"W_{number}"])
 
 

@@ -114,6 +114,6 @@ def network_objective(layer: LastLayer, problem: Problem) -> float:
     loss = resolve(problem.loss, alone).grouped(alone)
     value = loss.value(np.vstack([logits, np.diagonal(logits)]))
     data = float(loss.weight * alone.distinct @ value) / counts.samples
-    squares = [float(np.sum(np.square(weight, dtype=np.float64))) for weight in layer.head.layers]
+    squares = [float(np.sum(np.square(weight, dtype=np.float64))) for weight in layer.head.weights]
     decay = float(np.dot(problem.weight_decay, squares))
     return data + 0.5 * (decay + problem.resolved_feature_decay(counts.samples) * float(np.trace(layer.between)))

@@ -78,7 +78,7 @@ class Audit(Reported):
         Measures of collapse.
     classes : ClassMetrics
         The same class by class.
-    layer : LayerAudit or None
+    last_layer : LayerAudit or None
         The last layer against its forecast; None without a head.
     intervals : dict of str to ndarray
         95 % jackknife intervals of the figures of `metrics`, of the alignment and of classes; empty where memory does
@@ -88,7 +88,7 @@ class Audit(Reported):
     --------
     >>> import penultimate as pen
     >>> audit = pen.audit("cnn-mse", weight_decay=5e-4)
-    >>> round(audit.layer.alignment.off_diagonal_share, 4), round(audit.layer.layer.bias_error, 4)
+    >>> round(audit.last_layer.alignment.off_diagonal_share, 4), round(audit.last_layer.measured.bias_error, 4)
     (0.0067, 0.0004)
     >>> audit.decisions.accuracy > 0.999
     True
@@ -101,13 +101,13 @@ class Audit(Reported):
     certified: int
     metrics: CollapseMetrics
     classes: ClassMetrics
-    layer: LayerAudit | None
+    last_layer: LayerAudit | None
     intervals: dict[str, NDArray[np.float64]]
 
     @property
     def calibration(self) -> Calibration | None:
         """The feature decay that the network implies; None without a head."""
-        return None if self.layer is None else self.layer.calibration
+        return None if self.last_layer is None else self.last_layer.calibration
 
     @cached_property
     def recall_interval(self) -> Float[np.ndarray, "K 2"]:
@@ -257,7 +257,7 @@ def audit(
     >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2).geometry.factors(d=4)
     >>> labels = np.repeat(np.arange(3), [60, 30, 10])
     >>> audit = pen.audit(ideal.means[labels], labels, head=pen.Head(ideal.weights, ideal.bias), weight_decay=1e-2)
-    >>> audit.layer.alignment.cosine.round(6)
+    >>> audit.last_layer.alignment.cosine.round(6)
     array([1., 1.])
     """
     counts = None if counts is None else counts_of(counts)
@@ -323,7 +323,7 @@ def _judge(
         certified=deciding.certified,
         metrics=metrics,
         classes=class_metrics(whole, product),
-        layer=layer,
+        last_layer=layer,
         intervals={name: interval for name, interval in intervals.items() if interval is not None},
     )
 
@@ -338,8 +338,8 @@ def _figures(
     if judged is None:
         return figures
     # A class whose only sample is elsewhere keeps its mean, so that its own interval is too short.
-    means = np.where(statistics.counts[:, None] > 0, statistics.means, judged.layer.means)
-    layer = replace(judged.layer, means=means, noise=None)
+    means = np.where(statistics.counts[:, None] > 0, statistics.means, judged.measured.means)
+    layer = replace(judged.measured, means=means, noise=None)
     alignment = align(layer, judged.forecast.geometry.svd, None)
     names = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "strength", "cosine")
     figures |= {f"alignment/{name}": np.asarray(getattr(alignment, name), dtype=np.float64) for name in names}
@@ -366,7 +366,7 @@ def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
 def _problem(
     problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str | Loss, head: Head | None
 ) -> Problem:
-    layers = None if head is None else len(head.layers)
+    layers = None if head is None else len(head.weights)
     if problem is None:
         bias = "none" if head is not None and head.bias is None else "free"
         problem = Problem.from_decays(weight_decay, layers=layers, bias=bias, loss=loss)
@@ -407,7 +407,7 @@ def _checkpoint(
 ) -> Checkpoint | None:
     if path is None:
         return None
-    weights = [] if head is None else [*head.layers, head.offset]
+    weights = [] if head is None else [*head.weights, head.offset]
     of_head = [float(np.abs(np.asarray(array, dtype=np.float64)).sum()) for array in weights]
     settings = {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad}
     return Checkpoint(path, {**settings, **layout})

@@ -95,7 +95,7 @@ def direction_budget(
         across = svd.project("right", svd.project("left", layer.pull.between, count).T, count)
         lost = averaged(np.diagonal(across))
         target = strength + lost
-    last = svd.project("left", np.asarray(layer.head.layers[-1], dtype=np.float64), count)
+    last = svd.project("left", np.asarray(layer.head.weights[-1], dtype=np.float64), count)
     label = svd.sigma[entry] * row_dots(head, means)
     pulled, noise = _pulled(layer, head, label, lambda columns: svd.project("left", columns, count))
     return _budget(
@@ -133,7 +133,7 @@ def class_budget(layer: LastLayer, decay: float) -> Budget:
             return Budget.unknown(own.size)
         lost = np.diagonal(layer.pull.between) / np.sqrt(own)
         target = layer.lift + lost
-    last = np.asarray(layer.head.layers[-1], dtype=np.float64)
+    last = np.asarray(layer.head.weights[-1], dtype=np.float64)
     pulled, noise = _pulled(layer, product, own * layer.lift, np.asarray)
     return _budget(
         layer.lift,

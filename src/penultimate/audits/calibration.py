@@ -275,13 +275,13 @@ class Calibration:
         >>> Calibration.from_head(features, head, weight_decay=1e-3).feature_decay
         0.004
         """
-        first, bias = np.asarray(head.layers[0], dtype=np.float64), "none" if head.bias is None else "free"
+        first, bias = np.asarray(head.weights[0], dtype=np.float64), "none" if head.bias is None else "free"
         if features.ndim != 2 or first.shape[1] != features.shape[1]:
             raise ProblemError(
                 f"features {features.shape} and first layer {first.shape} do not fit: "
                 "give features (N, d) and weights (outputs, d)"
             )
-        problem = Problem.from_decays(weight_decay, layers=len(head.layers), bias=bias, loss=loss)
+        problem = Problem.from_decays(weight_decay, layers=len(head.weights), bias=bias, loss=loss)
         centre = 0.0 if bias == "none" else features.mean(axis=0, dtype=np.float64)
         total_square = float(np.sum(np.square(features - centre), dtype=np.float64))
         by_norms = balance(first, problem.weight_decay[0], total_square)

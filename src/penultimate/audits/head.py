@@ -216,7 +216,7 @@ class HeadAudit(Reported):
     @property
     def dtype(self) -> str:
         """Type of the last layer as it was read."""
-        layers: tuple[NDArray[np.floating], ...] = self.head.layers
+        layers: tuple[NDArray[np.floating], ...] = self.head.weights
         return str(layers[len(layers) - 1].dtype)
 
     @property
@@ -409,7 +409,7 @@ def _problem(
     head: Head, counts: ClassCounts, weight_decay: float | tuple[float, ...], loss: str | Loss, problem: Problem | None
 ) -> Problem:
     """The problem of this head: its layers, its bias, and its width where that leaves no room for all directions."""
-    layers, bias = len(head.layers), "none" if head.bias is None else "free"
+    layers, bias = len(head.weights), "none" if head.bias is None else "free"
     if problem is None:
         problem = Problem.from_decays(weight_decay, layers=layers, bias=bias, loss=loss)
     if problem.layers != layers or problem.bias != bias:
@@ -417,7 +417,7 @@ def _problem(
             f"the problem has {problem.layers} layers and bias {problem.bias}, the head {layers} and {bias}: "
             "make them agree"
         )
-    narrowest = min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.layers))
+    narrowest = min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.weights))
     return replace(problem, width=min(narrowest, problem.width or narrowest))
 
 

@@ -72,8 +72,8 @@ class HeadRows:
     """
 
     def __init__(self, head: Head, classes: Int[np.ndarray, " s"], shift: Float[np.ndarray, " K"] | None) -> None:
-        self._last = head.layers[-1]
-        below = [layer.astype(np.float64) for layer in reversed(head.layers[:-1])]
+        self._last = head.weights[-1]
+        below = [layer.astype(np.float64) for layer in reversed(head.weights[:-1])]
         self._below = None if not below else below[0] if len(below) == 1 else np.linalg.multi_dot(below)
         self.classes = classes
         self.dimension = head.dimension

@@ -104,7 +104,7 @@ class LastLayer:
     def imbalance_of_layers(self, decays: Sequence[float]) -> tuple[float, ...]:
         """``‖λ_{l+1} W_{l+1}ᵀW_{l+1} − λ_l W_l W_lᵀ‖ / ‖λ_l W_l W_lᵀ‖``, L − 1 numbers; a minimiser has zeros."""
         out: list[float] = []
-        pairs = zip(self.head.layers[:-1], self.head.layers[1:], decays[:-1], decays[1:], strict=True)
+        pairs = zip(self.head.weights[:-1], self.head.weights[1:], decays[:-1], decays[1:], strict=True)
         for below, above, lower, upper in pairs:
             ours = lower * np.asarray(below, dtype=np.float64) @ np.asarray(below, dtype=np.float64).T
             theirs = upper * np.asarray(above, dtype=np.float64).T @ np.asarray(above, dtype=np.float64)

@@ -40,7 +40,7 @@ class LayerAudit:
 
     Attributes
     ----------
-    layer : LastLayer
+    measured : LastLayer
         Means, head, noise.
     alignment : Alignment
         Strengths, cosines and off-diagonal shares.
@@ -56,7 +56,7 @@ class LayerAudit:
         How far neighbouring layers are from balanced, L − 1 numbers; zero at a minimiser.
     """
 
-    layer: LastLayer
+    measured: LastLayer
     alignment: Alignment
     class_budget: Budget
     calibration: Calibration
@@ -84,12 +84,12 @@ class LayerAudit:
     @cached_property
     def product_cosine(self) -> float:
         """Cosine between the network's ``W(H̄ − h_G 1ᵀ)D`` and the forecast's."""
-        return product_cosine(self.layer, self.alignment, self.forecast.solution)
+        return product_cosine(self.measured, self.alignment, self.forecast.solution)
 
     @cached_property
     def gram_cosines(self) -> tuple[float, float]:
         """Cosines between Gram matrices, the network's and the forecast's: of class means, of head rows."""
-        return gram_cosines(self.layer, self.forecast.solution)
+        return gram_cosines(self.measured, self.forecast.solution)
 
     @cached_property
     def excess(self) -> float:
@@ -99,21 +99,21 @@ class LayerAudit:
         loss than squared error the minimum is the best one found.
         """
         own = replace(self.forecast.problem, feature_decay=self.calibration.by_norms)
-        return network_objective(self.layer, own) / minimise(self.layer.counts, own).objective - 1.0
+        return network_objective(self.measured, own) / minimise(self.measured.counts, own).objective - 1.0
 
     @property
     def bias_error(self) -> float:
         """Largest difference of the (centred) bias from the forecast's, up to a shift that a softmax does not see."""
-        if self.forecast.problem.loss == "mse" or not self.layer.centred:
-            return self.layer.bias_error
-        difference = (self.layer.bias - self.forecast.geometry.bias)[self.layer.counts.values > 0]
+        if self.forecast.problem.loss == "mse" or not self.measured.centred:
+            return self.measured.bias_error
+        difference = (self.measured.bias - self.forecast.geometry.bias)[self.measured.counts.values > 0]
         return float(np.abs(difference - difference.mean()).max())
 
     @property
     def fits_squared_error(self) -> bool:
         """Whether bias and strengths are what squared error leaves; if not, the comparison is with a foreign law."""
         strong = float(np.median(self.alignment.strength / self.alignment.sigma))
-        return strong < _TOO_STRONG and not self.layer.bias_error > _BIAS_OFF
+        return strong < _TOO_STRONG and not self.measured.bias_error > _BIAS_OFF
 
     @cached_property
     def unsettled(self) -> float:
@@ -142,8 +142,8 @@ class LayerAudit:
     @cached_property
     def lift(self) -> Float[np.ndarray, " K"]:
         """`LastLayer.lift` without the shift of all logits that the loss does not see, shape (K,)."""
-        lift = np.einsum("kd,kd->k", seen_head(self.layer, self.forecast.problem.loss), self.layer.centred_means)
-        return np.where(self.layer.counts.values > 0, lift, np.nan)
+        lift = np.einsum("kd,kd->k", seen_head(self.measured, self.forecast.problem.loss), self.measured.centred_means)
+        return np.where(self.measured.counts.values > 0, lift, np.nan)
 
     @property
     def departure(self) -> Float[np.ndarray, " K"]:
@@ -157,7 +157,7 @@ class LayerAudit:
         None are named where the network is not what its loss leaves.
         """
         if not self.fits_loss:
-            return np.zeros(self.layer.counts.classes, dtype=bool)
+            return np.zeros(self.measured.counts.classes, dtype=bool)
         with np.errstate(invalid="ignore"):
             return np.asarray(_departure(self.lift, self.weakest) < -_WEAKER)
 
@@ -196,7 +196,7 @@ def audit_layer(
         When a class with training samples has no features.
     """
     layer = _last_layer(statistics, counts, head, problem, residuals)
-    by_norms = balance(layer.head.layers[0], problem.weight_decay[0], _total_square(statistics, layer))
+    by_norms = balance(layer.head.weights[0], problem.weight_decay[0], _total_square(statistics, layer))
     # Directions of squared error are those of the counts alone; others move a little with the decays.
     first = forecast(counts, problem=problem if problem.feature_decay else replace(problem, feature_decay=by_norms))
     decay = problem.weight_decay[-1]
@@ -212,7 +212,7 @@ def audit_layer(
         if problem.loss != "mse":
             alignment = align(layer, best.geometry.svd, decay)
     return LayerAudit(
-        layer=layer,
+        measured=layer,
         alignment=alignment,
         class_budget=class_budget(layer, decay),
         calibration=calibration,

@@ -36,7 +36,7 @@ class Head:
 
     Parameters
     ----------
-    layers : tuple of ndarray
+    weights : tuple of ndarray
         W_1 … W_L, the layer that reads the features first, each of shape (out, in) as in PyTorch.
     bias : ndarray of shape (K,), optional
         None is a head without bias.
@@ -59,13 +59,13 @@ class Head:
     (array([[1. , 4. , 3.5]]), array([1]))
     """
 
-    layers: tuple[NDArray[np.floating], ...]
+    weights: tuple[NDArray[np.floating], ...]
     bias: NDArray[np.floating] | None = None
     names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         # Frozen for its users; here its fields take their checked form.
-        object.__setattr__(self, "layers", _chained(self.layers))
+        object.__setattr__(self, "weights", _chained(self.weights))
         if self.bias is not None:
             object.__setattr__(self, "bias", _checked_bias(self.bias, self.classes))
         if self.names is not None:
@@ -74,17 +74,17 @@ class Head:
     @property
     def classes(self) -> int:
         """K, rows of the last layer."""
-        return self.layers[-1].shape[0]
+        return self.weights[-1].shape[0]
 
     @property
     def dimension(self) -> int:
         """Width of the features, columns of the first layer."""
-        return self.layers[0].shape[1]
+        return self.weights[0].shape[1]
 
     @cached_property
     def product(self) -> NDArray[np.float64]:
         """``W_L ⋯ W_1``, shape (K, d), float64."""
-        wide = [layer.astype(np.float64) for layer in reversed(self.layers)]
+        wide = [layer.astype(np.float64) for layer in reversed(self.weights)]
         return wide[0] if len(wide) == 1 else np.linalg.multi_dot(wide)
 
     @cached_property

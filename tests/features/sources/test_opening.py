@@ -74,13 +74,13 @@ def test_npy_files_without_a_prefix(tmp_path):
     for key, array in (content | {"W_1": np.eye(3, 5), "W_2": np.eye(4, 3)}).items():
         np.save(tmp_path / f"{key}.npy", array)
     source = open_features(tmp_path)
-    assert (source.samples, len(source.head.layers)) == (7, 2)
+    assert (source.samples, len(source.head.weights)) == (7, 2)
 
 
 def test_a_head_in_any_one_shard_is_that_of_all(tmp_path):
     two_shards(tmp_path, second=head_arrays())
     source = open_features(tmp_path)
-    np.testing.assert_array_equal(source.head.layers[0], head_arrays()["W"])
+    np.testing.assert_array_equal(source.head.weights[0], head_arrays()["W"])
     assert source.names == ("class 0", "class 1", "class 2", "class 3")
     assert all(shard.head is None and shard.names is None for shard in source.shards())
 
@@ -92,7 +92,7 @@ def test_a_head_in_a_file_beside_the_shards(tmp_path, writer, place):
     weight = head_arrays()["W"]
     writer(tmp_path, {"backbone.fc.weight": weight}, "head")
     source = open_features(place.format(tmp_path))
-    np.testing.assert_array_equal(source.head.layers[0], weight)
+    np.testing.assert_array_equal(source.head.weights[0], weight)
     assert source.head.bias is None
     assert source.samples == 30
 

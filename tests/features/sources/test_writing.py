@@ -49,7 +49,7 @@ def test_other_libraries_can_read_it(tmp_path):
     assert arrays.keys() == {"H", "y", "W_1", "W_2", "b"}
     np.testing.assert_array_equal(arrays["H"], features)
     np.testing.assert_array_equal(arrays["y"], labels)
-    np.testing.assert_array_equal(arrays["W_2"], head.layers[1])
+    np.testing.assert_array_equal(arrays["W_2"], head.weights[1])
 
 
 def test_weights_go_with_the_samples(tmp_path):

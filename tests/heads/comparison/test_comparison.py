@@ -46,7 +46,7 @@ def toy(counts=(80, 30, 10), held_out=40, noise=1.0, seed=0, names=None):
     labels, others = np.repeat(np.arange(classes), counts), np.repeat(np.arange(classes), held_out)
     X, V = (2 * np.eye(classes)[y] + noise * rng.normal(size=(y.size, classes)) for y in (labels, others))
     head = pen.heads.DiscriminantHead(1.0, prior="counts").fit(X, labels).head()
-    head = pen.Head(head.layers, head.bias, names)
+    head = pen.Head(head.weights, head.bias, names)
     return pen.ArraySource(X, labels, head=head), pen.ArraySource(V, others)
 
 

@@ -46,7 +46,7 @@ def test_every_chart_is_valid_small_and_strict_json(case):
 
 
 def test_strengths_are_drawn_beside_sigma_and_forecast_with_their_intervals():
-    alignment = audit("cnn-mse").layer.alignment
+    alignment = audit("cnn-mse").last_layer.alignment
     ends = audit("cnn-mse").intervals["alignment/strength"]
     drawn_ends = {row["value"]: (row["low"], row["high"]) for row in rows("cnn-mse", "directions", series="measured")}
     assert len(drawn_ends) == 18  # nine strengths, and nine as shares of σ
@@ -55,7 +55,7 @@ def test_strengths_are_drawn_beside_sigma_and_forecast_with_their_intervals():
     sigma = np.linalg.svd(label_matrix(FASHION.values), compute_uv=False)[:9]
     np.testing.assert_allclose([row["value"] for row in rows("cnn-mse", "directions", series="σ, nothing lost")], sigma)
     shown = {row["value"] for row in rows("cnn-mse", "directions", series="forecast")}
-    assert set(audit("cnn-mse").layer.forecast_strength) <= shown
+    assert set(audit("cnn-mse").last_layer.forecast_strength) <= shown
 
 
 def test_no_forecast_is_drawn_for_another_loss():
@@ -92,7 +92,7 @@ def test_factors_show_cosines_and_lengths_of_a_dense_decomposition():
 
 
 def test_the_budget_adds_up_to_what_is_missing():
-    alignment = audit("cnn-mse").layer.alignment
+    alignment = audit("cnn-mse").last_layer.alignment
     for place in range(9):
         parts = rows("cnn-mse", "budget", direction=str(place + 1))
         assert {row["part"] for row in parts} == {"decay", "noise", "other directions", "unsettled"}

@@ -79,7 +79,7 @@ def tables():
         "before and after": effects(margins),
         "forecast": worst(pen.forecast(counts, 1e-2), 20),
         "classes": audited_classes(audit),
-        "directions": directions(audit, audit.layer),
+        "directions": directions(audit, audit.last_layer),
         "head": rows_of_head(pen.audit_head(pen.datasets.features("cnn-mse").head, counts=counts)),
         "many classes": worst(pen.forecast(pen.datasets.counts("lvis"), 1e-2), 20),
     }

@@ -37,7 +37,7 @@ def test_an_audit_in_one_line_is_that_of_a_plain_loop():
     assert captured.decisions.accuracy == plain.decisions.accuracy
     np.testing.assert_array_equal(captured.statistics.counts, COUNTS)
     np.testing.assert_allclose(captured.statistics.means, plain.statistics.means, rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(captured.layer.alignment.strength, plain.layer.alignment.strength, rtol=1e-6)
+    np.testing.assert_allclose(captured.last_layer.alignment.strength, plain.last_layer.alignment.strength, rtol=1e-6)
     np.testing.assert_allclose(captured.metrics.nc1, plain.metrics.nc1, rtol=1e-4)
 
 
@@ -189,12 +189,12 @@ def test_the_head_of_several_layers_is_named_by_its_first():
     with pytest.raises(pen.FeaturesError, match="'2', '3' follow one another"):
         pen.torch.capture(model, loader())
     source = pen.torch.capture(model, loader(), "2")
-    assert [layer.shape for layer in source.head.layers] == [(8, 16), (4, 8)] and source.dimension == 16
+    assert [layer.shape for layer in source.head.weights] == [(8, 16), (4, 8)] and source.dimension == 16
     features, _ = penultimate_features(model, loader(), last=2)
     with torch.no_grad():
         logits = model(blobs()[0]).numpy()
     np.testing.assert_allclose(source.head.logits(features), logits, rtol=1e-4, atol=1e-6)
-    assert pen.audit(source, weight_decay=(1e-3, 2e-3)).layer.balance[0] > 0
+    assert pen.audit(source, weight_decay=(1e-3, 2e-3)).last_layer.balance[0] > 0
 
 
 class Described(nn.Module):
@@ -328,7 +328,7 @@ def test_a_saved_pass_is_the_captured_one_and_memory_holds_a_block(tmp_path, sma
     assert rows == [48, 32, 25] and saved.names == ("a", "b", "c", "ü") and saved.dtype == "float32"
     for ours, theirs in zip(read(source), read(sources.open_features(tmp_path / "features.safetensors")), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    for ours, theirs in zip(source.head.layers, saved.head.layers, strict=True):
+    for ours, theirs in zip(source.head.weights, saved.head.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(source.head.bias, saved.head.bias)
     assert [entry.name for entry in tmp_path.iterdir()] == ["features.safetensors"]

@@ -95,7 +95,7 @@ def test_an_activation_breaks_the_chain_even_in_place(activation):
 def test_the_folded_bias_gives_the_logits_of_the_chain():
     layers = [nn.Linear(9, 7), nn.Linear(7, 5, bias=False), nn.Linear(5, 4)]
     head, features = head_of(layers), torch.randn(20, 9, dtype=torch.float64)
-    assert [layer.shape for layer in head.layers] == [(7, 9), (5, 7), (4, 5)]
+    assert [layer.shape for layer in head.weights] == [(7, 9), (5, 7), (4, 5)]
     with torch.no_grad():
         logits = nn.Sequential(*layers).double()(features)
     np.testing.assert_allclose(head.logits(features.numpy()), logits.numpy(), rtol=1e-12, atol=1e-12)
@@ -108,7 +108,7 @@ def test_the_head_is_a_copy():
     before = head.product.copy()
     with torch.no_grad():
         layer.weight.add_(1.0)
-    np.testing.assert_array_equal(head.layers[0], before.astype(np.float32))
+    np.testing.assert_array_equal(head.weights[0], before.astype(np.float32))
 
 
 class Scaled(nn.Module):

@@ -69,7 +69,7 @@ def test_lightning_logs_what_an_audit_of_the_final_network_finds(forecast, compi
     audit = pen.audit(pen.torch.capture(module.network, loader()), weight_decay=5e-3)
     logged = trainer.callback_metrics
     found = [float(logged[f"collapse/direction/{i}"]) for i in (1, 2, 3)]
-    np.testing.assert_allclose(found, audit.layer.alignment.strength, rtol=1e-4)
+    np.testing.assert_allclose(found, audit.last_layer.alignment.strength, rtol=1e-4)
     assert float(logged["collapse/nc1"]) == pytest.approx(audit.metrics.nc1, rel=1e-4)
     # The sanity check before training left no trace; a step is four batches an epoch.
     assert callback.trajectory.steps.tolist() == [4, 8, 12]
@@ -153,7 +153,7 @@ def test_hugging_face_reports_what_an_audit_of_the_final_network_finds(forecast,
     metrics = trainer.evaluate()
     audit = pen.audit(pen.torch.capture(model, DataLoader(sentences(), batch_size=32)), weight_decay=5e-3)
     found = [metrics[f"eval_collapse/direction/{i}"] for i in (1, 2, 3)]
-    np.testing.assert_allclose(found, audit.layer.alignment.strength, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found, audit.last_layer.alignment.strength, rtol=1e-4, atol=1e-6)
     assert metrics["eval_collapse/samples"] == 105
     history = [entry for entry in trainer.state.log_history if "eval_collapse/nc1" in entry]
     assert len(history) == 3 and history[-1]["eval_collapse/nc1"] == pytest.approx(audit.metrics.nc1, rel=1e-4)

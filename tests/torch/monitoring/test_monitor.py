@@ -225,10 +225,10 @@ def test_figures_are_those_of_an_audit(network, forecast):
     audit = pen.audit(features.astype(np.float64), labels, head=head, weight_decay=5e-3)
     assert values["samples"] == 105 and values["classes"] == 4
     directions = torch.stack([values[f"direction/{i}"] for i in (1, 2, 3)]).numpy()
-    np.testing.assert_allclose(directions, audit.layer.alignment.strength, rtol=1e-9)
+    np.testing.assert_allclose(directions, audit.last_layer.alignment.strength, rtol=1e-9)
     for name in ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share"):
-        np.testing.assert_allclose(values[f"alignment/{name}"], getattr(audit.layer.alignment, name), rtol=1e-7)
-    np.testing.assert_allclose(values["alignment/mean_cosine"], audit.layer.alignment.cosine.mean(), rtol=1e-9)
+        np.testing.assert_allclose(values[f"alignment/{name}"], getattr(audit.last_layer.alignment, name), rtol=1e-7)
+    np.testing.assert_allclose(values["alignment/mean_cosine"], audit.last_layer.alignment.cosine.mean(), rtol=1e-9)
     for name in (
         "nc1",
         "nc1_cdnv",

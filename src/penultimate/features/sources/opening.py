@@ -157,9 +157,9 @@ def _agreed_head(sources: Sequence[FileSource], file: Path | None) -> Head | Non
 
 
 def _same(one: Head, other: Head) -> bool:
-    if len(one.layers) != len(other.layers):
+    if len(one.weights) != len(other.weights):
         return False
-    pairs = [*zip(one.layers, other.layers, strict=True), (one.offset, other.offset)]
+    pairs = [*zip(one.weights, other.weights, strict=True), (one.offset, other.offset)]
     return all(np.array_equal(a, b) for a, b in pairs)
 
 

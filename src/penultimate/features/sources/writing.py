@@ -107,8 +107,8 @@ def _entry(dtype: str, shape: tuple[int, ...], begin: int, end: int) -> dict[str
 def _arrays_of(head: "Head | None") -> dict[str, NDArray[Any]]:
     if head is None:
         return {}
-    names = ["W"] if len(head.layers) == 1 else [f"W_{index}" for index in range(1, len(head.layers) + 1)]
-    arrays: dict[str, NDArray[Any]] = dict(zip(names, head.layers, strict=True))
+    names = ["W"] if len(head.weights) == 1 else [f"W_{index}" for index in range(1, len(head.weights) + 1)]
+    arrays: dict[str, NDArray[Any]] = dict(zip(names, head.weights, strict=True))
     return arrays if head.bias is None else arrays | {"b": head.bias}
 
 

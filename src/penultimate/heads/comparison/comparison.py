@@ -362,4 +362,4 @@ def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSourc
 
 
 def _named(head: Head, names: tuple[str, ...] | None) -> Head:
-    return Head(head.layers, head.bias, names)
+    return Head(head.weights, head.bias, names)

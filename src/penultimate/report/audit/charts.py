@@ -57,7 +57,7 @@ def audit_charts(audit: Audit) -> dict[str, Callable[[], AnyChart]]:
     dict of str to callable
     """
     charts: dict[str, Callable[[], AnyChart]] = {}
-    layer = audit.layer
+    layer = audit.last_layer
     if layer is not None:
         charts["directions"] = partial(directions, audit, layer)
         charts["factors"] = partial(factors, audit, layer)

@@ -62,7 +62,7 @@ def norms(audit: Audit) -> alt.LayerChart:
     -------
     altair.LayerChart
     """
-    classes, layer = drawn_classes(audit.counts), audit.layer
+    classes, layer = drawn_classes(audit.counts), audit.last_layer
     interval = audit.intervals.get("classes/mean_norm")
     means = audit.classes.mean_norm[classes]
     series = [of_means("class means", means, None if interval is None else interval[classes])]
@@ -100,15 +100,15 @@ def mean_cosines(audit: Audit) -> alt.LayerChart:
 
 def _to_name(audit: Audit) -> Int[np.ndarray, " w"]:
     """The weaker classes of lowest recall."""
-    if audit.layer is None:
+    if audit.last_layer is None:
         return np.empty(0, dtype=np.int64)
-    weaker = np.flatnonzero(audit.layer.weaker)
+    weaker = np.flatnonzero(audit.last_layer.weaker)
     return weaker[np.argsort(audit.decisions.recall[weaker], kind="stable")][:_NAMED]
 
 
 def _recall_series(audit: Audit, classes: Int[np.ndarray, " b"]) -> list[Series]:
     """Recall of the classes that keep the law, of those that are weaker, and what the forecast retains."""
-    layer, recall, interval = audit.layer, audit.decisions.recall[classes], audit.recall_interval[classes]
+    layer, recall, interval = audit.last_layer, audit.decisions.recall[classes], audit.recall_interval[classes]
     weaker = np.zeros(classes.size, dtype=bool) if layer is None else layer.weaker[classes]
     kept = np.where(weaker, np.nan, recall)
     series = [Series("recall", kept, STATUS_COLOURS["own"], interval=interval)]

@@ -25,7 +25,7 @@ def matrices(layer: LayerAudit) -> alt.HConcatChart:
     """
     alignment = layer.alignment
     count = min(LEADING, alignment.directions)
-    head, means = factors(layer.layer, layer.forecast.geometry.svd, count)
+    head, means = factors(layer.measured, layer.forecast.geometry.svd, count)
     sigma = np.repeat(alignment.sigma, alignment.multiplicity)[:count]
     product = np.abs(head @ means.T) / np.sqrt(np.outer(sigma, sigma))
     top = float(product.max(initial=0.0))

@@ -69,7 +69,7 @@ def audit_html(audit: Audit) -> str:
     str
         A whole HTML document that refers to nothing outside itself.
     """
-    layer = audit.layer
+    layer = audit.last_layer
     return page(
         "audit.html.j2",
         {
@@ -135,7 +135,7 @@ def key_figures(audit: Audit) -> list[KeyFigure]:
         ("NC1", number(measured.nc1, 3), "spread within classes against distance between them"),
         ("Merged classes", number(float(merged)), _groups(len(audit.classes.merged))),
     ]
-    return figures if audit.layer is None else [*figures, *_layer_figures(audit.layer)]
+    return figures if audit.last_layer is None else [*figures, *_layer_figures(audit.last_layer)]
 
 
 def _groups(groups: int) -> str:
@@ -199,7 +199,7 @@ def _classes(audit: Audit) -> list[dict[str, object]]:
 
 
 def _method(audit: Audit) -> list[Fact]:
-    statistics, layer = audit.statistics, audit.layer
+    statistics, layer = audit.statistics, audit.last_layer
     dropped = f"; {number(statistics.dropped)} left out because they held NaN or infinity" if statistics.dropped else ""
     width = f"{number(statistics.dimension)} wide, stored as {audit.dtype}"
     facts = [
@@ -208,11 +208,13 @@ def _method(audit: Audit) -> list[Fact]:
     ]
     if layer is None:
         return [*facts, ("Head", "none: a sample is answered with its nearest class mean")]
-    layers = f"{number(len(layer.layer.head.layers))} linear layer{'s' if len(layer.layer.head.layers) > 1 else ''}"
-    noise = "those of training" if layer.layer.noise is not None else "others than those of training"
+    layers = (
+        f"{number(len(layer.measured.head.weights))} linear layer{'s' if len(layer.measured.head.weights) > 1 else ''}"
+    )
+    noise = "those of training" if layer.measured.noise is not None else "others than those of training"
     return [
         *facts,
-        ("Head", f"{layers}, {'with' if layer.layer.centred else 'without'} a bias"),
+        ("Head", f"{layers}, {'with' if layer.measured.centred else 'without'} a bias"),
         ("Samples", f"{noise}, by their counts"),
         (
             "Directions",

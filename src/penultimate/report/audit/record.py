@@ -49,7 +49,7 @@ def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
             "balanced_accuracy": finite(decisions.balanced_accuracy),
             "merged": [[str(audit.counts.names[index]) for index in group] for group in audit.classes.merged],
         },
-        "alignment": None if audit.layer is None else alignment_record(audit, audit.layer),
+        "alignment": None if audit.last_layer is None else alignment_record(audit, audit.last_layer),
         "calibration": None if audit.calibration is None else audit.calibration.to_dict(),
         "intervals": {name: _list(values) for name, values in scalars.items()},
         "classes": class_records(audit) if classes else [],
@@ -104,7 +104,7 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
 
 def class_records(audit: "Audit") -> list[dict[str, object]]:
     """One record a class, in their own order; figures of a class without samples are None."""
-    counts, statistics, layer = audit.counts, audit.statistics, audit.layer
+    counts, statistics, layer = audit.counts, audit.statistics, audit.last_layer
     unknown = np.full(counts.classes, np.nan)
     own = statistics.counts
     judged = layer if layer is not None and layer.fits_loss else None
@@ -120,7 +120,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
         "head_cosine": audit.classes.head_cosine,
         "nearest_cosine": audit.classes.nearest_cosine,
         "retained": unknown if layer is None else layer.forecast.retained,
-        "lift": unknown if layer is None else layer.layer.lift,
+        "lift": unknown if layer is None else layer.measured.lift,
         "departure": unknown if judged is None else judged.departure,
         "lost": unknown if judged is None else judged.class_budget.lost,
         "lost_to_decay": unknown if judged is None else judged.class_budget.decay,

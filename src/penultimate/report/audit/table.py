@@ -31,13 +31,13 @@ def audit_table(audit: Audit) -> Group:
     rich.console.Group
     """
     parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
-    if audit.layer is not None:
-        parts += [Text(), directions(audit, audit.layer)]
-        total = "σ − measured" if audit.layer.forecast.problem.loss == "mse" else "the pull of the loss"
+    if audit.last_layer is not None:
+        parts += [Text(), directions(audit, audit.last_layer)]
+        total = "σ − measured" if audit.last_layer.forecast.problem.loss == "mse" else "the pull of the loss"
         lost = f"decay, noise, others: strength lost to each; settled heads add up to {total}"
-        foreign = f"forecast: of {audit.layer.loss_words}, which did not train this network to the end"
-        parts.append(Text(lost if audit.layer.fits_loss else foreign, "dim"))
-        if not audit.layer.proven:
+        foreign = f"forecast: of {audit.last_layer.loss_words}, which did not train this network to the end"
+        parts.append(Text(lost if audit.last_layer.fits_loss else foreign, "dim"))
+        if not audit.last_layer.proven:
             parts.append(
                 Text("forecast: the best point found from several starts, not proven to be the minimum", "dim")
             )
@@ -45,7 +45,7 @@ def audit_table(audit: Audit) -> Group:
 
 
 def _expected_bias(audit: Audit) -> str:
-    squared = audit.layer is None or audit.layer.forecast.problem.loss == "mse"
+    squared = audit.last_layer is None or audit.last_layer.forecast.problem.loss == "mse"
     return "the class shares" if squared else "the forecast's, up to a shift"
 
 
@@ -75,11 +75,11 @@ def summary(audit: Audit) -> Table:
             f"means {power_of_count(measured.mean_norm_slope)}, head {power_of_count(measured.head_norm_slope)}",
         ),
     ]
-    if audit.layer is not None:
-        problem, samples = audit.layer.forecast.problem, audit.counts.samples
+    if audit.last_layer is not None:
+        problem, samples = audit.last_layer.forecast.problem, audit.counts.samples
         decay = f"{problem.resolved_feature_decay(samples):.3g} ({problem.feature_decay_source})"
         rows.append(("feature decay", decay))
-        rows.append(("bias", f"at most {number(audit.layer.bias_error, 3)} from {_expected_bias(audit)}"))
+        rows.append(("bias", f"at most {number(audit.last_layer.bias_error, 3)} from {_expected_bias(audit)}"))
     for name, value in rows:
         table.add_row(name, value)
     return table
@@ -115,9 +115,9 @@ def classes(audit: Audit) -> Fitted:
     order = answered_worst(audit, _CLASSES)
     table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **LOOK)
     table.add_column("class", **NAME)
-    judged = audit.layer is not None and audit.layer.fits_loss
+    judged = audit.last_layer is not None and audit.last_layer.fits_loss
     keys = {"recall": "recall", "spread": "spread", "‖mean‖": "mean_norm"}
-    keys |= {} if audit.layer is None else {"‖head‖": "head_norm"}
+    keys |= {} if audit.last_layer is None else {"‖head‖": "head_norm"}
     keys |= {"retained": "retained", "departs": "departure"} if judged else {}
     for heading in ("count", *keys):
         table.add_column(heading, justify="right")

@@ -43,7 +43,7 @@ def paragraphs(audit: Audit) -> list[str]:
     -------
     list of str
     """
-    first, layer = [_answers(audit), _collapse(audit), _merged(audit)], audit.layer
+    first, layer = [_answers(audit), _collapse(audit), _merged(audit)], audit.last_layer
     if layer is None:
         second = ["There is no head, so nothing is said of alignment or decay: answers are the nearest means'."]
     else:
@@ -67,7 +67,7 @@ def _against_forecast(audit: Audit, layer: LayerAudit) -> list[str]:
 def _answers(audit: Audit) -> str:
     recall = audit.decisions.recall
     (worst,) = answered_worst(audit, 1).tolist()
-    who = "The head answers" if audit.layer is not None else "The nearest class mean answers"
+    who = "The head answers" if audit.last_layer is not None else "The nearest class mean answers"
     samples = number(float(audit.decisions.answered.sum()))
     if recall[worst] == 1.0:
         return f"{who} all of {samples} samples rightly."
@@ -116,9 +116,10 @@ def _head_or_features(audit: Audit) -> str:
 def _foreign(layer: LayerAudit) -> str:
     strong = float(np.median(layer.alignment.strength / layer.alignment.sigma))
     return (
-        f"This is not what squared error leaves: the bias is up to {number(layer.layer.bias_error, 2)} from the class "
-        f"shares, and directions are {number(strong, 2)} times as strong as labels ask for. So the network was trained "
-        "with another loss, or not to the end, and its departures from this forecast say nothing about its classes."
+        f"This is not what squared error leaves: the bias is up to {number(layer.measured.bias_error, 2)} from the "
+        f"class shares, and directions are {number(strong, 2)} times as strong as labels ask for. So the network was "
+        "trained with another loss, or not to the end, and its departures from this forecast say nothing about its "
+        "classes."
     )
 
 
@@ -164,22 +165,24 @@ def _decay(layer: LayerAudit) -> str:
         f"{what} {norms} by norms, {number(middle, 2)} by strengths (quartiles "
         f"{number(low, 2)} to {number(high, 2)}, from {calibration.directions} directions)."
     )
-    if layer.layer.noise is None:
+    if layer.measured.noise is None:
         text += " These samples are not those of training, so strengths lack what did not generalise, too."
     return text
 
 
 def _weaker(audit: Audit) -> str:
-    assert audit.layer is not None
-    weaker = np.flatnonzero(audit.layer.weaker)
+    assert audit.last_layer is not None
+    weaker = np.flatnonzero(audit.last_layer.weaker)
     if weaker.size == 0:
         return "No class is weaker than its count explains."
-    order = weaker[np.argsort(audit.layer.departure[weaker])][:_NAMED]
+    order = weaker[np.argsort(audit.last_layer.departure[weaker])][:_NAMED]
     named: list[str] = []
     for index in order.tolist():
         other = audit.confused_with(index)
         with_whom = f", confused with {audit.counts.names[other]}" if other >= 0 else ""
-        named.append(f"{audit.counts.names[index]} (by {percent(-float(audit.layer.departure[index]), 2)}{with_whom})")
+        named.append(
+            f"{audit.counts.names[index]} (by {percent(-float(audit.last_layer.departure[index]), 2)}{with_whom})"
+        )
     if weaker.size == 1:
         return f"One class is weaker than its count explains: {named[0]}."
     which = "" if weaker.size <= _NAMED else ", above all"

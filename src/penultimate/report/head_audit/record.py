@@ -35,7 +35,7 @@ def head_record(audit: "HeadAudit", classes: bool = True) -> dict[str, object]:
         "head": {
             "classes": head.classes,
             "dimension": head.dimension,
-            "layers": len(head.layers),
+            "layers": len(head.weights),
             "dtype": audit.dtype,
             "bias": audit.centred,
             "mean_row_share": finite(audit.mean_row_share),

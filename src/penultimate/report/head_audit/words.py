@@ -85,7 +85,7 @@ def facts(audit: HeadAudit) -> list[tuple[str, str]]:
     head, problem = audit.head, audit.forecast.problem
     slope, error, expected = audit.slopes
     log_slope, correlation = audit.bias_on_log_counts
-    layers = f"{len(head.layers)} layer{'s' if len(head.layers) > 1 else ''}"
+    layers = f"{len(head.weights)} layer{'s' if len(head.weights) > 1 else ''}"
     decays = ", ".join(number(decay) for decay in problem.weight_decay)
     rows = [
         ("head", f"{number(head.classes)} × {number(head.dimension)}, {layers}, {audit.dtype}"),

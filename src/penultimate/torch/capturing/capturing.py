@@ -305,7 +305,7 @@ def _refuse_labels(shape: tuple[int, ...], labels: int) -> None:
 
 def _digest(head: Head, features: NDArray[Any], labels: NDArray[Any]) -> str:
     digest = hashlib.sha256()
-    for array in (*head.layers, head.offset, features, labels):
+    for array in (*head.weights, head.offset, features, labels):
         digest.update(f"{array.shape} {array.dtype}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

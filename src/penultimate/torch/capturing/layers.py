@@ -169,9 +169,9 @@ def gap(head: Head, features: torch.Tensor, logits: torch.Tensor, rounding: Sequ
     if features.device.type != "cpu" and coarse > float(torch.finfo(torch.float64).eps):
         coarse = max(coarse, _TF32)
     sums = min(coarse, float(torch.finfo(torch.float32).eps)) * head.dimension
-    squares = np.linalg.multi_dot([(wide**2), *[np.asarray(w, np.float64).T ** 2 for w in head.layers]])
+    squares = np.linalg.multi_dot([(wide**2), *[np.asarray(w, np.float64).T ** 2 for w in head.weights]])
     spread = np.sqrt(squares + head.offset**2)
-    allowed = (_UNITS * coarse * len(head.layers) + sums) * spread + coarse * np.abs(ours)
+    allowed = (_UNITS * coarse * len(head.weights) + sums) * spread + coarse * np.abs(ours)
     away = np.abs(ours - theirs)
     with np.errstate(divide="ignore", invalid="ignore"):
         units = np.where(away == 0, 0.0, away / allowed)
