@@ -122,5 +122,5 @@ def _normalised(now: Forecast) -> Margins:
 
 
 # Scores of plain losses carry the class shares; those of the others were adjusted, more or less, in training.
-_BY_LOSS = {"ce": "logit adjustment", "cross-entropy": "logit adjustment", "mse": "τ-normalised"}
+_BY_LOSS = {"ce": "logit adjustment", "mse": "τ-normalised"}
 _MARGINS: dict[str, Callable[[Forecast], Margins]] = {"logit adjustment": _logit_adjusted, "τ-normalised": _normalised}

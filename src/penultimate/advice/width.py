@@ -63,7 +63,7 @@ def advise_width(now: Forecast, width: int | None, obstacle: Reason | None = Non
     free = now if now.problem.width is None else forecast(now.counts, problem=replace(now.problem, width=None))
     needed = free.survivors
     parts = sorted({int(part * needed) for part in _NARROWER} - {0, needed}, reverse=True)
-    exact = now.problem.loss == "mse"
+    exact = now.problem.is_plain_squared_error
     narrower = tuple(forecast(now.counts, problem=replace(now.problem, width=part)) for part in parts if exact)
     if width is None or obstacle is not None:
         status, reason = Status.UNKNOWN, obstacle or Reason.NO_WIDTH

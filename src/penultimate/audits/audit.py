@@ -292,7 +292,7 @@ def _slopes(
     statistics: FeatureStatistics, head: Head | None, problem: Problem, counts: ClassCounts, drop_bad: bool
 ) -> Slopes | None:
     """What sums the residuals of another loss than squared error; None where they are not needed, or too many."""
-    if head is None or problem.loss == "mse" or head.classes > MOST_CLASSES:
+    if head is None or problem.is_plain_squared_error or head.classes > MOST_CLASSES:
         return None
     return Slopes(statistics, head, resolve(problem.loss, counts), counts, drop_bad=drop_bad)
 
@@ -390,7 +390,7 @@ def _step(progress: Progress | None, stage: str) -> Callable[[int], object] | No
 
 def _of_loss(problem: Problem, counts: ClassCounts | None) -> dict[str, object]:
     """What the second pass depends on with another loss than squared error: its numbers, and the training counts."""
-    if problem.loss == "mse":
+    if problem.is_plain_squared_error:
         return {}
     vectors = {} if isinstance(problem.loss, str) else problem.loss.vectors
     sums = {name: float(vector @ np.arange(1.0, vector.size + 1.0)) for name, vector in vectors.items()}

@@ -127,9 +127,9 @@ class Calibration:
 
         NaN for several layers and another loss than squared error, where none is known in advance.
         """
-        if self.loss != "mse" and len(self.weight_decay) > 1:
-            return float("nan")
         problem = self._problem(feature_decay, self.source)
+        if problem.layers > 1 and not problem.is_plain_squared_error:
+            return float("nan")
         return Shrinkage(self.samples, problem.kappa(self.samples), problem.layers).threshold
 
     def problem(self, samples: float | None = None, weight_decay: tuple[float, ...] | None = None) -> Problem:

@@ -72,12 +72,12 @@ class LayerAudit:
     @property
     def loss_words(self) -> str:
         """What the network is said to be trained with."""
-        return "squared error" if self.forecast.problem.loss == "mse" else f"loss {self.forecast.problem.loss}"
+        return "squared error" if self.forecast.problem.is_plain_squared_error else f"loss {self.forecast.problem.loss}"
 
     @property
     def fits_loss(self) -> bool:
         """Whether the network is near what its own loss leaves, so that comparing them tells something."""
-        if self.forecast.problem.loss == "mse":
+        if self.forecast.problem.is_plain_squared_error:
             return self.fits_squared_error
         return self.product_cosine > _ALIKE
 
@@ -104,7 +104,7 @@ class LayerAudit:
     @property
     def bias_error(self) -> float:
         """Largest difference of the (centred) bias from the forecast's, up to a shift that a softmax does not see."""
-        if self.forecast.problem.loss == "mse" or not self.measured.centred:
+        if self.forecast.problem.is_plain_squared_error or not self.measured.centred:
             return self.measured.bias_error
         difference = (self.measured.bias - self.forecast.geometry.bias)[self.measured.counts.values > 0]
         return float(np.abs(difference - difference.mean()).max())
@@ -209,7 +209,7 @@ def audit_layer(
             forecast(counts, problem=replace(problem, feature_decay=found, measured=calibration.source))
             for found in (calibration.feature_decay, low_to_high[-1])
         )
-        if problem.loss != "mse":
+        if not problem.is_plain_squared_error:
             alignment = align(layer, best.geometry.svd, decay)
     return LayerAudit(
         measured=layer,
@@ -230,7 +230,7 @@ def _last_layer(
     )
     noise = statistics.within_scatter / statistics.samples if same else None
     pull = None
-    if problem.loss != "mse":
+    if not problem.is_plain_squared_error:
         # Samples of other counts stand for those of training: residuals of a class are means over its samples.
         pull = Pull(None, None)
         if residuals is not None:

@@ -11,7 +11,7 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
-from penultimate.losses import Loss
+from penultimate.losses import Loss, plainly
 from penultimate.model.problem import Bias
 from penultimate.reported import Reported, chart_of
 
@@ -144,6 +144,7 @@ def compare_losses(
     counts = counts_of(counts)
     if not losses:
         raise ProblemError("there is nothing to compare: give at least one loss")
+    losses = [plainly(loss) for loss in losses]
     names = [str(loss) for loss in losses]
     if len(set(names)) < len(names):
         raise ProblemError(f"two losses have the same name: {', '.join(names)}; give each once, or name them")

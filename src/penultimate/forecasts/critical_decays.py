@@ -42,7 +42,7 @@ class CriticalDecays:
 
 def is_closed(solution: Solution) -> bool:
     """Whether the singular values do not depend on the decay: squared error without weights, its bias free or none."""
-    return solution.problem.loss == "mse" and isinstance(solution.problem.bias, str)
+    return solution.problem.is_plain_squared_error and isinstance(solution.problem.bias, str)
 
 
 def followed(solution: Solution) -> Problem | None:
@@ -51,7 +51,7 @@ def followed(solution: Solution) -> Problem | None:
     None for plain squared error, which needs no following, for several layers, and for a width that may bind.
     """
     problem = solution.problem
-    if problem.loss == "mse" or problem.layers > 1 or (problem.width or np.inf) < solution.geometry.svd.rank:
+    if problem.is_plain_squared_error or problem.layers > 1 or (problem.width or np.inf) < solution.geometry.svd.rank:
         return None
     return replace(problem, width=None)
 
@@ -116,7 +116,7 @@ def _deaths(solution: Solution, first: "CriticalDecay | None") -> "tuple[Critica
 def _note(solution: Solution, found: Float[np.ndarray, "t 3"]) -> str:
     """Why some are not known, or how exact they are."""
     problem, groups = solution.problem, solution.counts.distinct.size
-    if problem.loss == "mse":
+    if problem.is_plain_squared_error:
         return "no closed form with a regularised bias: forecast several weight decays"
     if followed(solution) is None:
         return "not searched for with this loss and several layers, or a width: forecast several weight decays"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
@@ -121,8 +122,8 @@ class Forecast(Reported):
         ``(threshold / leverage)²``, the leverage being what the loss multiplies a class's pull by, such as its weight:
         for two classes of equal count and features all zero this is where their difference dies, exactly.
         """
-        if self.problem.loss == "mse":
-            return np.full(self.counts.distinct.size, self.threshold**2)
+        if self.problem.is_plain_squared_error:
+            return np.full(self.counts.distinct.size, self.threshold * self.threshold)
         return (self.threshold / resolve(self.problem.loss, self.counts).grouped(self.counts).leverage) ** 2
 
     @property
@@ -273,7 +274,7 @@ class Forecast(Reported):
         decay = self.problem.weight_decay[0] * math.sqrt(ratio / self.problem.feature_ratio)
         return self.directions if decay < (self.largest_safe_weight_decay or 0.0) else None
 
-    def strengths_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+    def strengths_at(self, weight_decay: ArrayLike) -> Float[np.ndarray, "w t"]:
         """Strength of every distinct direction at other weight decays λ_1 (all layers scaled alike), shape (w, t).
 
         Raises
@@ -283,7 +284,7 @@ class Forecast(Reported):
         """
         return strengths_at(self.solution, weight_decay)
 
-    def shares_at(self, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+    def shares_at(self, weight_decay: ArrayLike) -> Float[np.ndarray, "w t"]:
         """Strength over singular value of every distinct direction at other weight decays, shape (w, t)."""
         return shares_at(self.solution, weight_decay)
 

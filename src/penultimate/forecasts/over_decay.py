@@ -2,10 +2,13 @@
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from penultimate.forecasts.critical_decays import followed
+from penultimate.minimisers.convex.solution_path import solution_path
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.minimisers.solution import Solution
+from penultimate.model.arguments import several_decays
 
 _SWEEP = 500  # distinct counts up to which a few solutions take seconds, not minutes
 # Relative gap of such a solution. At 1e-4 a direction that just lives can be off by a sixth of its σ.
@@ -14,31 +17,32 @@ _GAP = 1e-6
 
 def can_sweep(solution: Solution) -> bool:
     """Whether solutions at other decays can be had: always for squared error, else up to 500 distinct counts."""
-    if solution.problem.loss == "mse":
+    if solution.problem.is_plain_squared_error:
         return True
     return followed(solution) is not None and solution.counts.distinct.size <= _SWEEP
 
 
-def strengths_at(solution: Solution, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+def strengths_at(solution: Solution, weight_decay: ArrayLike) -> Float[np.ndarray, "w t"]:
     """Strength of every distinct direction at other weight decays λ_1, all layers scaled alike.
 
     With a regularised bias the singular values are kept fixed, which is an approximation; solving again is none.
     """
-    if solution.problem.loss != "mse":
-        return _solved_strengths(solution, weight_decay)
+    decays = several_decays(weight_decay)
+    if not solution.problem.is_plain_squared_error:
+        return _solved_strengths(solution, decays)
     rows: list[Float[np.ndarray, " t"]] = []
-    for decay in weight_decay:
-        kappa = _scaled_kappa(solution, float(decay))
+    for decay in decays.tolist():
+        kappa = _scaled_kappa(solution, decay)
         rows.append(Shrinkage(solution.counts.samples, kappa, solution.problem.layers).strength(solution.sigma))
     return np.stack(rows)
 
 
-def shares_at(solution: Solution, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
+def shares_at(solution: Solution, weight_decay: ArrayLike) -> Float[np.ndarray, "w t"]:
     """Strength over singular value, x/σ, at other weight decays; with one layer σ is x plus the threshold."""
     strength = strengths_at(solution, weight_decay)
-    if solution.problem.loss == "mse":
+    if solution.problem.is_plain_squared_error:
         return strength / solution.sigma
-    kappas = np.array([_scaled_kappa(solution, float(decay)) for decay in weight_decay])
+    kappas = np.array([_scaled_kappa(solution, decay) for decay in several_decays(weight_decay).tolist()])
     return strength / (strength + solution.counts.samples * kappas[:, None])
 
 
@@ -48,7 +52,6 @@ def _scaled_kappa(solution: Solution, decay: float) -> float:
 
 
 def _solved_strengths(solution: Solution, weight_decay: Float[np.ndarray, " w"]) -> Float[np.ndarray, "w t"]:
-
     order = np.argsort(weight_decay)
     family = solution_path(solution.counts, followed(solution) or solution.problem, weight_decay, gap=_GAP)
     svd = solution.geometry.svd

@@ -1,6 +1,5 @@
 """When each direction is learnt: one logistic curve per singular value (docs/theory §7)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ from jaxtyping import Float
 
 from penultimate.errors import ProblemError
 from penultimate.minimisers.solution import Solution
+from penultimate.model.arguments import number, positive, whole
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ def timeline(
         For more than one layer, a regularised bias, or arguments out of range.
     """
     problem, samples = solution.problem, solution.counts.samples
-    if problem.loss != "mse" or problem.layers != 1 or not isinstance(problem.bias, str):
+    if not problem.is_plain_squared_error or problem.layers != 1 or not isinstance(problem.bias, str):
         raise ProblemError(
             "the timeline is known for squared error, one layer and a free or no bias: change the problem"
         )
-    _check(learning_rate, momentum, steps, start)
+    _check(learning_rate, momentum, steps, start, points)
     at = np.linspace(0.0, steps, points)
     rate = 2.0 * (solution.sigma - solution.threshold) / samples
     time = learning_rate / (1.0 - momentum)
@@ -97,12 +97,10 @@ def _logistic(rate: Float[np.ndarray, " t"], start: float, samples: float, time:
     return np.where(final >= 0, start / (decay + competition), start * decay / (1.0 + competition))
 
 
-def _check(learning_rate: float, momentum: float, steps: int, start: float) -> None:
-    if not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise ProblemError(f"the learning rate must be positive and finite, got {learning_rate}")
-    if not 0 <= momentum < 1:
+def _check(learning_rate: object, momentum: object, steps: object, start: object, points: object) -> None:
+    positive(learning_rate, "the learning rate")
+    if not 0 <= number(momentum, "the momentum") < 1:
         raise ProblemError(f"the momentum must be at least 0 and below 1, got {momentum}")
-    if steps < 1:
-        raise ProblemError(f"the number of steps must be at least 1, got {steps}")
-    if not (math.isfinite(start) and start > 0):
-        raise ProblemError(f"the starting strength x_0 must be positive and finite, got {start}")
+    whole(steps, "the number of steps")
+    positive(start, "the starting strength x_0")
+    whole(points, "the number of points")

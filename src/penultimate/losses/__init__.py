@@ -3,6 +3,7 @@
 from penultimate.losses.cross_entropy import CrossEntropy as CrossEntropy
 from penultimate.losses.names import Loss as Loss
 from penultimate.losses.names import check_name as check_name
+from penultimate.losses.names import plainly as plainly
 from penultimate.losses.names import resolve as resolve
 from penultimate.losses.names import unseen_shift as unseen_shift
 from penultimate.losses.squared_error import SquaredError as SquaredError

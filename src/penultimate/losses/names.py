@@ -82,6 +82,32 @@ def check_name(name: str) -> None:
     _make(name, _ANY)
 
 
+def plainly(loss: object) -> str | Loss:
+    """A loss as `penultimate.Problem` keeps it: names checked, and the two plain losses by theirs, however given.
+
+    So squared error without weights is "mse" and cross-entropy without anything is "ce", in answers, files and words.
+
+    Raises
+    ------
+    ProblemError
+        For an unknown name, and for what is no loss.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> plainly(pen.losses.SquaredError()), plainly(pen.losses.CrossEntropy()), plainly(" la:1 ")
+    ('mse', 'ce', 'la:1')
+    """
+    if isinstance(loss, str):
+        check_name(loss)
+        return loss.strip()
+    if not isinstance(loss, CrossEntropy | SquaredError):
+        raise ProblemError(f"a loss is a name, such as 'ce', or one of penultimate.losses; got {loss!r}")
+    if loss.vectors or (isinstance(loss, CrossEntropy) and loss.smoothing > 0.0):
+        return loss
+    return "ce" if isinstance(loss, CrossEntropy) else "mse"
+
+
 def unseen_shift(loss: str | Loss, counts: ClassCounts) -> Float[np.ndarray, " K"] | None:
     """The change of all logits that a loss does not see, one number a class; None for squared error, which sees all.
 

@@ -68,6 +68,11 @@ class SquaredError:
         """The vectors that are set, by name."""
         return {} if self.weights is None else {"weights": np.asarray(self.weights)}
 
+    @property
+    def weighs_alike(self) -> bool:
+        """Whether all classes have the same weight, or none: then the minimiser has a closed form."""
+        return self.weights is None or bool(np.ptp(np.asarray(self.weights)) == 0.0)
+
     def grouped(self, counts: ClassCounts) -> "GroupedSquaredError":
         """Write the loss for groups of classes within which the weights are constant (see `losses.grouped`)."""
         first, size = counts.representatives[:, 0], counts.multiplicity.astype(np.float64)

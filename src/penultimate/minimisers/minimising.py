@@ -1,7 +1,8 @@
 """The way in: a problem goes to the solver made for it."""
 
 from penultimate.counts.given import Counts, counts_of
-from penultimate.minimisers.convex.solving import solve
+from penultimate.losses import resolve
+from penultimate.minimisers.convex.solving import limits, solve
 from penultimate.minimisers.factored import solve_factored
 from penultimate.minimisers.solution import Solution
 from penultimate.minimisers.squared_error import minimise_squared_error
@@ -49,7 +50,9 @@ def minimise(
     (True, 2)
     """
     counts = counts_of(counts)
-    if problem.loss == "mse":
+    limits(gap, steps, seconds)
+    resolve(problem.loss, counts)  # vectors of one's own must be one number a class
+    if problem.is_plain_squared_error:
         return minimise_squared_error(counts, problem)
     if problem.layers > 1:
         return solve_factored(counts, problem)

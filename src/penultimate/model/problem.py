@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from penultimate.errors import ProblemError
-from penultimate.losses import Loss, check_name
+from penultimate.losses import Loss, SquaredError, plainly
+from penultimate.model.arguments import decays, positive, whole
 
 Bias = Literal["free", "none"] | float
 TorchLoss = Literal["MSELoss", "half_squared_error", "CrossEntropyLoss"]
+_MOST_LAYERS = 1000  # a typing error otherwise makes as many decays
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Problem:
     Raises
     ------
     ProblemError
-        If a decay is not positive and finite, there is no layer, the width is below 1 or the loss is unknown.
+        If a decay is no positive number (between 1e-150 and 1e150), there is no layer, the width is no whole number of
+        at least 1, or the loss is unknown.
 
     Examples
     --------
@@ -64,25 +65,18 @@ class Problem:
     measured: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.weight_decay:
-            raise ProblemError("the model needs at least one linear layer, got none: give layers >= 1")
-        for layer, decay in enumerate(self.weight_decay, start=1):
-            _positive(decay, f"the weight decay of layer {layer}")
+        checked: dict[str, object] = {
+            "weight_decay": decays(self.weight_decay),
+            "feature_ratio": positive(self.feature_ratio, "the feature ratio c"),
+            "bias": _checked_bias(self.bias),
+            "loss": plainly(self.loss),
+        }
         if self.feature_decay is not None:
-            _positive(self.feature_decay, "the feature decay")
-        _positive(self.feature_ratio, "the feature ratio c")
-        self._check_bias()
-        if self.width is not None and self.width < 1:
-            raise ProblemError(f"the width must be at least 1, got {self.width}: give the narrowest layer's width")
-        if isinstance(self.loss, str):
-            check_name(self.loss)
-
-    def _check_bias(self) -> None:
-        if isinstance(self.bias, str):
-            if self.bias not in ("free", "none"):
-                raise ProblemError(f"unknown bias {self.bias!r}: give 'free', 'none' or its decay, a positive number")
-        else:
-            _positive(self.bias, "the decay of the bias")
+            checked["feature_decay"] = positive(self.feature_decay, "the feature decay")
+        if self.width is not None:
+            checked["width"] = whole(self.width, "the width")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_decays(
@@ -122,14 +116,16 @@ class Problem:
         >>> pen.Problem.from_decays([1e-3, 5e-4]).layers
         2
         """
-        decays = tuple(float(decay) for decay in np.atleast_1d(weight_decay))
-        if layers is not None and layers < 1:
-            raise ProblemError(f"the model needs at least one linear layer, got layers={layers}: give 1 or more")
-        if layers is not None and len(decays) == 1:
-            decays = decays * layers
-        if layers is not None and len(decays) != layers:
-            raise ProblemError(f"{len(decays)} weight decays for {layers} layers: give one for all or one for each")
-        return cls(decays, feature_decay, feature_ratio, bias, width, loss)
+        given = decays(weight_decay)
+        if layers is not None:
+            layers = whole(layers, "layers (the model needs at least one linear layer)")
+            given = given * layers if len(given) == 1 and layers <= _MOST_LAYERS else given
+            if len(given) != layers:
+                raise ProblemError(
+                    f"{len(given)} weight decays for {layers} layers: give one for all or one for each, of at most "
+                    f"{_MOST_LAYERS} layers"
+                )
+        return cls(given, feature_decay, feature_ratio, bias, width, loss)
 
     @classmethod
     def from_torch(
@@ -178,17 +174,18 @@ class Problem:
         >>> pen.Problem.from_torch(1e-4, loss="MSELoss", classes=100).weight_decay
         (0.005,)
         """
-        scales = {"MSELoss": classes / 2, "half_squared_error": 1.0, "CrossEntropyLoss": 1.0}
+        outputs = whole(classes, "the number of classes")
+        scales = {"MSELoss": outputs / 2, "half_squared_error": 1.0, "CrossEntropyLoss": 1.0}
         if loss not in scales:
             raise ProblemError(f"unknown PyTorch loss {loss!r}: give one of {', '.join(map(repr, scales))}")
         scale = scales[loss]
         return cls.from_decays(
-            [float(decay) * scale for decay in np.atleast_1d(weight_decay)],
+            [decay * scale for decay in decays(weight_decay)],
             layers=layers,
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
             width=width,
-            bias=bias if isinstance(bias, str) else bias * scale,
+            bias=bias if isinstance(bias, str) else positive(bias, "the decay of the bias") * scale,
             loss="ce" if loss == "CrossEntropyLoss" else "mse",
         )
 
@@ -196,6 +193,24 @@ class Problem:
     def layers(self) -> int:
         """L, the number of linear layers."""
         return len(self.weight_decay)
+
+    @property
+    def is_plain_squared_error(self) -> bool:
+        """Whether the loss is squared error that weighs all classes alike: then the minimiser has a closed form."""
+        return self.loss == "mse" or (isinstance(self.loss, SquaredError) and self.loss.weighs_alike)
+
+    @property
+    def decay_exponent(self) -> float:
+        """``λ ∝ θ^this`` for the threshold θ, all layers' decays scaled together (docs/theory §4).
+
+        The threshold grows like κ^{(L+1)/(2L)}, and κ^{L+1} like λ^{L+1}, or λ^L where λ_H is fixed.
+        """
+        return 2.0 if self.feature_decay is not None else 2.0 * self.layers / (self.layers + 1)
+
+    @property
+    def samples_exponent(self) -> float:
+        """``θ² ∝ N^this``: how the samples that a class needs grow with those there are, as far as that is known."""
+        return (self.layers + 1) / self.layers if self.feature_decay is not None else 1.0
 
     @property
     def exponent(self) -> float:
@@ -239,6 +254,9 @@ class Problem:
         }
 
 
-def _positive(value: float, what: str) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ProblemError(f"{what} must be positive and finite, got {value}")
+def _checked_bias(bias: object) -> Bias:
+    if isinstance(bias, str) and bias in ("free", "none"):
+        return bias
+    if isinstance(bias, str) or bias is None:
+        raise ProblemError(f"unknown bias {bias!r}: give 'free', 'none' or its decay, a positive number")
+    return positive(bias, "the decay of the bias")

@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 
 import penultimate as pen
 from convex_oracles import LOSSES, DenseProblem, dense_matrix
-from penultimate.losses import CrossEntropy, SquaredError, resolve
+from penultimate.losses import CrossEntropy, resolve
+from penultimate.minimisers.convex.solving import solve as convex
 from penultimate.threads import workers
 
 COUNTS = [60, 30, 30, 9, 9, 2]
@@ -22,6 +23,12 @@ COUNTS = [60, 30, 30, 9, 9, 2]
 def solve(counts, decay, loss, bias="free", **limits):
     problem = pen.Problem.from_decays(decay, loss=loss, bias=bias)
     return pen.minimise(pen.ClassCounts(counts), problem, **limits)
+
+
+def numerically(counts, decay, loss, bias="free", **limits):
+    """By the solver for any convex loss, where squared error has a closed form too."""
+    problem = pen.Problem.from_decays(decay, loss=loss, bias=bias)
+    return convex(pen.ClassCounts(counts), problem, **limits)
 
 
 def mu_of(solution):
@@ -33,8 +40,8 @@ def mu_of(solution):
 def test_an_interior_point_method_finds_the_same_minimum(name, bias, decay):
     """The dense problem class by class in cvxpy; ours must be no higher, and its own value must hold there."""
     counts = pen.ClassCounts(COUNTS)
-    loss = SquaredError() if name == "mse" else resolve(name, counts)
-    solution = solve(COUNTS, decay, loss, bias)
+    loss = resolve(name, counts)
+    solution = numerically(COUNTS, decay, loss, bias)
     dense = DenseProblem(COUNTS, loss, mu_of(solution), bias)
     peer = dense.cvxpy()
     assert solution.converged
@@ -48,8 +55,8 @@ def test_an_interior_point_method_finds_the_same_minimum(name, bias, decay):
 def test_the_certificate_holds_on_the_dense_problem(name):
     """‖G‖₂ ≤ μ and ⟨−G, A⟩ = μ‖A‖_* with K × K matrices, from the geometry alone."""
     counts = pen.ClassCounts(COUNTS)
-    loss = SquaredError() if name == "mse" else resolve(name, counts)
-    solution = solve(COUNTS, 5e-2, loss, gap=1e-10)
+    loss = resolve(name, counts)
+    solution = numerically(COUNTS, 5e-2, loss, gap=1e-10)
     dense = DenseProblem(COUNTS, loss, mu_of(solution), "free")
     a, b = dense_matrix(solution)
     slope, to_bias = dense.slope(a, b)
@@ -82,7 +89,7 @@ def test_descent_on_the_factors_never_gets_below(name):
 @pytest.mark.parametrize("bias", ["free", "none", 0.05])
 @pytest.mark.parametrize("decay", [1e-3, 3e-2, 0.4, 2.0])
 def test_squared_error_has_its_closed_form(bias, decay):
-    closed, numerical = solve(COUNTS, decay, "mse", bias), solve(COUNTS, decay, SquaredError(), bias)
+    closed, numerical = solve(COUNTS, decay, "mse", bias), numerically(COUNTS, decay, "mse", bias)
     assert numerical.objective == pytest.approx(closed.objective, rel=1e-8)
     strengths = [np.sort(np.repeat(found.strength, found.multiplicity))[::-1] for found in (numerical, closed)]
     np.testing.assert_allclose(strengths[0], strengths[1][: strengths[0].size], atol=1e-5)

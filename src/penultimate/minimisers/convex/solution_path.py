@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
@@ -12,6 +13,7 @@ from penultimate.minimisers.convex.deaths import CriticalDecay, find_deaths
 from penultimate.minimisers.convex.family import Family
 from penultimate.minimisers.convex.solving import solution_of
 from penultimate.minimisers.solution import Solution
+from penultimate.model.arguments import several_decays, whole
 from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
@@ -75,7 +77,7 @@ class SolutionPath:
 def solution_path(
     counts: Counts,
     problem: Problem,
-    weight_decay: Float[np.ndarray, " w"] | None = None,
+    weight_decay: ArrayLike | None = None,
     *,
     points: int = 25,
     gap: float = 1e-8,
@@ -88,7 +90,7 @@ def solution_path(
         Samples per class.
     problem : Problem
         One layer, no width.
-    weight_decay : ndarray of shape (w,), optional
+    weight_decay : array-like of shape (w,), optional
         λ_1; by default `points` of them, evenly by logarithm, up to where everything is dead.
     points : int, default 25
         How many, if not given.
@@ -115,8 +117,8 @@ def solution_path(
     counts = counts_of(counts)
     family = Family(counts, problem)
     if weight_decay is None:
-        weight_decay = family.collapse * np.geomspace(1e-4, 1.0 + 1e-9, points)
-    decays = np.sort(np.asarray(weight_decay, dtype=np.float64))
+        weight_decay = family.collapse * np.geomspace(1e-4, 1.0 + 1e-9, whole(points, "the number of points"))
+    decays = np.sort(several_decays(weight_decay))
     solutions: list[Solution] = []
     for decay in decays.tolist():
         mu = family.mu_of(decay)

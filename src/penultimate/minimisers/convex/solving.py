@@ -5,6 +5,8 @@ directions its singular values are ``x_i + N μ``, on dead ones below Nμ, so th
 just as thresholding Ŷ does for squared error, where M is Ŷ (docs/theory §5).
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -17,6 +19,7 @@ from penultimate.minimisers.convex.newton import Limits, Run, rounding, run
 from penultimate.minimisers.convex.point import Point
 from penultimate.minimisers.shrinkage import balanced_geometry
 from penultimate.minimisers.solution import Outcome, Solution
+from penultimate.model.arguments import positive, whole
 from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD
 from penultimate.spectrum.quotient import DenseQuotient
@@ -63,9 +66,8 @@ def limits(gap: float, steps: int, seconds: float | None) -> Limits:
     ProblemError
         If one is not positive.
     """
-    if not gap > 0 or steps < 1 or not (seconds is None or seconds > 0):
-        raise ProblemError(f"limits must be positive, got gap={gap}, steps={steps}, seconds={seconds}")
-    return Limits(gap, steps, float("inf") if seconds is None else seconds)
+    known = math.inf if seconds is None or seconds == math.inf else positive(seconds, "the time limit in seconds")
+    return Limits(positive(gap, "the relative gap"), whole(steps, "the number of Newton steps"), known)
 
 
 def build(counts: ClassCounts, problem: Problem) -> ConvexModel:

@@ -160,7 +160,7 @@ def budget(layer: LayerAudit) -> alt.LayerChart:
     altair.LayerChart
     """
     picked = _picked(layer, _BARS)
-    spent, squared = layer.alignment.budget, layer.forecast.problem.loss == "mse"
+    spent, squared = layer.alignment.budget, layer.forecast.problem.is_plain_squared_error
     whole = layer.alignment.sigma if squared else spent.decay + np.nan_to_num(spent.noise)
     values = zip(_LOST, (spent.decay, spent.noise, spent.mixing, spent.unsettled), strict=True)
     parts = {name: (lost / whole)[picked] for name, lost in values if np.isfinite(lost[picked]).any()}

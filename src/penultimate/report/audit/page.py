@@ -81,7 +81,7 @@ def audit_html(audit: Audit) -> str:
             "audit": audit,
             "layer": layer,
             "judged": layer is not None and layer.fits_loss,
-            "squared": layer is not None and layer.forecast.problem.loss == "mse",
+            "squared": layer is not None and layer.forecast.problem.is_plain_squared_error,
             "key_figures": key_figures(audit),
             "figures": [figure(key, _READINGS[key], draw()) for key, draw in audit_charts(audit).items()],
             "calibrations": [] if layer is None else _calibrations(layer),

@@ -33,7 +33,7 @@ def audit_table(audit: Audit) -> Group:
     parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
     if audit.last_layer is not None:
         parts += [Text(), directions(audit, audit.last_layer)]
-        total = "σ − measured" if audit.last_layer.forecast.problem.loss == "mse" else "the pull of the loss"
+        total = "σ − measured" if audit.last_layer.forecast.problem.is_plain_squared_error else "the pull of the loss"
         lost = f"decay, noise, others: strength lost to each; settled heads add up to {total}"
         foreign = f"forecast: of {audit.last_layer.loss_words}, which did not train this network to the end"
         parts.append(Text(lost if audit.last_layer.fits_loss else foreign, "dim"))
@@ -45,7 +45,7 @@ def audit_table(audit: Audit) -> Group:
 
 
 def _expected_bias(audit: Audit) -> str:
-    squared = audit.last_layer is None or audit.last_layer.forecast.problem.loss == "mse"
+    squared = audit.last_layer is None or audit.last_layer.forecast.problem.is_plain_squared_error
     return "the class shares" if squared else "the forecast's, up to a shift"
 
 

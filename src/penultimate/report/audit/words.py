@@ -54,7 +54,7 @@ def paragraphs(audit: Audit) -> list[str]:
 
 def _against_forecast(audit: Audit, layer: LayerAudit) -> list[str]:
     judged = [_factors(layer), _decay(layer), _weaker(audit)]
-    if layer.forecast.problem.loss == "mse":
+    if layer.forecast.problem.is_plain_squared_error:
         return judged if layer.fits_loss else [_foreign(layer)]
     if layer.fits_loss:
         return [_own_law(layer), *judged]

@@ -1,6 +1,7 @@
 """A comparison of losses in a few sentences."""
 
 from penultimate.forecasts.comparison import LossComparison
+from penultimate.losses import SquaredError, resolve
 from penultimate.report.kit.numbers import number
 
 
@@ -27,7 +28,9 @@ def verdict(comparison: LossComparison) -> str:
         most, fewest = (pick(alive, key=lambda name: alive[name]) for pick in (max, min))
         text = f"At weight decay {decay} {most} keeps most directions ({number(alive[most])}), "
         text += f"{fewest} fewest ({number(alive[fewest])})."
-    softmax = {name: f for name, f in forecasts.items() if not name.startswith(("mse", "squared error"))}
+    softmax = {
+        name: f for name, f in forecasts.items() if not isinstance(resolve(f.problem.loss, f.counts), SquaredError)
+    }
     if len(softmax) > 1:
         # Logits of squared error have another unit.
         tail = {name: float(forecast.geometry.group_margins[-1]) for name, forecast in softmax.items()}

@@ -106,7 +106,7 @@ def _decays(forecast: Forecast, picked: Int[np.ndarray, " p"]) -> Float[np.ndarr
     chosen, critical = forecast.problem.weight_decay[0], forecast.critical_weight_decay
     cliffs = critical[picked]
     cliffs = cliffs[np.isfinite(cliffs)]
-    squared = forecast.problem.loss == "mse"
+    squared = forecast.problem.is_plain_squared_error
     if not np.any(np.isfinite(critical)):
         # A bound of where they lie: λ grows at most like the square of the threshold.
         critical = chosen * (_free_spectrum(forecast) / forecast.threshold) ** 2
@@ -121,7 +121,7 @@ def _decays(forecast: Forecast, picked: Int[np.ndarray, " p"]) -> Float[np.ndarr
 
 def _free_spectrum(forecast: Forecast) -> Float[np.ndarray, " t"]:
     """Singular values that do not move: where the loss's own do, those of squared error, which die about alike."""
-    if forecast.problem.loss == "mse":
+    if forecast.problem.is_plain_squared_error:
         return forecast.solution.sigma[_real(forecast)]
     return LabelSpectrum(forecast.counts).sigma
 
@@ -207,7 +207,7 @@ def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
         lines.append(
             f"The width has room for {number(forecast.problem.width)} of {number(forecast.directions)} directions"
         )
-    if forecast.problem.loss != "mse":
+    if not forecast.problem.is_plain_squared_error:
         lines.append(f"Solved at {figures.decays.size} decays: σ is x plus the threshold and moves with the decay")
     elif not forecast.has_critical_weight_decays:
         lines.append("Approximate: singular values are kept fixed, though the bias moves them with the decay")

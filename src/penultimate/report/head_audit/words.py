@@ -98,7 +98,7 @@ def facts(audit: HeadAudit) -> list[tuple[str, str]]:
         ("norms by count", f"{power_of_count(slope)} ± {number(error, 1)}, forecast {power_of_count(expected)}"),
         ("compared", compared_words(audit)),
     ]
-    if problem.loss != "mse":
+    if not problem.is_plain_squared_error:
         found = "" if audit.forecast.solution.converged else ", the best point found from several starts, not proven"
         rows.insert(1, ("loss", f"{problem.loss}{found}"))
     if np.isfinite(audit.mean_row_share):
