@@ -41,7 +41,7 @@ class Archive(Protocol):
         """Shape and type of an array, none of which is read for it."""
         ...
 
-    def whole(self, name: str) -> NDArray[Any]:
+    def read(self, name: str) -> NDArray[Any]:
         """All of an array."""
         ...
 
@@ -55,7 +55,7 @@ class Archive(Protocol):
 
 
 @contextmanager
-def damage_told(path: Path, kind: str) -> Generator[None]:
+def reporting_damage(path: Path, kind: str) -> Generator[None]:
     """Turn whatever a library raises over a damaged file into one clear error.
 
     Parameters

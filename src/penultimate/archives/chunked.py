@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, check_size, chunk_span, damage_told, library, reblock
+from penultimate.archives.archive import Layout, check_size, chunk_span, reporting_damage, library, reblock
 from penultimate.errors import FileError
 
 
@@ -37,7 +37,7 @@ def open_zarr(path: Path) -> Generator["ChunkedArchive"]:
         When zarr is not installed.
     """
     zarr = library("zarr", path, "zarr")
-    with damage_told(path, "a zarr group"):
+    with reporting_damage(path, "a zarr group"):
         group = zarr.open_group(str(path), mode="r")
         arrays = dict(group.arrays())
         for name, array in arrays.items():
@@ -67,7 +67,7 @@ def open_hdf5(path: Path) -> Generator["ChunkedArchive"]:
         When h5py is not installed.
     """
     h5py = library("h5py", path, "hdf5")
-    with damage_told(path, "an HDF5 file"), h5py.File(path, "r") as file:
+    with reporting_damage(path, "an HDF5 file"), h5py.File(path, "r") as file:
         arrays = {name: file[name] for name in file if file.get(name, getclass=True) is h5py.Dataset}
         yield ChunkedArchive(path, arrays, dict(file.attrs), lambda array: array.asstr()[...])
 
@@ -103,7 +103,7 @@ class ChunkedArchive:
         array = self._arrays[name]
         return Layout(tuple(array.shape), str(array.dtype.name))
 
-    def whole(self, name: str) -> NDArray[Any]:
+    def read(self, name: str) -> NDArray[Any]:
         """All of an array."""
         array = self._arrays[name]
         check_size(array.shape, array.dtype.itemsize, f"{self._path}: {name}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, damage_told
+from penultimate.archives.archive import Layout, reporting_damage
 from penultimate.archives.npy_header import read_header
 from penultimate.archives.region import Region
 
@@ -61,7 +61,7 @@ def open_npy(path: Path) -> Generator["NpySet"]:
     FileError
         When one is damaged or truncated.
     """
-    with damage_told(path, "a .npy array"):
+    with reporting_damage(path, "a .npy array"):
         yield NpySet(path)
 
 
@@ -90,9 +90,9 @@ class NpySet:
         """Shape and type of an array."""
         return self._region(name).layout
 
-    def whole(self, name: str) -> NDArray[Any]:
+    def read(self, name: str) -> NDArray[Any]:
         """All of an array."""
-        return self._region(name).whole()
+        return self._region(name).read()
 
     def blocks(self, name: str, start: int, size: int) -> Iterator[NDArray[Any]]:
         """Rows of an array from `start` on, cut at the multiples of `size`."""
@@ -100,7 +100,7 @@ class NpySet:
 
     def classes(self) -> Sequence[object] | None:
         """The array ``classes``, if there is one."""
-        return self.whole("classes").ravel().tolist() if "classes" in self.files else None
+        return self.read("classes").ravel().tolist() if "classes" in self.files else None
 
     def _region(self, name: str) -> Region:
         path = self.files[name]

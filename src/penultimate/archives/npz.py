@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, check_size, damage_told
+from penultimate.archives.archive import Layout, check_size, reporting_damage
 from penultimate.archives.blocks import spans
 from penultimate.archives.npy_header import read_header
 from penultimate.archives.region import Region, fill
@@ -47,7 +47,7 @@ def open_npz(path: Path) -> Generator["NpzArchive"]:
     FileError
         When it is damaged, truncated, or would expand without measure.
     """
-    with damage_told(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+    with reporting_damage(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
         yield NpzArchive(path, archive)
 
 
@@ -85,11 +85,11 @@ class NpzArchive:
         """Shape and type of an array."""
         return self._region(name).layout
 
-    def whole(self, name: str) -> NDArray[Any]:
+    def read(self, name: str) -> NDArray[Any]:
         """All of an array."""
         region, member = self._region(name), self._members[name]
         if member.compress_type == zipfile.ZIP_STORED:
-            return region.whole()
+            return region.read()
         check_size(region.shape, region.dtype.itemsize, f"{self._path}: {name}")
         if region.nbytes > max(_WHOLE_FREE, _WHOLE_RATIO * member.compress_size):
             raise FileError(
@@ -116,7 +116,7 @@ class NpzArchive:
 
     def classes(self) -> Sequence[object] | None:
         """The array ``classes``, if there is one."""
-        return self.whole("classes").ravel().tolist() if "classes" in self._members else None
+        return self.read("classes").ravel().tolist() if "classes" in self._members else None
 
     def _inflated(self, name: str, start: int, size: int) -> Iterator[NDArray[Any]]:
         region, member = self._region(name), self._members[name]

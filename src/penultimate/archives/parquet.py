@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, check_size, damage_told, library, reblock
+from penultimate.archives.archive import Layout, check_size, reporting_damage, library, reblock
 from penultimate.errors import FileError
 
 # A window of a column on the disk: without it a whole row group would be held.
@@ -35,7 +35,7 @@ def open_parquet(path: Path) -> Generator["ParquetArchive"]:
         When pyarrow is not installed.
     """
     arrow, parquet = library("pyarrow", path, "parquet"), library("pyarrow.parquet", path, "parquet")
-    with damage_told(path, "a Parquet file"):
+    with reporting_damage(path, "a Parquet file"):
         with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as file:
             yield ParquetArchive(path, file, arrow)
 
@@ -67,7 +67,7 @@ class ParquetArchive:
             self._layouts[name] = self._measured(name)
         return self._layouts[name]
 
-    def whole(self, name: str) -> NDArray[Any]:
+    def read(self, name: str) -> NDArray[Any]:
         """All of a column."""
         layout = self.layout(name)
         check_size(layout.shape, np.dtype(layout.dtype).itemsize, f"{self._path}: {name}")

@@ -50,7 +50,7 @@ class Region:
         """Size in the file."""
         return math.prod(self.shape) * self.dtype.itemsize
 
-    def whole(self) -> NDArray[Any]:
+    def read(self) -> NDArray[Any]:
         """All of it.
 
         Returns

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, damage_told
+from penultimate.archives.archive import Layout, reporting_damage
 from penultimate.archives.region import Region
 from penultimate.errors import FileError
 
@@ -49,7 +49,7 @@ def open_safetensors(path: Path) -> Generator["SafetensorsArchive"]:
     """
     from safetensors import safe_open
 
-    with damage_told(path, "a .safetensors file"):
+    with reporting_damage(path, "a .safetensors file"):
         # The library checks the header and that the tensors fill the file; its NumPy side cannot read bfloat16.
         with cast(Any, safe_open(path, framework="np")):
             pass
@@ -89,9 +89,9 @@ class SafetensorsArchive:
             return Layout(tuple(entry["shape"]), "bfloat16")
         return Layout(tuple(entry["shape"]), np.dtype(_TYPES[kind]).name if kind in _TYPES else kind)
 
-    def whole(self, name: str) -> NDArray[Any]:
+    def read(self, name: str) -> NDArray[Any]:
         """All of a tensor."""
-        return self._region(name).whole()
+        return self._region(name).read()
 
     def blocks(self, name: str, start: int, size: int) -> Iterator[NDArray[Any]]:
         """Rows of a tensor from `start` on, cut at the multiples of `size`."""

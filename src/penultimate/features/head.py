@@ -304,8 +304,8 @@ def _built(archive: "Archive", keys: Sequence[str], bias: str) -> Head:
         _refuse_bias(archive.layout(bias).shape, classes)
     names = archive.classes()
     return Head(
-        tuple(archive.whole(key) for key in keys),
-        archive.whole(bias) if has_bias else None,
+        tuple(archive.read(key) for key in keys),
+        archive.read(bias) if has_bias else None,
         None if names is None else cast(Any, names),
     )
 
