@@ -201,7 +201,7 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path):
     with pytest.raises(pen.FileError, match="damaged"):
         Checkpoint(path, {"data": "a", "classes": 2})
     pen.FeatureStatistics.from_features(np.eye(2), np.array([0, 1])).save(path)
-    with pytest.raises(pen.FileError, match="no checkpoint"):
+    with pytest.raises(pen.FileError, match="no penultimate checkpoint"):
         Checkpoint(path, {"data": "a", "classes": 2})
 
 

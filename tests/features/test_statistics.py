@@ -178,7 +178,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"a": np.ones(2)}, path)
-    with pytest.raises(pen.FileError, match="no feature statistics"):
+    with pytest.raises(pen.FileError, match="no penultimate feature statistics"):
         pen.FeatureStatistics.read(path)
 
 

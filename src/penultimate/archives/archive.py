@@ -3,17 +3,19 @@
 import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.errors import FileError, MissingDependencyError, PenultimateError
+from penultimate.errors import FileError, PenultimateError
 
 # The most that is ever read at once: a head of a million classes and a width of 1,024 in float32.
 LARGEST = 4 << 30
+# The last code point of Unicode, and the halves of UTF-16's pairs, which are no characters.
+_LAST_POINT = 0x10FFFF
+_SURROGATES = (0xD800, 0xDFFF)
 
 
 class Layout(NamedTuple):
@@ -79,34 +81,26 @@ def reporting_damage(path: Path, kind: str) -> Generator[None]:
         raise FileError(f"{path}: the file is damaged, or is not {kind} ({reason}): write it again") from None
 
 
-def library(module: str, path: Path, extra: str) -> Any:
-    """Import an optional library that a format needs.
+def check_texts(array: NDArray[Any], what: str) -> None:
+    """Refuse text with code points that Unicode does not have, which NumPy would hand on as it is.
 
     Parameters
     ----------
-    module : str
-        Its name.
-    path : Path
-        The file that needs it.
-    extra : str
-        The extra of this package that brings it.
-
-    Returns
-    -------
-    module
+    array : ndarray
+        Of any type; only text is looked at.
+    what : str
+        Named in the message, with the file.
 
     Raises
     ------
-    MissingDependencyError
-        When it is not installed.
+    FileError
+        When it holds some.
     """
-    try:
-        return import_module(module)
-    except ImportError:
-        name = module.partition(".")[0]
-        raise MissingDependencyError(
-            f"{path}: reading it needs {name}, which is not installed: pip install 'penultimate[{extra}]'"
-        ) from None
+    if array.dtype.kind != "U" or not array.dtype.itemsize or not array.size:
+        return
+    points = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    if ((points > _LAST_POINT) | ((points >= _SURROGATES[0]) & (points <= _SURROGATES[1]))).any():
+        raise FileError(f"{what} holds text with characters that do not exist: it is damaged, write it again")
 
 
 def check_size(shape: Sequence[int], itemsize: int, what: str) -> None:

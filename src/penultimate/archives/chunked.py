@@ -12,8 +12,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, check_size, chunk_span, reporting_damage, library, reblock
+from penultimate.archives.archive import Layout, check_size, check_texts, chunk_span, reblock, reporting_damage
 from penultimate.errors import FileError
+from penultimate.files import regular
+from penultimate.optional import needed
 
 
 @contextmanager
@@ -36,7 +38,11 @@ def open_zarr(path: Path) -> Generator["ChunkedArchive"]:
     MissingDependencyError
         When zarr is not installed.
     """
-    zarr = library("zarr", path, "zarr")
+    zarr = needed("zarr", "zarr", f"{path}: reading it")
+    # What is no plain file in the folder would be waited for when its chunk is read.
+    for entry in path.rglob("*"):
+        if not entry.is_dir():
+            regular(entry)
     with reporting_damage(path, "a zarr group"):
         group = zarr.open_group(str(path), mode="r")
         arrays = dict(group.arrays())
@@ -66,9 +72,14 @@ def open_hdf5(path: Path) -> Generator["ChunkedArchive"]:
     MissingDependencyError
         When h5py is not installed.
     """
-    h5py = library("h5py", path, "hdf5")
+    h5py = needed("h5py", "hdf5", f"{path}: reading it")
     with reporting_damage(path, "an HDF5 file"), h5py.File(path, "r") as file:
-        arrays = {name: file[name] for name in file if file.get(name, getclass=True) is h5py.Dataset}
+        # Links to other files are not followed: a file of features does not choose what is read.
+        own = [name for name in file if not isinstance(file.get(name, getlink=True), h5py.ExternalLink)]
+        arrays = {name: file[name] for name in own if file.get(name, getclass=True) is h5py.Dataset}
+        for name, array in arrays.items():
+            if array.external or array.is_virtual:
+                raise FileError(f"{path}: {name} lies in other files: give those as shards")
         yield ChunkedArchive(path, arrays, dict(file.attrs), lambda array: array.asstr()[...])
 
 
@@ -122,6 +133,7 @@ class ChunkedArchive:
         array = self._arrays["classes"]
         check_size(array.shape, array.dtype.itemsize, f"{self._path}: classes")
         values = array[...] if array.dtype.kind in "iu" else self._texts(array)
+        check_texts(np.asarray(values), f"{self._path}: classes")
         return cast(Sequence[object], np.ravel(values).tolist())
 
     def _pieces(self, name: str, start: int, size: int) -> Iterator[NDArray[Any]]:

@@ -11,6 +11,7 @@ from penultimate.archives.npz import open_npz
 from penultimate.archives.parquet import open_parquet
 from penultimate.archives.safetensors_file import open_safetensors
 from penultimate.errors import FileError
+from penultimate.files import regular
 
 SUFFIXES = (".npz", ".safetensors", ".npy", ".parquet", ".zarr", ".h5", ".hdf5")
 
@@ -60,8 +61,8 @@ def open_archive(path: Path, allowed: Sequence[str] = SUFFIXES) -> Generator[Arc
     MissingDependencyError
         When its library is not installed.
     """
-    if not path.exists():
-        raise FileError(f"{path}: there is no such file or folder: check the path")
+    if not path.is_dir():
+        regular(path)
     kind = format_of(path)
     if kind is None or kind not in allowed:
         raise FileError(f"{path}: this is none of {', '.join(allowed)}: write it as one of these")

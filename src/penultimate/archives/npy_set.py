@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from penultimate.archives.archive import Layout, reporting_damage
 from penultimate.archives.npy_header import read_header
 from penultimate.archives.region import Region
+from penultimate.files import regular
 
 _PARTS = re.compile(r"^(?P<prefix>.*?)(?P<key>W_\d+|[^_.\-]+)$")
 
@@ -103,6 +104,6 @@ class NpySet:
         return self.read("classes").ravel().tolist() if "classes" in self.files else None
 
     def _region(self, name: str) -> Region:
-        path = self.files[name]
+        path = regular(self.files[name])
         with path.open("rb") as file:
             return read_header(file, path, name, 0, path.stat().st_size)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, check_size, reporting_damage
+from penultimate.archives.archive import Layout, check_size, check_texts, reporting_damage
 from penultimate.archives.blocks import spans
 from penultimate.archives.npy_header import read_header
 from penultimate.archives.region import Region, fill
@@ -100,6 +100,7 @@ class NpzArchive:
         with self._archive.open(member) as file:
             read_header(file, self._path, name, 0, member.file_size)
             fill(file, flat, self._path)
+        check_texts(flat, f"{self._path}: {name}")
         return flat.T if region.by_column else flat
 
     def blocks(self, name: str, start: int, size: int) -> Iterator[NDArray[Any]]:

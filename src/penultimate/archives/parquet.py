@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, check_size, reporting_damage, library, reblock
+from penultimate.archives.archive import Layout, check_size, reblock, reporting_damage
 from penultimate.errors import FileError
+from penultimate.optional import needed
 
 # A window of a column on the disk: without it a whole row group would be held.
 _BUFFER = 4 << 20
+# A row group that is larger than this in memory, and by this factor larger than on the disk, holds no features: numbers
+# that a network computed do not compress so.
+_FREE = 1 << 30
+_RATIO = 100
 
 
 @contextmanager
@@ -34,7 +39,7 @@ def open_parquet(path: Path) -> Generator["ParquetArchive"]:
     MissingDependencyError
         When pyarrow is not installed.
     """
-    arrow, parquet = library("pyarrow", path, "parquet"), library("pyarrow.parquet", path, "parquet")
+    arrow, parquet = (needed(name, "parquet", f"{path}: reading it") for name in ("pyarrow", "pyarrow.parquet"))
     with reporting_damage(path, "a Parquet file"):
         with parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as file:
             yield ParquetArchive(path, file, arrow)
@@ -84,12 +89,25 @@ class ParquetArchive:
         kind, rows = self._file.schema_arrow.field(name).type, int(self._file.metadata.num_rows)
         if not self._is_list(kind):
             return Layout((rows,), self._type_name(kind))
+        self._check_groups(name)
         if self._arrow.types.is_fixed_size_list(kind):
             width = int(kind.list_size)
         else:
             first = next(self._file.iter_batches(batch_size=1, columns=[name], use_threads=False), None)
             width = 0 if first is None else len(first.column(0)[0].as_py() or ())
         return Layout((rows, width), self._type_name(kind.value_type))
+
+    def _check_groups(self, name: str) -> None:
+        """Refuse what is made to fill the memory, before any list is read."""
+        metadata = self._file.metadata
+        column = next(i for i in range(metadata.num_columns) if _root(metadata.schema.column(i)) == name)
+        for index in range(metadata.num_row_groups):
+            chunk = metadata.row_group(index).column(column)
+            if 8 * chunk.num_values > max(_FREE, _RATIO * chunk.total_compressed_size):
+                raise FileError(
+                    f"{self._path}: {name} would expand from {chunk.total_compressed_size} bytes to "
+                    f"{8 * chunk.num_values}: these are no features"
+                )
 
     def _is_list(self, kind: Any) -> bool:
         types = self._arrow.types
@@ -131,3 +149,8 @@ class ParquetArchive:
             other = int(lengths[lengths != shape[1]][0])
             raise FileError(f"{self._path}: {name} has lists of {shape[1]} and of {other} numbers: give all one length")
         return np.asarray(numbers.to_numpy(zero_copy_only=False)).reshape(shape)
+
+
+def _root(column: Any) -> str:
+    """Name of the column of a table that one of the file's columns is part of."""
+    return str(column.path).partition(".")[0]

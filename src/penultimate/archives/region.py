@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import Layout, check_size
+from penultimate.archives.archive import Layout, check_size, check_texts
 from penultimate.archives.blocks import spans
 from penultimate.errors import FileError
 
@@ -67,6 +67,7 @@ class Region:
             file.seek(self.offset)
             flat = np.empty(math.prod(self.shape), self.dtype)
             fill(file, flat, self.path)
+        check_texts(flat, f"{self.path}: an array")
         return self._widened(flat.reshape(self.shape, order="F" if self.by_column else "C"))
 
     def blocks(self, start: int, size: int) -> Iterator[NDArray[Any]]:
@@ -100,10 +101,16 @@ class Region:
                 yield self._widened(block)
 
     def _across(self, start: int, size: int) -> Iterator[NDArray[Any]]:
-        # A row is spread over the whole array: the pages that a block needs are found by mapping.
-        mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape, order="F")
-        for first, end in spans(start, self.shape[0], size):
-            yield self._widened(np.array(mapped[first:end], order="C"))
+        # A row is spread over the whole array: of every column a piece is read.
+        rows, columns = self.shape[0], math.prod(self.shape[1:])
+        with self.path.open("rb", buffering=0) as file:
+            for first, end in spans(start, rows, size):
+                pieces = np.empty((columns, end - first), self.dtype)
+                for column in range(columns):
+                    file.seek(self.offset + (column * rows + first) * self.dtype.itemsize)
+                    fill(file, pieces[column], self.path)
+                block = pieces.T.reshape((end - first, *self.shape[1:]), order="F")
+                yield self._widened(np.ascontiguousarray(block))
 
     def _widened(self, array: NDArray[Any]) -> NDArray[Any]:
         if not self.bfloat16:

@@ -3,19 +3,20 @@
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.arrays import as_features, as_labels, as_weights, finite_rows
 from penultimate.features.decisions import Decisions
 from penultimate.features.moments import Moments
+from penultimate.files import write_whole
 
-_FORMAT = "penultimate feature statistics 1"
+_FORMAT = "penultimate feature statistics 2"
 
 
 class FeatureStatistics:
@@ -327,13 +328,7 @@ class FeatureStatistics:
         FileError
             If the file cannot be written; nothing is left half-written.
         """
-        from safetensors.numpy import save
-
-        from penultimate.files import write_whole
-
-        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays().items()}
-        header = {"format": _FORMAT, "note": json.dumps(dict(note or {}))}
-        write_whole(path, save(arrays, metadata=header))
+        write_whole(path, seal(_FORMAT, self.arrays(), {"note": json.dumps(dict(note or {}))}))
 
     @classmethod
     def read(cls, path: "str | os.PathLike[str]") -> "FeatureStatistics":
@@ -365,20 +360,10 @@ class FeatureStatistics:
     @classmethod
     def read_with_note(cls, path: "str | os.PathLike[str]") -> "tuple[FeatureStatistics, dict[str, Any]]":
         """Read what `save` wrote, and the note beside it; errors as `load`."""
-        from safetensors import SafetensorError, safe_open
-
+        arrays, header = unseal(path, _FORMAT)
         try:
-            with cast(Any, safe_open(Path(path), framework="np")) as file:
-                header: dict[str, str] = file.metadata() or {}
-                if header.get("format") != _FORMAT:
-                    raise FileError(f"{path}: this holds no feature statistics that save() wrote: give another file")
-                arrays = {name: file.get_tensor(name) for name in file.keys()}
             return cls.from_arrays(arrays), json.loads(header["note"])
-        except FileNotFoundError:
-            raise FileError(f"{path}: there is no such file: check the path") from None
-        except OSError as error:
-            raise FileError(f"{path}: cannot be read ({error.strerror or error})") from None
-        except (SafetensorError, FeaturesError, KeyError, ValueError) as error:
+        except (FeaturesError, KeyError, ValueError) as error:
             raise FileError(f"{path}: the file is damaged ({error}): write it again") from None
 
     def __repr__(self) -> str:

@@ -5,17 +5,18 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FileError
 from penultimate.features.passes.accumulator import Accumulator
 from penultimate.files import write_whole
 from penultimate.version import __version__
 
-_FORMAT = "penultimate checkpoint 1"
+_FORMAT = "penultimate checkpoint 2"
 
 
 _SECONDS = 5.0
@@ -46,7 +47,7 @@ class Checkpoint:
         self._written = time.monotonic()
         self._rows: dict[str, int] = {}
         self._arrays: dict[str, dict[str, NDArray[Any]]] = {}
-        if self.path.exists():
+        if os.path.lexists(self.path):
             self._read()
 
     def resume(self, stage: str, accumulator: Accumulator) -> int:
@@ -70,23 +71,15 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
     def _write(self) -> None:
-        from safetensors.numpy import save
-
         flat = {f"{stage}:{name}": array for stage, held in self._arrays.items() for name, array in held.items()}
-        note = {"format": _FORMAT, "run": json.dumps(self._run), "rows": json.dumps(self._rows)}
-        write_whole(self.path, save(flat, metadata=note))
+        note = {"run": json.dumps(self._run), "rows": json.dumps(self._rows)}
+        write_whole(self.path, seal(_FORMAT, flat, note))
 
     def _read(self) -> None:
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with cast(Any, safe_open(self.path, framework="np")) as file:
-                note: dict[str, str] = file.metadata() or {}
-                flat: dict[str, NDArray[Any]] = {name: file.get_tensor(name) for name in file.keys()}
-        except (SafetensorError, OSError, ValueError) as error:
-            raise FileError(f"checkpoint {self.path} is damaged ({error}): delete it to begin again") from None
-        if note.get("format") != _FORMAT:
-            raise FileError(f"{self.path} is no checkpoint: give another name, or delete it")
+            flat, note = unseal(self.path, _FORMAT)
+        except FileError as error:
+            raise FileError(f"checkpoint {error}; to begin again delete it") from None
         run = json.loads(note["run"])
         if run != self._run:
             other = [key for key in {**run, **self._run} if run.get(key) != self._run.get(key)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.sources import FeatureSource, open_features
-from penultimate.files import open_whole, told, write_whole
+from penultimate.files import open_whole, reporting_refusal, write_whole
 
 if TYPE_CHECKING:
     from penultimate.features.head import Head
@@ -61,13 +61,13 @@ def save_features(
     note = {} if source.names is None else {"classes": json.dumps(source.names)}
     room = _HEADER + (len(json.dumps(note)) + 7) // 8 * 8
     with open_whole(path) as file:
-        with told(path):
+        with reporting_refusal(path):
             file.write(b" " * (8 + room))
         layout, beside = _stream(source, file, path, progress)
         tensors = beside | _arrays_of(source.head)
         header: dict[str, Any] = {"H": layout, "__metadata__": note}
         end = int(layout["data_offsets"][1])
-        with told(path):
+        with reporting_refusal(path):
             for name, array in tensors.items():
                 file.write(array.tobytes())
                 header[name] = _entry(array.dtype.name, array.shape, end, end + array.nbytes)
@@ -84,7 +84,7 @@ def _stream(
     rows = size = 0
     dtype, labels, weights = "", list[NDArray[np.int64]](), list[NDArray[np.float64]]()
     for batch in source.batches():
-        with told(path):
+        with reporting_refusal(path):
             file.write(np.ascontiguousarray(batch.features).tobytes())
         dtype, rows, size = batch.features.dtype.name, rows + len(batch.labels), size + batch.features.nbytes
         labels.append(batch.labels.astype(np.int64))
