@@ -53,7 +53,7 @@ READERS = {
     "audit.json": lambda path: pen.advise(pen.ClassCounts([3, 2, 1]), audit=path),
     "calibration.json": lambda path: _calibration().read(path),
     "run.checkpoint": lambda path: Checkpoint(path, {"data": "a"}),
-    "statistics.safetensors": pen.FeatureStatistics.load,
+    "statistics.safetensors": pen.FeatureStatistics.read,
 }
 
 
@@ -80,7 +80,7 @@ def test_a_pipe_among_the_chunks_of_a_store(tmp_path):
     zarr = pytest.importorskip("zarr")
     group = zarr.open_group(str(tmp_path / "f.zarr"), mode="w")
     group.create_array("H", data=np.zeros((4, 2)))
-    group.create_array("y", data=np.zeros(4, dtype=np.int64))
+    group.create_array("y", data=np.arange(4))
     chunk = next(path for path in (tmp_path / "f.zarr" / "y").rglob("*") if path.name == "0")
     chunk.unlink(missing_ok=True)
     os.mkfifo(chunk)

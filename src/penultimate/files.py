@@ -12,7 +12,6 @@ from typing import IO
 
 from penultimate.errors import FileError
 
-
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import penultimate
-from penultimate.audits.calibration import Calibration, read_audit
+from penultimate.audits.calibration import Calibration
+from penultimate.audits.recorded import Record, read_audit
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasts.forecast import Forecast
@@ -127,41 +128,48 @@ def _of_record(record: Mapping[str, Any], where: str) -> Audited:
         raise FileError(f"{where}: {missing[0]!r} is missing, so this is no whole audit: give what audit --json wrote")
     _check_version(record["penultimate"], where)
     try:
-        return _of_features(record) if of == "features" else _of_head(record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        held = Record(record, "the audit")
+        return _of_features(held) if of == "features" else _of_head(held)
+    except ValueError as error:
         raise FileError(f"{where}: the audit in it is damaged ({error}): write it again") from None
 
 
-def _of_features(record: Mapping[str, Any]) -> Audited:
-    held, alignment = record["calibration"], record["alignment"]
-    calibration = None if held is None else Calibration.from_dict(held)
+def _of_features(record: Record) -> Audited:
+    calibration, alignment, metrics = record["calibration"], record["alignment"], record.part("metrics")
+    recalls = [row.maybe_number("recall_by_means") for row in record.parts("classes")]
     return Audited(
         of="features",
-        counts={key: float(record["counts"][key]) for key in _SAME},
-        dimension=int(record["features"]["dimension"]),
-        calibration=calibration,
+        counts=_summary(record),
+        dimension=record.part("features").count("dimension"),
+        calibration=None if calibration is None else Calibration.from_dict(calibration),
         problem=None,
-        fits=None if alignment is None else bool(alignment["fits_loss"]),
-        merged=_names(record["metrics"]["merged"]),
-        balanced_accuracy=record["metrics"]["balanced_accuracy"],
-        by_means=_mean([row["recall_by_means"] for row in record["classes"]]),
+        fits=None if alignment is None else record.part("alignment").flag("fits_loss"),
+        merged=metrics.groups("merged"),
+        balanced_accuracy=metrics.maybe_number("balanced_accuracy"),
+        by_means=_mean(recalls),
     )
 
 
-def _of_head(record: Mapping[str, Any]) -> Audited:
-    held = record["problem"]
-    problem = Problem(tuple(float(decay) for decay in held["weight_decay"]), bias=held["bias"], loss=str(held["loss"]))
+def _of_head(record: Record) -> Audited:
+    held = record.part("problem")
+    bias = held["bias"]
+    bias = bias if bias in ("free", "none") else held.number("bias")
     return Audited(
         of="head",
-        counts={key: float(record["counts"][key]) for key in _SAME},
-        dimension=int(record["head"]["dimension"]),
+        counts=_summary(record),
+        dimension=record.part("head").count("dimension"),
         calibration=None,
-        problem=problem,
+        problem=Problem(held.numbers("weight_decay"), bias=bias, loss=held.text("loss")),
         fits=None,
-        merged=_names(record["rows"]["merged"]),
+        merged=record.part("rows").groups("merged"),
         balanced_accuracy=None,
         by_means=None,
     )
+
+
+def _summary(record: Record) -> dict[str, float]:
+    counts = record.part("counts")
+    return {key: counts.number(key) for key in _SAME}
 
 
 def _check_version(version: object, where: str) -> None:
@@ -183,10 +191,6 @@ def _check_loss(loss: str, where: str) -> None:
         raise FileError(
             f"{where}: the loss {loss!r} has no name to make it from: give the audit itself, in Python"
         ) from None
-
-
-def _names(groups: list[list[str]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(map(str, group)) for group in groups)
 
 
 def _mean(values: list[float | None]) -> float | None:

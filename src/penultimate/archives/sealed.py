@@ -96,7 +96,7 @@ def unseal(path: "str | os.PathLike[str]", kind: str) -> tuple[dict[str, NDArray
     except FileError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
-        raise FileError(f"{os.fspath(path)}: the file is damaged ({error or 'it is too short'}): write it again") from None
+        raise FileError(f"{os.fspath(path)}: the file is damaged ({error}): write it again") from None
 
 
 def _note(content: bytes) -> dict[str, str]:

@@ -8,19 +8,17 @@ what is missing. Their median forecasts other weight decays (λ_H stays as it is
 quartiles are the band of the forecast.
 """
 
-import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
 
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.last_layer import LastLayer
+from penultimate.audits.recorded import Record, read_audit
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
@@ -36,34 +34,6 @@ LEARNT = 0.25
 _ENOUGH = 3
 # A decay is positive; where a quarter of the directions lost nothing, the band begins at this part of its middle.
 _LEAST = 1e-6
-
-
-def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
-    """Read the JSON of an audit as it is.
-
-    Parameters
-    ----------
-    path : path-like
-        As written by ``penultimate audit --json``.
-
-    Returns
-    -------
-    mapping
-
-    Raises
-    ------
-    FileError
-        When the file is missing, or holds no JSON object.
-    """
-    try:
-        record = cast(object, json.loads(Path(path).read_text(encoding="utf-8")))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
-    except ValueError as error:
-        raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
-    if not isinstance(record, dict):
-        raise FileError(f"{path}: this JSON is no audit: give what audit --json wrote")
-    return cast(Mapping[str, Any], record)
 
 
 @dataclass(frozen=True)
@@ -288,17 +258,24 @@ class Calibration:
         return cls(problem.weight_decay, float(len(features)), bias, loss, by_norms, None, 0)
 
     @classmethod
-    def from_dict(cls, held: Mapping[str, Any]) -> "Calibration":
-        """What `to_dict` wrote; KeyError, TypeError or ValueError where it did not."""
-        strengths = held["feature_decay_by_strengths"]
+    def from_dict(cls, held: object) -> "Calibration":
+        """What `to_dict` wrote; ValueError where it did not."""
+        record = Record(held, "calibration")
+        strengths = record["feature_decay_by_strengths"]
+        strengths = None if strengths is None else record.numbers("feature_decay_by_strengths")
+        if strengths is not None and (len(strengths) != 3 or not 0.0 < strengths[0] <= strengths[1] <= strengths[2]):
+            raise ValueError("feature_decay_by_strengths are no three positive numbers in order")
+        bias, decays = record["bias"], record.numbers("weight_decay")
+        if not decays or min(*decays, record.number("samples"), record.number("feature_decay_by_norms")) <= 0.0:
+            raise ValueError("decays and samples must be positive")
         return cls(
-            tuple(float(decay) for decay in held["weight_decay"]),
-            float(held["samples"]),
-            held["bias"],
-            str(held["loss"]),
-            float(held["feature_decay_by_norms"]),
-            None if strengths is None else tuple(float(decay) for decay in strengths),  # pyright: ignore[reportArgumentType]
-            int(held["directions"]),
+            decays,
+            record.number("samples"),
+            bias if bias in ("free", "none") else record.number("bias"),
+            record.text("loss"),
+            record.number("feature_decay_by_norms"),
+            strengths,
+            record.count("directions"),
         )
 
     @classmethod
@@ -324,7 +301,7 @@ class Calibration:
             raise FileError(f"{path}: no calibration in it: give the JSON of an audit of features and their head")
         try:
             return cls.from_dict(held)
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.archive import damage_told
+from penultimate.archives.archive import reporting_damage
 from penultimate.counts.class_names import NumberedNames
 from penultimate.counts.columns import choose, find
 from penultimate.counts.labels import Tally, assign, tally
@@ -53,7 +53,7 @@ def read_npy(path: Path, column: str | None, holds: str | None) -> Counted:
     if column is not None:
         raise FileError(f"a .npy file has no columns: leave out column={column!r}")
     _check_magic(path, b"\x93NUMPY", ".npy array", "numpy.save")
-    with damage_told(path, "a .npy array"):
+    with reporting_damage(path, "a .npy array"):
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     return _counts_of(array, None, holds or "labels", hint=holds is None)
 
@@ -94,7 +94,11 @@ def read_npz(path: Path, column: str | None, holds: str | None) -> Counted:
     """
     _check_magic(path, b"PK\x03\x04", ".npz archive", "numpy.savez")
     # Opened here, for np.load leaves a damaged archive open.
-    with path.open("rb") as file, damage_told(path, "a .npz archive"), np.load(file, allow_pickle=False) as archive:
+    with (
+        path.open("rb") as file,
+        reporting_damage(path, "a .npz archive"),
+        np.load(file, allow_pickle=False) as archive,
+    ):
         keys: list[str] = list(archive.files)
         choice = choose(keys, column, holds)
         names = choice.names or find(keys, ("classes", "names"))
@@ -140,7 +144,7 @@ def read_parquet(path: Path, column: str | None, holds: str | None) -> Counted:
     ['cat', 'dog']
     """
     arrow, parquet = (needed(name, "parquet", "a Parquet file") for name in ("pyarrow", "pyarrow.parquet"))
-    with damage_told(path, "a Parquet file"), parquet.ParquetFile(path) as file:
+    with reporting_damage(path, "a Parquet file"), parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
         texts = [field.name for field in schema if _is_text(arrow, field.type)]
         choice = choose(list(schema.names), column, holds, nameable=texts)

@@ -1,0 +1,133 @@
+"""The JSON of an audit, read back: every field has the type it was written with, or the record is damaged."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, cast
+
+from penultimate.errors import FileError
+from penultimate.files import regular
+
+
+def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
+    """Read the JSON of an audit as it is.
+
+    Parameters
+    ----------
+    path : path-like
+        As written by ``penultimate audit --json``.
+
+    Returns
+    -------
+    mapping
+
+    Raises
+    ------
+    FileError
+        When the file is missing, or holds no JSON object.
+    """
+    try:
+        record = cast(object, json.loads(regular(path).read_text(encoding="utf-8")))
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
+    if not isinstance(record, dict):
+        raise FileError(f"{path}: this JSON is no audit: give what audit --json wrote")
+    return cast(Mapping[str, Any], record)
+
+
+class Record:
+    """An object of the JSON; asking for what is not there, or is of another type, is a ValueError that names it.
+
+    Parameters
+    ----------
+    held : object
+        As parsed.
+    name : str
+        What it is, for messages.
+    """
+
+    def __init__(self, held: object, name: str) -> None:
+        if not isinstance(held, Mapping):
+            raise ValueError(f"{name} is no object")
+        self._held = cast(Mapping[str, object], held)
+        self._name = name
+
+    def __getitem__(self, key: str) -> object:
+        if key not in self._held:
+            raise ValueError(f"{self._name} has no {key!r}")
+        return self._held[key]
+
+    def part(self, key: str) -> "Record":
+        """An object."""
+        return Record(self[key], key)
+
+    def parts(self, key: str) -> "list[Record]":
+        """A list of objects."""
+        return [Record(held, f"an entry of {key}") for held in self._list(key)]
+
+    def number(self, key: str) -> float:
+        """A finite number."""
+        return _number(self[key], key)
+
+    def maybe_number(self, key: str) -> float | None:
+        """A finite number, or null."""
+        return None if self[key] is None else self.number(key)
+
+    def count(self, key: str) -> int:
+        """A whole number from 0 on."""
+        value = self.number(key)
+        if value < 0 or not value.is_integer():
+            raise ValueError(f"{key} is {value}, not a whole number")
+        return int(value)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """A list of finite numbers."""
+        return tuple(_number(value, f"an entry of {key}") for value in self._list(key))
+
+    def text(self, key: str) -> str:
+        """A text."""
+        return _text(self[key], key)
+
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        value = self[key]
+        if not isinstance(value, bool):
+            raise ValueError(f"{key} is neither true nor false")
+        return value
+
+    def groups(self, key: str) -> tuple[tuple[str, ...], ...]:
+        """A list of lists of texts."""
+        groups = self._list(key)
+        if not all(isinstance(group, list) for group in groups):
+            raise ValueError(f"an entry of {key} is no list")
+        return tuple(tuple(_text(name, f"a name in {key}") for name in cast(list[object], group)) for group in groups)
+
+    def _list(self, key: str) -> list[object]:
+        value = self[key]
+        if not isinstance(value, list):
+            raise ValueError(f"{key} is no list")
+        return cast(list[object], value)
+
+
+def _number(value: object, name: str) -> float:
+    # True and False are numbers to Python, and none to JSON.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is no number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is not finite")
+    return number
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no text")
+    return value
