@@ -7,6 +7,9 @@ import click
 from penultimate.cli.options import HTML, JSON
 from penultimate.cli.results import deliver, progress
 
+_USE = """    import penultimate as pen
+    pen.torch.put_head(model, pen.Head.read({out!r}))"""
+
 
 @click.command()
 @click.argument("train")
@@ -42,5 +45,5 @@ def heads(
         )
     if out is not None:
         result.save_head(out)
-        click.echo(f"wrote {out}", err=True)
+        click.echo(f"wrote {out}; to use it in PyTorch:\n{_USE.format(out=out)}", err=True)
     deliver(result, json_path, html_path)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penultimate.torch.monitoring.monitor import FeatureMonitor as FeatureMonitor
     from penultimate.torch.monitoring.trainer import HuggingFaceCallback as HuggingFaceCallback
     from penultimate.torch.monitoring.trajectory import Trajectory as Trajectory
+    from penultimate.torch.replacing import put_head as put_head
     from penultimate.torch.training.class_decay import ClassDecay as ClassDecay
     from penultimate.torch.training.class_loss import ClassLoss as ClassLoss
     from penultimate.torch.training.class_sampler import ClassSampler as ClassSampler
@@ -36,6 +37,7 @@ _HOMES = {
     "Trajectory": "monitoring.trajectory",
     "capture": "capturing.capturing",
     "parameter_groups": "training.grouping",
+    "put_head": "replacing",
 }
 
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -108,6 +108,16 @@ def test_a_monitor_whose_layer_is_not_known_is_refused(make):
         make(pen.torch.FeatureMonitor(4, 16))
 
 
+def test_lightning_says_when_the_layer_watched_is_no_longer_in_the_model(forecast):
+    module = Module()
+    callback = pen.torch.LightningCallback(pen.torch.FeatureMonitor(4, 16, head=module.network[4]))
+    module.network[4] = nn.Linear(16, 4)
+    with pytest.raises(
+        pen.FeaturesError, match=r"the layer watched, Linear\(.*\), is no longer in the model.*put_head"
+    ):
+        fit(module, callback, epochs=1)
+
+
 def sentences():
     """Sequences whose first token tells the class."""
     generator = torch.Generator().manual_seed(0)
@@ -163,6 +173,22 @@ def test_hugging_face_reports_what_an_audit_of_the_final_network_finds(forecast,
     assert not monitor.update_called
     callback.close()
     assert not model._forward_pre_hooks and not model.classifier._forward_pre_hooks
+
+
+def test_hugging_face_says_when_the_layer_is_gone_and_goes_on_when_weights_are_put_in(tmp_path):
+    model = bert(transformers.BertForSequenceClassification, num_labels=4)
+    monitor = pen.torch.FeatureMonitor(4, 8, head=model.classifier)
+    trainer = trainer_of(model, pen.torch.HuggingFaceCallback(monitor), tmp_path)
+    head, old = pen.Head((np.eye(4, 8),), np.zeros(4)), model.classifier
+    model.classifier = pen.torch.FixedHead.from_head(head).to_linear()
+    with pytest.raises(pen.FeaturesError, match=r"the layer watched, .* is no longer in the model"):
+        trainer.evaluate()
+    model.classifier = old
+    pen.torch.put_head(model, head)
+    assert trainer.evaluate()["eval_collapse/head_equinorm"] == pytest.approx(0.0, abs=1e-6)
+    model.save_pretrained(tmp_path / "saved")
+    kept = pen.Head.read(tmp_path / "saved" / "model.safetensors", key="classifier.weight")
+    np.testing.assert_array_equal(kept.product, head.product)
 
 
 def test_hugging_face_callback_that_comes_late_and_reports_first(forecast, tmp_path):

@@ -82,5 +82,5 @@ def test_a_whole_model_may_be_the_head_and_empty_groups_are_left_out():
     ],
 )
 def test_what_cannot_be_is_told(head, choices, said):
-    with pytest.raises(pen.ProblemError, match=said):
+    with pytest.raises((pen.ProblemError, pen.FeaturesError), match=said):
         pen.torch.parameter_groups(perceptron(), head, **(DECAYS | choices))

@@ -3,11 +3,12 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import nn
 
@@ -16,8 +17,10 @@ from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_array, as_labels
 from penultimate.features.head import Head, checked_names
 from penultimate.features.sources.source import Batch, FeatureSource
+from penultimate.features.sources.writing import save_features
 from penultimate.torch.capturing.items import Unpack, called, logits_of, moved, unpack
 from penultimate.torch.capturing.layers import find_head, gap, head_of
+from penultimate.torch.capturing.naming import logits_of_labels
 from penultimate.torch.capturing.repeating import Pass
 from penultimate.torch.capturing.running import autocast_now, device_of, evaluating, unwrapped
 from penultimate.torch.capturing.tapping import Tap
@@ -140,8 +143,6 @@ class CapturedFeatures:
         FileError
             When the file cannot be written, or its name does not end in .safetensors.
         """
-        from penultimate.features.sources.writing import save_features
-
         return save_features(self, path, progress)
 
     def _rows(self, inputs: Any, kept: NDArray[np.bool_], *, check: bool) -> NDArray[np.floating]:
@@ -195,7 +196,9 @@ def capture(
         From an item of the loader to ``(inputs, labels)``, for items of another form. Inputs that are a tuple, list or
         mapping are given to the model one by one or by name.
     names : sequence of str, optional
-        Class names.
+        Class names, in the order of the labels. By default those of the loader's data set (``classes`` in torchvision,
+        a ``ClassLabel`` of Hugging Face), else those of the model (``config.id2label``). Where data set and model name
+        the same classes in another order, labels are put in the model's.
     ignore_index : int, default −100
         Samples with this label are left out.
 
@@ -208,7 +211,8 @@ def capture(
     ------
     FeaturesError
         When the head cannot be found, when W h + b is not what the model gives for the first batch (up to the rounding
-        of its types), and for items, outputs and labels that cannot be read.
+        of its types), for items, outputs and labels that cannot be read, and when data set and model name
+        other classes.
 
     Notes
     -----
@@ -244,17 +248,21 @@ def capture(
             return logits_of(called(model, first[0]))
 
     found = find_head(model, run, layer)
-    head = head_of(found.layers, None if names is None else checked_names(names))
+    head = head_of(found.layers)
+    given = None if names is None else checked_names(names, head.classes)
+    known, places = logits_of_labels(given, model, loader, head.classes)
+    head = replace(head, names=None if known is None else checked_names(known))
+    items = replace(items, places=places)
     features = found.features
     if features.shape[:-1].numel() != len(first[2]):
         _refuse_labels(tuple(features.shape), len(first[2]))
-    as_labels(first[1], len(first[1]), head.classes)
+    labels = items.meant(as_labels(first[1], len(first[1]), head.classes))
     return CapturedFeatures(
         head=head,
         names=head.names,
         dimension=head.dimension,
         dtype=str(features.dtype).removeprefix("torch."),
-        fingerprint=_digest(head, as_array(features, "features"), first[1]),
+        fingerprint=_digest(head, as_array(features, "features"), labels),
         _model=model,
         _layers=found.layers,
         _items=items,
@@ -270,13 +278,22 @@ class _Items:
     device: torch.device
     ignore_index: int
     autocast: torch.dtype | None
+    # The logit that each label means, where that is another.
+    places: Int[np.ndarray, " K"] | None = None
+
+    def meant(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Labels by the model's order; what is no label stays as it is, to be refused by its reader."""
+        places = self.places
+        if places is None or labels.dtype.kind not in "iu":
+            return labels
+        return np.where((labels >= 0) & (labels < places.size), places[labels.clip(0, places.size - 1)], labels)
 
     def __iter__(self) -> Iterator[tuple[Any, NDArray[Any], NDArray[np.bool_]]]:
         for item in self.loader:
             inputs, given = self.unpack(item)
             labels = as_array(given, "labels").reshape(-1)
             kept = np.asarray(labels != self.ignore_index)
-            yield moved(inputs, self.device), labels[kept], kept
+            yield moved(inputs, self.device), self.meant(labels[kept]), kept
 
 
 def _forward(model: nn.Module, layer: Linear, inputs: Any, autocast: torch.dtype | None) -> _Forward:

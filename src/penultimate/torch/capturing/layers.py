@@ -190,6 +190,38 @@ def named_modules(model: nn.Module) -> dict[str, nn.Module]:
     return {".".join(part for part in name.split(".") if part != "_orig_mod"): modules[name] for name in modules}
 
 
+def module_of(model: nn.Module, which: str | nn.Module, what: str) -> nn.Module:
+    """A module of a model, by its name or itself.
+
+    Parameters
+    ----------
+    model : nn.Module
+    which : str or nn.Module
+    what : str
+        What it is, for the message.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    FeaturesError
+        When the model has no such module.
+    """
+    modules = named_modules(model)
+    if isinstance(which, str):
+        if which not in modules:
+            there = [name for name, module in modules.items() if isinstance(module, Linear)]
+            raise FeaturesError(f"the model has no module {which!r}: its linear layers are {_quoted(there) or 'none'}")
+        return modules[which]
+    if not any(module is which for module in modules.values()):
+        raise FeaturesError(
+            f"the {what}, a {type(which).__name__}, is no module of the model: give one that is, or its name"
+        )
+    return which
+
+
 def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Call], tuple[int, ...]]:
     calls: list[Call] = []
     outputs: list[tuple[Callable[[], torch.Tensor | None], int]] = []

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from penultimate.errors import ProblemError
-from penultimate.torch.capturing.layers import named_modules
+from penultimate.torch.capturing.layers import module_of
 
 
 def parameter_groups(
@@ -40,8 +40,10 @@ def parameter_groups(
 
     Raises
     ------
+    FeaturesError
+        If the head is not in the model.
     ProblemError
-        If the head is not in the model or has no parameters, or a decay is negative or not finite.
+        If the head has no parameters, or a decay is negative or not finite.
 
     Examples
     --------
@@ -55,7 +57,7 @@ def parameter_groups(
     for decay, what in ((weight_decay, "weight_decay"), (head_weight_decay, "head_weight_decay")):
         if not (math.isfinite(decay) and decay >= 0):
             raise ProblemError(f"{what} must be a finite number, at least 0, got {decay}")
-    owned = list(_found(model, head).parameters())
+    owned = list(module_of(model, head, "head").parameters())
     if not owned:
         raise ProblemError("the head has no parameters, so nothing of it can decay: give the layer that is trained")
     of_head = {id(parameter) for parameter in owned}
@@ -68,17 +70,3 @@ def parameter_groups(
         vector_decay = decay if decay_vectors else 0.0
         groups.append({"name": f"{name} vectors", "params": vectors, "weight_decay": vector_decay})
     return [group for group in groups if group["params"]]
-
-
-def _found(model: nn.Module, head: str | nn.Module) -> nn.Module:
-    modules = named_modules(model)
-    if isinstance(head, str):
-        if head not in modules:
-            last = ", ".join(repr(name) for name, module in modules.items() if isinstance(module, nn.Linear)) or "none"
-            raise ProblemError(f"the model has no module {head!r}: its linear layers are {last}")
-        return modules[head]
-    if not any(module is head for module in modules.values()):
-        raise ProblemError(
-            f"the head, a {type(head).__name__}, is no module of the model: give one that is, or its name"
-        )
-    return head
