@@ -8,6 +8,7 @@ from jaxtyping import Float
 from penultimate.errors import ProblemError
 from penultimate.minimisers.solution import Solution
 from penultimate.model.arguments import number, positive, whole
+from penultimate.model.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Timeline:
     note: str
 
 
+def has_timeline(problem: Problem) -> bool:
+    """Whether the curves are known: for squared error, one layer, and a bias that is free or absent."""
+    return problem.is_plain_squared_error and problem.layers == 1 and isinstance(problem.bias, str)
+
+
 def timeline(
     solution: Solution, *, learning_rate: float, momentum: float, steps: int, start: float, points: int
 ) -> Timeline:
@@ -67,7 +73,7 @@ def timeline(
         For more than one layer, a regularised bias, or arguments out of range.
     """
     problem, samples = solution.problem, solution.counts.samples
-    if not problem.is_plain_squared_error or problem.layers != 1 or not isinstance(problem.bias, str):
+    if not has_timeline(problem):
         raise ProblemError(
             "the timeline is known for squared error, one layer and a free or no bias: change the problem"
         )

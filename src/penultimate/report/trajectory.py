@@ -1,4 +1,6 @@
-"""The chart of measured strengths over training beside the forecast timeline."""
+"""The chart of measured strengths over training beside what the forecast expects."""
+
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -12,6 +14,15 @@ from penultimate.report.kit.numbers import number
 _WIDTH, _HEIGHT = 560, 300
 # Directions of one chart.
 _DIRECTIONS = 10
+_DASH = [5, 3]
+
+
+class _Look(NamedTuple):
+    """What all layers of the chart share: a label for each direction, the ends of the steps, what is measured."""
+
+    labels: list[str]
+    domain: tuple[float, float]
+    title: str
 
 
 def trajectory_chart(
@@ -21,66 +32,68 @@ def trajectory_chart(
     timeline: Timeline | None = None,
     clock: float = 1.0,
 ) -> alt.LayerChart:
-    """Draw measured strengths over training, solid, and the forecast's, dashed, as shares of their singular values.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        Whose directions they are.
-    steps : ndarray of shape (T,)
-        Those after step 0 are drawn.
-    strength : ndarray of shape (T, t)
-        One column per distinct singular value, largest first; perhaps the leading ones only.
-    timeline : Timeline, optional
-    clock : float, default 1
-        How many of its steps pass in one of training.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw measured strengths over training, solid, and dashed the timeline, or the values at the forecast's end."""
     sigma = forecast.solution.sigma[: strength.shape[1]]
     picked = spread(np.arange(1, sigma.size + 1), _DIRECTIONS, log=False).tolist()
-    labels = [f"{i + 1}: σ = {number(float(sigma[i]), 3)}" for i in picked]
-    share, at = strength[:, picked] / sigma[picked], steps.astype(np.float64)
-    domain = (float(at[at > 0][0]), float(at[-1]) * 1.05)
-    measured = _chart(at, share, labels, domain)
+    squared = forecast.problem.is_plain_squared_error
+    unit = sigma[picked] if squared else np.ones(len(picked))
+    look = _Look(
+        labels=[f"{i + 1}: σ = {number(float(sigma[i]), 3)}" for i in picked],
+        domain=(float(steps[steps > 0][0]), float(steps[-1]) * 1.05),
+        title="strength, t / σ" if squared else "strength t",
+    )
+    measured = _curves(steps.astype(np.float64), strength[:, picked] / unit, look)
     layers = [measured.mark_line(strokeWidth=2.0), measured.mark_point(filled=True, size=26)]
-    lines = ["Solid: measured"]
-    if timeline is not None:
-        expected = _chart(timeline.steps / clock, timeline.strength[:, picked] / sigma[picked], labels, domain)
-        layers.append(expected.mark_line(strokeWidth=1.4, strokeDash=[5, 3]))
-        lines[0] += f". Dashed: the forecast timeline, {number(clock, 2)} of its steps in one of training"
+    if timeline is None:
+        layers.append(_ends(forecast.solution.strength[picked] / unit, look))
+        lines = ["Solid: measured. Dashed: where the forecast expects training to end"]
+    else:
+        expected = _curves(timeline.steps / clock, timeline.strength[:, picked] / unit, look)
+        layers.append(expected.mark_line(strokeWidth=1.4, strokeDash=_DASH))
+        told = f"Dashed: the forecast timeline, {number(clock, 2)} of its steps in one of training"
+        lines = [f"Solid: measured. {told}"]
     if len(picked) < forecast.solution.sigma.size:
         lines.append(f"{len(picked)} of {number(forecast.solution.sigma.size)} distinct singular values")
     chart = alt.LayerChart(layer=layers, width=_WIDTH, height=_HEIGHT)
     return titled(chart, "When each direction is learnt", lines)
 
 
-def _chart(
-    steps: Float[np.ndarray, " T"], share: Float[np.ndarray, "T p"], labels: list[str], domain: tuple[float, float]
-) -> alt.Chart:
-    inside = np.flatnonzero((steps >= domain[0]) & (steps <= domain[1]))
+def _curves(steps: Float[np.ndarray, " T"], values: Float[np.ndarray, "T p"], look: _Look) -> alt.Chart:
+    """Strengths at some steps, one colour a direction."""
+    inside = np.flatnonzero((steps >= look.domain[0]) & (steps <= look.domain[1]))
     # Two such charts, in one of which every row is drawn twice.
-    kept = inside[spread(np.arange(1, inside.size + 1), ROWS // (3 * len(labels)), log=True)]
+    kept = inside[spread(np.arange(1, inside.size + 1), ROWS // (3 * len(look.labels)), log=True)]
     rows: list[Row] = [
         {"step": step, "share": value, "direction": label}
-        for label, curve in zip(labels, share[kept].T.tolist(), strict=True)
+        for label, curve in zip(look.labels, values[kept].T.tolist(), strict=True)
         for step, value in zip(steps[kept].tolist(), curve, strict=True)
     ]
-    colour = alt.Color(
-        "direction:N",
-        title="direction",
-        scale=alt.Scale(domain=labels, scheme=alt.SchemeParams("viridis", extent=[0.0, 0.88])),
-        legend=alt.Legend(symbolType="stroke", symbolStrokeWidth=3),
-    )
     return alt.Chart(inline(rows)).encode(
-        x=alt.X("step:Q", title="step of the optimiser", scale=log_scale(domain), axis=log_axis(domain)),
-        y=alt.Y("share:Q", title="strength, t / σ"),
-        color=colour,
+        x=alt.X("step:Q", title="step of the optimiser", scale=log_scale(look.domain), axis=log_axis(look.domain)),
+        y=alt.Y("share:Q", title=look.title),
+        color=_colour(look),
         tooltip=[
             "direction:N",
             alt.Tooltip("step:Q", format=",.0f"),
-            alt.Tooltip("share:Q", title="t / σ", format=".3f"),
+            alt.Tooltip("share:Q", title=look.title, format=".3f"),
         ],
+    )
+
+
+def _ends(values: Float[np.ndarray, " p"], look: _Look) -> alt.Chart:
+    """One line a direction over the whole width."""
+    rows: list[Row] = [
+        {"share": value, "direction": label} for label, value in zip(look.labels, values.tolist(), strict=True)
+    ]
+    tooltip = ["direction:N", alt.Tooltip("share:Q", title="expected", format=".3f")]
+    encoded = alt.Chart(inline(rows)).encode(y="share:Q", color=_colour(look), tooltip=tooltip)
+    return encoded.mark_rule(strokeWidth=1.4, strokeDash=_DASH)
+
+
+def _colour(look: _Look) -> alt.Color:
+    return alt.Color(
+        "direction:N",
+        title="direction",
+        scale=alt.Scale(domain=look.labels, scheme=alt.SchemeParams("viridis", extent=[0.0, 0.88])),
+        legend=alt.Legend(symbolType="stroke", symbolStrokeWidth=3),
     )

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import penultimate as pen
 
@@ -98,9 +99,39 @@ def test_the_chart_shows_shares_of_sigma_measured_and_forecast(forecast):
     assert all(50 <= row["step"] <= 2100 for row in expected)
 
 
-def test_the_timeline_can_be_left_out(forecast):
-    datasets, text = curves(followed(forecast)[0].plot())
-    assert len(datasets) == 1 and "Dashed" not in text
+def test_without_a_rate_the_lines_are_where_the_forecast_ends(forecast):
+    trajectory, _ = followed(forecast)
+    datasets, text = curves(trajectory.plot())
+    ends = min(datasets.values(), key=len)
+    expected = 1 - forecast.solution.threshold / forecast.solution.sigma
+    np.testing.assert_allclose([row["share"] for row in ends], expected, rtol=1e-6)
+    assert "where the forecast expects training to end" in text
+
+
+@pytest.mark.parametrize("loss", ["ce", "la:1", "weighted:inverse", "cdt:0.3"])
+def test_every_loss_has_a_chart_of_training_with_lines_where_its_forecast_ends(loss):
+    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, loss=loss)
+    trajectory = pen.torch.Trajectory(forecast)
+    for step, share in ((1, 0.1), (100, 0.7), (1000, 1.0)):
+        row = (share * forecast.solution.strength).tolist()
+        trajectory.add(step, {f"direction/{i}": x for i, x in enumerate(row, start=1)})
+    datasets, text = curves(trajectory.plot(lr=0.1, momentum=0.9))
+    ends, measured = sorted(datasets.values(), key=len)
+    np.testing.assert_allclose([row["share"] for row in ends], forecast.solution.strength)
+    # What was measured last is the end itself: strengths, in no unit.
+    last = [row["share"] for row in measured if row["step"] == 1000]
+    np.testing.assert_allclose(last, forecast.solution.strength)
+    assert "where the forecast expects training to end" in text
+
+
+def test_the_forecasts_ends_are_those_of_a_layer_at_the_minimum_of_its_loss():
+    """A head and means that minimise cross-entropy give, measured, the strengths that are drawn."""
+    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, loss="la:1")
+    ideal, labels = forecast.geometry.factors(d=6), torch.arange(4).repeat(3)
+    monitor = pen.torch.FeatureMonitor(4, 6, head=pen.Head(ideal.weights, ideal.bias), forecast=forecast)
+    monitor.update(torch.as_tensor(ideal.means)[labels], labels)
+    measured = [float(monitor.compute()[f"direction/{i}"]) for i in (1, 2, 3)]
+    np.testing.assert_allclose(measured, forecast.solution.strength, rtol=1e-6)
 
 
 def test_many_directions_and_steps_are_thinned_and_said_so():

@@ -1,5 +1,6 @@
 """How strong every direction was as training went on, beside what theory expects of it."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from jaxtyping import Float, Int
 
 from penultimate.errors import FeaturesError
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.timeline import Timeline
+from penultimate.forecasts.timeline import Timeline, has_timeline
 
 if TYPE_CHECKING:
     import altair as alt
@@ -115,29 +116,34 @@ class Trajectory:
         return float(np.exp(np.mean(np.log(theirs[both] / ours[both])))) if both.any() else float("nan")
 
     def plot(self, lr: float | None = None, momentum: float = 0.0) -> "alt.LayerChart":
-        """Measured strengths over training, as shares of their singular values, beside the forecast timeline.
+        """Measured strengths over training, beside those that the forecast expects.
+
+        For squared error they are shares of their singular values, for other losses as they are. Where the forecast has
+        a `Forecast.timeline` and `lr` is given, its curves are dashed, their steps divided by `clock`; else the values
+        at which it expects training to end.
 
         Parameters
         ----------
         lr, momentum : float, optional
-            Of SGD, for `Forecast.timeline`, which is then dashed, its steps divided by `clock`.
+            Of SGD.
 
         Raises
         ------
         FeaturesError
             When no step after the start has been added.
         ProblemError
-            As `Forecast.timeline`: it knows heads of one layer.
+            When `lr` or `momentum` are out of range.
         """
+        # Only a drawing needs Altair.
         from penultimate.report.trajectory import trajectory_chart
 
         if not self._steps or self._steps[-1] < 1:
             raise FeaturesError("the trajectory has no steps to draw: add figures of training first")
-        if lr is None:
+        if lr is None or not has_timeline(self.forecast.problem):
             return trajectory_chart(self.forecast, self.steps, self.strength)
         clock = self.clock(self.forecast.timeline(lr, momentum))
-        clock = clock if np.isfinite(clock) else 1.0
-        span = int(np.ceil(self._steps[-1] * clock))
+        clock = clock if math.isfinite(clock) else 1.0
+        span = math.ceil(self._steps[-1] * clock)
         timeline = self.forecast.timeline(lr, momentum, max(span, 1), points=_POINTS)
         return trajectory_chart(self.forecast, self.steps, self.strength, timeline, clock)
 
