@@ -62,13 +62,6 @@ def test_close_means_far_from_the_others_keep_their_distance():
     np.testing.assert_allclose(2 * pairs.of_class[:2], 1e-2, rtol=1e-5)
 
 
-def test_merged_classes_are_connected_groups():
-    centres = np.array([0.0, 1.0, 2.0, 50.0, 51.0, 90.0])
-    features = (centres[:, None] + np.array([-0.8, 0.8])).reshape(-1, 1)
-    pairs = metrics.PairwiseVariance(pen.FeatureStatistics.from_features(features, np.repeat(np.arange(6), 2)))
-    assert [group.tolist() for group in pairs.merged] == [[0, 1, 2], [3, 4]]
-
-
 def test_signal_to_noise_of_every_class():
     features, labels = features_of(3, counts=[20, 5, 3])
     means, centre, _, _, variance = by_definition(features, labels)
@@ -156,7 +149,8 @@ def test_constant_features_have_no_measures_and_no_warnings():
     measured = metrics.collapse_metrics(statistics, np.zeros((3, 3))).to_dict()
     assert measured["nc1"] is None and measured["nc2_equinorm"] is None and measured["nc3_duality"] is None
     assert measured["nc1_cdnv"] is None  # infinite: nothing tells the classes apart
-    assert [group.tolist() for group in metrics.class_metrics(statistics).merged] == [[0, 1, 2]]
+    merged = metrics.class_metrics(statistics).merged
+    assert merged.pairs.tolist() == [[0, 1], [0, 2], [1, 2]] and merged.error.tolist() == [0.5, 0.5, 0.5]
 
 
 def test_one_class_has_no_pairs():

@@ -47,7 +47,8 @@ class Audited:
     fits : bool or None
         Whether the network is near what its loss leaves (`LayerAudit.fits_loss`); None where that is not known.
     merged : tuple of tuple of str
-        Names of classes that have merged.
+        Names of classes that have merged: pairs whose features overlap (`metrics.merged_pairs`), those that overlap
+        most first; of a head alone groups whose rows point alike.
     balanced_accuracy, by_means : float or None
         Of the head's answers, and of the nearest class mean's, on the features that were audited.
     """

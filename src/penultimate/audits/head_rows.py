@@ -12,9 +12,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from penultimate.features.head import Head
-from penultimate.features.metrics.collapse import groups_of, joined
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # Numbers of a block of rows, of columns, or of a table of cosines: 32 MiB in float64.
@@ -189,3 +190,18 @@ class HeadRows:
             norms[place] = np.linalg.norm(rows, axis=1)
             gram += rows.T @ rows
         return norms, gram
+
+
+def joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Groups after some pairs have merged too; only one block of pairs is ever held, however many merge."""
+    size = group.size
+    edges = coo_array((np.ones(first.size, dtype=np.int8), (group[first], group[second])), shape=(size, size))
+    label: NDArray[np.int32] = connected_components(edges, directed=False)[1]
+    return label[group].astype(np.int64)
+
+
+def groups_of(group: NDArray[np.int64], seen: Int[np.ndarray, " s"]) -> tuple[Int[np.ndarray, " _g"], ...]:
+    """Groups of two or more of the classes `seen`, from the label of each, largest first."""
+    sizes = np.bincount(group) if group.size else np.zeros(0, dtype=np.int64)
+    large = [index for index in np.argsort(-sizes, kind="stable").tolist() if sizes[index] > 1]
+    return tuple(seen[group == index] for index in large)

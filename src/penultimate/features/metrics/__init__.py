@@ -12,6 +12,8 @@ from penultimate.features.metrics.frames import gram_distance as gram_distance
 from penultimate.features.metrics.frames import nearest as nearest
 from penultimate.features.metrics.frames import norm_slope as norm_slope
 from penultimate.features.metrics.frames import self_duality as self_duality
+from penultimate.features.metrics.overlap import MergedPairs as MergedPairs
+from penultimate.features.metrics.overlap import merged_pairs as merged_pairs
 from penultimate.features.metrics.summary import ClassMetrics as ClassMetrics
 from penultimate.features.metrics.summary import CollapseMetrics as CollapseMetrics
 from penultimate.features.metrics.summary import class_metrics as class_metrics

@@ -1,10 +1,7 @@
 """NC1: how far features of a class have collapsed to their mean, measured against how far the means lie apart."""
 
 import numpy as np
-from jaxtyping import Float, Int
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from jaxtyping import Float
 
 from penultimate.features.metrics.centred import (
     Centre,
@@ -94,14 +91,12 @@ class PairwiseVariance:
     """Class-distance normalised variance of every pair of classes, ``(v_i + v_j) / (2 ‖h̄_i − h̄_j‖²)``.
 
     v is the variance within a class (Galanti, György and Hutter 2021, arXiv 2112.15121). The K × K table is gone
-    through in blocks and never held.
+    through in blocks and never held. The variance is that of all directions, so the quotient grows with the width of
+    the features, and says nothing of whether two classes overlap: see `merged_pairs`.
 
     Parameters
     ----------
     statistics : FeatureStatistics
-    merged_at : float, default 0.5
-        Classes i and j are merged when the quotient of their pair is at least this: at 0.5 their means are closer than
-        their joint spread, ``‖h̄_i − h̄_j‖² ≤ v_i + v_j``.
 
     Attributes
     ----------
@@ -112,8 +107,6 @@ class PairwiseVariance:
         Average over the pairs with one class; NaN for classes without samples.
     worst : ndarray of shape (K,)
         The class with which the quotient is largest; −1 where there is none.
-    merged : tuple of ndarray
-        Groups of classes that merged, directly or through others, largest group first.
 
     Examples
     --------
@@ -121,15 +114,14 @@ class PairwiseVariance:
     >>> features = np.array([[0.0], [2.0], [1.0], [3.0], [90.0], [92.0]])
     >>> statistics = pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1, 2, 2]))
     >>> pairs = pen.metrics.PairwiseVariance(statistics)
-    >>> pairs.of_class.round(4), pairs.worst, pairs.merged
-    (array([5.001e-01, 5.001e-01, 1.000e-04]), array([1, 0, 1]), (array([0, 1]),))
+    >>> pairs.of_class.round(4), pairs.worst
+    (array([5.001e-01, 5.001e-01, 1.000e-04]), array([1, 0, 1]))
     """
 
-    def __init__(self, statistics: FeatureStatistics, merged_at: float = 0.5) -> None:
+    def __init__(self, statistics: FeatureStatistics) -> None:
         seen = seen_classes(statistics)
         means, spread = centred_means(statistics)[seen], variances(statistics)[seen]
         totals, worst = np.zeros(seen.size), np.full(seen.size, -1)
-        group = np.arange(seen.size)
         for block in row_blocks(seen.size):
             with np.errstate(divide="ignore", invalid="ignore"):
                 quotient = (spread[block, None] + spread) / (2.0 * squared_distances(means, block))
@@ -141,8 +133,6 @@ class PairwiseVariance:
             if seen.size > 1:
                 quotient[own - block.start, own] = -1.0
                 worst[block] = seen[quotient.argmax(axis=1)]
-            first, second = np.nonzero(quotient >= merged_at)
-            group = joined(group, first + int(block.start), second)
         self.of_class = np.full(statistics.classes, np.nan)
         self.worst = np.full(statistics.classes, -1)
         self.mean = float("nan")
@@ -150,19 +140,3 @@ class PairwiseVariance:
             self.of_class[seen] = totals / (seen.size - 1)
             self.worst[seen] = worst
             self.mean = float(totals.sum() / (seen.size * (seen.size - 1)))
-        self.merged = groups_of(group, seen)
-
-
-def joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Groups after some pairs have merged too; only one block of pairs is ever held, however many merge."""
-    size = group.size
-    edges = coo_array((np.ones(first.size, dtype=np.int8), (group[first], group[second])), shape=(size, size))
-    label: NDArray[np.int32] = connected_components(edges, directed=False)[1]
-    return label[group].astype(np.int64)
-
-
-def groups_of(group: NDArray[np.int64], seen: Int[np.ndarray, " s"]) -> tuple[Int[np.ndarray, " _g"], ...]:
-    """Groups of two or more of the classes `seen`, from the label of each, largest first."""
-    sizes = np.bincount(group) if group.size else np.zeros(0, dtype=np.int64)
-    large = [index for index in np.argsort(-sizes, kind="stable").tolist() if sizes[index] > 1]
-    return tuple(seen[group == index] for index in large)

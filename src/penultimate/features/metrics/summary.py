@@ -19,6 +19,7 @@ from penultimate.features.metrics.frames import (
     norm_slope,
     self_duality,
 )
+from penultimate.features.metrics.overlap import MergedPairs, merged_pairs
 from penultimate.features.statistics import FeatureStatistics
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ class ClassMetrics:
         Of the head's row with the class mean.
     nearest, nearest_cosine : ndarray
         Class whose centred mean has the largest cosine, and that cosine.
-    merged : tuple of ndarray
-        Groups of classes whose means are closer than their spread.
+    merged : MergedPairs
+        Pairs of classes that overlap so far that a rule between them is wrong half as often as a coin.
 
     Examples
     --------
@@ -124,7 +125,7 @@ class ClassMetrics:
     head_cosine: Float[np.ndarray, " K"]
     nearest: Int[np.ndarray, " K"]
     nearest_cosine: Float[np.ndarray, " K"]
-    merged: tuple[Int[np.ndarray, " g"], ...]
+    merged: MergedPairs
 
 
 def collapse_metrics(
@@ -209,17 +210,16 @@ def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] 
     """
     means = centred_means(statistics)
     unknown = np.full(statistics.classes, np.nan)
-    pairs = PairwiseVariance(statistics)
     index, cosine = nearest(means)
     return ClassMetrics(
         mean_norm=np.linalg.norm(means, axis=1),
         head_norm=unknown if head is None else np.linalg.norm(head, axis=1),
         signal_to_noise=signal_to_noise(statistics),
-        cdnv=pairs.of_class,
+        cdnv=PairwiseVariance(statistics).of_class,
         head_cosine=unknown if head is None else cosines_between(head, means),
         nearest=index,
         nearest_cosine=cosine,
-        merged=pairs.merged,
+        merged=merged_pairs(statistics),
     )
 
 

@@ -259,7 +259,8 @@ def _found(head: HeadAdvice) -> str:
     text = ""
     if audited.merged:
         named = "; ".join(", ".join(group) for group in audited.merged[:3])
-        text = f"Merged in the audit: {named}{' and more' if len(audited.merged) > 3 else ''}."
+        what = "Rows that point alike" if audited.of == "head" else "Classes whose features overlap"
+        text = f"{what}, says the audit: {named}{' and more' if len(audited.merged) > 3 else ''}."
     if audited.balanced_accuracy is not None and audited.by_means is not None:
         text += (
             f" On the audited features the head has a balanced accuracy of {percent(audited.balanced_accuracy, 3)}, "

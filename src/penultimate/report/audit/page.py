@@ -5,6 +5,7 @@ from jaxtyping import Int
 
 from penultimate.audits.audit import Audit
 from penultimate.audits.layer import LayerAudit
+from penultimate.features.metrics.overlap import MERGED_AT
 from penultimate.report.audit.charts import audit_charts
 from penultimate.report.audit.record import alignment_record, answered_worst, class_records
 from penultimate.report.audit.words import paragraphs
@@ -123,7 +124,6 @@ def key_figures(audit: Audit) -> list[KeyFigure]:
     """
     decisions, measured = audit.decisions, audit.metrics
     (worst,) = answered_worst(audit, 1).tolist()
-    merged = sum(group.size for group in audit.classes.merged)
     figures = [
         (
             "Answered rightly",
@@ -133,15 +133,16 @@ def key_figures(audit: Audit) -> list[KeyFigure]:
         ),
         ("Worst class", percent(float(decisions.recall[worst])), f"recall of {_short(str(audit.counts.names[worst]))}"),
         ("NC1", number(measured.nc1, 3), "spread within classes against distance between them"),
-        ("Merged classes", number(float(merged)), _groups(len(audit.classes.merged))),
+        ("Merged classes", number(float(audit.classes.merged.classes.size)), _overlap(audit)),
     ]
     return figures if audit.last_layer is None else [*figures, *_layer_figures(audit.last_layer)]
 
 
-def _groups(groups: int) -> str:
-    if groups == 0:
-        return "no two means are closer than their spread"
-    return f"in {number(groups)} group{'s' if groups > 1 else ''}, closer than their spread"
+def _overlap(audit: Audit) -> str:
+    """What "merged" means, and how often it was found."""
+    count = audit.classes.merged.count
+    what = f"a rule between two of them errs on at least {percent(MERGED_AT)}"
+    return f"{what}; {number(float(count))} pair{'s' if count > 1 else ''}" if count else f"none: {what} of no pair"
 
 
 def _layer_figures(layer: LayerAudit) -> list[KeyFigure]:

@@ -47,13 +47,25 @@ def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
             "nc4_agreement": _share(decisions.agreed.sum(), decisions.compared.sum()),
             "accuracy": finite(decisions.accuracy),
             "balanced_accuracy": finite(decisions.balanced_accuracy),
-            "merged": [[str(audit.counts.names[index]) for index in group] for group in audit.classes.merged],
+            **_merged(audit),
         },
         "alignment": None if audit.last_layer is None else alignment_record(audit, audit.last_layer),
         "calibration": None if audit.calibration is None else audit.calibration.to_dict(),
         "intervals": {name: _list(values) for name, values in scalars.items()},
         "classes": class_records(audit) if classes else [],
         "verdict": audit.verdict,
+    }
+
+
+def _merged(audit: "Audit") -> dict[str, object]:
+    """The pairs of classes that overlap most, and how many there are."""
+    merged, names = audit.classes.merged, audit.counts.names
+    return {
+        "merged": [[str(names[one]), str(names[other])] for one, other in merged.pairs.tolist()],
+        "merged_error": merged.error.tolist(),
+        "merged_pairs": merged.count,
+        "merged_classes": int(merged.classes.size),
+        "merged_undecided": merged.undecided,
     }
 
 

@@ -88,17 +88,21 @@ def _collapse(audit: Audit) -> str:
 
 
 def _merged(audit: Audit) -> str:
-    groups = audit.classes.merged
+    merged, names = audit.classes.merged, audit.counts.names
     if np.isnan(audit.metrics.variability_quotient):
         return ""
-    if not groups:
-        return "No two class means are closer than their spread."
-    if groups[0].size == audit.metrics.classes:
-        return "All classes merged: every class mean is within the spread of others."
-    names = names_of(audit.counts, groups[0])
-    if len(groups) == 1:
-        return f"One group of classes merged: {names}."
-    return f"{len(groups)} groups of classes merged, the largest {names}."
+    if not merged.count:
+        few = ", though some have too few samples to tell" if merged.undecided else ""
+        return f"No two classes overlap so far that a rule between their means errs on a quarter of them{few}."
+    named = [f"{names[one]} and {names[other]}" for one, other in merged.pairs[:_NAMED].tolist()]
+    error = f"a rule between their means would still err on {percent(float(merged.error[0]), 2)}"
+    if merged.count == 1:
+        return f"One pair of classes has merged, {named[0]}: {error}."
+    which = "" if merged.count <= _NAMED else ", above all"
+    return (
+        f"{number(float(merged.count))} pairs of {number(float(merged.classes.size))} classes have merged{which}: "
+        f"{'; '.join(named)}. Of the first, {error}."
+    )
 
 
 def _head_or_features(audit: Audit) -> str:
