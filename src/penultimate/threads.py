@@ -4,6 +4,7 @@ Blocks of rows are worked on in threads, each with one thread of BLAS: faster th
 Where matrices are small BLAS is faster with one thread, too.
 """
 
+import os
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,21 @@ Result = TypeVar("Result")
 _lock = threading.Lock()
 _entered = 0
 _limit: Any = None
+
+# Steps of a kernel between two looks at Ctrl-C: a tenth of a second of divisions, a thousand times what a call costs.
+_STEPS = 1 << 24
+# Below so many steps, a millisecond or so, threads are not worth starting: a pool takes a tenth of that.
+_ALONE = 1 << 20
+
+
+def _after_fork() -> None:
+    # Another thread may have held it when the process was forked, and is not here to give it back.
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @cache
@@ -50,6 +66,39 @@ def each(function: Callable[[int], Result], number: int) -> list[Result]:
         return [function(0)]
     with one_thread_of_blas(), ThreadPoolExecutor(number) as pool:
         return list(pool.map(function, range(number)))
+
+
+def over_rows(kernel: Callable[[int, int], object], rows: int, steps: int) -> None:
+    """Call a kernel on ranges that make up 0 … rows − 1, in threads where there is enough to do.
+
+    Between two ranges an interrupt is heeded, and no thread is left behind, so the process can fork at any time.
+
+    Parameters
+    ----------
+    kernel : callable
+        Called with the first row of a range and the one after its last; releases Python's lock.
+    rows : int
+    steps : int
+        How much a row takes, in divisions or so.
+
+    Examples
+    --------
+    >>> over_rows(lambda first, last: print(first, last), rows=3, steps=10)
+    0 3
+    """
+    threads = workers() if rows * steps >= _ALONE else 1
+    size = max(1, min(_STEPS // max(steps, 1), -(-rows // (4 * threads)) if threads > 1 else rows))
+    ranges = [(first, min(first + size, rows)) for first in range(0, rows, size)]
+    if threads == 1:
+        for first, last in ranges:
+            kernel(first, last)
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for future in [pool.submit(kernel, first, last) for first, last in ranges]:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -14,10 +14,10 @@ float16 and float32 features are summed in float32 over a block of rows, then in
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate.kernels import kernel
 from penultimate.threads import each, workers
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,7 @@ _EXCESS = 0.25
 _FIRST = 32
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _add_rows(
     rows: NDArray[np.floating],
     labels: Ints,
@@ -58,7 +58,7 @@ def _add_rows(
         square[k] += w * length
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def _add_first(rows: NDArray[np.floating], labels: Ints, taken: Ints, total: Floats) -> None:
     """Sum of the first rows of each class."""
     for i in range(rows.shape[0]):

@@ -9,12 +9,12 @@ is ``(1, …, 1, −j, 0, …)`` with j ones, scaled by ``1/√(j(j+1))``; produ
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
+from penultimate.kernels import kernel
 from penultimate.spectrum.quotient import Quotient, Side
 from penultimate.spectrum.secular import Floats, Ints
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
 
-@numba.njit(cache=True)
+@kernel()
 def _helmert(z: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
     """Add ``Σ_j z_j q_j`` to out, for the Helmert basis q of every group."""
     for g in range(positions.size):
@@ -35,7 +35,7 @@ def _helmert(z: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats)
         out[order[first]] += suffix
 
 
-@numba.njit(cache=True)
+@kernel()
 def _helmert_rows(
     rows: NDArray[np.float64], starts: Ints, order: Ints, positions: Ints, out: NDArray[np.float64]
 ) -> None:
@@ -49,7 +49,7 @@ def _helmert_rows(
             out[positions[g] + j - 1] = (prefix - j * rows[order[first + j]]) / np.sqrt(j * (j + 1.0))
 
 
-@numba.njit(cache=True)
+@kernel()
 def _helmert_transpose(y: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
     """Write ``⟨q_j, y⟩`` into out, for the Helmert basis q of every group."""
     for g in range(positions.size):

@@ -17,14 +17,14 @@ This file is the seam for a near-linear method: `CauchySystem` is all that the r
 """
 
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any, cast
+from functools import cached_property, partial
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
+
+from penultimate.kernels import kernel
+from penultimate.threads import over_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,25 +43,14 @@ _SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant: halves a 53-bit signif
 _SUM_FLAGS = {"reassoc", "contract", "nsz"}
 
 
-@cache
-def _launch_threads() -> None:
-    """Start Numba's threads, and put back what that does to OpenMP's number of threads in the whole process.
-
-    PyTorch may share that OpenMP: a training with one thread, as in each process of ``torchrun``, would go on with all.
-    """
-    # Neither library ships types.
-    with cast(Any, ThreadpoolController()).limit(limits=1, user_api="openmp"):
-        cast(Any, numba).get_num_threads()
-
-
-@numba.njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _differences(values: Floats, origin: float, shift: float, out: Floats) -> None:
     """Form ``out = (values − origin) − shift``, rounding each subtraction once."""
     for j in range(values.size):
         out[j] = (values[j] - origin) - shift
 
 
-@numba.njit(cache=True, fastmath=_SUM_FLAGS, error_model="numpy")
+@kernel(fastmath=_SUM_FLAGS, error_model="numpy")
 def _sums(weights: Floats, delta: Floats, offset: float) -> tuple[float, float]:
     """Σ w/(δ − τ) and Σ w/(δ − τ)²; slices are passed, as loops that do not start at 0 are not vectorised."""
     value = 0.0
@@ -74,7 +63,7 @@ def _sums(weights: Floats, delta: Floats, offset: float) -> tuple[float, float]:
     return value, slope
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _quadratic_step(a: float, b: float, c: float) -> float:
     """Solve a η² − b η + c = 0 for the η between the two poles, without cancellation."""
     root = np.sqrt(max(b * b - 4.0 * a * c, 0.0))
@@ -83,14 +72,14 @@ def _quadratic_step(a: float, b: float, c: float) -> float:
     return 2.0 * c / (b + root)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _two_sum(a: float, b: float) -> tuple[float, float]:
     s = a + b
     t = s - a
     return s, (a - (s - t)) + (b - t)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _two_product(a: float, b: float) -> tuple[float, float]:
     p = a * b
     t = _SPLITTER * a
@@ -102,7 +91,7 @@ def _two_product(a: float, b: float) -> tuple[float, float]:
     return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _doubled_residual(poles: Floats, weights: Floats, tails: Floats, anchor: Index, offset: float) -> float:
     """F at ``poles[anchor] + offset`` with about 32 digits; ``weights + tails`` are the weights' two halves."""
     high = 0.0
@@ -119,7 +108,7 @@ def _doubled_residual(poles: Floats, weights: Floats, tails: Floats, anchor: Ind
     return high + low
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _root(poles: Floats, weights: Floats, tails: Floats, i: Index, delta: Floats) -> tuple[Index, float]:
     """Find the root between ``poles[i]`` and ``poles[i + 1]``: the index of its nearer pole and its offset from it."""
     gap = poles[i] - poles[i + 1]
@@ -168,7 +157,7 @@ def _root(poles: Floats, weights: Floats, tails: Floats, i: Index, delta: Floats
     return anchor, offset
 
 
-@numba.njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _inside(low: float, high: float) -> float:
     """Bisect a bracket that does not straddle zero, on a logarithmic scale because offsets may be tiny."""
     if low == 0.0:
@@ -178,14 +167,16 @@ def _inside(low: float, high: float) -> float:
     return np.sign(low) * np.sqrt(low * high)
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
-def _all_roots(poles: Floats, weights: Floats, tails: Floats, anchors: Ints, offsets: Floats) -> None:
-    for i in numba.prange(poles.size - 1):
-        delta = np.empty(poles.size)
+@kernel(error_model="numpy")
+def _roots(
+    poles: Floats, weights: Floats, tails: Floats, anchors: Ints, offsets: Floats, first: Index, last: Index
+) -> None:
+    delta = np.empty(poles.size)
+    for i in range(first, last):
         anchors[i], offsets[i] = _root(poles, weights, tails, np.int64(i), delta)
 
 
-@numba.njit(cache=True, fastmath=_SUM_FLAGS, error_model="numpy")
+@kernel(fastmath=_SUM_FLAGS, error_model="numpy")
 def _product_of_ratios(numerator: Floats, denominator: Floats) -> float:
     product = 1.0
     for i in range(numerator.size):
@@ -193,13 +184,13 @@ def _product_of_ratios(numerator: Floats, denominator: Floats) -> float:
     return product
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
-def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats) -> None:
+@kernel(error_model="numpy")
+def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats, first: Index, last: Index) -> None:
     """p_g = Π_i |λ_i − c_g| / Π_{h≠g} |c_h − c_g|: the weights for which the computed roots are exact, normalised."""
     m = poles.size
-    for g in numba.prange(m):
-        to_roots = np.empty(m)
-        to_poles = np.empty(m)
+    to_roots = np.empty(m)
+    to_poles = np.empty(m)
+    for g in range(first, last):
         for i in range(m - 1):
             to_roots[i] = (poles[g] - origins[i]) - offsets[i]
         _differences(poles, poles[g], 0.0, to_poles)
@@ -209,7 +200,7 @@ def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats) -> N
         out[g] = abs(above * below)
 
 
-@numba.njit(cache=True, fastmath=_SUM_FLAGS, error_model="numpy")
+@kernel(fastmath=_SUM_FLAGS, error_model="numpy")
 def _weighted_inverse_sum(x: Floats, delta: Floats, power: int) -> float:
     total = 0.0
     if power == 1:
@@ -222,29 +213,42 @@ def _weighted_inverse_sum(x: Floats, delta: Floats, power: int) -> float:
     return total
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
-def _sum_over_roots(poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats) -> None:
-    for g in numba.prange(poles.size):
-        delta = np.empty(offsets.size)
+@kernel(error_model="numpy")
+def _sum_over_roots(
+    poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats, first: Index, last: Index
+) -> None:
+    delta = np.empty(offsets.size)
+    for g in range(first, last):
         for i in range(offsets.size):
             delta[i] = (poles[g] - origins[i]) - offsets[i]
         out[g] = _weighted_inverse_sum(x, delta, power)
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
-def _sum_over_poles(poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats) -> None:
-    for i in numba.prange(offsets.size):
-        delta = np.empty(poles.size)
+@kernel(error_model="numpy")
+def _sum_over_poles(
+    poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats, first: Index, last: Index
+) -> None:
+    delta = np.empty(poles.size)
+    for i in range(first, last):
         _differences(poles, origins[i], offsets[i], delta)
         out[i] = _weighted_inverse_sum(x, delta, power)
 
 
-@numba.njit(cache=True, parallel=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _loewner(
-    poles: Floats, origins: Floats, offsets: Floats, x: Floats, values: Floats, rows: Ints, columns: Ints, out: Floats
+    poles: Floats,
+    origins: Floats,
+    offsets: Floats,
+    x: Floats,
+    values: Floats,
+    rows: Ints,
+    columns: Ints,
+    out: Floats,
+    first: Index,
+    last: Index,
 ) -> None:
     """Divided differences of `values`; for poles too close for that, the sum over the roots that they stand for."""
-    for a in numba.prange(rows.size):
+    for a in range(first, last):
         g = rows[a]
         for b in range(columns.size):
             h = columns[b]
@@ -283,12 +287,11 @@ class CauchySystem:
         cls, poles: Float[np.ndarray, " m"], multiplicity: Float[np.ndarray, " m"], factor: Float[np.ndarray, " m"]
     ) -> "CauchySystem":
         """Find the m − 1 roots for weights ``multiplicity * factor`` (kept apart: their product is used unrounded)."""
-        _launch_threads()
         anchor = np.empty(max(poles.size - 1, 0), dtype=np.int64)
         offset = np.empty(anchor.size)
         if anchor.size:
             weights, tails = _exact_product(multiplicity, factor)
-            _all_roots(poles, weights, tails, anchor, offset)
+            over_rows(partial(_roots, poles, weights, tails, anchor, offset), anchor.size, poles.size)
         return cls(poles, anchor, offset)
 
     @cached_property
@@ -300,7 +303,7 @@ class CauchySystem:
     def residues(self) -> Float[np.ndarray, " m"]:
         """p_g > 0 with Σ p = 1 and Σ_g p_g/(c_g − λ_i) = 0 for the roots *as computed* (Gu and Eisenstat, 1994)."""
         out = np.empty(self.poles.size)
-        _residues(self.poles, self._origins, self.offset, out)
+        over_rows(partial(_residues, self.poles, self._origins, self.offset, out), out.size, out.size)
         return out / out.sum()
 
     def differences(self, groups: Int[np.ndarray, " a"], roots: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
@@ -310,13 +313,15 @@ class CauchySystem:
     def sum_over_roots(self, x: Float[np.ndarray, " r"], power: int = 1) -> Float[np.ndarray, " m"]:
         """Σ_i x_i / (c_g − λ_i)^power for every pole g; power is 1 or 2."""
         out = np.empty(self.poles.size)
-        _sum_over_roots(self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
+        row = partial(_sum_over_roots, self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
+        over_rows(row, out.size, self.offset.size)
         return out
 
     def sum_over_poles(self, x: Float[np.ndarray, " m"], power: int = 1) -> Float[np.ndarray, " r"]:
         """Σ_g x_g / (c_g − λ_i)^power for every root i; power is 1 or 2."""
         out = np.empty(self.offset.size)
-        _sum_over_poles(self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
+        row = partial(_sum_over_poles, self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
+        over_rows(row, out.size, self.poles.size)
         return out
 
     def loewner(
@@ -329,7 +334,8 @@ class CauchySystem:
         """Σ_i x_i / ((c_g − λ_i)(c_h − λ_i)) for some pairs of poles, from ``values = sum_over_roots(x)``."""
         out = np.empty((rows.size, columns.size))
         index = (rows.astype(np.int64), columns.astype(np.int64))
-        _loewner(self.poles, self._origins, self.offset, np.ascontiguousarray(x), values, *index, out)
+        row = partial(_loewner, self.poles, self._origins, self.offset, np.ascontiguousarray(x), values, *index, out)
+        over_rows(row, rows.size, columns.size)
         return out
 
     @cached_property

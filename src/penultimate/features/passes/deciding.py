@@ -16,7 +16,6 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +25,7 @@ from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.moments import ROWS
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.kernels import kernel
 from penultimate.threads import each, workers
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ _ENTRIES = 1 << 22
 _ROUNDING = 1e-12
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 def _centre(
     rows: NDArray[np.floating],
     labels: Ints,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
@@ -11,13 +10,14 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_features, as_labels, as_weights
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.kernels import kernel
 from penultimate.threads import each, workers
 
 # Two-sided 95 % of the normal distribution.
 _QUANTILE = 1.959963984540054
 
 
-@numba.njit(cache=True)
+@kernel()
 def _deal(
     labels: NDArray[np.int64],
     before: NDArray[np.int64],

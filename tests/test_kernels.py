@@ -1,0 +1,93 @@
+"""Compiled loops without a cache on the disk, and with a damaged one."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+from numba.core import caching
+
+from penultimate.kernels import kernel
+
+
+def total(x):
+    sum_ = 0.0
+    for i in range(x.size):
+        sum_ += x[i]
+    return sum_
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def compiled():
+    """Decorate the function anew, as another process would; call it; say whether it came from the cache."""
+    made = kernel(error_model="numpy")(total)
+    assert made(np.arange(4.0)) == 6.0
+    return bool(made.stats.cache_hits)
+
+
+def files(cache):
+    return sorted(path for path in cache.rglob("*") if path.is_file())
+
+
+def test_what_was_compiled_is_kept(cache):
+    assert not compiled()
+    assert compiled()
+
+
+def test_without_a_folder_for_it(monkeypatch):
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert not compiled()
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: b"garbage" * 40,
+        lambda content: b"\x80\x04\x95" + b"\xff" * 64,
+        lambda content: content[:-700] + bytes([content[-700] ^ 1]) + content[-699:],
+        lambda content: content[:-40] + bytes([content[-40] ^ 128]) + content[-39:],
+    ],
+    ids=["empty", "half", "garbage", "endless", "bit", "late bit"],
+)
+def test_with_a_damaged_one(cache, suffix, damage):
+    compiled()
+    for path in files(cache):
+        if path.suffix == suffix:
+            path.write_bytes(damage(path.read_bytes()))
+    assert not compiled()
+    assert compiled()  # and it was made whole again
+
+
+def test_with_a_full_disk(cache, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(caching.IndexDataCacheFile, "_open_for_write", full)
+    assert not compiled()
+
+
+def test_the_package_without_any_cache():
+    code = (
+        "from numba.core import caching\n"
+        "caching.CacheImpl._locator_classes = []\n"
+        "import penultimate as pen\n"
+        "print(pen.forecast(pen.ClassCounts([600, 300, 12, 9]), 0.12).survivors)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"HOME": "/proc/nope"},
+    )
+    assert done.stdout == "2\n"
