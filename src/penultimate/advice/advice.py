@@ -6,7 +6,7 @@ the reason why there is not enough to say.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,25 +24,21 @@ from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
 from penultimate.model.problem import Bias, Problem
-from penultimate.reported import Reported, chart_of
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
     import os
-
-    import altair as alt
-    from rich.console import Group
 
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
     from penultimate.features.head import Head
     from penultimate.heads.comparison.comparison import Features, HeadComparison
 
-AdviceChart = Literal["trade_off", "survival", "margins"]
 _DECAY = 5e-4
 
 
-@dataclass(frozen=True)
-class Advice(Reported):
+@dataclass(frozen=True, repr=False)
+class Advice(Reported, presenter="advice"):
     """What to change, piece by piece.
 
     Made by `advise`. Each piece has a ``status`` (a change is advised, nothing to change, out of reach, not enough to
@@ -90,51 +86,6 @@ class Advice(Reported):
         """The class counts."""
         return self.forecast.counts
 
-    @property
-    def verdict(self) -> str:
-        """The advice in a few plain sentences."""
-        from penultimate.report.advice.words import verdict
-
-        return verdict(self)
-
-    def to_dict(self) -> dict[str, object]:
-        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
-
-        Returns
-        -------
-        dict
-            Keys ``penultimate``, ``counts``, ``problem``, ``now``, ``audit``, ``decay``, ``loss``, ``samples``,
-            ``width``, ``head``, ``verdict``.
-        """
-        from penultimate.report.advice.record import advice_record
-
-        return advice_record(self)
-
-    def table(self) -> "Group":
-        """Every piece as a renderable of the library rich: ``rich.print(advice.table())``."""
-        from penultimate.report.advice.table import advice_table
-
-        return advice_table(self)
-
-    @property
-    def charts(self) -> tuple[AdviceChart, ...]:
-        """The charts that can be drawn: the first needs losses that were searched, the last one that is advised."""
-        drawn: list[AdviceChart] = ["trade_off"] if self.loss.options else []
-        drawn.append("survival")
-        return (*drawn, "margins") if self.loss.after is not None else tuple(drawn)
-
-    def plot(self, chart: AdviceChart) -> "alt.LayerChart":
-        """One chart: ``trade_off`` (tail against head over losses), ``survival`` and ``margins`` (before and after).
-
-        Raises
-        ------
-        ProblemError
-            For a chart that this advice does not have.
-        """
-        from penultimate.report.advice.charts import ADVICE_CHARTS
-
-        return chart_of({name: ADVICE_CHARTS[name] for name in self.charts}, chart, ProblemError)(self)
-
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write W, b and class names of the head advised as .npz, whole or not at all; `Head.read` reads it.
 
@@ -153,16 +104,6 @@ class Advice(Reported):
             reason = self.head.reason or Reason.NO_FEATURES
             raise ProblemError(f"no head is advised: {reason.why}; needed: {reason.needed}")
         save_head(self.head.head, self.counts.names, path)
-
-    def _page(self) -> str:
-        from penultimate.report.advice.page import advice_html
-
-        return advice_html(self)
-
-    def _repr_html_(self) -> str:
-        from penultimate.report.advice.page import advice_summary
-
-        return advice_summary(self)
 
 
 def advise(

@@ -1,29 +1,30 @@
 """What advice takes from an audit, of features or of a head alone: the same from the object as from its JSON."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import penultimate
+from penultimate.audits import keys
+from penultimate.audits.audit import Audit
 from penultimate.audits.calibration import Calibration
+from penultimate.audits.head import HeadAudit
 from penultimate.audits.recorded import Record, read_audit
 from penultimate.counts import ClassCounts
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.losses import check_name
 from penultimate.model.problem import Problem
+from penultimate.version import __version__
 
 if TYPE_CHECKING:
     import os
 
-    from penultimate.audits.audit import Audit
-    from penultimate.audits.head import HeadAudit
 
-# Keys that are read, besides "penultimate" and "counts".
+# Keys that are read, besides those of version and counts.
 _KEYS = {
-    "features": ("features", "metrics", "classes", "alignment", "calibration"),
-    "head": ("head", "problem", "rows"),
+    "features": (keys.FEATURES, keys.METRICS, keys.CLASSES, keys.ALIGNMENT, keys.CALIBRATION),
+    "head": (keys.HEAD, keys.PROBLEM, keys.ROWS),
 }
 _SAME = ("classes", "samples", "largest", "smallest", "distinct", "unseen")
 
@@ -79,13 +80,23 @@ class Audited:
         return found
 
     @classmethod
-    def from_audit(cls, audit: "Audit | HeadAudit") -> "Audited":
+    def from_audit(cls, audit: Audit | HeadAudit) -> "Audited":
         """Take it from an audit at hand."""
-        from penultimate.audits.head import HeadAudit
-
-        found = _of_record(audit.to_dict(), "the audit")
-        # A loss with vectors of one's own has no name by which it could be made again.
-        return found if isinstance(audit, HeadAudit) else replace(found, calibration=audit.calibration)
+        if isinstance(audit, HeadAudit):
+            return _of_head(audit)
+        names, recall = audit.counts.names, audit.decisions.recall_by_means
+        return cls(
+            of="features",
+            counts={key: float(audit.counts.to_dict()[key]) for key in _SAME},
+            dimension=audit.statistics.dimension,
+            # A loss with vectors of one's own has no name by which it could be made again: it is taken as it is.
+            calibration=audit.calibration,
+            problem=None,
+            fits=None if audit.last_layer is None else audit.last_layer.fits_loss,
+            merged=tuple(tuple(str(names[index]) for index in group.tolist()) for group in audit.classes.merged),
+            balanced_accuracy=_finite(audit.decisions.balanced_accuracy),
+            by_means=_mean(recall.tolist()),
+        )
 
     def check(self, counts: ClassCounts) -> None:
         """Make sure that the audit is of these counts.
@@ -122,65 +133,81 @@ class Audited:
         return self.calibration.forecast(counts, weight_decay)
 
 
-def _of_record(record: Mapping[str, Any], where: str) -> Audited:
-    of: Literal["features", "head"] = "head" if "head" in record else "features"
-    missing = [key for key in ("penultimate", "counts", *_KEYS[of]) if key not in record]
-    if missing:
-        raise FileError(f"{where}: {missing[0]!r} is missing, so this is no whole audit: give what audit --json wrote")
-    _check_version(record["penultimate"], where)
-    try:
-        held = Record(record, "the audit")
-        return _of_features(held) if of == "features" else _of_head(held)
-    except ValueError as error:
-        raise FileError(f"{where}: the audit in it is damaged ({error}): write it again") from None
-
-
-def _of_features(record: Record) -> Audited:
-    calibration, alignment, metrics = record["calibration"], record["alignment"], record.part("metrics")
-    recalls = [row.maybe_number("recall_by_means") for row in record.parts("classes")]
-    return Audited(
-        of="features",
-        counts=_summary(record),
-        dimension=record.part("features").count("dimension"),
-        calibration=None if calibration is None else Calibration.from_dict(calibration),
-        problem=None,
-        fits=None if alignment is None else record.part("alignment").flag("fits_loss"),
-        merged=metrics.groups("merged"),
-        balanced_accuracy=metrics.maybe_number("balanced_accuracy"),
-        by_means=_mean(recalls),
-    )
-
-
-def _of_head(record: Record) -> Audited:
-    held = record.part("problem")
-    bias = held["bias"]
-    bias = bias if bias in ("free", "none") else held.number("bias")
+def _of_head(audit: HeadAudit) -> Audited:
+    names, problem = audit.counts.names, audit.forecast.problem
     return Audited(
         of="head",
-        counts=_summary(record),
-        dimension=record.part("head").count("dimension"),
+        counts={key: float(audit.counts.to_dict()[key]) for key in _SAME},
+        dimension=audit.head.dimension,
         calibration=None,
-        problem=Problem(held.numbers("weight_decay"), bias=bias, loss=held.text("loss")),
+        problem=Problem(problem.weight_decay, bias=problem.bias, loss=str(problem.loss)),
         fits=None,
-        merged=record.part("rows").groups("merged"),
+        merged=tuple(tuple(str(names[index]) for index in group.tolist()) for group in audit.neighbours.merged),
         balanced_accuracy=None,
         by_means=None,
     )
 
 
-def _summary(record: Record) -> dict[str, float]:
-    counts = record.part("counts")
+def _of_record(record: Mapping[str, Any], where: str) -> Audited:
+    of: Literal["features", "head"] = "head" if keys.HEAD in record else "features"
+    missing = [key for key in (keys.VERSION, keys.COUNTS, *_KEYS[of]) if key not in record]
+    if missing:
+        raise FileError(f"{where}: {missing[0]!r} is missing, so this is no whole audit: give what audit --json wrote")
+    _check_version(record[keys.VERSION], where)
+    try:
+        held = Record(record, "the audit")
+        return _features_of_record(held) if of == "features" else _head_of_record(held)
+    except ValueError as error:
+        raise FileError(f"{where}: the audit in it is damaged ({error}): write it again") from None
+
+
+def _features_of_record(record: Record) -> Audited:
+    calibration, alignment, metrics = record[keys.CALIBRATION], record[keys.ALIGNMENT], record.part(keys.METRICS)
+    recalls = [row.maybe_number(keys.RECALL_BY_MEANS) for row in record.parts(keys.CLASSES)]
+    # A mean over the few classes that were listed would be no mean over classes.
+    listed = len(recalls) == record.part(keys.COUNTS).count("classes")
+    return Audited(
+        of="features",
+        counts=_summary(record.part(keys.COUNTS)),
+        dimension=record.part(keys.FEATURES).count(keys.DIMENSION),
+        calibration=None if calibration is None else Calibration.from_dict(calibration),
+        problem=None,
+        fits=None if alignment is None else record.part(keys.ALIGNMENT).flag(keys.FITS_LOSS),
+        merged=metrics.groups(keys.MERGED),
+        balanced_accuracy=metrics.maybe_number(keys.BALANCED_ACCURACY),
+        by_means=_mean(recalls) if listed else None,
+    )
+
+
+def _head_of_record(record: Record) -> Audited:
+    held = record.part(keys.PROBLEM)
+    bias = held["bias"]
+    bias = bias if bias in ("free", "none") else held.number("bias")
+    return Audited(
+        of="head",
+        counts=_summary(record.part(keys.COUNTS)),
+        dimension=record.part(keys.HEAD).count(keys.DIMENSION),
+        calibration=None,
+        problem=Problem(held.numbers("weight_decay"), bias=bias, loss=held.text("loss")),
+        fits=None,
+        merged=record.part(keys.ROWS).groups(keys.MERGED),
+        balanced_accuracy=None,
+        by_means=None,
+    )
+
+
+def _summary(counts: Record) -> dict[str, float]:
     return {key: counts.number(key) for key in _SAME}
 
 
 def _check_version(version: object, where: str) -> None:
     try:
-        written, own = (tuple(map(int, str(v).split(".")[:2])) for v in (version, penultimate.__version__))
+        written, own = (tuple(map(int, str(v).split(".")[:2])) for v in (version, __version__))
     except ValueError:
         raise FileError(f"{where}: {version!r} is no version of penultimate: give what audit --json wrote") from None
     if written > own:
         raise FileError(
-            f"{where}: written by penultimate {version}, later than this {penultimate.__version__}: update this, or "
+            f"{where}: written by penultimate {version}, later than this {__version__}: update this, or "
             "write the audit again"
         )
 
@@ -194,6 +221,10 @@ def _check_loss(loss: str, where: str) -> None:
         ) from None
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None and math.isfinite(value)]
     return math.fsum(known) / len(known) if known else None

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -38,26 +38,23 @@ from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecast import forecast
 from penultimate.losses import Loss, resolve
 from penultimate.model.problem import Problem
-from penultimate.reported import Reported, chart_of
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
     import os
 
-    import altair as alt
     from distributed import Client
-    from rich.console import Group
 
 # Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
 PARTS = 8
 _PARTS_BYTES = 128 << 20
 _WILSON = 1.959963984540054
 
-Chart = Literal["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
 Progress = Callable[[str, int], object]
 
 
-@dataclass(frozen=True)
-class Audit(Reported):
+@dataclass(frozen=True, repr=False)
+class Audit(Reported, presenter="audit"):
     """What a trained network made of its classes.
 
     Made by `audit`.
@@ -133,60 +130,6 @@ class Audit(Reported):
             if row.any():
                 return int(row.argmax())
         return int(self.classes.nearest[index])
-
-    @property
-    def verdict(self) -> str:
-        """The audit in a few plain sentences."""
-        from penultimate.report.audit.words import verdict
-
-        return verdict(self)
-
-    def to_dict(self, classes: bool = True) -> dict[str, object]:
-        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
-
-        Parameters
-        ----------
-        classes : bool, default True
-            Whether to list the classes.
-
-        Returns
-        -------
-        dict
-            Keys ``penultimate``, ``counts``, ``features``, ``metrics``, ``alignment``, ``calibration``,
-            ``intervals``, ``classes``, ``verdict``.
-        """
-        from penultimate.report.audit.record import audit_record
-
-        return audit_record(self, classes)
-
-    def table(self) -> "Group":
-        """Summary, directions and classes as a renderable of the library rich: ``rich.print(audit.table())``."""
-        from penultimate.report.audit.table import audit_table
-
-        return audit_table(self)
-
-    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart | alt.HConcatChart":
-        """One chart: ``directions``, ``factors``, ``matrices``, ``budget``, ``classes``, ``norms`` or ``cosines``.
-
-        Raises
-        ------
-        FeaturesError
-            When this audit has no such chart: those of directions need a head, that of the budget a network
-            that its loss trained.
-        """
-        from penultimate.report.audit.charts import audit_charts
-
-        return chart_of(audit_charts(self), chart, FeaturesError)()
-
-    def _page(self) -> str:
-        from penultimate.report.audit.page import audit_html
-
-        return audit_html(self)
-
-    def _repr_html_(self) -> str:
-        from penultimate.report.audit.page import audit_summary
-
-        return audit_summary(self)
 
 
 def audit(

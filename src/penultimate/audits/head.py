@@ -20,7 +20,7 @@ is left to test is that the biases add up to 1. A softmax does not see their sum
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,24 +38,20 @@ from penultimate.features.metrics import norm_slope
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss, unseen_shift
 from penultimate.model.problem import Problem
-from penultimate.reported import Reported, chart_of
+from penultimate.reported import Reported
 
 if TYPE_CHECKING:
     import os
 
-    import altair as alt
-    from rich.console import Group
 
 MERGED_AT = 0.9
 # A row, or a direction, is next to nothing below this part of the typical row, or of the strongest direction.
 _DEAD = 0.01
 _LEADING = 64
 
-HeadChart = Literal["spectrum", "norms", "gram", "cosines"]
 
-
-@dataclass(frozen=True)
-class HeadAudit(Reported):
+@dataclass(frozen=True, repr=False)
+class HeadAudit(Reported, presenter="head_audit"):
     """What the rows of a head tell about its classes.
 
     Made by `audit_head`. Arrays over directions hold one entry for each distinct σ of the label matrix, arrays over
@@ -253,53 +249,6 @@ class HeadAudit(Reported):
         if not self.centred or size <= 1e-12 or spread == 0.0:
             return float("nan"), float("nan")
         return float(x @ y) / size, float(x @ y) / float(np.sqrt(size * spread))
-
-    @property
-    def verdict(self) -> str:
-        """The audit in a few plain sentences."""
-        from penultimate.report.head_audit.words import verdict
-
-        return verdict(self)
-
-    def to_dict(self, classes: bool = True) -> dict[str, object]:
-        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
-
-        Parameters
-        ----------
-        classes : bool, default True
-            Whether to list the classes.
-
-        Returns
-        -------
-        dict
-            Keys ``penultimate``, ``counts``, ``head``, ``problem``, ``alignment``, ``spectrum``, ``norms``, ``bias``,
-            ``rows``, ``classes``, ``verdict``.
-        """
-        from penultimate.report.head_audit.record import head_record
-
-        return head_record(self, classes)
-
-    def table(self) -> "Group":
-        """Summary, directions and classes as a renderable of the library rich: ``rich.print(audit.table())``."""
-        from penultimate.report.head_audit.table import head_table
-
-        return head_table(self)
-
-    def plot(self, chart: HeadChart) -> "alt.LayerChart":
-        """One chart: ``spectrum``, ``norms``, ``gram`` or ``cosines``; an error for any other name."""
-        from penultimate.report.head_audit.charts import HEAD_CHARTS
-
-        return chart_of(HEAD_CHARTS, chart, FeaturesError)(self)
-
-    def _page(self) -> str:
-        from penultimate.report.head_audit.page import head_html
-
-        return head_html(self)
-
-    def _repr_html_(self) -> str:
-        from penultimate.report.head_audit.page import head_summary
-
-        return head_summary(self)
 
     def _per_class(self, classes: Int[np.ndarray, " s"], values: Float[np.ndarray, " s"]) -> Float[np.ndarray, " K"]:
         out = np.full(self.counts.classes, np.nan)

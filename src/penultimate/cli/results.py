@@ -12,15 +12,8 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
-    from penultimate.advice.advice import Advice
-    from penultimate.audits.audit import Audit
-    from penultimate.audits.head import HeadAudit
     from penultimate.counts import ClassCounts
-    from penultimate.forecasts.comparison import LossComparison
-    from penultimate.forecasts.forecast import Forecast
-    from penultimate.heads.comparison.comparison import HeadComparison
-
-    Result = Forecast | LossComparison | Audit | HeadAudit | HeadComparison | Advice
+    from penultimate.reported import Classes, Reported
 
 _WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
 
@@ -32,15 +25,15 @@ def read(counts: str, column: str | None, holds: Literal["counts", "labels"] | N
     return counts_of(counts, column, holds)
 
 
-def deliver(result: "Result", json_path: str | None, html_path: str | None, *selection: Any) -> None:
+def deliver(result: "Reported", json_path: str | None, html_path: str | None, classes: "Classes | None" = None) -> None:
     """Write and print a result, or of its classes what is selected."""
     if html_path is not None:
         result.report(html_path)
         click.echo(f"wrote {html_path}", err=True)
     if json_path is not None:
-        _write_json(result.to_dict(*selection), json_path)
+        _write_json(result.to_dict(classes), json_path)
     if json_path != "-":
-        show(result.table(*selection))
+        show(result.table(classes))
 
 
 @contextmanager

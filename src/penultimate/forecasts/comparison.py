@@ -5,7 +5,6 @@ counts, losses → `compare_losses` → `LossComparison`: a forecast each; tail 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
@@ -13,17 +12,11 @@ from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss, plainly
 from penultimate.model.problem import Bias
-from penultimate.reported import Reported, chart_of
-
-if TYPE_CHECKING:
-    import altair as alt
-    from rich.console import Group
-
-ComparisonChart = Literal["margins", "cosines", "needed", "retained"]
+from penultimate.reported import Reported
 
 
-@dataclass(frozen=True)
-class LossComparison(Reported):
+@dataclass(frozen=True, repr=False)
+class LossComparison(Reported, presenter="comparison"):
     """Forecasts that differ in their loss alone.
 
     Made by `compare_losses`.
@@ -37,7 +30,7 @@ class LossComparison(Reported):
     --------
     >>> import penultimate as pen
     >>> comparison = pen.compare_losses(pen.ClassCounts([600, 60, 6]), ["ce", "weighted:inverse"], weight_decay=5e-2)
-    >>> [record["over_corrects"] for record in comparison.records]
+    >>> [forecast.over_corrects for forecast in comparison.forecasts.values()]
     [False, True]
     """
 
@@ -47,60 +40,6 @@ class LossComparison(Reported):
     def counts(self) -> ClassCounts:
         """The class counts."""
         return next(iter(self.forecasts.values())).counts
-
-    @property
-    def records(self) -> list[dict[str, object]]:
-        """Key figures, one record a loss."""
-        from penultimate.report.comparison.record import loss_records
-
-        return loss_records(self)
-
-    @property
-    def verdict(self) -> str:
-        """The comparison in a few plain sentences."""
-        from penultimate.report.comparison.words import verdict
-
-        return verdict(self)
-
-    def to_dict(self) -> dict[str, object]:
-        """Everything as plain numbers, lists and strings, ready for JSON; what does not exist is None.
-
-        Returns
-        -------
-        dict
-            Keys ``penultimate``, ``counts``, ``problem``, ``losses``, ``classes``, ``verdict``.
-        """
-        from penultimate.report.comparison.record import comparison_record
-
-        return comparison_record(self)
-
-    def table(self) -> "Group":
-        """Losses side by side as a renderable of the library rich: ``rich.print(comparison.table())``."""
-        from penultimate.report.comparison.table import comparison_table
-
-        return comparison_table(self)
-
-    def plot(self, chart: ComparisonChart) -> "alt.LayerChart":
-        """One chart: ``margins``, ``cosines`` (to the nearest class), ``needed`` (survival lines) or ``retained``.
-
-        Raises
-        ------
-        ProblemError
-            For any other name.
-        """
-        from penultimate.report.comparison.charts import COMPARISON_CHARTS
-
-        return chart_of(COMPARISON_CHARTS, chart, ProblemError)(self)
-
-    def _page(self) -> str:
-        from penultimate.report.comparison.page import comparison_html
-
-        return comparison_html(self)
-
-    def _repr_html_(self) -> str:
-        from penultimate.report.comparison.page import comparison_summary
-
-        return comparison_summary(self)
 
 
 def compare_losses(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
-from penultimate.errors import ProblemError
 from penultimate.forecasts.critical_decays import ALL_DEATHS, CriticalDecays, find_critical, find_first, is_closed
 from penultimate.forecasts.over_decay import can_sweep, shares_at, strengths_at
 from penultimate.forecasts.samples_to_gain import samples_to_gain
@@ -26,19 +25,13 @@ from penultimate.minimisers.minimising import minimise
 from penultimate.minimisers.solution import Solution
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
-from penultimate.reported import Reported, chart_of
+from penultimate.reported import Reported
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 
 if TYPE_CHECKING:
-    import altair as alt
-    from rich.console import Group
-
     from penultimate.minimisers.convex.deaths import CriticalDecay
 
 RATIOS = (0.01, 0.1, 1.0, 10.0, 100.0)
-
-Chart = Literal["counts", "spectrum", "retained", "cosines", "sweep"]
-CHARTS: tuple[Chart, ...] = ("counts", "spectrum", "retained", "cosines", "sweep")
 
 
 @dataclass(frozen=True)
@@ -66,8 +59,8 @@ class RatioForecast:
     largest_safe_weight_decay: float | None
 
 
-@dataclass(frozen=True)
-class Forecast(Reported):
+@dataclass(frozen=True, repr=False)
+class Forecast(Reported, presenter="forecast"):
     """The geometry that class counts and decays force on the last layer, read for every class.
 
     Made by `forecast`. Per-group figures, one for each distinct count (largest first), cost O(m²) time for m distinct
@@ -288,11 +281,6 @@ class Forecast(Reported):
         """Strength over singular value of every distinct direction at other weight decays, shape (w, t)."""
         return shares_at(self.solution, weight_decay)
 
-    @property
-    def charts(self) -> tuple[Chart, ...]:
-        """The charts that can be drawn: no sweep where that would take minutes."""
-        return CHARTS if can_sweep(self.solution) else CHARTS[:-1]
-
     @cached_property
     def over_corrects(self) -> bool:
         """Whether the loss puts the largest class below the smallest: its margin is smaller by a tenth or more."""
@@ -317,13 +305,6 @@ class Forecast(Reported):
     def _worst_first(self) -> Int[np.ndarray, " m"]:
         # Rounded, so that among classes that keep all of their direction the smallest count comes first.
         return np.lexsort((self.counts.distinct, self.geometry.group_retained.round(9)))
-
-    @property
-    def verdict(self) -> str:
-        """The forecast in a few plain sentences."""
-        from penultimate.report.forecast.words import verdict
-
-        return verdict(self)
 
     def timeline(
         self, lr: float, momentum: float = 0.0, steps: int = 1000, *, start: float = 1e-3, points: int = 200
@@ -360,46 +341,6 @@ class Forecast(Reported):
         array([ 69., 113.])
         """
         return timeline(self.solution, learning_rate=lr, momentum=momentum, steps=steps, start=start, points=points)
-
-    def to_dict(self, classes: int | Literal["all", "none"] = 20) -> dict[str, object]:
-        """Everything as plain numbers, lists and strings, ready for JSON; not-a-number and infinity become None.
-
-        Parameters
-        ----------
-        classes : int, "all" or "none", default 20
-            How many classes to list, worst first; "all" lists them in their own order, with the bias.
-
-        Returns
-        -------
-        dict
-            Keys ``penultimate``, ``counts``, ``problem``, ``solution``, ``by_feature_ratio``, ``band``, ``spectrum``,
-            ``classes``, ``verdict`` (and ``bias``).
-        """
-        from penultimate.report.forecast.record import forecast_record
-
-        return forecast_record(self, classes)
-
-    def table(self, classes: int | Literal["all", "none"] = 20) -> "Group":
-        """Summary and worst classes as a renderable of the library rich: ``rich.print(forecast.table())``."""
-        from penultimate.report.forecast.table import forecast_table
-
-        return forecast_table(self, classes)
-
-    def plot(self, chart: Chart) -> "alt.LayerChart | alt.VConcatChart":
-        """One chart: ``counts``, ``spectrum``, ``retained``, ``cosines`` or ``sweep`` (strength over weight decay)."""
-        from penultimate.report.forecast.charts import FORECAST_CHARTS
-
-        return chart_of({name: FORECAST_CHARTS[name] for name in self.charts}, chart, ProblemError)(self)
-
-    def _page(self) -> str:
-        from penultimate.report.forecast.page import report_html
-
-        return report_html(self)
-
-    def _repr_html_(self) -> str:
-        from penultimate.report.forecast.page import summary_html
-
-        return summary_html(self)
 
 
 def forecast(

@@ -8,12 +8,7 @@ from penultimate.report.kit.numbers import number
 
 
 def data_tables() -> Group:
-    """Everything that can be named instead of a file.
-
-    Returns
-    -------
-    rich.console.Group
-    """
+    """Everything that can be named instead of a file."""
     table = Table()
     for heading in ("name", "what", "classes", "samples", "ratio", "licence"):
         table.add_column(heading, justify="right" if heading in ("classes", "samples", "ratio") else "left")

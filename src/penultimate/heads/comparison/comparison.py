@@ -7,7 +7,7 @@ adjustment that theory says is made, and nothing is claimed of it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,21 +21,17 @@ from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Traini
 from penultimate.heads.comparison.samples import Samples, gather, held_out
 from penultimate.heads.comparison.scoring import Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Curve, Tried, cross_fit
-from penultimate.reported import Reported, chart_of
+from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
 
 if TYPE_CHECKING:
     import os
-
-    import altair as alt
-    from rich.console import Group
 
     from penultimate.features.sources import FeatureSource
 
     Features = FeatureSource | os.PathLike[str] | str
 
 Interval = tuple[float, float, float]
-ComparisonChart = Literal["gains", "curves"]
 
 PRESENT, BLEND = "present", "blend"
 # Repeats of the cross-fitting, and the scores that it may look at in all.
@@ -79,8 +75,8 @@ class HeadResult:
     curve: Curve | None
 
 
-@dataclass(frozen=True)
-class HeadComparison(Reported):
+@dataclass(frozen=True, repr=False)
+class HeadComparison(Reported, presenter="head_comparison"):
     """Heads for the same features, judged on held-out samples.
 
     Made by `compare_heads`.
@@ -141,54 +137,6 @@ class HeadComparison(Reported):
     blend_head: Head | None
     theory_head: Head
     left_out: dict[str, str]
-
-    @property
-    def verdict(self) -> str:
-        """The comparison in a few plain sentences."""
-        from penultimate.report.head_comparison.words import verdict
-
-        return verdict(self)
-
-    def to_dict(self) -> dict[str, object]:
-        """Everything but the weights as plain numbers, lists and strings, ready for JSON; what does not exist is None.
-
-        Returns
-        -------
-        dict
-            Keys ``penultimate``, ``counts``, ``held_out``, ``settings``, ``present``, ``blend``, ``theory``,
-            ``heads``, ``by_theory``, ``keeps``, ``left_out``, ``verdict``.
-        """
-        from penultimate.report.head_comparison.record import comparison_record
-
-        return comparison_record(self)
-
-    def table(self) -> "Group":
-        """Verdict, heads and gains as a renderable of the library rich: ``rich.print(comparison.table())``."""
-        from penultimate.report.head_comparison.table import comparison_table
-
-        return comparison_table(self)
-
-    def plot(self, chart: ComparisonChart) -> "alt.LayerChart":
-        """One chart: ``gains`` over the present head, with intervals, or ``curves`` of balanced accuracy over τ.
-
-        Raises
-        ------
-        FeaturesError
-            For any other name, and without VALID, when there is nothing to show.
-        """
-        from penultimate.report.head_comparison.charts import HEAD_COMPARISON_CHARTS
-
-        return chart_of(HEAD_COMPARISON_CHARTS, chart, FeaturesError)(self)
-
-    def _page(self) -> str:
-        from penultimate.report.head_comparison.page import head_comparison_html
-
-        return head_comparison_html(self)
-
-    def _repr_html_(self) -> str:
-        from penultimate.report.head_comparison.page import head_comparison_summary
-
-        return head_comparison_summary(self)
 
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write W, b and class names of `head` as .npz, whole or not at all; `Head.read` reads it.

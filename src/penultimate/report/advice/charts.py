@@ -1,6 +1,7 @@
 """Charts of advice: what head and tail trade over losses, and lines of survival and margins before and after."""
 
 from collections.abc import Callable
+from functools import partial
 
 import altair as alt
 
@@ -9,8 +10,7 @@ from penultimate.advice.design import Option, Point
 from penultimate.advice.goals import Goal
 from penultimate.forecasts.comparison import LossComparison
 from penultimate.report.advice.effects import changes
-from penultimate.report.comparison.charts import COLOURS, COMPARISON_CHARTS, DASHES
-from penultimate.report.kit.chart_style import HEIGHT, INK, WIDTH, Row, inline, titled
+from penultimate.report.kit.chart_style import COLOURS, DASHES, HEIGHT, INK, WIDTH, AnyChart, Row, inline, titled
 from penultimate.report.kit.numbers import percent
 
 # What is drawn reaches down to this part of the plain loss's head margin, and this part of it below its tail.
@@ -21,15 +21,6 @@ def trade_off(advice: Advice) -> alt.LayerChart:
     """Draw the tail against the head over the strength of each family, what is wished, and what is advised.
 
     Margins per strength, in units of the plain loss's head; cosines as they are.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to draw; its losses were searched.
-
-    Returns
-    -------
-    altair.LayerChart
     """
     options = sorted(advice.loss.options, key=lambda option: option.family.name)
     rows = _known([_row(advice, option, point) for option in options for point in option.curve])
@@ -57,46 +48,26 @@ def trade_off(advice: Advice) -> alt.LayerChart:
     return titled(alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT), _title(advice), below)
 
 
-def survival(advice: Advice) -> alt.LayerChart:
-    """Draw how many samples classes need and have, as things stand and after what is advised.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+def survival(advice: Advice) -> AnyChart:
+    """Draw how many samples classes need and have, as things stand and after what is advised."""
     kept = {name: forecast for name, forecast in changes(advice) if forecast.counts == advice.counts}
-    return COMPARISON_CHARTS["needed"](LossComparison(kept))
+    return LossComparison(kept).plot("needed")
 
 
-def margins(advice: Advice) -> alt.LayerChart:
-    """Draw the margin of every class's mean with the loss in use and with the one advised.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to draw; a loss is advised.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+def margins(advice: Advice) -> AnyChart:
+    """Draw the margin of every class's mean with the loss in use and with the one advised."""
     loss = advice.loss
     assert loss.after is not None
-    return COMPARISON_CHARTS["margins"](
-        LossComparison({str(loss.before.problem.loss): loss.before, str(loss.chosen): loss.after})
-    )
+    return LossComparison({str(loss.before.problem.loss): loss.before, str(loss.chosen): loss.after}).plot("margins")
 
 
-ADVICE_CHARTS: dict[str, Callable[[Advice], alt.LayerChart]] = {
-    "trade_off": trade_off,
-    "survival": survival,
-    "margins": margins,
-}
+def charts(advice: Advice) -> dict[str, Callable[[], AnyChart]]:
+    """Every chart by name, drawn when it is called; those of losses need some that were searched, or one advised."""
+    out: dict[str, Callable[[], AnyChart]] = {"trade_off": partial(trade_off, advice)} if advice.loss.options else {}
+    out["survival"] = partial(survival, advice)
+    if advice.loss.after is not None:
+        out["margins"] = partial(margins, advice)
+    return out
 
 
 def _row(advice: Advice, option: Option, point: Point) -> Row:

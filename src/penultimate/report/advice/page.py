@@ -4,12 +4,15 @@ from penultimate.advice.advice import Advice
 from penultimate.advice.figures import Figures
 from penultimate.advice.goals import NEAR, Goal
 from penultimate.advice.status import Status
-from penultimate.report.advice.charts import ADVICE_CHARTS
+from penultimate.report.advice.charts import charts
 from penultimate.report.advice.effects import changes, figure_cells, loss_cells
 from penultimate.report.advice.record import too_small
-from penultimate.report.advice.words import STATUSES, pieces, verdict
-from penultimate.report.kit.html import Fact, KeyFigure, Reading, figure, page, summary
+from penultimate.report.advice.words import STATUSES, paragraphs, pieces, verdict
+from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number, percent
+
+# Rows of the table of classes that are too small, one for all of equal count.
+_LISTED = 20
 
 _READINGS = {
     "trade_off": Reading(
@@ -30,33 +33,27 @@ _UNJUDGED = Reading(
 )
 
 
-def advice_html(advice: Advice) -> str:
-    """Return the page as text.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to report.
-
-    Returns
-    -------
-    str
-        A whole HTML document that refers to nothing outside itself.
-    """
+def page(advice: Advice) -> str:
+    """Return the page as text."""
     readings = _READINGS | {"trade_off": _UNJUDGED} if advice.loss.goal is Goal.CONSISTENT else _READINGS
-    small = [] if advice.samples.status is Status.KEEP else too_small(advice.samples)
-    return page(
+    small = [] if advice.samples.status is Status.KEEP else too_small(advice.samples, _LISTED)
+    return document(
         "advice.html.j2",
         {
             "kind": "advice",
             "title": "Advice",
             "counts": advice.counts,
             "sampled": "samples",
-            "verdict": [verdict(advice)],
+            "verdict": paragraphs(advice),
             "key_figures": key_figures(advice),
             "pieces": pieces(advice),
+<<<<<<< HEAD
             "effects": [(name, figure_cells(Figures.from_forecast(forecast))) for name, forecast in changes(advice)],
             "figures": [figure(key, readings[key], ADVICE_CHARTS[key](advice)) for key in advice.charts],
+=======
+            "effects": [(name, figure_cells(Figures.of(forecast))) for name, forecast in changes(advice)],
+            "figures": [figure(key, readings[key], draw()) for key, draw in charts(advice).items()],
+>>>>>>> 30cfd5d (Results find their presenter by name: one surface for all six, each part loaded when it is asked for; advice reads an audit's attributes)
             "losses": loss_cells(advice),
             "small": small,
             "method": _method(advice),
@@ -64,34 +61,14 @@ def advice_html(advice: Advice) -> str:
     )
 
 
-def advice_summary(advice: Advice) -> str:
-    """Return the pieces as a small HTML table, without scripts, for notebooks.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to sum up.
-
-    Returns
-    -------
-    str
-    """
+def summary(advice: Advice) -> str:
+    """Return the pieces as a small HTML table, without scripts, for notebooks."""
     rows = [(f"{piece.topic.lower()}: {piece.status}", piece.text) for piece in pieces(advice)]
-    return summary(f"Advice for {number(advice.counts.classes)} classes", rows, verdict(advice))
+    return notebook(f"Advice for {number(advice.counts.classes)} classes", rows, verdict(advice))
 
 
 def key_figures(advice: Advice) -> list[KeyFigure]:
-    """The figures that matter most, each with a remark.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to sum up.
-
-    Returns
-    -------
-    list of tuple of str
-    """
+    """The figures that matter most, each with a remark."""
     decay, loss, samples, width = advice.decay, advice.loss, advice.samples, advice.width
     added = f"to bring every class to {number(samples.floor)}" if samples.floor else "nothing to gain, or not known"
     return [

@@ -3,7 +3,6 @@
 import math
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import penultimate
 from penultimate.advice.design import Option, Point
 from penultimate.advice.evidence import Audited
 from penultimate.advice.figures import Figures
@@ -11,6 +10,8 @@ from penultimate.advice.status import Reason, Status
 from penultimate.forecasts.forecast import Forecast
 from penultimate.report.advice.words import verdict
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.reported import Classes
+from penultimate.version import __version__
 
 if TYPE_CHECKING:
     from penultimate.advice.advice import Advice
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from penultimate.advice.loss import LossAdvice
     from penultimate.advice.samples import SamplesAdvice
     from penultimate.advice.width import WidthAdvice
-
-# Groups of classes of equal count that are listed as too small, fewest samples first.
-_LISTED = 20
 
 
 @runtime_checkable
@@ -32,27 +30,17 @@ class _Piece(Protocol):
     def reason(self) -> Reason | None: ...
 
 
-def advice_record(advice: "Advice") -> dict[str, object]:
-    """Advice as a dictionary ready for JSON; what is not a finite number is None.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to write down.
-
-    Returns
-    -------
-    dict
-    """
+def record(advice: "Advice", classes: Classes = 20) -> dict[str, object]:
+    """Advice as a dictionary ready for JSON; what is not a finite number is None."""
     return {
-        "penultimate": penultimate.__version__,
+        "penultimate": __version__,
         "counts": advice.counts.to_dict(),
         "problem": advice.forecast.problem.to_dict(advice.counts.samples),
         "now": figures_record(advice.forecast),
         "audit": None if advice.audited is None else _audited(advice.audited),
         "decay": _decay(advice.decay),
         "loss": _loss(advice.loss),
-        "samples": _samples(advice.samples),
+        "samples": _samples(advice.samples, classes),
         "width": _width(advice.width),
         "head": _head(advice.head),
         "verdict": verdict(advice),
@@ -78,11 +66,12 @@ def figures_record(of: Forecast | Figures | None) -> dict[str, object] | None:
     }
 
 
-def too_small(samples: "SamplesAdvice") -> list[dict[str, object]]:
-    """Classes that do not have what they need, those of equal count in one record, with what each must gain alone."""
+def too_small(samples: "SamplesAdvice", classes: Classes) -> list[dict[str, object]]:
+    """Classes that do not have what they need, fewest samples first; those of equal count in one record."""
     forecast = samples.before
     counts, gain = forecast.counts, forecast.group_samples_to_gain
-    groups = [g for g in reversed(range(gain.size)) if gain[g] > 0][:_LISTED]
+    limit = gain.size if classes == "all" else 0 if classes == "none" else classes
+    groups = [g for g in reversed(range(gain.size)) if gain[g] > 0][:limit]
     return [
         {
             "class": str(counts.names[int(counts.representatives[g, 0])]),
@@ -166,14 +155,14 @@ def _point(point: Point) -> dict[str, object]:
     }
 
 
-def _samples(samples: "SamplesAdvice") -> dict[str, object]:
+def _samples(samples: "SamplesAdvice", classes: Classes) -> dict[str, object]:
     return {
         **_status(samples),
         "needed": finite(samples.needed),
         "floor": samples.floor,
         "classes_raised": samples.raised,
         "samples_added": samples.total,
-        "too_small": too_small(samples) if samples.status is not Status.KEEP else [],
+        "too_small": too_small(samples, classes) if samples.status is not Status.KEEP else [],
         "before": figures_record(samples.before),
         "after": figures_record(samples.after),
     }

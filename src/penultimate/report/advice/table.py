@@ -16,6 +16,7 @@ from penultimate.report.advice.words import STATUSES, pieces, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.terminal import ENDS, LOOK, as_float
+from penultimate.reported import Classes
 
 _STYLES = dict(zip(STATUSES.values(), ("green", "blue", "red", "yellow"), strict=True))
 NOTES = (
@@ -28,24 +29,14 @@ COST_NOTE = (
 )
 
 
-def advice_table(advice: Advice) -> Group:
-    """Every piece, with what backs it.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to show.
-
-    Returns
-    -------
-    rich.console.Group
-    """
+def table(advice: Advice, classes: Classes = 20) -> Group:
+    """Every piece, with what backs it."""
     parts: list[Any] = [Text(verdict(advice), style="bold"), Text(), said(advice), Text(), effects(advice)]
     parts.append(Text(NOTES, style="dim"))
     if advice.loss.options:
         parts += [Text(), losses(advice), Text(COST_NOTE, style="dim")]
-    if advice.samples.status is not Status.KEEP and too_small(advice.samples):
-        parts += [Text(), small_classes(advice)]
+    if advice.samples.status is not Status.KEEP and (small := too_small(advice.samples, classes)):
+        parts += [Text(), small_classes(small)]
     return Group(*parts)
 
 
@@ -89,13 +80,13 @@ def losses(advice: Advice) -> Fitted:
     return Fitted(table, "gap", *ENDS[2:], "reserve", "alive", *last)
 
 
-def small_classes(advice: Advice) -> Table:
+def small_classes(small: list[dict[str, object]]) -> Table:
     """Classes that do not have the samples that they need."""
     table = Table(title="Classes with too few samples, fewest first, one row for all of equal count", **LOOK)
     table.add_column("class", overflow="fold")
     for heading in ("alike", "samples", "to gain, alone"):
         table.add_column(heading, justify="right")
-    for row in too_small(advice.samples):
+    for row in small:
         gain = row["samples_to_gain"]
         table.add_row(
             Text(str(row["class"])),

@@ -55,18 +55,12 @@ class Said:
 
 
 def verdict(advice: Advice) -> str:
-    """Say in a few sentences what to change, what not, and where there is not enough to say.
+    """Say in a few sentences what to change, what not, and where there is not enough to say."""
+    return " ".join(paragraphs(advice))
 
-    Parameters
-    ----------
-    advice : Advice
-        What to put in words.
 
-    Returns
-    -------
-    str
-        One paragraph.
-    """
+def paragraphs(advice: Advice) -> list[str]:
+    """The same, one sentence or piece a paragraph."""
     said = pieces(advice)
     changes = [piece.text for piece in said if piece.status == STATUSES[Status.CHANGE]]
     sentences = changes or ["No change is advised."]
@@ -76,7 +70,7 @@ def verdict(advice: Advice) -> str:
             sentences.append(f"{words}: {', '.join(topics).lower()}.")
     if advice.forecast.problem.feature_decay is None:
         sentences.append(assumption(advice))
-    return " ".join(sentences)
+    return sentences
 
 
 _SUMMARIES = {
@@ -94,17 +88,7 @@ def assumption(advice: Advice) -> str:
 
 
 def pieces(advice: Advice) -> list[Said]:
-    """Every piece in words, in the order decay, loss, samples, width, head.
-
-    Parameters
-    ----------
-    advice : Advice
-        What to put in words.
-
-    Returns
-    -------
-    list of Said
-    """
+    """Every piece in words, in the order decay, loss, samples, width, head."""
     told = [
         ("Weight decay", advice.decay.status, advice.decay.reason, decay_words(advice.decay)),
         ("Loss", advice.loss.status, advice.loss.reason, loss_words(advice.loss)),

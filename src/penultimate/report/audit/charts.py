@@ -42,48 +42,27 @@ _LOST = {
 _AXIS = "direction, strongest first"
 
 
-def audit_charts(audit: Audit) -> dict[str, Callable[[], AnyChart]]:
+def charts(audit: Audit) -> dict[str, Callable[[], AnyChart]]:
     """Return every chart that an audit has, by name; a chart is drawn when it is called.
 
     Without a head there are those of the classes only; the budget is left out where it is not known.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to draw.
-
-    Returns
-    -------
-    dict of str to callable
     """
-    charts: dict[str, Callable[[], AnyChart]] = {}
+    out: dict[str, Callable[[], AnyChart]] = {}
     layer = audit.last_layer
     if layer is not None:
-        charts["directions"] = partial(directions, audit, layer)
-        charts["factors"] = partial(factors, audit, layer)
-        charts["matrices"] = partial(matrices, layer)
+        out["directions"] = partial(directions, audit, layer)
+        out["factors"] = partial(factors, audit, layer)
+        out["matrices"] = partial(matrices, layer)
         if layer.fits_loss and np.isfinite(layer.alignment.budget.decay).any():
-            charts["budget"] = partial(budget, layer)
-    charts["classes"] = partial(recalls, audit)
-    charts["norms"] = partial(norms, audit)
-    charts["cosines"] = partial(mean_cosines, audit)
-    return charts
+            out["budget"] = partial(budget, layer)
+    out["classes"] = partial(recalls, audit)
+    out["norms"] = partial(norms, audit)
+    out["cosines"] = partial(mean_cosines, audit)
+    return out
 
 
 def directions(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
-    """Draw the measured strength of each direction beside σ and the forecast, and both as shares of σ.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to draw.
-    layer : LayerAudit
-        Its last layer.
-
-    Returns
-    -------
-    altair.VConcatChart
-    """
+    """Draw the measured strength of each direction beside σ and the forecast, and both as shares of σ."""
     picked = _picked(layer, _DIRECTIONS)
     sigma, strength = layer.alignment.sigma[picked], layer.alignment.strength[picked]
     expected = layer.forecast_strength[picked] if layer.fits_loss else None
@@ -107,19 +86,7 @@ def directions(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
 
 
 def factors(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
-    """Draw the cosine of head and means along each direction, and the norms of both beside the forecast's.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to draw.
-    layer : LayerAudit
-        Its last layer.
-
-    Returns
-    -------
-    altair.VConcatChart
-    """
+    """Draw the cosine of head and means along each direction, and the norms of both beside the forecast's."""
     picked, alignment = _picked(layer, _DIRECTIONS), layer.alignment
     cosine, interval = alignment.cosine[picked], _interval(audit, "alignment/cosine", picked)
     bare, x, places = *_rank_axes(layer), _places(layer, picked)
@@ -149,15 +116,6 @@ def budget(layer: LayerAudit) -> alt.LayerChart:
 
     As shares of its σ with squared error, else of all that decay and noise ask for: a softmax's strengths have no σ of
     their own to fall short of.
-
-    Parameters
-    ----------
-    layer : LayerAudit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
     """
     picked = _picked(layer, _BARS)
     spent, squared = layer.alignment.budget, layer.forecast.problem.is_plain_squared_error

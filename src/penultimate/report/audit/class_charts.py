@@ -31,17 +31,7 @@ _LETTERS = 24
 
 
 def recalls(audit: Audit) -> alt.LayerChart:
-    """Draw the recall of each class with its interval against its count, what the forecast retains, and weaker classes.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw recall with its interval against counts, what the forecast retains, and classes that are weaker."""
     classes = np.union1d(drawn_classes(audit.counts), _to_name(audit))
     x, counts = count_axis(audit.counts), audit.counts
     y = alt.Y("value:Q", title="recall", scale=alt.Scale(domain=[-0.03, 1.06], nice=False))
@@ -51,17 +41,7 @@ def recalls(audit: Audit) -> alt.LayerChart:
 
 
 def norms(audit: Audit) -> alt.LayerChart:
-    """Draw the norms of head rows and centred class means against counts, beside the forecast's.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the norms of head rows and centred class means against counts, beside the forecast's."""
     classes, layer = drawn_classes(audit.counts), audit.last_layer
     interval = audit.intervals.get("classes/mean_norm")
     means = audit.classes.mean_norm[classes]
@@ -83,17 +63,7 @@ def norms(audit: Audit) -> alt.LayerChart:
 
 
 def mean_cosines(audit: Audit) -> alt.LayerChart:
-    """Draw the cosines between centred class means of at most 48 classes, most samples first.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the cosines between centred class means of at most 48 classes, most samples first."""
     classes = chosen_classes(audit.counts)
     return cosine_map(audit.counts, classes, cosines_of(centred_means(audit.statistics)[classes]), "class means")
 

@@ -12,17 +12,7 @@ from penultimate.report.kit.numbers import percent
 
 
 def matrices(layer: LayerAudit) -> alt.HConcatChart:
-    """Draw |T|, PPᵀ and QᵀQ of the leading directions, each scaled so that directions of any strength compare.
-
-    Parameters
-    ----------
-    layer : LayerAudit
-        What to draw.
-
-    Returns
-    -------
-    altair.HConcatChart
-    """
+    """Draw |T|, PPᵀ and QᵀQ of the leading directions, each scaled so that directions of any strength compare."""
     alignment = layer.alignment
     count = min(LEADING, alignment.directions)
     head, means = factors(layer.measured, layer.forecast.geometry.svd, count)

@@ -6,13 +6,13 @@ from jaxtyping import Int
 from penultimate.audits.audit import Audit
 from penultimate.audits.layer import LayerAudit
 from penultimate.features.metrics.overlap import MERGED_AT
-from penultimate.report.audit.charts import audit_charts
+from penultimate.report.audit.charts import charts
 from penultimate.report.audit.record import alignment_record, answered_worst, class_records
 from penultimate.report.audit.words import paragraphs
-from penultimate.report.forecast.words import problem_words
 from penultimate.report.kit.chart_style import spread
-from penultimate.report.kit.html import Fact, KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number, percent
+from penultimate.report.kit.problem import problem_words
 
 # Rows of the tables.
 _WORST = 50
@@ -57,21 +57,10 @@ _READINGS = {
 }
 
 
-def audit_html(audit: Audit) -> str:
-    """Return the report as text.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to report.
-
-    Returns
-    -------
-    str
-        A whole HTML document that refers to nothing outside itself.
-    """
+def page(audit: Audit) -> str:
+    """Return the report as text."""
     layer = audit.last_layer
-    return page(
+    return document(
         "audit.html.j2",
         {
             "kind": "audit",
@@ -84,44 +73,26 @@ def audit_html(audit: Audit) -> str:
             "judged": layer is not None and layer.fits_loss,
             "squared": layer is not None and layer.forecast.problem.is_plain_squared_error,
             "key_figures": key_figures(audit),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in audit_charts(audit).items()],
+            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(audit).items()],
             "calibrations": [] if layer is None else _calibrations(layer),
             "directions": [] if layer is None else _directions(audit, layer),
             "classes": _classes(audit),
             "method": _method(audit),
-            "problem_words": "" if layer is None else problem_words(layer.forecast),
+            "problem_words": ""
+            if layer is None
+            else problem_words(layer.forecast.problem, layer.forecast.counts.samples),
         },
     )
 
 
-def audit_summary(audit: Audit) -> str:
-    """Return key figures as a small HTML table, without scripts, for notebooks.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to sum up.
-
-    Returns
-    -------
-    str
-    """
+def summary(audit: Audit) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks."""
     rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(audit)]
-    return summary(f"Audit: {percent(audit.decisions.accuracy)} answered rightly", rows, audit.verdict)
+    return notebook(f"Audit: {percent(audit.decisions.accuracy)} answered rightly", rows, audit.verdict)
 
 
 def key_figures(audit: Audit) -> list[KeyFigure]:
-    """The figures that matter most, each with a remark.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to sum up.
-
-    Returns
-    -------
-    list of tuple of str
-    """
+    """The figures that matter most, each with a remark."""
     decisions, measured = audit.decisions, audit.metrics
     (worst,) = answered_worst(audit, 1).tolist()
     figures = [
@@ -195,8 +166,7 @@ def _directions(audit: Audit, layer: LayerAudit) -> list[dict[str, object]]:
 
 
 def _classes(audit: Audit) -> list[dict[str, object]]:
-    records = class_records(audit)
-    return [records[place] for place in answered_worst(audit, _WORST).tolist()]
+    return class_records(audit, answered_worst(audit, _WORST))
 
 
 def _method(audit: Audit) -> list[Fact]:

@@ -6,8 +6,10 @@ import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
 
-import penultimate
+from penultimate.audits import keys
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.reported import Classes
+from penultimate.version import __version__
 
 if TYPE_CHECKING:
     from penultimate.audits.audit import Audit
@@ -17,42 +19,30 @@ if TYPE_CHECKING:
 _BUDGET = ("lost", "lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")
 
 
-def audit_record(audit: "Audit", classes: bool = True) -> dict[str, object]:
-    """An audit as a dictionary ready for JSON; what is not a finite number is None.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to write down.
-    classes : bool, default True
-        Whether to list the classes.
-
-    Returns
-    -------
-    dict
-    """
+def record(audit: "Audit", classes: Classes = "all") -> dict[str, object]:
+    """An audit as a dictionary ready for JSON; what is not a finite number is None."""
     decisions = audit.decisions
     scalars = {name: values for name, values in audit.intervals.items() if values.ndim == 1}
     return {
-        "penultimate": penultimate.__version__,
-        "counts": audit.counts.to_dict(),
-        "features": {
+        keys.VERSION: __version__,
+        keys.COUNTS: audit.counts.to_dict(),
+        keys.FEATURES: {
             "samples": plain(audit.statistics.samples),
-            "dimension": audit.statistics.dimension,
+            keys.DIMENSION: audit.statistics.dimension,
             "dtype": audit.dtype,
             "dropped": audit.statistics.dropped,
         },
-        "metrics": {
+        keys.METRICS: {
             **audit.metrics.to_dict(),
             "nc4_agreement": _share(decisions.agreed.sum(), decisions.compared.sum()),
             "accuracy": finite(decisions.accuracy),
-            "balanced_accuracy": finite(decisions.balanced_accuracy),
+            keys.BALANCED_ACCURACY: finite(decisions.balanced_accuracy),
             **_merged(audit),
         },
-        "alignment": None if audit.last_layer is None else alignment_record(audit, audit.last_layer),
-        "calibration": None if audit.calibration is None else audit.calibration.to_dict(),
+        keys.ALIGNMENT: None if audit.last_layer is None else alignment_record(audit, audit.last_layer),
+        keys.CALIBRATION: None if audit.calibration is None else audit.calibration.to_dict(),
         "intervals": {name: _list(values) for name, values in scalars.items()},
-        "classes": class_records(audit) if classes else [],
+        keys.CLASSES: class_records(audit, select_classes(audit, classes)),
         "verdict": audit.verdict,
     }
 
@@ -96,7 +86,7 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "off_diagonal_share": finite(alignment.off_diagonal_share),
         "head_off_diagonal_share": finite(alignment.head_off_diagonal_share),
         "means_off_diagonal_share": finite(alignment.means_off_diagonal_share),
-        "fits_loss": layer.fits_loss,
+        keys.FITS_LOSS: layer.fits_loss,
         "product_cosine": finite(layer.product_cosine),
         "mean_gram_cosine": finite(layer.gram_cosines[0]),
         "head_gram_cosine": finite(layer.gram_cosines[1]),
@@ -114,8 +104,15 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
     }
 
 
-def class_records(audit: "Audit") -> list[dict[str, object]]:
-    """One record a class, in their own order; figures of a class without samples are None."""
+def select_classes(audit: "Audit", classes: Classes) -> Int[np.ndarray, " b"]:
+    """Indices of the classes to show: those answered worst, all in their own order, or none."""
+    if classes == "all":
+        return np.arange(audit.counts.classes)
+    return answered_worst(audit, 0 if classes == "none" else classes)
+
+
+def class_records(audit: "Audit", chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
+    """One record for each of some classes; figures of a class without samples are None."""
     counts, statistics, layer = audit.counts, audit.statistics, audit.last_layer
     unknown = np.full(counts.classes, np.nan)
     own = statistics.counts
@@ -123,7 +120,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
     columns: dict[str, NDArray[Any]] = {
         "recall": audit.decisions.recall,
         "recall_interval": audit.recall_interval,
-        "recall_by_means": audit.decisions.recall_by_means,
+        keys.RECALL_BY_MEANS: audit.decisions.recall_by_means,
         "spread": np.sqrt(np.divide(statistics.spreads, own, out=unknown.copy(), where=own > 0)),
         "mean_norm": audit.classes.mean_norm,
         "head_norm": audit.classes.head_norm,
@@ -141,7 +138,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
     wanted = {"spread": "classes/spread", "mean_norm": "classes/mean_norm", "lift": "classes/lift"}
     columns |= _intervals(audit, {f"{name}_interval": key for name, key in wanted.items()})
     weaker = np.zeros(counts.classes, dtype=bool) if layer is None else layer.weaker
-    rows = _rows(columns)
+    rows = _rows({name: column[chosen] for name, column in columns.items()})
     return [
         {
             "class": str(counts.names[index]),
@@ -151,7 +148,7 @@ def class_records(audit: "Audit") -> list[dict[str, object]]:
             "weaker_than_its_count": bool(weaker[index]),
             "confused_with": _name(audit, audit.confused_with(index)),
         }
-        for index, row in enumerate(rows)
+        for index, row in zip(chosen.tolist(), rows, strict=True)
     ]
 
 

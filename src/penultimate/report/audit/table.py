@@ -8,28 +8,18 @@ from rich.text import Text
 
 from penultimate.audits.audit import Audit
 from penultimate.audits.layer import LayerAudit
-from penultimate.report.audit.record import answered_worst, class_records
+from penultimate.report.audit.record import class_records, select_classes
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, power_of_count
 from penultimate.report.kit.terminal import LOOK, NAME, as_float
+from penultimate.reported import Classes
 
-# Rows of a table; the JSON has all.
+# Rows of the table of directions; the JSON has all.
 _DIRECTIONS = 16
-_CLASSES = 20
 
 
-def audit_table(audit: Audit) -> Group:
-    """Verdict and key figures on top, then directions, then the classes that are answered worst.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to show.
-
-    Returns
-    -------
-    rich.console.Group
-    """
+def table(audit: Audit, classes: Classes = 20) -> Group:
+    """Verdict and key figures on top, then directions, then the classes that are answered worst."""
     parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
     if audit.last_layer is not None:
         parts += [Text(), directions(audit, audit.last_layer)]
@@ -41,7 +31,9 @@ def audit_table(audit: Audit) -> Group:
             parts.append(
                 Text("forecast: the best point found from several starts, not proven to be the minimum", "dim")
             )
-    return Group(*parts, Text(), classes(audit))
+    if classes != "none":
+        parts += [Text(), class_table(audit, classes)]
+    return Group(*parts)
 
 
 def _expected_bias(audit: Audit) -> str:
@@ -110,10 +102,11 @@ def directions(audit: Audit, layer: LayerAudit) -> Fitted:
     return Fitted(table, "alike", "‖p‖", "‖q‖", "others", "noise", "decay")
 
 
-def classes(audit: Audit) -> Fitted:
+def class_table(audit: Audit, classes: Classes) -> Fitted:
     """The classes that are answered worst, those of fewest samples first among equals."""
-    order = answered_worst(audit, _CLASSES)
-    table = Table(title=f"Classes answered worst ({order.size} of {audit.counts.classes})", **LOOK)
+    chosen = select_classes(audit, classes)
+    title = "All classes" if classes == "all" else f"Classes answered worst ({chosen.size} of {audit.counts.classes})"
+    table = Table(title=title, **LOOK)
     table.add_column("class", **NAME)
     judged = audit.last_layer is not None and audit.last_layer.fits_loss
     keys = {"recall": "recall", "spread": "spread", "‖mean‖": "mean_norm"}
@@ -123,9 +116,7 @@ def classes(audit: Audit) -> Fitted:
         table.add_column(heading, justify="right")
     table.add_column("nearest", **NAME)
     table.add_column("cos", justify="right")
-    records = class_records(audit)
-    places: list[int] = order.tolist()
-    for record in (records[place] for place in places):
+    for record in class_records(audit, chosen):
         table.add_row(
             Text(str(record["class"])),
             number(as_float(record["count"])),

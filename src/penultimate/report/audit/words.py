@@ -16,33 +16,12 @@ _DIAGONAL = 0.05
 
 
 def verdict(audit: Audit) -> str:
-    """Say in a few sentences what an audit found.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to put in words.
-
-    Returns
-    -------
-    str
-        One paragraph.
-    """
+    """Say in a few sentences what an audit found."""
     return " ".join(paragraphs(audit))
 
 
 def paragraphs(audit: Audit) -> list[str]:
-    """The verdict in two parts: what the classifier does, and how it stands to the theory.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to put in words.
-
-    Returns
-    -------
-    list of str
-    """
+    """The verdict in two parts: what the classifier does, and how it stands to the theory."""
     first, layer = [_answers(audit), _collapse(audit), _merged(audit)], audit.last_layer
     if layer is None:
         second = ["There is no head, so nothing is said of alignment or decay: answers are the nearest means'."]

@@ -1,6 +1,7 @@
 """Charts of a comparison: one line a loss, classes by rank."""
 
 from collections.abc import Callable
+from functools import partial
 
 import altair as alt
 import numpy as np
@@ -9,10 +10,13 @@ from jaxtyping import Float
 from penultimate.forecasts.comparison import LossComparison
 from penultimate.forecasts.forecast import Forecast
 from penultimate.report.kit.chart_style import (
+    COLOURS,
+    DASHES,
     HEIGHT,
     INK,
     ROWS,
     WIDTH,
+    AnyChart,
     Row,
     distinct_labels,
     inline,
@@ -25,25 +29,11 @@ from penultimate.report.kit.chart_style import (
 )
 from penultimate.report.kit.numbers import number
 
-# Apart for every kind of colour blindness (Okabe and Ito 2008), dark enough on white; dashes say it again.
-COLOURS = ("#1f6fb4", "#b3243a", "#dd9416", "#00805f", "#7b4aa0", "#5a6775", "#9a5b13", "#0d8ba1")
-DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 4], [1, 3], [6, 2, 1, 2])
-
 _Figures = Callable[[Forecast], Float[np.ndarray, " m"]]
 
 
 def margins(comparison: LossComparison) -> alt.LayerChart:
-    """Draw the margin of every class's mean, bias included, by rank.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the margin of every class's mean, bias included, by rank."""
     y = alt.Y("value:Q", title="own output less the largest other one")
     zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(y="level:Q")
     curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_margins), y)
@@ -51,34 +41,14 @@ def margins(comparison: LossComparison) -> alt.LayerChart:
 
 
 def cosines(comparison: LossComparison) -> alt.LayerChart:
-    """Draw the cosine between every class mean and its nearest other one, by rank.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the cosine between every class mean and its nearest other one, by rank."""
     y = alt.Y("value:Q", title="cosine to the nearest class mean", scale=alt.Scale(domain=[-1, 1]))
     curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_nearest[1]), y)
     return _chart([curves], "Angles between class means", "At 1 a class cannot be told from its neighbour")
 
 
 def needed(comparison: LossComparison) -> alt.LayerChart:
-    """Draw how many samples every class needs to stand above the threshold, beside how many it has.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw how many samples every class needs to stand above the threshold, beside how many it has."""
     lines = _lines(comparison, lambda forecast: forecast.group_samples_needed)
     have = _rows(next(iter(comparison.forecasts.values())), "has", lambda forecast: forecast.counts.distinct)
     values = [float(row["value"]) for row in (*lines, *have) if isinstance(row["value"], float)]
@@ -93,28 +63,23 @@ def needed(comparison: LossComparison) -> alt.LayerChart:
 
 
 def retained(comparison: LossComparison) -> alt.LayerChart:
-    """Draw the share of its own direction that every class retains, by rank.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the share of its own direction that every class retains, by rank."""
     y = alt.Y("value:Q", title="retained share of its own direction", scale=alt.Scale(domain=[0, 1.03], nice=False))
     curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_retained), y)
     return _chart([curves], "What each class retains")
 
 
-COMPARISON_CHARTS: dict[str, Callable[[LossComparison], alt.LayerChart]] = {
+CHARTS: dict[str, Callable[[LossComparison], alt.LayerChart]] = {
     "margins": margins,
     "cosines": cosines,
     "needed": needed,
     "retained": retained,
 }
+
+
+def charts(comparison: LossComparison) -> dict[str, Callable[[], AnyChart]]:
+    """Every chart by name, drawn when it is called."""
+    return {name: partial(draw, comparison) for name, draw in CHARTS.items()}
 
 
 def _chart(layers: list[alt.Chart], title: str, *lines: str) -> alt.LayerChart:

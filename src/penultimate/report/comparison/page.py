@@ -1,9 +1,10 @@
 """The report of a comparison: one HTML file that opens without a network, and its small table for notebooks."""
 
 from penultimate.forecasts.comparison import LossComparison
-from penultimate.report.comparison.charts import COMPARISON_CHARTS
-from penultimate.report.comparison.record import class_records, loss_records
-from penultimate.report.kit.html import Reading, figure, page, summary
+from penultimate.report.comparison.charts import charts
+from penultimate.report.comparison.record import class_records, loss_records, select_classes
+from penultimate.report.comparison.words import paragraphs
+from penultimate.report.kit.html import Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number
 
 # Rows of the table of classes.
@@ -23,49 +24,26 @@ _READINGS = {
 }
 
 
-def comparison_html(comparison: LossComparison) -> str:
-    """Return the page as text.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to report.
-
-    Returns
-    -------
-    str
-        A whole HTML document that refers to nothing outside itself.
-    """
-    classes = class_records(comparison)
-    step = max(1, -(-len(classes) // _ROWS))
-    return page(
+def page(comparison: LossComparison) -> str:
+    """Return the page as text."""
+    return document(
         "comparison.html.j2",
         {
             "kind": "comparison",
             "title": "Losses compared",
             "counts": comparison.counts,
             "sampled": "samples",
-            "verdict": [comparison.verdict],
+            "verdict": paragraphs(comparison),
             "losses": loss_records(comparison),
-            "figures": [figure(key, _READINGS[key], chart(comparison)) for key, chart in COMPARISON_CHARTS.items()],
-            "classes": classes[::step],
+            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(comparison).items()],
+            "classes": class_records(comparison, select_classes(comparison, _ROWS)),
             "problem_words": _problem_words(comparison),
         },
     )
 
 
-def comparison_summary(comparison: LossComparison) -> str:
-    """Return the losses as a small HTML table, without scripts, for notebooks.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to sum up.
-
-    Returns
-    -------
-    str
-    """
+def summary(comparison: LossComparison) -> str:
+    """Return the losses as a small HTML table, without scripts, for notebooks."""
     rows = [
         (
             name,
@@ -75,7 +53,7 @@ def comparison_summary(comparison: LossComparison) -> str:
         )
         for name, forecast in comparison.forecasts.items()
     ]
-    return summary("Losses at the same weight decay", rows, comparison.verdict)
+    return notebook("Losses at the same weight decay", rows, comparison.verdict)
 
 
 def _problem_words(comparison: LossComparison) -> str:

@@ -1,30 +1,22 @@
 """A comparison of losses as records, a table and plain sentences."""
 
 import numpy as np
+from jaxtyping import Int
 
-import penultimate
 from penultimate.forecasts.comparison import LossComparison
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import STATUSES
 from penultimate.report.comparison.words import verdict
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.reported import Classes
+from penultimate.version import __version__
 
 # Classes listed in JSON at most: representatives of groups, evenly by rank.
 _CLASSES = 200
 
 
 def loss_records(comparison: LossComparison) -> list[dict[str, object]]:
-    """Key figures of every loss; what is not a finite number is None.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to write down.
-
-    Returns
-    -------
-    list of dict
-    """
+    """Key figures of every loss; what is not a finite number is None."""
     return [_loss_record(name, forecast) for name, forecast in comparison.forecasts.items()]
 
 
@@ -55,36 +47,34 @@ def _loss_record(name: str, forecast: Forecast) -> dict[str, object]:
     }
 
 
-def comparison_record(comparison: LossComparison) -> dict[str, object]:
-    """A comparison as a dictionary ready for JSON.
-
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to write down.
-
-    Returns
-    -------
-    dict
-    """
+def record(comparison: LossComparison, classes: Classes = _CLASSES) -> dict[str, object]:
+    """A comparison as a dictionary ready for JSON."""
     first = next(iter(comparison.forecasts.values()))
     problem = first.problem.to_dict(first.counts.samples)
     del problem["loss"]
     return {
-        "penultimate": penultimate.__version__,
+        "penultimate": __version__,
         "counts": comparison.counts.to_dict(),
         "problem": problem,
         "losses": loss_records(comparison),
-        "classes": class_records(comparison),
+        "classes": class_records(comparison, select_classes(comparison, classes)),
         "verdict": verdict(comparison),
     }
 
 
-def class_records(comparison: LossComparison) -> list[dict[str, object]]:
-    """Margin, cosine to the nearest class and retained share of some classes, evenly by rank, one record a class."""
+def select_classes(comparison: LossComparison, classes: Classes) -> Int[np.ndarray, " b"]:
+    """Indices of the classes to show: one for each of some counts, evenly by rank, or all in their own order."""
     counts = comparison.counts
-    picked = np.unique(np.linspace(0, counts.distinct.size - 1, _CLASSES).astype(int))
-    classes: list[int] = counts.representatives[picked, 0].tolist()
+    if classes == "all":
+        return np.arange(counts.classes)
+    number = 0 if classes == "none" else classes
+    return counts.representatives[np.unique(np.linspace(0, counts.distinct.size - 1, number).astype(int)), 0]
+
+
+def class_records(comparison: LossComparison, chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
+    """Margin, cosine to the nearest class and retained share of each of some classes."""
+    counts = comparison.counts
+    classes: list[int] = chosen.tolist()
     return [
         {
             "class": counts.names[index],
@@ -100,5 +90,5 @@ def class_records(comparison: LossComparison) -> list[dict[str, object]]:
 
 
 def _at(forecast: Forecast, figures: np.ndarray, index: int) -> float | None:
-    """The figure of a class's group; groups are each loss's own."""
-    return finite(float(figures[forecast.counts.group[index]]))
+    """The figure of a class's group, None without samples; groups are each loss's own."""
+    return finite(float(np.append(figures, np.nan)[forecast.counts.group[index]]))

@@ -6,22 +6,17 @@ from penultimate.report.kit.numbers import number
 
 
 def verdict(comparison: LossComparison) -> str:
-    """Say which loss does what to the tail.
+    """Say which loss does what to the rare classes."""
+    return " ".join(paragraphs(comparison))
 
-    Parameters
-    ----------
-    comparison : LossComparison
-        What to put in words.
 
-    Returns
-    -------
-    str
-    """
+def paragraphs(comparison: LossComparison) -> list[str]:
+    """The same; one paragraph is enough."""
     forecasts = comparison.forecasts
     decay = number(next(iter(forecasts.values())).problem.weight_decay[0])
     alive = {name: forecast.survivors for name, forecast in forecasts.items()}
     if max(alive.values()) == 0:
-        return f"At weight decay {decay} everything collapses with every loss: lower it."
+        return [f"At weight decay {decay} everything collapses with every loss: lower it."]
     if min(alive.values()) == max(alive.values()):
         text = f"At weight decay {decay} {number(max(alive.values()))} directions survive with every loss."
     else:
@@ -43,4 +38,4 @@ def verdict(comparison: LossComparison) -> str:
     failed = [name for name, forecast in forecasts.items() if not forecast.solution.converged]
     if failed:
         text += f" Without proof of optimality: {', '.join(failed)}."
-    return text
+    return [text]

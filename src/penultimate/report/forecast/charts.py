@@ -5,11 +5,13 @@ data only: Vega draws them as text.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import altair as alt
 import numpy as np
 
 from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.over_decay import can_sweep
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.report.forecast.sweep import sweep
 from penultimate.report.kit.chart_style import (
@@ -19,6 +21,7 @@ from penultimate.report.kit.chart_style import (
     STATUS_COLOURS,
     TALL,
     WIDTH,
+    AnyChart,
     Row,
     dot_size,
     inline,
@@ -36,23 +39,11 @@ from penultimate.report.kit.chart_style import (
 from penultimate.report.kit.cosines import chosen_classes, cosine_map
 from penultimate.report.kit.numbers import number
 
-ForecastChart = alt.LayerChart | alt.VConcatChart
-
 _KEPT = {"survives": "own", "partly survives": "shared", "dies": "lost"}
 
 
 def counts(forecast: Forecast) -> alt.LayerChart:
-    """Draw the samples of each class by rank, coloured by status, with the survival line.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the samples of each class by rank, coloured by status, with the survival line."""
     groups, needed = forecast.counts, forecast.samples_needed
     known = not np.isnan(forecast.group_samples_needed[0])
     domain = log_domain(groups.distinct, needed)
@@ -71,17 +62,7 @@ def counts(forecast: Forecast) -> alt.LayerChart:
 
 
 def spectrum(forecast: Forecast) -> alt.LayerChart:
-    """Draw the singular values of the label matrix, survivors against dead, and the strength that decay leaves.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the singular values of the label matrix, survivors against dead, and the strength that decay leaves."""
     rows, real = _direction_rows(forecast)
     sigma = np.array([row["sigma"] for row in rows], dtype=float)
     label = "" if np.isnan(forecast.threshold) else f"threshold: {number(forecast.threshold, 3)}"
@@ -111,17 +92,7 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
 
 
 def retained(forecast: Forecast) -> alt.LayerChart:
-    """Draw the share of its own direction that each class retains, by rank, and the bands of own and lost.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the share of its own direction that each class retains, by rank, and the bands of own and lost."""
     scale = alt.Scale(domain=[-0.03, 1.03], nice=False)
     y = alt.Y("retained:Q", title="retained share of its own direction", scale=scale)
     rows = _group_rows(forecast)
@@ -134,28 +105,25 @@ def retained(forecast: Forecast) -> alt.LayerChart:
 
 
 def cosines(forecast: Forecast) -> alt.LayerChart:
-    """Draw the cosines between class means, a heat map of at most 48 classes, most samples first.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the cosines between class means, a heat map of at most 48 classes, most samples first."""
     classes = chosen_classes(forecast.counts)
     return cosine_map(forecast.counts, classes, forecast.geometry.mean_gram.normalised(classes.tolist()), "class means")
 
 
-FORECAST_CHARTS: dict[str, Callable[[Forecast], ForecastChart]] = {
+CHARTS: dict[str, Callable[[Forecast], AnyChart]] = {
     "counts": counts,
     "spectrum": spectrum,
     "retained": retained,
     "cosines": cosines,
     "sweep": sweep,
 }
+
+
+def charts(forecast: Forecast) -> dict[str, Callable[[], AnyChart]]:
+    """Every chart by name, drawn when it is called; no sweep where that would take minutes."""
+    swept = can_sweep(forecast.solution)
+    return {name: partial(draw, forecast) for name, draw in CHARTS.items() if swept or name != "sweep"}
+
 
 # Fewer strengths than this are drawn one by one.
 _STRENGTH_POINTS = 60

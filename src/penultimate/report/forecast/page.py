@@ -2,11 +2,12 @@
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import LOST, OWN, STATUSES
-from penultimate.report.forecast.charts import FORECAST_CHARTS
+from penultimate.report.forecast.charts import charts
 from penultimate.report.forecast.record import class_records
-from penultimate.report.forecast.words import problem_words
-from penultimate.report.kit.html import Fact, KeyFigure, Reading, figure, page, summary
+from penultimate.report.forecast.words import paragraphs
+from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number
+from penultimate.report.kit.problem import problem_words
 
 # Rows of the table of classes; those of equal count share a row.
 WORST = 50
@@ -41,52 +42,31 @@ _READINGS = {
 }
 
 
-def report_html(forecast: Forecast) -> str:
-    """Return the report as text.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to report.
-
-    Returns
-    -------
-    str
-        A whole HTML document that refers to nothing outside itself.
-    """
-    return page(
+def page(forecast: Forecast) -> str:
+    """Return the report as text."""
+    return document(
         "forecast.html.j2",
         {
             "kind": "forecast",
             "title": "Forecast of the last layer",
             "counts": forecast.counts,
             "sampled": "samples",
-            "verdict": [forecast.verdict],
+            "verdict": paragraphs(forecast),
             "forecast": forecast,
             "status": _status(forecast),
             "own": OWN,
             "lost": LOST,
             "key_figures": _key_figures(forecast),
-            "figures": [figure(key, _READINGS[key], FORECAST_CHARTS[key](forecast)) for key in forecast.charts],
+            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(forecast).items()],
             "classes": _worst(forecast),
             "method": _method(forecast),
-            "problem_words": problem_words(forecast),
+            "problem_words": problem_words(forecast.problem, forecast.counts.samples),
         },
     )
 
 
-def summary_html(forecast: Forecast) -> str:
-    """Return key figures as a small HTML table, without scripts, for notebooks.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to sum up.
-
-    Returns
-    -------
-    str
-    """
+def summary(forecast: Forecast) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks."""
     counts, status = forecast.counts, _status(forecast)
     unseen = f", {number(counts.unseen.size)} without samples" if counts.unseen.size else ""
     bands = ", ".join(f"{number(size)} {name}" for name, size in status.items())
@@ -100,7 +80,7 @@ def summary_html(forecast: Forecast) -> str:
         ("largest safe weight decay", number(forecast.largest_safe_weight_decay, 3)),
     ]
     kept = f"{number(status['own'])} of {number(counts.seen)} classes keep a direction of their own"
-    return summary(f"Forecast of the last layer: {kept}", rows, forecast.verdict)
+    return notebook(f"Forecast of the last layer: {kept}", rows, forecast.verdict)
 
 
 def _status(forecast: Forecast) -> dict[str, int]:

@@ -1,36 +1,21 @@
 """Results as plain numbers, lists and strings: what ``--json`` prints and what tables and pages show."""
 
-from typing import Literal
-
 import numpy as np
 from jaxtyping import Int
 
-import penultimate
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import STATUSES
 from penultimate.report.forecast.words import verdict
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.reported import Classes
+from penultimate.version import __version__
 
-Selection = int | Literal["all", "none"]
 
-
-def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, object]:
-    """A forecast as a dictionary ready for JSON; what is not a finite number is None.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to write down.
-    classes : int, "all" or "none", default 20
-        How many classes, worst first; "all" in their own order, and then with the bias.
-
-    Returns
-    -------
-    dict
-    """
+def record(forecast: Forecast, classes: Classes = 20) -> dict[str, object]:
+    """A forecast as a dictionary ready for JSON; what is not a finite number is None."""
     solution, samples = forecast.solution, forecast.counts.samples
-    record: dict[str, object] = {
-        "penultimate": penultimate.__version__,
+    out: dict[str, object] = {
+        "penultimate": __version__,
         "counts": forecast.counts.to_dict(),
         "problem": forecast.problem.to_dict(samples),
         "solution": {
@@ -60,8 +45,8 @@ def forecast_record(forecast: Forecast, classes: Selection = 20) -> dict[str, ob
         "verdict": verdict(forecast),
     }
     if classes == "all":
-        record["bias"] = [finite(value) for value in forecast.geometry.bias.tolist()]
-    return record
+        out["bias"] = [finite(value) for value in forecast.geometry.bias.tolist()]
+    return out
 
 
 def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
@@ -108,7 +93,7 @@ def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
     ]
 
 
-def select_classes(forecast: Forecast, classes: Selection) -> Int[np.ndarray, " b"]:
+def select_classes(forecast: Forecast, classes: Classes) -> Int[np.ndarray, " b"]:
     """Indices of the classes to show: the worst few, all in their own order, or none."""
     if classes == "all":
         return np.arange(forecast.counts.classes)

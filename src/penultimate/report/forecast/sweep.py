@@ -34,17 +34,7 @@ _CLIFF, _SOLVED_CLIFF = 1e-9, 1e-5
 
 
 def sweep(forecast: Forecast) -> alt.VConcatChart:
-    """Draw the strength of some directions, and how many survive, against weight decay (all layers scaled alike).
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to draw.
-
-    Returns
-    -------
-    altair.VConcatChart
-    """
+    """Draw the strength of some directions, and how many survive, against weight decay (all layers scaled alike)."""
     figures = _figures(forecast)
     domain = (float(figures.decays[0]), float(figures.decays[-1]))
     chosen = alt.Chart(inline([{"decay": forecast.problem.weight_decay[0], "text": _chosen(forecast)}]))

@@ -9,29 +9,18 @@ from rich.text import Text
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import LOST, OWN
-from penultimate.report.forecast.record import Selection, class_records, select_classes
+from penultimate.report.forecast.record import class_records, select_classes
 from penultimate.report.forecast.words import verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float
+from penultimate.reported import Classes
 
 _STYLES = {"own": "blue", "shared": "yellow", "lost": "red", "unseen": "dim"}
 
 
-def forecast_table(forecast: Forecast, classes: Selection = 20) -> Group:
-    """Summary on top, the answer by c where the feature decay is unknown, then the worst classes.
-
-    Parameters
-    ----------
-    forecast : Forecast
-        What to show.
-    classes : int, "all" or "none", default 20
-        How many classes, worst first.
-
-    Returns
-    -------
-    rich.console.Group
-    """
+def table(forecast: Forecast, classes: Classes = 20) -> Group:
+    """Summary on top, the answer by c where the feature decay is unknown, then the worst classes."""
     parts: list[Any] = [Text(verdict(forecast), style="bold"), Text(), summary(forecast)]
     if forecast.by_ratio:
         parts += [Text(), by_ratio(forecast)]
@@ -113,7 +102,7 @@ def by_ratio(forecast: Forecast) -> Table:
     return table
 
 
-def worst(forecast: Forecast, classes: Selection) -> Fitted:
+def worst(forecast: Forecast, classes: Classes) -> Fitted:
     """The classes that retain least, those of equal count in one row; or all classes, each in its own."""
     chosen = select_classes(forecast, classes) if classes == "all" else forecast.worst_groups(int(classes))
     size = np.append(forecast.counts.multiplicity, 1)[forecast.counts.group[chosen]]

@@ -6,20 +6,14 @@ from penultimate.report.kit.numbers import number
 
 
 def verdict(forecast: Forecast) -> str:
-    """Say in a few sentences what a forecast means and what to do about it.
+    """Say in a few sentences what a forecast means and what to do about it."""
+    return " ".join(paragraphs(forecast))
 
-    Parameters
-    ----------
-    forecast : Forecast
-        What to put in words.
 
-    Returns
-    -------
-    str
-        One paragraph.
-    """
-    sentences = [_what_happens(forecast), _what_to_do(forecast), _caveats(forecast)]
-    return " ".join(sentence for sentence in sentences if sentence)
+def paragraphs(forecast: Forecast) -> list[str]:
+    """The same in two parts: what happens and what to do, and what that rests on."""
+    parts = [f"{_what_happens(forecast)} {_what_to_do(forecast)}", _caveats(forecast)]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _what_happens(forecast: Forecast) -> str:
@@ -76,15 +70,3 @@ def _caveats(forecast: Forecast) -> str:
     if forecast.counts.unseen.size:
         text += f" {number(forecast.counts.unseen.size)} classes have no samples and no direction."
     return text
-
-
-def problem_words(forecast: Forecast) -> str:
-    """Say in a line what was assumed: loss, decays, bias, width."""
-    problem = forecast.problem
-    decays = ", ".join(number(decay) for decay in problem.weight_decay)
-    feature_decay = number(problem.resolved_feature_decay(forecast.counts.samples), 3)
-    width = "not binding" if problem.width is None else number(problem.width)
-    return (
-        f"Problem: loss {problem.loss}, weight decay {decays}, feature decay {feature_decay} "
-        f"({problem.feature_decay_source}), bias {problem.bias}, width {width}."
-    )

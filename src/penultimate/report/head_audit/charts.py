@@ -1,6 +1,7 @@
 """Charts of an audit of a head without features, one function a chart."""
 
 from collections.abc import Callable
+from functools import partial
 
 import altair as alt
 import numpy as np
@@ -11,6 +12,7 @@ from penultimate.report.kit.by_count import class_places, count_axis, drawn_clas
 from penultimate.report.kit.chart_style import (
     TALL,
     WIDTH,
+    AnyChart,
     Row,
     log_axis,
     log_scale,
@@ -31,17 +33,7 @@ _SIDE = 340
 
 
 def spectrum(audit: HeadAudit) -> alt.LayerChart:
-    """Draw norms along the label directions and the singular values of the head, beside the scaled forecast.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw norms along the label directions and the singular values of the head, beside the scaled forecast."""
     size = audit.singular_values.size
     picked: Int[np.ndarray, " b"] = spread(np.arange(1, size + 1), _VALUES, log=False)
     along = np.full(size, np.nan)
@@ -65,17 +57,7 @@ def spectrum(audit: HeadAudit) -> alt.LayerChart:
 
 
 def norms(audit: HeadAudit) -> alt.LayerChart:
-    """Draw the lengths of rows against counts, beside the scaled forecast.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the lengths of rows against counts, beside the scaled forecast."""
     counts = audit.counts
     classes = drawn_classes(counts)
     series = [of_head("rows of the head", audit.norms[classes])]
@@ -92,17 +74,7 @@ def norms(audit: HeadAudit) -> alt.LayerChart:
 
 
 def gram(audit: HeadAudit) -> alt.LayerChart:
-    """Draw |PPᵀ| of the leading label directions, as cosines between rows of P = UᵀW.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw |PPᵀ| of the leading label directions, as cosines between rows of P = UᵀW."""
     directions = int(audit.multiplicity.sum())
     count = min(LEADING, directions)
     plot = heat_map(np.abs(cosines_of(audit.leading[:count])), side=_SIDE)
@@ -111,24 +83,19 @@ def gram(audit: HeadAudit) -> alt.LayerChart:
 
 
 def cosines(audit: HeadAudit) -> alt.LayerChart:
-    """Draw the cosines between rows of at most 48 classes, most samples first.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-    """
+    """Draw the cosines between rows of at most 48 classes, most samples first."""
     classes = chosen_classes(audit.counts)
     return cosine_map(audit.counts, classes, cosines_of(audit.rows.rows(classes)), "rows of the head")
 
 
-HEAD_CHARTS: dict[str, Callable[[HeadAudit], alt.LayerChart]] = {
+CHARTS: dict[str, Callable[[HeadAudit], alt.LayerChart]] = {
     "spectrum": spectrum,
     "norms": norms,
     "gram": gram,
     "cosines": cosines,
 }
+
+
+def charts(audit: HeadAudit) -> dict[str, Callable[[], AnyChart]]:
+    """Every chart by name, drawn when it is called."""
+    return {name: partial(draw, audit) for name, draw in CHARTS.items()}

@@ -3,13 +3,13 @@
 import numpy as np
 
 from penultimate.audits.head import HeadAudit
-from penultimate.report.forecast.words import problem_words
-from penultimate.report.head_audit.charts import HEAD_CHARTS
+from penultimate.report.head_audit.charts import charts
 from penultimate.report.head_audit.record import class_records, closest_first, direction_records
 from penultimate.report.head_audit.words import facts, paragraphs
 from penultimate.report.kit.chart_style import spread
-from penultimate.report.kit.html import KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number, percent, power_of_count
+from penultimate.report.kit.problem import problem_words
 
 # Rows of the tables.
 _NEAREST = 50
@@ -37,20 +37,9 @@ _READINGS = {
 }
 
 
-def head_html(audit: HeadAudit) -> str:
-    """Return the report as text.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to report.
-
-    Returns
-    -------
-    str
-        A whole HTML document that refers to nothing outside itself.
-    """
-    return page(
+def page(audit: HeadAudit) -> str:
+    """Return the report as text."""
+    return document(
         "head.html.j2",
         {
             "kind": "head-audit",
@@ -60,43 +49,23 @@ def head_html(audit: HeadAudit) -> str:
             "verdict": paragraphs(audit),
             "audit": audit,
             "key_figures": key_figures(audit),
-            "figures": [figure(key, _READINGS[key], draw(audit)) for key, draw in HEAD_CHARTS.items()],
+            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(audit).items()],
             "directions": _directions(audit),
             "classes": class_records(audit, closest_first(audit, _NEAREST)),
             "method": facts(audit),
-            "problem_words": problem_words(audit.forecast),
+            "problem_words": problem_words(audit.forecast.problem, audit.counts.samples),
         },
     )
 
 
-def head_summary(audit: HeadAudit) -> str:
-    """Return key figures as a small HTML table, without scripts, for notebooks.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to sum up.
-
-    Returns
-    -------
-    str
-    """
+def summary(audit: HeadAudit) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks."""
     rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(audit)]
-    return summary(f"Audit of a head: {number(audit.counts.classes)} classes", rows, audit.verdict)
+    return notebook(f"Audit of a head: {number(audit.counts.classes)} classes", rows, audit.verdict)
 
 
 def key_figures(audit: HeadAudit) -> list[KeyFigure]:
-    """The figures that matter most, each with a remark.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to sum up.
-
-    Returns
-    -------
-    list of tuple of str
-    """
+    """The figures that matter most, each with a remark."""
     merged = sum(group.size for group in audit.neighbours.merged)
     slope, _, expected = audit.slopes
     bias = ("Sum of biases", number(audit.bias_sum, 3), "squared error makes it 1, whatever the features")

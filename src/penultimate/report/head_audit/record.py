@@ -5,42 +5,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int
 
-import penultimate
+from penultimate.audits import keys
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.reported import Classes
+from penultimate.version import __version__
 
 if TYPE_CHECKING:
     from penultimate.audits.head import HeadAudit
     from penultimate.audits.shape import Shape
 
 
-def head_record(audit: "HeadAudit", classes: bool = True) -> dict[str, object]:
-    """An audit of a head as a dictionary ready for JSON; what is not a finite number is None.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to write down.
-    classes : bool, default True
-        Whether to list the classes.
-
-    Returns
-    -------
-    dict
-    """
+def record(audit: "HeadAudit", classes: Classes = "all") -> dict[str, object]:
+    """An audit of a head as a dictionary ready for JSON; what is not a finite number is None."""
     head, (slope, error, expected) = audit.head, audit.slopes
     log_slope, log_correlation = audit.bias_on_log_counts
     return {
-        "penultimate": penultimate.__version__,
-        "counts": audit.counts.to_dict(),
-        "head": {
-            "classes": head.classes,
-            "dimension": head.dimension,
+        keys.VERSION: __version__,
+        keys.COUNTS: audit.counts.to_dict(),
+        keys.HEAD: {
+            keys.CLASSES: head.classes,
+            keys.DIMENSION: head.dimension,
             "layers": len(head.weights),
             "dtype": audit.dtype,
             "bias": audit.centred,
             "mean_row_share": finite(audit.mean_row_share),
         },
-        "problem": audit.forecast.problem.to_dict(audit.counts.samples),
+        keys.PROBLEM: audit.forecast.problem.to_dict(audit.counts.samples),
         "alignment": {
             "head_off_diagonal_share": finite(audit.off_diagonal_share),
             "gram_distance": finite(audit.gram_distance),
@@ -62,14 +52,14 @@ def head_record(audit: "HeadAudit", classes: bool = True) -> dict[str, object]:
             "slope_on_log_counts": finite(log_slope),
             "correlation_with_log_counts": finite(log_correlation),
         },
-        "rows": {
+        keys.ROWS: {
             "merged_at": audit.merged_at,
             "compared": audit.neighbours.compared.size,
-            "merged": _names(audit, audit.neighbours.merged),
+            keys.MERGED: _names(audit, audit.neighbours.merged),
             "identical": _names(audit, audit.rows.identical),
             "zero": dict(zip(("measured", "forecast"), audit.zero_rows, strict=True)),
         },
-        "classes": class_records(audit, np.arange(audit.counts.classes)) if classes else [],
+        keys.CLASSES: class_records(audit, select_classes(audit, classes)),
         "verdict": audit.verdict,
     }
 
@@ -106,6 +96,13 @@ def class_records(audit: "HeadAudit", chosen: Int[np.ndarray, " b"]) -> list[dic
         }
         for place, index in enumerate(chosen.tolist())
     ]
+
+
+def select_classes(audit: "HeadAudit", classes: Classes) -> Int[np.ndarray, " b"]:
+    """Indices of the classes to show: those nearest to another, all in their own order, or none."""
+    if classes == "all":
+        return np.arange(audit.counts.classes)
+    return closest_first(audit, 0 if classes == "none" else classes)
 
 
 def closest_first(audit: "HeadAudit", limit: int) -> Int[np.ndarray, " b"]:

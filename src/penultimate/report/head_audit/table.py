@@ -7,40 +7,24 @@ from rich.table import Table
 from rich.text import Text
 
 from penultimate.audits.head import HeadAudit
-from penultimate.report.head_audit.record import class_records, closest_first, direction_records
+from penultimate.report.head_audit.record import class_records, direction_records, select_classes
 from penultimate.report.head_audit.words import facts
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float
+from penultimate.reported import Classes
 
-# Rows of a table; the JSON has all.
+# Rows of the table of directions; the JSON has all.
 _DIRECTIONS = 16
-_CLASSES = 20
 
 
-def head_table(audit: HeadAudit) -> Group:
-    """Verdict and key figures on top, then directions, then the classes whose rows are nearest to another.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to show.
-
-    Returns
-    -------
-    rich.console.Group
-    """
+def table(audit: HeadAudit, classes: Classes = 20) -> Group:
+    """Verdict and key figures on top, then directions, then the classes whose rows are nearest to another."""
     note = Text("forecast: times the scale that fits best, which a head alone does not tell", "dim")
-    return Group(
-        Text(audit.verdict, style="bold"),
-        Text(),
-        summary(audit),
-        Text(),
-        directions(audit),
-        note,
-        Text(),
-        classes(audit),
-    )
+    parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit), Text(), directions(audit), note]
+    if classes != "none":
+        parts += [Text(), class_table(audit, classes)]
+    return Group(*parts)
 
 
 def summary(audit: HeadAudit) -> Table:
@@ -64,10 +48,13 @@ def directions(audit: HeadAudit) -> Table:
     return table
 
 
-def classes(audit: HeadAudit) -> Fitted:
+def class_table(audit: HeadAudit, classes: Classes) -> Fitted:
     """The classes whose rows are nearest to another class's."""
-    chosen = closest_first(audit, _CLASSES)
-    table = Table(title=f"Classes nearest to another ({chosen.size} of {audit.counts.classes})", **LOOK)
+    chosen = select_classes(audit, classes)
+    title = (
+        "All classes" if classes == "all" else f"Classes nearest to another ({chosen.size} of {audit.counts.classes})"
+    )
+    table = Table(title=title, **LOOK)
     table.add_column("class", **NAME)
     for heading in ("count", "‖head‖", "forecast", "bias"):
         table.add_column(heading, justify="right")

@@ -11,33 +11,12 @@ _SUM_OFF = 0.1
 
 
 def verdict(audit: HeadAudit) -> str:
-    """Say in a few sentences what an audit of a head found.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to put in words.
-
-    Returns
-    -------
-    str
-        One paragraph.
-    """
+    """Say in a few sentences what an audit of a head found."""
     return " ".join(paragraphs(audit))
 
 
 def paragraphs(audit: HeadAudit) -> list[str]:
-    """The verdict in two parts: which rows tell classes apart, and how the head stands to the theory.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to put in words.
-
-    Returns
-    -------
-    list of str
-    """
+    """The verdict in two parts: which rows tell classes apart, and how the head stands to the theory."""
     first = [_merged(audit), _identical(audit), _zero(audit)]
     second = [_lengths(audit), _shape(audit), _directions(audit), bias_words(audit), _limits()]
     return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
@@ -70,18 +49,7 @@ def compared_words(audit: HeadAudit) -> str:
 
 
 def facts(audit: HeadAudit) -> list[tuple[str, str]]:
-    """Say what was measured, one figure a line.
-
-    Parameters
-    ----------
-    audit : HeadAudit
-        What to put in words.
-
-    Returns
-    -------
-    list of tuple of str
-        Names and values.
-    """
+    """Say what was measured, one figure a line."""
     head, problem = audit.head, audit.forecast.problem
     slope, error, expected = audit.slopes
     log_slope, correlation = audit.bias_on_log_counts

@@ -1,12 +1,12 @@
 """Charts of a comparison of heads."""
 
 from collections.abc import Callable
+from functools import partial
 
 import altair as alt
 
-from penultimate.errors import FeaturesError
 from penultimate.heads.comparison.comparison import HeadComparison
-from penultimate.report.kit.chart_style import HEIGHT, INK, STATUS_COLOURS, WIDTH, Row, inline, titled
+from penultimate.report.kit.chart_style import HEIGHT, INK, STATUS_COLOURS, WIDTH, AnyChart, Row, inline, titled
 from penultimate.report.kit.numbers import points
 
 _COLOURS = ("#1f6fb4", "#dd9416", "#b3243a", "#00805f")
@@ -17,24 +17,8 @@ _STEP = 17
 
 
 def gains(comparison: HeadComparison) -> alt.LayerChart:
-    """Draw what each kind of head gains over the present one in balanced accuracy, with its interval.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-
-    Raises
-    ------
-    FeaturesError
-        When heads were not judged.
-    """
-    if comparison.blend is None or comparison.theory is None:
-        raise _unjudged()
+    """Draw what each kind of head gains over the present one in balanced accuracy, with its interval."""
+    assert comparison.blend is not None and comparison.theory is not None
     rows: list[Row] = []
     for result in (comparison.blend, comparison.theory, *comparison.results):
         gain, low, high = (100 * value for value in result.gains["balanced_accuracy"])
@@ -58,25 +42,8 @@ def gains(comparison: HeadComparison) -> alt.LayerChart:
 
 
 def tau_curves(comparison: HeadComparison) -> alt.LayerChart:
-    """Draw balanced accuracy over τ, one curve a kind of head, with bands of one standard error and the picks.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to draw.
-
-    Returns
-    -------
-    altair.LayerChart
-
-    Raises
-    ------
-    FeaturesError
-        When heads were not judged.
-    """
+    """Draw balanced accuracy over τ, one curve a kind of head, with bands of one standard error and the picks."""
     shown = [result for result in comparison.results if result.symbol == "τ"]
-    if not shown:
-        raise _unjudged()
     rows: list[Row] = []
     for result in shown:
         curve = result.curve
@@ -101,8 +68,8 @@ def tau_curves(comparison: HeadComparison) -> alt.LayerChart:
     return titled(chart, "How much adjustment: balanced accuracy over τ", lines)
 
 
-HEAD_COMPARISON_CHARTS: dict[str, Callable[[HeadComparison], alt.LayerChart]] = {"gains": gains, "curves": tau_curves}
-
-
-def _unjudged() -> FeaturesError:
-    return FeaturesError("without held-out features heads are not judged, and there is nothing to draw: give VALID")
+def charts(comparison: HeadComparison) -> dict[str, Callable[[], AnyChart]]:
+    """Every chart by name, drawn when it is called; none where heads were not judged on held-out samples."""
+    if comparison.blend is None:
+        return {}
+    return {"gains": partial(gains, comparison), "curves": partial(tau_curves, comparison)}

@@ -1,10 +1,10 @@
 """The report of a comparison of heads: one HTML file that opens offline, and its small table for notebooks."""
 
 from penultimate.heads.comparison.comparison import HeadComparison
-from penultimate.report.head_comparison.charts import HEAD_COMPARISON_CHARTS
+from penultimate.report.head_comparison.charts import charts
 from penultimate.report.head_comparison.table import cells
 from penultimate.report.head_comparison.words import how, paragraphs, percent
-from penultimate.report.kit.html import Figure, KeyFigure, Reading, figure, page, summary
+from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number, points
 
 _READINGS = {
@@ -19,20 +19,9 @@ _READINGS = {
 }
 
 
-def head_comparison_html(comparison: HeadComparison) -> str:
-    """Return the report as text.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to report.
-
-    Returns
-    -------
-    str
-        A whole HTML document that refers to nothing outside itself.
-    """
-    return page(
+def page(comparison: HeadComparison) -> str:
+    """Return the report as text."""
+    return document(
         "head_comparison.html.j2",
         {
             "kind": "head-comparison",
@@ -41,42 +30,22 @@ def head_comparison_html(comparison: HeadComparison) -> str:
             "sampled": "samples in training",
             "verdict": paragraphs(comparison),
             "key_figures": key_figures(comparison),
-            "figures": _figures(comparison),
+            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(comparison).items()],
             "heads": cells(comparison),
             "method": how(comparison),
         },
     )
 
 
-def head_comparison_summary(comparison: HeadComparison) -> str:
-    """Return key figures as a small HTML table, without scripts, for notebooks.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to sum up.
-
-    Returns
-    -------
-    str
-    """
+def summary(comparison: HeadComparison) -> str:
+    """Return key figures as a small HTML table, without scripts, for notebooks."""
     rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(comparison)]
     caption = f"Heads for the same features: {number(comparison.counts.classes)} classes"
-    return summary(caption, rows, comparison.verdict)
+    return notebook(caption, rows, comparison.verdict)
 
 
 def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
-    """The figures that matter most, each with a remark.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to sum up.
-
-    Returns
-    -------
-    list of tuple of str
-    """
+    """The figures that matter most, each with a remark."""
     present, blend = comparison.present, comparison.blend
     if present is None or blend is None:
         return [("Head", comparison.by_theory, "by theory, τ = 1, unjudged")]
@@ -88,9 +57,3 @@ def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
         ("Balanced accuracy", percent(after["balanced_accuracy"]), f"{percent(before['balanced_accuracy'])} before"),
         ("Calibration error", percent(after["calibration_error"]), f"{percent(before['calibration_error'])} before"),
     ]
-
-
-def _figures(comparison: HeadComparison) -> list[Figure]:
-    if comparison.blend is None:
-        return []
-    return [figure(key, _READINGS[key], draw(comparison)) for key, draw in HEAD_COMPARISON_CHARTS.items()]

@@ -1,29 +1,20 @@
 """A comparison of heads as plain numbers, lists and strings: what ``--json`` prints."""
 
-import penultimate
 from penultimate.heads.comparison.comparison import HeadComparison, HeadResult
 from penultimate.heads.comparison.scoring import REPLICATES
 from penultimate.heads.comparison.selection import Curve
 from penultimate.report.head_comparison.words import verdict
 from penultimate.report.kit.numbers import finite
+from penultimate.reported import Classes
+from penultimate.version import __version__
 
 
-def comparison_record(comparison: HeadComparison) -> dict[str, object]:
-    """A comparison as a dictionary ready for JSON; what is not a finite number is None.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to write down.
-
-    Returns
-    -------
-    dict
-    """
+def record(comparison: HeadComparison, classes: Classes = "none") -> dict[str, object]:
+    """A comparison as a dictionary ready for JSON; what is not a finite number is None."""
     many, few = comparison.bounds
     held_out = comparison.held_out
     return {
-        "penultimate": penultimate.__version__,
+        "penultimate": __version__,
         "counts": comparison.counts.to_dict(),
         "held_out": None if held_out is None else held_out.to_dict(),
         "settings": {

@@ -11,22 +11,13 @@ from penultimate.report.head_comparison.words import how, setting, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, points
 from penultimate.report.kit.terminal import LOOK
+from penultimate.reported import Classes
 
 _SHARES = ("accuracy", "balanced_accuracy", "many", "medium", "few", "macro_f1", "calibration_error")
 
 
-def comparison_table(comparison: HeadComparison) -> Group:
-    """Verdict on top, then every head, then how it was judged.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to show.
-
-    Returns
-    -------
-    rich.console.Group
-    """
+def table(comparison: HeadComparison, classes: Classes = "none") -> Group:
+    """Verdict on top, then every head, then how it was judged."""
     parts: list[Any] = [Text(verdict(comparison), style="bold")]
     if comparison.blend is not None:
         parts += [Text(), heads(comparison)]

@@ -14,18 +14,7 @@ _WHY = {
 
 
 def verdict(comparison: HeadComparison) -> str:
-    """Say in a few sentences which head to use and what it does.
-
-    Parameters
-    ----------
-    comparison : HeadComparison
-        What to put in words.
-
-    Returns
-    -------
-    str
-        One paragraph.
-    """
+    """Say in a few sentences which head to use and what it does."""
     return " ".join(paragraphs(comparison))
 
 

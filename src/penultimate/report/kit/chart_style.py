@@ -16,6 +16,9 @@ _Chart = TypeVar("_Chart", alt.LayerChart, alt.VConcatChart, alt.HConcatChart)
 # Blue, amber and dark red stay apart for every kind of colour blindness, by hue or by lightness; shapes say it again.
 STATUS_COLOURS: dict[str, str] = dict(zip(STATUSES, ("#1f6fb4", "#dd9416", "#b3243a"), strict=True))
 STATUS_SHAPES: dict[str, str] = dict(zip(STATUSES, ("circle", "diamond", "cross"), strict=True))
+# Apart for every kind of colour blindness (Okabe and Ito 2008), dark enough on white; dashes say it again.
+COLOURS = ("#1f6fb4", "#b3243a", "#dd9416", "#00805f", "#7b4aa0", "#5a6775", "#9a5b13", "#0d8ba1")
+DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 2], [12, 4], [1, 3], [6, 2, 1, 2])
 INK = "#1d2733"
 MUTED = "#5a6775"
 GRID = "#e6eaee"

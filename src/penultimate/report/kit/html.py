@@ -71,7 +71,7 @@ def figure(key: str, reading: Reading, chart: AnyChart) -> Figure:
     return Figure(key, reading.heading, reading.text, reading.wide, spec)
 
 
-def page(template: str, values: Mapping[str, object]) -> str:
+def document(template: str, values: Mapping[str, object]) -> str:
     """Return a whole HTML document that refers to nothing outside itself.
 
     Parameters
@@ -88,7 +88,7 @@ def page(template: str, values: Mapping[str, object]) -> str:
     return _environment().get_template(template).render({**values, "library": _javascript(), "version": __version__})
 
 
-def summary(caption: str, rows: list[Fact], verdict: str) -> str:
+def notebook(caption: str, rows: list[Fact], verdict: str) -> str:
     """Return key figures as a small HTML table, without scripts, for notebooks.
 
     Parameters

@@ -1,0 +1,149 @@
+"""The shape of a presenter: a package with five modules, which `penultimate.reported.Reported` loads by name.
+
+The assignments below make the type checker hold each of them to it: a presenter that lacks a part is an error there.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from penultimate.reported import Classes
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from penultimate.report.kit.chart_style import AnyChart
+
+Result_contra = TypeVar("Result_contra", contravariant=True)
+
+
+class Words(Protocol[Result_contra]):
+    """``words.py``: the result in sentences."""
+
+    def verdict(self, result: Result_contra, /) -> str:
+        """All that is worth saying first, in one paragraph."""
+        ...
+
+    def paragraphs(self, result: Result_contra, /) -> list[str]:
+        """The same, as a page prints it."""
+        ...
+
+
+class Record(Protocol[Result_contra]):
+    """``record.py``: the result as numbers, lists and strings."""
+
+    def record(self, result: Result_contra, classes: Classes = ..., /) -> dict[str, object]:
+        """Everything, ready for JSON."""
+        ...
+
+
+class Table(Protocol[Result_contra]):
+    """``table.py``: the result in a terminal."""
+
+    def table(self, result: Result_contra, classes: Classes = ..., /) -> "Group":
+        """Verdict, key figures, classes."""
+        ...
+
+
+class Charts(Protocol[Result_contra]):
+    """``charts.py``: what can be drawn of the result."""
+
+    def charts(self, result: Result_contra, /) -> "dict[str, Callable[[], AnyChart]]":
+        """Every chart by name, drawn when it is called."""
+        ...
+
+
+class Page(Protocol[Result_contra]):
+    """``page.py``: the result as HTML."""
+
+    def page(self, result: Result_contra, /) -> str:
+        """A whole document that refers to nothing outside itself."""
+        ...
+
+    def summary(self, result: Result_contra, /) -> str:
+        """Key figures and verdict as a small table without scripts, for notebooks."""
+        ...
+
+
+if TYPE_CHECKING:
+    import penultimate.report.advice.charts
+    import penultimate.report.advice.page
+    import penultimate.report.advice.record
+    import penultimate.report.advice.table
+    import penultimate.report.advice.words
+    import penultimate.report.audit.charts
+    import penultimate.report.audit.page
+    import penultimate.report.audit.record
+    import penultimate.report.audit.table
+    import penultimate.report.audit.words
+    import penultimate.report.comparison.charts
+    import penultimate.report.comparison.page
+    import penultimate.report.comparison.record
+    import penultimate.report.comparison.table
+    import penultimate.report.comparison.words
+    import penultimate.report.forecast.charts
+    import penultimate.report.forecast.page
+    import penultimate.report.forecast.record
+    import penultimate.report.forecast.table
+    import penultimate.report.forecast.words
+    import penultimate.report.head_audit.charts
+    import penultimate.report.head_audit.page
+    import penultimate.report.head_audit.record
+    import penultimate.report.head_audit.table
+    import penultimate.report.head_audit.words
+    import penultimate.report.head_comparison.charts
+    import penultimate.report.head_comparison.page
+    import penultimate.report.head_comparison.record
+    import penultimate.report.head_comparison.table
+    import penultimate.report.head_comparison.words
+    from penultimate.advice.advice import Advice
+    from penultimate.audits.audit import Audit
+    from penultimate.audits.head import HeadAudit
+    from penultimate.forecasts.comparison import LossComparison
+    from penultimate.forecasts.forecast import Forecast
+    from penultimate.heads.comparison.comparison import HeadComparison
+
+    _R = TypeVar("_R")
+    _Presenter = tuple[Charts[_R], Page[_R], Record[_R], Table[_R], Words[_R]]
+
+    _advice: _Presenter[Advice] = (
+        penultimate.report.advice.charts,
+        penultimate.report.advice.page,
+        penultimate.report.advice.record,
+        penultimate.report.advice.table,
+        penultimate.report.advice.words,
+    )
+    _audit: _Presenter[Audit] = (
+        penultimate.report.audit.charts,
+        penultimate.report.audit.page,
+        penultimate.report.audit.record,
+        penultimate.report.audit.table,
+        penultimate.report.audit.words,
+    )
+    _comparison: _Presenter[LossComparison] = (
+        penultimate.report.comparison.charts,
+        penultimate.report.comparison.page,
+        penultimate.report.comparison.record,
+        penultimate.report.comparison.table,
+        penultimate.report.comparison.words,
+    )
+    _forecast: _Presenter[Forecast] = (
+        penultimate.report.forecast.charts,
+        penultimate.report.forecast.page,
+        penultimate.report.forecast.record,
+        penultimate.report.forecast.table,
+        penultimate.report.forecast.words,
+    )
+    _head_audit: _Presenter[HeadAudit] = (
+        penultimate.report.head_audit.charts,
+        penultimate.report.head_audit.page,
+        penultimate.report.head_audit.record,
+        penultimate.report.head_audit.table,
+        penultimate.report.head_audit.words,
+    )
+    _head_comparison: _Presenter[HeadComparison] = (
+        penultimate.report.head_comparison.charts,
+        penultimate.report.head_comparison.page,
+        penultimate.report.head_comparison.record,
+        penultimate.report.head_comparison.table,
+        penultimate.report.head_comparison.words,
+    )
