@@ -7,6 +7,7 @@ for, ``penultimate.report.forecast.words`` (or ``record``, ``table``, ``charts``
 
 import dataclasses
 import reprlib
+from enum import Enum
 from importlib import import_module
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex
@@ -170,10 +171,18 @@ class OneLine:
 
 
 class _Short(reprlib.Repr):
-    """Arrays by type and shape, other values cut short."""
+    """Arrays by type and shape, records within by their name, other values cut short."""
 
     def repr_ndarray(self, x: "NDArray[Any]", level: int) -> str:
         return f"{x.dtype}{[*x.shape]}"
+
+    def repr_float(self, x: float, level: int) -> str:
+        return f"{x:.6g}"
+
+    def repr_instance(self, x: object, level: int) -> str:
+        if isinstance(x, Enum):
+            return str(x)
+        return f"{type(x).__name__}(…)" if dataclasses.is_dataclass(x) else super().repr_instance(x, level)
 
 
 _SHORT = _Short()

@@ -282,7 +282,7 @@ def test_too_many_classes_leave_the_calibration_to_norms(monkeypatch):
     assert audit.calibration.by_norms == pytest.approx(3e-4, rel=1e-5)
     assert np.isnan(audit.last_layer.alignment.budget.lost).all() and np.isnan(audit.last_layer.class_budget.lost).all()
     assert "budget" not in audit.to_dict() and audit.to_dict()["alignment"]["directions"][0]["lost"] is None
-    with pytest.raises(pen.FeaturesError, match="budget"):
+    with pytest.raises(pen.ProblemError, match="budget"):
         audit.plot("budget")
 
 

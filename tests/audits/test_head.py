@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import penultimate as pen
 from oracles import label_matrix
 from penultimate.audits import head_rows
+from penultimate.report.head_audit.page import page as head_page
 
 FASHION = pen.datasets.counts("fashion-mnist-lt")
 
@@ -133,7 +134,7 @@ def test_the_bundled_heads_against_their_own_losses():
     assert own.implied_ratio == pytest.approx(4.4, abs=0.1) and other.implied_ratio > 300
     assert own.along.error == pytest.approx(0.082, abs=2e-3)
     assert own.along.error < other.along.error
-    assert "a softmax does not see their sum" in own.verdict and "Bias on log n" in own._page()
+    assert "a softmax does not see their sum" in own.verdict and "Bias on log n" in head_page(own)
 
 
 def test_the_bundled_heads_tell_their_losses_by_their_biases():

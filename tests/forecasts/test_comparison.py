@@ -18,7 +18,7 @@ def comparison():
 
 def test_each_loss_has_its_own_forecast(comparison):
     assert list(comparison.forecasts) == LOSSES
-    for name, record in zip(LOSSES, comparison.records, strict=True):
+    for name, record in zip(LOSSES, comparison.to_dict()["losses"], strict=True):
         alone = pen.forecast(COUNTS, 5e-2, loss=name)
         assert record["survivors"] == alone.survivors
         assert record["head_margin"] == pytest.approx(alone.geometry.margins[0], rel=1e-9)

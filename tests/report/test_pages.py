@@ -9,7 +9,8 @@ import pytest
 
 import penultimate as pen
 from penultimate.errors import FileError
-from penultimate.report.forecast.page import report_html, summary_html
+from penultimate.report.forecast.page import page as forecast_page
+from penultimate.report.forecast.page import summary
 from penultimate.report.forecast.words import verdict
 from report_cases import CASES, HOSTILE
 from report_pages import Page, refers_outside, well_formed
@@ -17,7 +18,7 @@ from report_pages import Page, refers_outside, well_formed
 
 @cache
 def page(case: str) -> Page:
-    return Page(report_html(CASES[case]()))
+    return Page(forecast_page(CASES[case]()))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -134,7 +135,7 @@ def test_a_folder_without_rights_is_one_clear_line(tmp_path, monkeypatch):
 
 
 def test_summary_is_a_small_table_without_scripts():
-    text = summary_html(CASES["hostile"]())
+    text = summary(CASES["hostile"]())
     assert text == CASES["hostile"]()._repr_html_()
     assert len(text) < 4000 and "<script" not in text and "<table>" in text
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 from penultimate.advice.status import Reason, Status
 from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.reported import OneLine
 
 # A critical decay found along a path is known to 4e-7 on either side; just below and just above it mean this far.
 _BESIDE = 1e-5
 
 
-@dataclass(frozen=True)
-class DecayAdvice:
+@dataclass(frozen=True, repr=False)
+class DecayAdvice(OneLine):
     """Which weight decay to take.
 
     Attributes

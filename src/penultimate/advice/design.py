@@ -23,6 +23,7 @@ from penultimate.counts import ClassCounts
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.minimising import minimise
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 # Strengths on a curve, the plain loss included, and the relative duality gap of its solutions.
 _POINTS, _CURVE_GAP = 9, 1e-6
@@ -62,8 +63,8 @@ class Target:
         return 1.0 - (figures.head_margin / figures.strength) / (self.plain.head_margin / self.plain.strength)
 
 
-@dataclass(frozen=True)
-class Point:
+@dataclass(frozen=True, repr=False)
+class Point(OneLine):
     """One loss of a family.
 
     Attributes
@@ -84,8 +85,8 @@ class Point:
     converged: bool
 
 
-@dataclass(frozen=True)
-class Option:
+@dataclass(frozen=True, repr=False)
+class Option(OneLine):
     """The best that a family can do for a goal.
 
     Attributes

@@ -15,6 +15,7 @@ from penultimate.errors import FileError, ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.losses import check_name
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 from penultimate.version import __version__
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ _KEYS = {
 _SAME = ("classes", "samples", "largest", "smallest", "distinct", "unseen")
 
 
-@dataclass(frozen=True)
-class Audited:
+@dataclass(frozen=True, repr=False)
+class Audited(OneLine):
     """What an audit found that advice rests on.
 
     Attributes
@@ -93,7 +94,7 @@ class Audited:
             calibration=audit.calibration,
             problem=None,
             fits=None if audit.last_layer is None else audit.last_layer.fits_loss,
-            merged=tuple(tuple(str(names[index]) for index in group.tolist()) for group in audit.classes.merged),
+            merged=tuple(tuple(str(names[index]) for index in pair) for pair in audit.classes.merged.pairs.tolist()),
             balanced_accuracy=_finite(audit.decisions.balanced_accuracy),
             by_means=_mean(recall.tolist()),
         )

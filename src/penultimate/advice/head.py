@@ -10,6 +10,7 @@ from penultimate.advice.evidence import Audited
 from penultimate.advice.figures import Figures, of_thirds
 from penultimate.advice.status import Reason, Status
 from penultimate.forecasts.forecast import Forecast
+from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
     from penultimate.features.head import Head
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 Margins = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class HeadAdvice:
+@dataclass(frozen=True, repr=False)
+class HeadAdvice(OneLine):
     """Which head to take.
 
     Attributes

@@ -15,14 +15,15 @@ from penultimate.advice.status import Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 # Distinct counts up to which families are searched as they are, those of the coarser counts searched beyond, and those
 # up to which the choice is then held against the counts themselves: seconds for each solution.
 _EXACT, _COARSE, _MOST = 120, 40, 1500
 
 
-@dataclass(frozen=True)
-class LossAdvice:
+@dataclass(frozen=True, repr=False)
+class LossAdvice(OneLine):
     """Which loss to take.
 
     Attributes

@@ -9,13 +9,14 @@ from penultimate.advice.status import Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.forecasts.samples_to_gain import common_floor
+from penultimate.reported import OneLine
 
 # The floor is exact for squared error where two classes or more are raised; other losses may need a little more.
 _RAISE, _TRIES = 1.02, 12
 
 
-@dataclass(frozen=True)
-class SamplesAdvice:
+@dataclass(frozen=True, repr=False)
+class SamplesAdvice(OneLine):
     """Which classes need more samples.
 
     Attributes

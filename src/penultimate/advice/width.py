@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 from penultimate.advice.status import Reason, Status
 from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.reported import OneLine
 
 # Parts of the width needed at which the loss is shown.
 _NARROWER = (0.75, 0.5, 0.25)
 
 
-@dataclass(frozen=True)
-class WidthAdvice:
+@dataclass(frozen=True, repr=False)
+class WidthAdvice(OneLine):
     """How wide the features must be.
 
     Attributes

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from penultimate.audits.budgets import Budget, direction_budget, row_dots
 from penultimate.audits.last_layer import LastLayer
+from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # Above this many directions only the leading ones are looked at, so that no K × K array is needed.
@@ -24,8 +25,8 @@ _DENSE_DIRECTIONS = 4096
 _LEADING_DIRECTIONS = 512
 
 
-@dataclass(frozen=True)
-class Alignment:
+@dataclass(frozen=True, repr=False)
+class Alignment(OneLine):
     """A last layer along the directions of the label matrix; directions of equal σ are one entry.
 
     Attributes

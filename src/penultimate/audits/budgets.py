@@ -19,14 +19,15 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.audits.last_layer import LastLayer
+from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # A direction with less of its σ than this has no strength to share out.
 _DEAD = 1e-3
 
 
-@dataclass(frozen=True)
-class Budget:
+@dataclass(frozen=True, repr=False)
+class Budget(OneLine):
     """Where strength went, in units of strength: of each direction, or of each class's own logit.
 
     Attributes

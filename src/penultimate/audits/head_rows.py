@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from penultimate.features.head import Head
+from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # Numbers of a block of rows, of columns, or of a table of cosines: 32 MiB in float64.
@@ -28,8 +29,8 @@ _TABLE = (1024, 4096)
 _NOTHING = 1e-7
 
 
-@dataclass(frozen=True)
-class Neighbours:
+@dataclass(frozen=True, repr=False)
+class Neighbours(OneLine):
     """Which rows are nearest to which, and which point alike.
 
     Attributes

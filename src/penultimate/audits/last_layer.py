@@ -11,10 +11,11 @@ from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.statistics import mean_of
+from penultimate.reported import OneLine
 
 
-@dataclass(frozen=True)
-class Pull:
+@dataclass(frozen=True, repr=False)
+class Pull(OneLine):
     """How hard a loss still pulls on a last layer.
 
     Attributes
@@ -30,8 +31,8 @@ class Pull:
     within: Float[np.ndarray, "K d"] | None
 
 
-@dataclass(frozen=True)
-class LastLayer:
+@dataclass(frozen=True, repr=False)
+class LastLayer(OneLine):
     """What a trained network's last layer is made of, for the model's eyes.
 
     Attributes

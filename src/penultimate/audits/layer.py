@@ -23,6 +23,7 @@ from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.minimisers.minimising import minimise
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 # A network whose bias is farther than this from the class shares, or whose directions are stronger than this many σ,
 # was not trained to the end with squared error.
@@ -34,8 +35,8 @@ _ALIKE = 0.7
 _WEAKER = 0.1
 
 
-@dataclass(frozen=True)
-class LayerAudit:
+@dataclass(frozen=True, repr=False)
+class LayerAudit(OneLine):
     """What needs a head: the last layer along the directions of the label matrix, against its forecast.
 
     Attributes

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate.reported import OneLine
+
 # Up to this many classes the table of true class against answer is kept: 32 MiB at most. Beyond, it would be K × K.
 CONFUSION_CLASSES = 2048
 
 
-@dataclass
-class Decisions:
+@dataclass(repr=False)
+class Decisions(OneLine):
     """Counts of answers, added to in place; all are sums over samples, so they merge by addition.
 
     Attributes

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from penultimate.counts.class_names import as_names
 from penultimate.errors import CountsError, FeaturesError, FileError
 from penultimate.features.arrays import as_array, as_features
+from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
     from penultimate.archives.archive import Archive
@@ -30,8 +31,8 @@ _ENTRIES = 1 << 24
 _LISTED = 12
 
 
-@dataclass(frozen=True, eq=False)
-class Head:
+@dataclass(frozen=True, eq=False, repr=False)
+class Head(OneLine):
     """One or several linear layers without activations between them, and the bias of the last.
 
     Parameters

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from penultimate.minimisers.solution import Solution
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
     from penultimate.minimisers.convex.deaths import CriticalDecay
@@ -21,8 +22,8 @@ _CLOSELY, ALL_DEATHS, _FIRST_DEATH = 24, 128, 500
 _CLOSE, _LOOSE, _FIRST = 1e-6, 2e-2, 1e-3  # their brackets
 
 
-@dataclass(frozen=True)
-class CriticalDecays:
+@dataclass(frozen=True, repr=False)
+class CriticalDecays(OneLine):
     """Where directions die.
 
     Attributes

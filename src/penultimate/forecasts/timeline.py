@@ -9,10 +9,11 @@ from penultimate.errors import ProblemError
 from penultimate.minimisers.solution import Solution
 from penultimate.model.arguments import number, positive, whole
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 
-@dataclass(frozen=True)
-class Timeline:
+@dataclass(frozen=True, repr=False)
+class Timeline(OneLine):
     """Strength of every direction over training.
 
     Attributes

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import CountsError
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 _EASY = 0.01  # decays of the first stage, relative
 _EASY_STEPS, _STEPS = 200, 20_000
@@ -21,8 +22,8 @@ _EASY_STEPS, _STEPS = 200, 20_000
 _SCALE = 0.5
 
 
-@dataclass(frozen=True)
-class Descent:
+@dataclass(frozen=True, repr=False)
+class Descent(OneLine):
     """Where descent ended.
 
     Attributes

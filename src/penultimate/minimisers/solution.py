@@ -10,6 +10,7 @@ from penultimate.counts import ClassCounts
 from penultimate.minimisers.certificate import Certificate
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 
 class Outcome(Enum):
@@ -45,8 +46,8 @@ class Outcome(Enum):
 _UNPROVEN = (Outcome.BEST_FOUND, Outcome.NOT_CONVERGED, Outcome.OUT_OF_TIME, Outcome.INTERRUPTED)
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, repr=False)
+class Solution(OneLine):
     """A minimiser of the unconstrained feature model.
 
     Attributes

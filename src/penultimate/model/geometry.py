@@ -16,12 +16,13 @@ from jaxtyping import Float, Int
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
 from penultimate.model.grouped_matrix import GroupedMatrix, per_class
+from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 from penultimate.spectrum.quotient import Side
 
 
-@dataclass(frozen=True)
-class Factors:
+@dataclass(frozen=True, repr=False)
+class Factors(OneLine):
     """Explicit matrices of one minimiser, in PyTorch's shapes: ``logits = means @ W_1.T @ … @ W_L.T + bias``.
 
     Attributes
@@ -59,8 +60,8 @@ class Factors:
         return self.means @ self.product.T + self.bias
 
 
-@dataclass(frozen=True)
-class Geometry:
+@dataclass(frozen=True, repr=False)
+class Geometry(OneLine):
     """Class means, head and bias of a minimiser, as operators over the classes.
 
     Parameters

@@ -16,14 +16,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
+from penultimate.reported import OneLine
 from penultimate.spectrum.quotient import Gram
 
 # Rows of the m × m quotient that are looked at together: 200,000 numbers, which a cache holds.
 _BLOCK_ENTRIES = 200_000
 
 
-@dataclass(frozen=True)
-class GroupedMatrix:
+@dataclass(frozen=True, repr=False)
+class GroupedMatrix(OneLine):
     """A K × K matrix constant on pairs of groups, but for its diagonal.
 
     Parameters

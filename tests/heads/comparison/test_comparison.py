@@ -8,7 +8,7 @@ import pytest
 
 import penultimate as pen
 from penultimate.heads.comparison.by_theory import scores_are_shares
-from penultimate.report.head_comparison.page import head_comparison_html
+from penultimate.report.head_comparison.page import page as head_comparison_page
 from report_cases import HOSTILE
 from report_pages import Page, refers_outside, well_formed
 
@@ -155,9 +155,9 @@ def test_without_held_out_samples_theory_decides_and_nothing_is_claimed():
         features, labels = arrays(f"{network}-test")
         before = balanced(pen.datasets.features(network).head, features, labels)
         assert balanced(comparison.head, features, labels) > before + 0.015
-        with pytest.raises(pen.FeaturesError, match="give VALID"):
+        with pytest.raises(pen.ProblemError, match="it has none"):
             comparison.plot("gains")
-        with pytest.raises(pen.FeaturesError, match="give VALID"):
+        with pytest.raises(pen.ProblemError, match="it has none"):
             comparison.plot("curves")
 
 
@@ -248,7 +248,7 @@ def test_the_page_is_whole_offline_and_trusts_no_name(case, tmp_path):
         comparison = compared("cnn-ce") if case == "judged" else pen.compare_heads("cnn-ce")
     comparison.report(tmp_path / "heads.html")
     text = (tmp_path / "heads.html").read_text()
-    assert text == head_comparison_html(comparison)
+    assert text == head_comparison_page(comparison)
     found = Page(text)
     well_formed(found)
     assert refers_outside(found) == []

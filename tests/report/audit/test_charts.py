@@ -8,8 +8,6 @@ import pytest
 
 import penultimate as pen
 from oracles import label_matrix
-from penultimate.report.audit.charts import audit_charts
-from penultimate.report.head_audit.charts import HEAD_CHARTS
 from penultimate.report.kit.cosines import CLASSES
 from penultimate.report.kit.heat_map import LEADING
 from report_cases import AUDITS, FASHION, HEADS
@@ -25,9 +23,7 @@ def audit(case: str) -> "pen.Audit | pen.HeadAudit":
 @cache
 def drawn(case: str) -> dict[str, dict]:
     found = audit(case)
-    if isinstance(found, pen.Audit):
-        return {key: draw().to_dict() for key, draw in audit_charts(found).items()}
-    return {key: draw(found).to_dict() for key, draw in HEAD_CHARTS.items()}
+    return {key: found.plot(key).to_dict() for key in found.charts}
 
 
 def rows(case: str, key: str, **where: object) -> list[dict]:

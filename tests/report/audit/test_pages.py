@@ -7,9 +7,8 @@ from functools import cache
 import pytest
 
 import penultimate as pen
-from penultimate.report.audit.charts import audit_charts
-from penultimate.report.audit.page import audit_html
-from penultimate.report.head_audit.page import head_html
+from penultimate.report.audit.page import page as audit_page
+from penultimate.report.head_audit.page import page as head_page
 from report_cases import AUDITS, HEADS, HOSTILE
 from report_pages import Page, refers_outside, well_formed
 
@@ -24,7 +23,7 @@ def result(case: str) -> "pen.Audit | pen.HeadAudit":
 @cache
 def html(case: str) -> str:
     found = result(case)
-    return audit_html(found) if isinstance(found, pen.Audit) else head_html(found)
+    return audit_page(found) if isinstance(found, pen.Audit) else head_page(found)
 
 
 @cache
@@ -33,8 +32,7 @@ def page(case: str) -> Page:
 
 
 def charts(case: str) -> list[str]:
-    found = result(case)
-    return list(audit_charts(found)) if isinstance(found, pen.Audit) else ["spectrum", "norms", "gram", "cosines"]
+    return list(result(case).charts)
 
 
 def words(case: str) -> str:
@@ -106,7 +104,7 @@ def test_reports_are_written_and_summaries_are_small(case, tmp_path):
 
 
 def test_a_chart_that_is_not_there_is_one_clear_error():
-    with pytest.raises(pen.FeaturesError, match="no chart 'budget' of this: choose one of classes, norms, cosines"):
+    with pytest.raises(pen.ProblemError, match=r"no chart 'budget' of this Audit: .* classes, norms, cosines"):
         result("audit-without-head").plot("budget")
-    with pytest.raises(pen.FeaturesError, match="no chart 'budget'"):
+    with pytest.raises(pen.ProblemError, match="no chart 'budget'"):
         result("head-mse").plot("budget")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate.report.forecast.charts import FORECAST_CHARTS
+from penultimate.report.forecast.charts import CHARTS
 from penultimate.report.kit.chart_style import ROWS, STATUS_COLOURS, distinct_labels, log_axis, spread
 from penultimate.report.kit.cosines import CLASSES
 from report_cases import CASES
@@ -21,7 +21,7 @@ def forecast(case: str) -> pen.Forecast:
 
 @cache
 def drawn(case: str, key: str) -> dict:
-    return FORECAST_CHARTS[key](forecast(case)).to_dict()
+    return CHARTS[key](forecast(case)).to_dict()
 
 
 def rows(case: str, key: str, *columns: str) -> list[dict]:
@@ -37,10 +37,10 @@ def heading(case: str, key: str) -> str:
 
 
 def test_the_report_has_five_charts_in_order():
-    assert list(FORECAST_CHARTS) == ["counts", "spectrum", "retained", "cosines", "sweep"]
+    assert list(CHARTS) == ["counts", "spectrum", "retained", "cosines", "sweep"]
 
 
-@pytest.mark.parametrize("key", FORECAST_CHARTS)
+@pytest.mark.parametrize("key", CHARTS)
 @pytest.mark.parametrize("case", CASES)
 def test_every_chart_is_valid_small_and_strict_json(case, key):
     spec = drawn(case, key)  # to_dict validates against the schema of Vega-Lite

@@ -12,10 +12,10 @@ from rich.table import Table
 
 import penultimate as pen
 from penultimate.report.advice.table import effects, losses
-from penultimate.report.audit.table import classes as audited_classes
+from penultimate.report.audit.table import class_table as audited_classes
 from penultimate.report.audit.table import directions
 from penultimate.report.forecast.table import worst
-from penultimate.report.head_audit.table import classes as rows_of_head
+from penultimate.report.head_audit.table import class_table as rows_of_head
 from penultimate.report.head_comparison.table import heads
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.terminal import LOOK
@@ -78,9 +78,9 @@ def tables():
         "consistent losses": losses(advice),
         "before and after": effects(margins),
         "forecast": worst(pen.forecast(counts, 1e-2), 20),
-        "classes": audited_classes(audit),
+        "classes": audited_classes(audit, 20),
         "directions": directions(audit, audit.last_layer),
-        "head": rows_of_head(pen.audit_head(pen.datasets.features("cnn-mse").head, counts=counts)),
+        "head": rows_of_head(pen.audit_head(pen.datasets.features("cnn-mse").head, counts=counts), 20),
         "many classes": worst(pen.forecast(pen.datasets.counts("lvis"), 1e-2), 20),
     }
 

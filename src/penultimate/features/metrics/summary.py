@@ -21,14 +21,15 @@ from penultimate.features.metrics.frames import (
 )
 from penultimate.features.metrics.overlap import MergedPairs, merged_pairs
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
     from penultimate.counts import ClassCounts
     from penultimate.model.geometry import Geometry
 
 
-@dataclass(frozen=True)
-class CollapseMetrics:
+@dataclass(frozen=True, repr=False)
+class CollapseMetrics(OneLine):
     """Measures of neural collapse; classes without samples enter none of them.
 
     Made by `collapse_metrics`; a figure that does not exist is NaN.
@@ -92,8 +93,8 @@ class CollapseMetrics:
         return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
-@dataclass(frozen=True)
-class ClassMetrics:
+@dataclass(frozen=True, repr=False)
+class ClassMetrics(OneLine):
     """The same class by class, each array of shape (K,); NaN (or −1) where there is none.
 
     Attributes

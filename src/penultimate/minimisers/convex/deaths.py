@@ -25,6 +25,7 @@ from penultimate.counts import ClassCounts
 from penultimate.minimisers.convex.family import Family
 from penultimate.minimisers.convex.solving import directions
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 
 _ROUNDING = 1e-12  # relative half bracket of a closed form
 _LOWEST = 1e-9  # of the μ at which everything is dead: below, a direction counts as immortal
@@ -38,8 +39,8 @@ Kind = Literal["mixed", "inside"]
 Found = tuple[float, float, float]  # log μ of a death, and of the ends of its bracket
 
 
-@dataclass(frozen=True)
-class CriticalDecay:
+@dataclass(frozen=True, repr=False)
+class CriticalDecay(OneLine):
     """Where a direction dies.
 
     Attributes

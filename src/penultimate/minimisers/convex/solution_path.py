@@ -15,11 +15,12 @@ from penultimate.minimisers.convex.solving import solution_of
 from penultimate.minimisers.solution import Solution
 from penultimate.model.arguments import several_decays, whole
 from penultimate.model.problem import Problem
+from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 
-@dataclass(frozen=True)
-class SolutionPath:
+@dataclass(frozen=True, repr=False)
+class SolutionPath(OneLine):
     """Solutions over weight decay.
 
     Made by `path`.

@@ -47,13 +47,8 @@ def page(advice: Advice) -> str:
             "verdict": paragraphs(advice),
             "key_figures": key_figures(advice),
             "pieces": pieces(advice),
-<<<<<<< HEAD
             "effects": [(name, figure_cells(Figures.from_forecast(forecast))) for name, forecast in changes(advice)],
-            "figures": [figure(key, readings[key], ADVICE_CHARTS[key](advice)) for key in advice.charts],
-=======
-            "effects": [(name, figure_cells(Figures.of(forecast))) for name, forecast in changes(advice)],
             "figures": [figure(key, readings[key], draw()) for key, draw in charts(advice).items()],
->>>>>>> 30cfd5d (Results find their presenter by name: one surface for all six, each part loaded when it is asked for; advice reads an audit's attributes)
             "losses": loss_cells(advice),
             "small": small,
             "method": _method(advice),

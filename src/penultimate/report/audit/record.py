@@ -51,7 +51,7 @@ def _merged(audit: "Audit") -> dict[str, object]:
     """The pairs of classes that overlap most, and how many there are."""
     merged, names = audit.classes.merged, audit.counts.names
     return {
-        "merged": [[str(names[one]), str(names[other])] for one, other in merged.pairs.tolist()],
+        keys.MERGED: [[str(names[one]), str(names[other])] for one, other in merged.pairs.tolist()],
         "merged_error": merged.error.tolist(),
         "merged_pairs": merged.count,
         "merged_classes": int(merged.classes.size),

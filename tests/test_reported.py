@@ -1,0 +1,146 @@
+"""One surface for all results."""
+
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import penultimate as pen
+from penultimate.reported import OneLine, Reported
+
+COUNTS = pen.ClassCounts({"cat": 600, "dog": 300, "newt": 12, "axolotl": 9})
+RESULTS = {
+    "forecast": lambda: pen.forecast(COUNTS, 0.12),
+    "comparison": lambda: pen.compare_losses(COUNTS, ["ce", "la:1"], 5e-2),
+    "audit": lambda: pen.audit("cnn-mse"),
+    "head_audit": lambda: pen.audit_head("cnn-mse", pen.datasets.counts("fashion-mnist-lt")),
+    "head_comparison": lambda: pen.compare_heads("cnn-mse"),
+    "advice": lambda: pen.advise(COUNTS, 0.12),
+}
+PARTS = {
+    "record": ("record",),
+    "words": ("verdict", "paragraphs"),
+    "table": ("table",),
+    "charts": ("charts",),
+    "page": ("page", "summary"),
+}
+EXTRA = ("altair", "jinja2", "vl_convert")
+
+
+@cache
+def result(name):
+    return RESULTS[name]()
+
+
+def printed(table):
+    console = Console(width=200)
+    with console.capture() as text:
+        console.print(table)
+    return text.get()
+
+
+def classes_in(name, record):
+    return record["samples"]["too_small"] if name == "advice" else record.get("classes", [])
+
+
+def test_every_kind_of_result_is_tried_here():
+    assert {type(result(name)) for name in RESULTS} == set(Reported.__subclasses__())
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("part", PARTS)
+def test_every_presenter_has_the_same_shape(name, part):
+    module = importlib.import_module(f"penultimate.report.{name}.{part}")
+    for function in PARTS[part]:
+        parameters = list(inspect.signature(getattr(module, function)).parameters.values())
+        assert len(parameters) == (2 if part in ("record", "table") else 1)
+        assert [p.name for p in parameters[1:]] == ["classes"] * (len(parameters) - 1)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_says_writes_and_draws_the_same_things(name, tmp_path):
+    found = result(name)
+    assert str(found) == found.verdict and found.verdict == found.to_dict()["verdict"]
+    assert "\n" not in repr(found) and len(repr(found)) < 120 and type(found).__name__ in repr(found)
+    assert json.dumps(found.to_dict(), allow_nan=False)
+    assert " ".join(found.verdict.split())[:60] in " ".join(printed(found.table()).split())
+    found.report(tmp_path / "page.html")
+    assert "</html>" in (tmp_path / "page.html").read_text()
+    assert found._repr_html_().startswith("<table>")
+    for chart in found.charts:
+        assert found.plot(chart).to_dict()
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("classes", [0, 1, 2, np.int64(2), "all", "none"])
+def test_classes_are_chosen_alike(name, classes):
+    found = result(name)
+    record, most = found.to_dict(classes), found.counts.classes
+    limit = {"all": most, "none": 0}.get(classes, classes) if isinstance(classes, str) else int(classes)
+    listed = classes_in(name, record)
+    assert len(listed) == (0 if name == "head_comparison" else min(limit, 2) if name == "advice" else limit)
+    assert "verdict" in record and printed(found.table(classes))
+    if classes == "all" and name not in ("advice", "head_comparison"):
+        assert [row["class"] for row in listed] == list(found.counts.names)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("classes", [True, False, -1, 1.5, "some", "3", None.__class__, [2]])
+def test_any_other_choice_of_classes_is_one_error(name, classes):
+    with pytest.raises(pen.ProblemError, match="give how many to list, or 'all', or 'none'"):
+        result(name).to_dict(classes)
+    with pytest.raises(pen.ProblemError, match="give how many to list, or 'all', or 'none'"):
+        result(name).table(classes)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_an_unknown_chart_is_one_error_that_lists_those_there_are(name):
+    found = result(name)
+    with pytest.raises(pen.ProblemError, match="no chart 'pie' of this") as caught:
+        found.plot("pie")
+    assert all(chart in str(caught.value) for chart in found.charts)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_without_the_extra_all_but_charts_and_pages_works(name, monkeypatch, tmp_path):
+    found = result(name)
+    for library in EXTRA:
+        monkeypatch.setitem(sys.modules, library, None)
+    assert found.verdict and found.to_dict() and printed(found.table()) and repr(found)
+    assert found._repr_html_() is None
+    extra = r"penultimate\[report\]"
+    for draw in (lambda: found.plot("counts"), lambda: found.charts, lambda: found.report(tmp_path / "page.html")):
+        with pytest.raises(pen.MissingDependencyError, match=extra):
+            draw()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_need_no_libraries_of_the_extra(tmp_path):
+    """In a process of its own, because here they are imported already."""
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({EXTRA!r})); from penultimate.cli import main; main()"
+    command = [sys.executable, "-c", hidden, "forecast", "fashion-mnist-lt", "--classes", "2"]
+    done = subprocess.run([*command, "--json", "-"], capture_output=True, text=True, check=True)
+    assert len(json.loads(done.stdout)["classes"]) == 2 and done.stderr == ""
+    assert "classes keep" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    page = subprocess.run([*command, "--html", str(tmp_path / "x.html")], capture_output=True, text=True)
+    assert page.returncode == 2 and "pip install 'penultimate[report]'" in page.stderr
+
+
+def test_json_loads_nothing_that_only_pages_need():
+    script = (
+        "import sys, penultimate as pen; pen.forecast(pen.ClassCounts([60, 6])).to_dict();"
+        "print([name for name in sys.modules if name.split('.')[0] in ('altair', 'jinja2', 'vl_convert', 'rich')])"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_record_is_one_line_however_large_its_arrays():
+    timeline = pen.forecast(COUNTS, 1e-3).timeline(lr=0.1, steps=500)
+    assert isinstance(timeline, OneLine)
+    assert "\n" not in repr(timeline) and len(repr(timeline)) < 400 and "float64[" in repr(timeline)
