@@ -43,6 +43,26 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("penultimate")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    """What fails is shown at once, and not only in the summary at the end; with -n by the process that gathers."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        config.pluginmanager.register(_FailuresAtOnce(terminal))
+
+
+class _FailuresAtOnce:
+    def __init__(self, terminal):
+        self.terminal = terminal
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.terminal.ensure_newline()
+            self.terminal.write_line(f"FAILED {report.nodeid} ({report.when})", red=True)
+            self.terminal.write_line(report.longreprtext[-2000:])
+
+
 @pytest.fixture
 def penultimate(monkeypatch, capsys):
     """The command, as a function of its arguments: status, output, errors."""

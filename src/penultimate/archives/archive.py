@@ -4,7 +4,7 @@ import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class Layout(NamedTuple):
     dtype: str
 
 
+@runtime_checkable
 class Archive(Protocol):
     """An open file of named arrays."""
 

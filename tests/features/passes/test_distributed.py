@@ -29,7 +29,7 @@ from penultimate.features.passes.replicates import Replicates
 from penultimate.features.sources import ArraySource, Joined, open_features
 from penultimate.threads import one_thread_of_blas, workers
 
-TESTS = Path(__file__).parents[2]
+HELPERS = Path(__file__).parents[2] / "helpers"
 
 
 @contextmanager
@@ -356,7 +356,7 @@ def test_an_interrupt_on_the_command_line_leaves_no_process(tmp_path):
         "cli.main()"
     )
     command = [sys.executable, "-c", code, str(tmp_path), "audit", "features", "--dask", "local"]
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(HELPERS), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         command, start_new_session=True, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
     )

@@ -1,12 +1,13 @@
 """What a pass over features fills."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+@runtime_checkable
 class Accumulator(Protocol):
     """What a pass fills: `Replicates` in the first one, `Deciding` in the second."""
 

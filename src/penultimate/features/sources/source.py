@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class Batch(NamedTuple):
     weights: NDArray[np.floating] | None = None
 
 
+@runtime_checkable
 class FeatureSource(Protocol):
     """Features and labels that can be streamed, from the start or from any sample on, as often as wanted.
 

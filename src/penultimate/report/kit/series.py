@@ -151,11 +151,11 @@ def _scales(series: Sequence[Series], legend: bool, many: bool) -> tuple[alt.Fil
     names = [one.name for one in series]
     key = alt.Legend(title=None, orient="top", direction="horizontal", symbolSize=60, offset=4, labelLimit=240)
     fills = alt.Scale(domain=names, range=[one.color if one.filled else "white" for one in series])
-    colors = alt.Scale(domain=names, range=[one.color for one in series])
+    colours = alt.Scale(domain=names, range=[one.color for one in series])
     shapes = alt.Scale(domain=names, range=["stroke" if many and not one.filled else one.shape for one in series])
     shown = key if legend else None
     return (
         alt.Fill("series:N", scale=fills, legend=shown),
-        alt.Stroke("series:N", scale=colors, legend=shown),
+        alt.Stroke("series:N", scale=colours, legend=shown),
         alt.Shape("series:N", scale=shapes, legend=shown),
     )

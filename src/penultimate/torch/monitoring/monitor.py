@@ -337,7 +337,7 @@ class FeatureMonitor(Metric):
         return align(layer, self.forecast.geometry.svd, None)
 
 
-def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]", weights: "np.ndarray[Any, Any]") -> float:
+def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]", weights: "np.ndarray[Any, np.dtype[Any]]") -> float:
     known = np.isfinite(values)
     return float(np.average(values[known], weights=weights[known])) if known.any() else float("nan")
 
