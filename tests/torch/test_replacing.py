@@ -149,7 +149,7 @@ def test_a_head_with_a_bias_is_not_put_where_there_is_none():
     model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 4, bias=False))
     with pytest.raises(pen.FeaturesError, match="the head has a bias and the layer '2' has none"):
         put_head(model, a_head())
-    put_head(model, pen.Head(a_head().layers, np.zeros(4)))  # no bias but in name
+    put_head(model, pen.Head(a_head().weights, np.zeros(4)))  # no bias but in name
 
 
 def test_a_weight_that_is_computed_is_refused_until_it_is_plain():

@@ -62,7 +62,7 @@ def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None)
     inner = unwrapped(model)
     targets = _layers(inner, head, layer)
     order = _order(head, names_of_model(inner, head.classes))
-    weights = [*head.layers[:-1], head.layers[-1][order]]
+    weights = [*head.weights[:-1], head.weights[-1][order]]
     # Hidden layers' biases are folded into the head's (`head_of`).
     biases = [np.zeros(len(weight)) for weight in weights[:-1]] + [head.offset[order]]
     writes = list[tuple[torch.Tensor, torch.Tensor]]()
@@ -84,7 +84,7 @@ def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None)
 def _layers(model: nn.Module, head: Head, layer: str | nn.Module | None) -> dict[str, Linear]:
     """The linear layers to write to, by name, the one that reads the features first."""
     linear = {name: module for name, module in named_modules(model).items() if isinstance(module, Linear)}
-    wanted, names = [weight.shape for weight in head.layers], list(linear)
+    wanted, names = [weight.shape for weight in head.weights], list(linear)
     chains = [names[start : start + len(wanted)] for start in range(len(names))]
     fits = [chain for chain in chains if [tuple(linear[name].weight.shape) for name in chain] == wanted]
     if layer is not None:
