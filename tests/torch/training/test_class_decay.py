@@ -10,7 +10,7 @@ from torch import nn
 import penultimate as pen
 
 UNEVEN = pen.ClassCounts([60, 30, 30, 10])
-WISHED = pen.ClassCounts([20, 20, 20, 40])
+TARGET = pen.ClassCounts([20, 20, 20, 40])
 
 
 def descended(decay, bias, feature_decay):
@@ -49,16 +49,16 @@ def in_double(monkeypatch):
     torch.set_default_dtype(before)
 
 
-@pytest.mark.parametrize("wished", [WISHED, pen.ClassCounts([5, 5, 5, 5])])
-def test_without_bias_outputs_are_those_of_the_data_wished(in_double, wished):
+@pytest.mark.parametrize("target", [TARGET, pen.ClassCounts([5, 5, 5, 5])])
+def test_without_bias_outputs_are_those_of_the_target_data(in_double, target):
     rate = 0.08
-    decay = pen.torch.ClassDecay(double_head(bias=False), UNEVEN, rate, wished=wished)
+    decay = pen.torch.ClassDecay(double_head(bias=False), UNEVEN, rate, target=target)
     found = descended(decay, False, feature_decay=rate / UNEVEN.samples)
-    there = pen.minimise(wished, pen.Problem.from_decays(rate, bias="none")).geometry.logits.dense()
+    there = pen.minimise(target, pen.Problem.from_decays(rate, bias="none")).geometry.logits.dense()
     np.testing.assert_allclose(found, there.T, atol=1e-5)
 
 
-def test_with_a_free_bias_directions_among_equal_counts_are_those_of_the_data_wished(in_double):
+def test_with_a_free_bias_directions_among_equal_counts_are_those_of_the_target_data(in_double):
     rate = 0.08
     decay = pen.torch.ClassDecay(double_head(), UNEVEN, rate)
     found = descended(decay, True, feature_decay=rate / UNEVEN.samples)
@@ -86,7 +86,7 @@ OPTIMISERS = {
 def test_it_is_the_optimisers_own_decay_row_by_row(name, attached):
     make, (inputs, labels) = OPTIMISERS[name], (torch.randn(9, 6), torch.arange(9) % 4)
     head = nn.Linear(6, 4, bias=False)
-    decay = pen.torch.ClassDecay(head, UNEVEN, 0.1, wished=WISHED)
+    decay = pen.torch.ClassDecay(head, UNEVEN, 0.1, target=TARGET)
     rows, theirs = rowwise(head, decay.decays.tolist(), make)
     ours = make([head.weight])
     if attached:
@@ -141,12 +141,12 @@ class Penalised(nn.Module):
         return self.decay.penalty()
 
 
-def test_decays_are_shares_over_shares_wished():
-    decay = pen.torch.ClassDecay(nn.Linear(6, 4), pen.ClassCounts([60, 30, 0, 10]), 0.5, wished=WISHED)
-    # Of the classes that have samples 20, 20 and 40 are wished.
+def test_decays_are_shares_over_target_shares():
+    decay = pen.torch.ClassDecay(nn.Linear(6, 4), pen.ClassCounts([60, 30, 0, 10]), 0.5, target=TARGET)
+    # Of the classes that have samples 20, 20 and 40 are aimed at.
     expected = 0.5 * np.array([0.6 / 0.25, 0.3 / 0.25, 1.0, 0.1 / 0.5])
     np.testing.assert_allclose(decay.decays, expected, rtol=1e-6)
-    same = pen.torch.ClassDecay(nn.Linear(6, 4), UNEVEN, 0.5, wished=UNEVEN)
+    same = pen.torch.ClassDecay(nn.Linear(6, 4), UNEVEN, 0.5, target=UNEVEN)
     np.testing.assert_allclose(same.decays, 0.5, rtol=1e-6)
 
 
@@ -170,15 +170,15 @@ def test_what_cannot_be_is_told(arguments, said):
 
 
 @pytest.mark.parametrize(
-    ("wished", "said"),
+    ("target", "said"),
     [
-        (pen.ClassCounts([1, 1, 1]), "3 classes are wished for and 4 counted"),
-        (pen.ClassCounts([1, 1, 1, 0]), "class '3' has samples and none are wished"),
+        (pen.ClassCounts([1, 1, 1]), "the counts has 4 classes and target= has 3"),
+        (pen.ClassCounts([1, 1, 1, 0]), "class '3' has samples and the target has none of it"),
     ],
 )
-def test_wishes_that_cannot_be_are_told(wished, said):
+def test_targets_that_cannot_be_are_told(target, said):
     with pytest.raises(pen.ProblemError, match=said):
-        pen.torch.ClassDecay(nn.Linear(6, 4), UNEVEN, 0.1, wished=wished)
+        pen.torch.ClassDecay(nn.Linear(6, 4), UNEVEN, 0.1, target=target)
 
 
 def test_a_head_that_decays_already_or_is_not_trained_is_told():

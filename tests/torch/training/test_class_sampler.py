@@ -107,3 +107,23 @@ def test_what_cannot_be_is_told(choices, said):
 def test_labels_that_are_none_are_told(labels):
     with pytest.raises(pen.CountsError):
         ClassSampler(labels)
+
+
+NAMES = ["ant", "bee", "cat", "dog", "eel"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "expected"),
+    [
+        (LABELS, 6, [*COUNTS, 0]),  # the last class has no samples
+        (LABELS, NAMES, COUNTS),
+        (np.array(NAMES)[LABELS], NAMES[::-1], COUNTS[::-1]),
+        (LABELS, [4, 3, 2, 1, 0], COUNTS[::-1]),
+    ],
+)
+def test_classes_stand_in_the_order_given_and_each_is_drawn_from_its_own_samples(labels, classes, expected):
+    sampler = ClassSampler(labels, 0.0, classes=classes, num_samples=5_000)
+    np.testing.assert_array_equal(sampler.counts.values, expected)
+    np.testing.assert_allclose(sampler.counts_in(0).values, 1_000 * (np.array(expected) > 0))
+    found = np.bincount(LABELS[drawn(sampler)], minlength=5)
+    assert chisquare(found, np.full(5, 1_000)).pvalue > 1e-3

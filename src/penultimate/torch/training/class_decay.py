@@ -11,13 +11,15 @@ from torch.utils.hooks import RemovableHandle
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
+from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
+from penultimate.torch.class_order import Names, outputs_of
 
 
 class ClassDecay:
     """Decays that give the head of one's data the decays' effect of other data: by default, of balanced ones.
 
-    Class k's row decays with ``λ_k = λ π_k/π*_k``, its share of the data over the share wished. Give the head's matrix
+    Class k's row decays with ``λ_k = λ π_k/π*_k``, its share of the data over its target share. Give the head's matrix
     no other decay, and use either `penalty` or `attach`.
 
     Parameters
@@ -27,9 +29,11 @@ class ClassDecay:
     counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
         Training samples of each class.
     weight_decay : float
-        λ, which every class would have if its share were the one wished.
-    wished : as counts, optional
-        Whose shares are wished; by default all alike. Only ratios matter.
+        λ, which every class would have if its share were its target share.
+    target : as counts, optional
+        Data with the target shares; by default all are equal. Only ratios matter. Names decide which class is which.
+    names : sequence of str or int, optional
+        Class of each row of the head, as in `ClassLoss`.
 
     Attributes
     ----------
@@ -38,14 +42,16 @@ class ClassDecay:
 
     Raises
     ------
+    CountsError, FeaturesError
+        If names are needed, or are those of other classes, as in `ClassLoss`.
     ProblemError
-        If the head has not one row for each class, the decay is not positive, or none are wished of a class that has
-        samples.
+        If the head has not one row for each class, the decay is not positive, or the target has no samples of a class
+        that has some.
 
     Notes
     -----
     Derived for this project (docs/theory §5, "Decay for each class"). With squared error and no bias, decay shortens
-    the output of a class of share π by ``√(c λ λ_k/π_k)``, exactly. So outputs are those that the wished data would
+    the output of a class of share π by ``√(c λ λ_k/π_k)``, exactly. So outputs are those that the target data would
     have with λ everywhere, and a rare class dies no earlier than it would there. With a free bias, or cross-entropy,
     this holds exactly for directions among classes of equal count; for the others it is a guide.
 
@@ -60,10 +66,16 @@ class ClassDecay:
     torch.Size([])
     """
 
-    def __init__(self, head: nn.Linear, counts: Counts, weight_decay: float, *, wished: Counts | None = None) -> None:
-        wished = None if wished is None else counts_of(wished)
-        counts = counts_of(counts)
-        weight = head.weight
+    def __init__(
+        self,
+        head: nn.Linear,
+        counts: Counts,
+        weight_decay: float,
+        *,
+        target: Counts | None = None,
+        names: Names | None = None,
+    ) -> None:
+        weight, counts = head.weight, counts_of(counts)
         if weight.ndim != 2 or weight.shape[0] != counts.classes:
             raise ProblemError(
                 f"the head's weight has shape {tuple(weight.shape)} for {counts.classes} classes: give the last layer, "
@@ -72,7 +84,8 @@ class ClassDecay:
         if not (math.isfinite(weight_decay) and weight_decay > 0):
             raise ProblemError(f"the weight decay must be positive and finite, got {weight_decay}")
         self.head = head
-        rates = weight_decay * _shares(counts, wished)
+        order = np.argsort(outputs_of(counts, names, stacklevel=2))
+        rates = weight_decay * _shares(counts, None if target is None else counts_of(target))[order]
         self.decays = torch.tensor(rates, device=weight.device, dtype=torch.get_default_dtype())
 
     def penalty(self) -> torch.Tensor:
@@ -131,16 +144,18 @@ class ClassDecay:
         raise ProblemError("the optimiser does not train the head's matrix: give one that does")
 
 
-def _shares(counts: ClassCounts, wished: ClassCounts | None) -> NDArray[np.float64]:
+def _shares(counts: ClassCounts, target: ClassCounts | None) -> NDArray[np.float64]:
     """``π_k/π*_k``; 1 for classes without samples."""
-    aim = np.ones(counts.classes) if wished is None else wished.values
-    if aim.size != counts.classes:
-        raise ProblemError(f"{aim.size} classes are wished for and {counts.classes} counted: give the same classes")
+    aim = np.ones(counts.classes)
+    if target is not None:
+        aim = target.values[places(counts.names, target.names, "the counts", "target=")]
     seen = counts.values > 0
     starved = np.flatnonzero(seen & (aim == 0))
     if starved.size:
-        raise ProblemError(f"class {counts.names[int(starved[0])]!r} has samples and none are wished: goal it some")
+        raise ProblemError(
+            f"class {counts.names[int(starved[0])]!r} has samples and the target has none of it: give it some there"
+        )
     out = np.ones(counts.classes)
-    # What is wished of a class without samples does not count: there is no row for it to shorten.
+    # The target's share of a class without samples does not count: there is no row for it to shorten.
     out[seen] = (counts.values[seen] / counts.samples) / (aim[seen] / aim[seen].sum())
     return out

@@ -11,6 +11,7 @@ For a sample of class k with logits z, both families begin with the same shift o
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -19,6 +20,7 @@ from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.losses import CrossEntropy, Loss, resolve
 from penultimate.losses.weights import normalised
+from penultimate.torch.class_order import Names, outputs_of
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -32,7 +34,10 @@ class ClassLoss(nn.Module):
         By its name (``"ce"``, ``"la:1"``, ``"weighted:inverse"``, ``"mse"``, …: see `penultimate.losses`), or as an
         object. Label smoothing is part of it.
     counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
-        Training samples of each class, in the order of the logits.
+        Training samples of each class.
+    names : sequence of str or int, optional
+        Class of each logit, such as ``dataset.classes``: counts are put in this order. Without it classes that are
+        numbered go by their numbers, and others in the order of the counts, with a warning.
     ignore_index : int, default -100
         Targets of this value are left out.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -42,11 +47,13 @@ class ClassLoss(nn.Module):
 
     Raises
     ------
+    CountsError
+        If classes are numbered in another order than that of the numbers, and no names are given.
     ProblemError
         If there is no such loss or reduction, or its vectors are not one number for each class.
     FeaturesError
-        When called: if shapes do not fit, or targets are probabilities and the loss has margins, which belong to a
-        class.
+        If the names are other than those of the counts. When called: if shapes do not fit, or targets are probabilities
+        and the loss has margins, which belong to a class.
 
     Notes
     -----
@@ -73,6 +80,9 @@ class ClassLoss(nn.Module):
     tensor(1.4067, grad_fn=<DivBackward0>)
     >>> pen.torch.ClassLoss("ce", counts)(torch.zeros(1, 3), torch.tensor([[0.5, 0.5, 0.0]]))
     tensor(1.0986)
+    >>> named = pen.torch.ClassLoss("la:1", {"newt": 10, "cat": 30, "ant": 60}, names=["ant", "cat", "newt"])
+    >>> bool((named.offsets == criterion.offsets).all())
+    True
     """
 
     weights: torch.Tensor | None
@@ -85,6 +95,7 @@ class ClassLoss(nn.Module):
         loss: str | Loss,
         counts: Counts,
         *,
+        names: Names | None = None,
         ignore_index: int = -100,
         reduction: Reduction = "mean",
         device: torch.device | str | None = None,
@@ -101,8 +112,9 @@ class ClassLoss(nn.Module):
         if "weights" in vectors:
             vectors["weights"] = normalised(vectors["weights"], counts.values)
         dtype = torch.get_default_dtype() if dtype is None else dtype
+        order = np.argsort(outputs_of(counts, names, stacklevel=2))
         for name in ("weights", "scales", "offsets", "margins"):
-            held = torch.tensor(vectors[name], device=device, dtype=dtype) if name in vectors else None
+            held = torch.tensor(vectors[name][order], device=device, dtype=dtype) if name in vectors else None
             self.register_buffer(name, held)
 
     def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

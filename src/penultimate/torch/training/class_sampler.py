@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.class_counts import Classes
 from penultimate.counts.labels import as_array_or_list
 from penultimate.errors import ProblemError
 
@@ -23,6 +24,9 @@ class ClassSampler(Sampler[int]):
         Class of every sample of the data set: whole numbers or text.
     power : float, default 0.5
         0 to 1 in the literature; others are allowed.
+    classes : int, or sequence of str or int, optional
+        As in `ClassCounts.from_labels`: how many classes there are, or their names in the order of the model's outputs
+        (``dataset.classes``). By default those that occur, sorted. `counts_in` counts them in this order.
     epochs : int, optional
         With it sampling is progressive: from classes as they occur, in epoch 0, to `power` in epoch `epochs`, blending
         the two distributions linearly. Give the number of epochs trained.
@@ -70,6 +74,7 @@ class ClassSampler(Sampler[int]):
         labels: object,
         power: float = 0.5,
         *,
+        classes: Classes | None = None,
         epochs: int | None = None,
         num_samples: int | None = None,
         seed: int = 0,
@@ -77,7 +82,7 @@ class ClassSampler(Sampler[int]):
         rank: int = 0,
     ) -> None:
         held = as_array_or_list(labels)
-        self.counts = ClassCounts.from_labels(held)
+        self.counts = ClassCounts.from_labels(held, classes)
         if not math.isfinite(power):
             raise ProblemError(f"the power must be a finite number, got {power}: 0.5 is square-root sampling")
         for what, value in (("epochs", epochs), ("num_samples", num_samples), ("num_replicas", num_replicas)):
@@ -89,7 +94,7 @@ class ClassSampler(Sampler[int]):
         self.num_replicas, self.rank = num_replicas, rank
         self.total = int(self.counts.samples) if num_samples is None else num_samples
         # Samples in the order of their classes, and where each class begins.
-        self._order = np.argsort(np.unique(np.asarray(held), return_inverse=True)[1], kind="stable")
+        self._order = np.argsort(_classes_of(held, self.counts), kind="stable")
         self._starts = np.cumsum(self.counts.values) - self.counts.values
 
     def set_epoch(self, epoch: int) -> None:
@@ -128,9 +133,18 @@ class ClassSampler(Sampler[int]):
         yield from self._order[places[self.rank :: self.num_replicas]].tolist()
 
     def _probabilities(self, epoch: int) -> NDArray[np.float64]:
-        there = self.counts.values**self.power
+        values = self.counts.values
+        there = np.power(values, self.power, out=np.zeros_like(values), where=values > 0)
         there /= there.sum()
         if self.epochs is None:
             return there
         done = min(epoch / self.epochs, 1.0)
-        return (1.0 - done) * self.counts.values / self.counts.samples + done * there
+        return (1.0 - done) * values / self.counts.samples + done * there
+
+
+def _classes_of(labels: object, counts: ClassCounts) -> NDArray[np.int64]:
+    """The class of every sample, as `ClassCounts.from_labels` counted them: label k is the k-th of named classes."""
+    distinct, place = np.unique(np.asarray(labels), return_inverse=True)
+    index = {name: k for k, name in enumerate(counts.names)}
+    of_distinct = np.array([index.get(str(label), label) for label in distinct.tolist()], dtype=np.int64)
+    return of_distinct[place.ravel()]
