@@ -11,11 +11,11 @@ export OMP_NUM_THREADS ?= 1
 
 install: .make/dev
 
-# What the command needs, and no more: the demo starts from this.
+# What the command needs to print, draw and write pages, and no more: the demo starts from this.
 .make/runtime: pyproject.toml
 	@mkdir -p .make
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[report]'
 	@touch $@
 
 .make/dev: .make/runtime

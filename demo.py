@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 import penultimate as pen
+from penultimate.minimisers.descent import descend
 
 console = Console(width=None if Console().is_terminal else 120)
 
@@ -42,7 +43,7 @@ def check() -> None:
         for bias in ("free", "none"):
             problem = pen.Problem.from_decays(2e-2, layers=layers, bias=bias)
             closed = pen.minimise(counts, problem).objective
-            found = pen.descend(counts, problem, starts=starts).objectives
+            found = descend(counts, problem, starts=starts).objectives
             there = int(np.sum(found <= closed * (1 + 1e-6)))
             differences.append(float(found[0] / closed - 1))
             row = (f"{layers}", bias, f"{closed:.12f}", f"{found[0]:.12f}", f"{differences[-1]:+.1e}")

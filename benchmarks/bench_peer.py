@@ -17,6 +17,7 @@ from measure import alternately, console, table
 from penultimate.features import deciding as deciding_module
 from penultimate.features import moments
 from penultimate.features.metrics.centred import centred_means
+from penultimate.features.metrics.frames import cosines_between
 from penultimate.features.passes.deciding import Deciding
 
 # The peer's masks are K × batch: of these batches the one that suits it best counts.
@@ -37,7 +38,7 @@ def ours(features: np.ndarray, labels: np.ndarray, head: pen.Head) -> Figures:
         "NC1, quotient of traces": pen.metrics.variability_quotient(statistics, "classes"),
         "CDNV": pen.metrics.PairwiseVariance(statistics).mean,
         "distance to the simplex": pen.metrics.gram_distance(means, pen.frames.simplex_etf(head.classes).mean_gram),
-        "cosine of head and means": float(pen.metrics.cosines_between(head.product, means).mean()),
+        "cosine of head and means": float(cosines_between(head.product, means).mean()),
         "agreement of head and nearest mean": float(
             np.average(deciding.decisions.agreement, weights=statistics.counts)
         ),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import penultimate as pen
 from penultimate import metrics
+from penultimate.features.metrics.frames import norm_slope
 
 
 def features_of(seed, classes=5, dimension=7, per_class=12, spread=0.3, counts=None):
@@ -126,7 +127,7 @@ def test_angles_lengths_and_slopes_are_their_definitions():
     assert metrics.equinorm(vectors) == pytest.approx(norms.std() / norms.mean())
     counts = np.array([100.0, 50, 20, 10, 5, 2])
     (slope, _), covariance = np.polyfit(np.log(counts), np.log(norms), 1, cov=True)
-    assert metrics.norm_slope(vectors, counts) == pytest.approx((slope, np.sqrt(covariance[0, 0])))
+    assert norm_slope(vectors, counts) == pytest.approx((slope, np.sqrt(covariance[0, 0])))
 
 
 def test_absent_classes_are_left_out_everywhere():

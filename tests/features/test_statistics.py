@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penultimate as pen
+from penultimate.features.decisions import Decisions
 
 
 def samples(seed, dtype=np.float64, offset=0.0, classes=4, number=300, dimension=5, spread=1.0):
@@ -235,7 +236,7 @@ def test_decisions_agree_with_scikit_learn():
     np.testing.assert_array_equal(held.confusion, metrics.confusion_matrix(labels, answers, labels=range(6)))
     np.testing.assert_allclose(held.recall[:5], metrics.recall_score(labels, answers, average=None, labels=range(5)))
     assert np.isnan(held.recall[5]) and held.balanced_accuracy == pytest.approx(held.recall[:5].mean())
-    assert pen.Decisions.empty(3000).confusion is None and np.isnan(pen.Decisions.empty(3).accuracy)
+    assert Decisions.empty(3000).confusion is None and np.isnan(Decisions.empty(3).accuracy)
 
 
 def test_a_statistic_that_memory_does_not_hold():

@@ -42,11 +42,11 @@ def test_value_is_the_models_objective():
 
 
 def test_features_collapse_to_their_class_means():
-    found = pen.descend(pen.ClassCounts([9, 6, 3]), pen.Problem.from_decays(2e-2), starts=1)
+    found = descend(pen.ClassCounts([9, 6, 3]), pen.Problem.from_decays(2e-2), starts=1)
     assert found.within_class_spread < 1e-8
     assert found.features.shape == (18, 3)
 
 
 def test_fractions_of_a_sample_are_refused():
     with pytest.raises(pen.CountsError, match="whole counts"):
-        pen.descend(pen.ClassCounts([1.5, 2.0]), pen.Problem.from_decays())
+        descend(pen.ClassCounts([1.5, 2.0]), pen.Problem.from_decays())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
+from penultimate.minimisers.descent import descend
 
 COUNTS = [9, 6, 6, 3, 2, 1]
 
@@ -14,9 +15,7 @@ COUNTS = [9, 6, 6, 3, 2, 1]
 def test_descent_on_all_factors_reaches_it(bias, layers, width):
     problem = pen.Problem.from_decays(2e-2, layers=layers, bias=bias, width=width)
     solution = pen.minimise(pen.ClassCounts(COUNTS), problem)
-    reached = pen.descend(
-        pen.ClassCounts(COUNTS), problem, width=width or 7, starts=2 if layers == 1 else 14
-    ).objectives
+    reached = descend(pen.ClassCounts(COUNTS), problem, width=width or 7, starts=2 if layers == 1 else 14).objectives
     assert reached[0] >= solution.objective * (1 - 1e-9)
     assert reached[0] <= solution.objective * (1 + 1e-7)
     proven = layers == 1 and width is None

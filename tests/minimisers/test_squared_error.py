@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import penultimate as pen
+from penultimate.minimisers.descent import descend
 from penultimate.minimisers.shrinkage import Shrinkage
 
 COUNTS = [9, 6, 6, 3, 2, 1]
@@ -21,9 +22,7 @@ CASES = [
 def test_descent_on_all_factors_reaches_it_and_never_gets_below(layers, bias, decay, width):
     problem = pen.Problem.from_decays(decay, layers=layers, bias=bias, width=width)
     solution = pen.minimise(pen.ClassCounts(COUNTS), problem)
-    reached = pen.descend(
-        pen.ClassCounts(COUNTS), problem, width=width or 7, starts=2 if layers == 1 else 14
-    ).objectives
+    reached = descend(pen.ClassCounts(COUNTS), problem, width=width or 7, starts=2 if layers == 1 else 14).objectives
     assert reached[0] >= solution.objective * (1 - 1e-9)
     assert reached[0] <= solution.objective * (1 + 1e-7)
 
@@ -40,7 +39,7 @@ def test_beyond_the_last_death_everything_collapses(layers, bias):
     n, samples = counts.values, counts.samples
     expected = (samples - np.sum(n**2) / samples) / (2 * samples) if bias == "free" else 0.5
     assert solution.objective == pytest.approx(expected, rel=1e-12)
-    reached = pen.descend(counts, problem, width=7, starts=3).objectives
+    reached = descend(counts, problem, width=7, starts=3).objectives
     assert reached[0] == pytest.approx(expected, rel=1e-9)
 
 

@@ -34,7 +34,7 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
-from penultimate.features.metrics import norm_slope
+from penultimate.features.metrics.frames import norm_slope
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss, unseen_shift
 from penultimate.model.problem import Problem
@@ -184,7 +184,7 @@ class HeadAudit(Reported, presenter="head_audit"):
 
     @cached_property
     def slopes(self) -> tuple[float, float, float]:
-        """Slope of log length on log count, its standard error, and the forecast's slope; see `metrics.norm_slope`."""
+        """Slope of log length on log count, its standard error, and the forecast's slope."""
         counts = self.counts.values
         slope, error = norm_slope(self.norms[:, None], counts)
         return slope, error, norm_slope(self.expected_norms[:, None], counts)[0]

@@ -33,7 +33,7 @@ class Decisions(OneLine):
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> decisions = pen.Decisions.empty(2)
+    >>> decisions = Decisions.empty(2)
     >>> decisions.add(np.array([0, 0, 1]), np.array([0, 1, 1]))
     >>> decisions.recall, decisions.confusion
     (array([0.5, 1. ]), array([[1, 1],

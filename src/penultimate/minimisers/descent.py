@@ -42,7 +42,7 @@ class Descent(OneLine):
     Examples
     --------
     >>> import penultimate as pen
-    >>> found = pen.descend(pen.ClassCounts([6, 3, 2]), pen.Problem.from_decays(2e-2), starts=1)
+    >>> found = descend(pen.ClassCounts([6, 3, 2]), pen.Problem.from_decays(2e-2), starts=1)
     >>> found.features.shape, found.within_class_spread < 1e-6
     ((11, 3), True)
     """
@@ -92,7 +92,7 @@ def descend(counts: Counts, problem: Problem, *, width: int | None = None, start
     --------
     >>> import penultimate as pen
     >>> counts, problem = pen.ClassCounts([6, 3, 2]), pen.Problem.from_decays(2e-2)
-    >>> found = pen.descend(counts, problem, starts=1).objectives[0]
+    >>> found = descend(counts, problem, starts=1).objectives[0]
     >>> bool(abs(found / pen.minimise(counts, problem).objective - 1) < 1e-9)
     True
     """

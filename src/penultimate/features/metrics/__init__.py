@@ -4,13 +4,10 @@ from penultimate.features.metrics.collapse import PairwiseVariance as PairwiseVa
 from penultimate.features.metrics.collapse import nc1 as nc1
 from penultimate.features.metrics.collapse import signal_to_noise as signal_to_noise
 from penultimate.features.metrics.collapse import variability_quotient as variability_quotient
-from penultimate.features.metrics.frames import cosines_between as cosines_between
 from penultimate.features.metrics.frames import effective_rank as effective_rank
 from penultimate.features.metrics.frames import equiangularity as equiangularity
 from penultimate.features.metrics.frames import equinorm as equinorm
 from penultimate.features.metrics.frames import gram_distance as gram_distance
-from penultimate.features.metrics.frames import nearest as nearest
-from penultimate.features.metrics.frames import norm_slope as norm_slope
 from penultimate.features.metrics.frames import self_duality as self_duality
 from penultimate.features.metrics.overlap import MergedPairs as MergedPairs
 from penultimate.features.metrics.overlap import merged_pairs as merged_pairs

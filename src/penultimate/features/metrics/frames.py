@@ -151,7 +151,7 @@ def cosines_between(one: Float[np.ndarray, "K d"], other: Float[np.ndarray, "K d
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> pen.metrics.cosines_between(np.eye(2), np.array([[2.0, 0.0], [1.0, 0.0]]))
+    >>> cosines_between(np.eye(2), np.array([[2.0, 0.0], [1.0, 0.0]]))
     array([1., 0.])
     """
     return np.einsum("kd,kd->k", unit_rows(one), unit_rows(other))
@@ -168,7 +168,7 @@ def nearest(vectors: Float[np.ndarray, "K d"]) -> tuple[Int[np.ndarray, " K"], F
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> pen.metrics.nearest(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))[0]
+    >>> nearest(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))[0]
     array([1, 0, 0])
     """
     units = unit_rows(vectors)
@@ -221,7 +221,7 @@ def norm_slope(vectors: Float[np.ndarray, "K d"], counts: Float[np.ndarray, " K"
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> slope, error = pen.metrics.norm_slope(np.diag([8.0, 4.0, 2.0]), np.array([64.0, 16.0, 4.0]))
+    >>> slope, error = norm_slope(np.diag([8.0, 4.0, 2.0]), np.array([64.0, 16.0, 4.0]))
     >>> round(slope, 9)
     0.5
     """
