@@ -152,9 +152,13 @@ def test_figures_of_an_absent_class_are_null():
         ({"features": "cnn-mse", "labels": [1]}, pen.FeaturesError, "labels are for arrays"),
         ({"features": "cnn-mse", "counts": pen.ClassCounts([5, 4])}, pen.FeaturesError, "numbers of classes"),
         ({"features": "cnn-mse", "head": pen.Head((np.eye(10),), np.zeros(10))}, pen.FeaturesError, "width"),
-        ({"features": "cnn-mse", "problem": pen.Problem.from_decays(bias=0.1)}, pen.ProblemError, "free or absent"),
+        ({"features": "cnn-mse", "problem": pen.Problem.from_decays(bias=0.1)}, pen.ProblemError, "pass bias='free'"),
         ({"features": "cnn-mse", "problem": pen.Problem.from_decays(layers=2)}, pen.ProblemError, "2 layers"),
-        ({"features": "cnn-mse", "problem": pen.Problem.from_decays(bias="none")}, pen.ProblemError, "says otherwise"),
+        (
+            {"features": "cnn-mse", "problem": pen.Problem.from_decays(bias="none")},
+            pen.ProblemError,
+            "no bias but the head has one: pass bias='free'",
+        ),
         ({"features": np.empty((0, 2)), "labels": np.empty(0, dtype=int)}, pen.FeaturesError, "least"),
     ],
 )
@@ -252,7 +256,7 @@ def test_the_command_audits_and_forecasts_from_the_audit(penultimate, tmp_path):
         (("audit", "cnn-mse", "--counts", "lvis"), "different numbers of classes"),
         (("audit", "cnn-mse", "--loss", "hinge"), "unknown loss"),
         (("audit", "cnn-ce", "--loss", "ce", "--torch-loss", "mse"), "--torch-loss mse beside --loss ce"),
-        (("forecast", "lvis", "--calibrate", "nowhere.json"), "cannot be read"),
+        (("forecast", "lvis", "--calibrate", "nowhere.json"), "nowhere.json: "),
         (("forecast", "lvis", "--calibrate", "nowhere.json", "--bias", "none"), "--bias beside --calibrate"),
     ],
 )

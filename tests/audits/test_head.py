@@ -243,7 +243,7 @@ def test_the_record_is_json_with_the_documented_keys():
     record = json.loads(json.dumps(pen.audit_head("cnn-ce", FASHION).to_dict(), allow_nan=False))
     documented = Path("docs/audit.md").read_text()
     keys = ["penultimate", "counts", "head", "problem", "alignment", "spectrum", "norms", "bias", "rows", "classes"]
-    assert list(record) == [*keys, "verdict"]
+    assert list(record) == [*keys, "notes", "verdict"]
     for part in keys[2:]:
         inner = record[part][0] if isinstance(record[part], list) else record[part]
         assert all(f"`{name}`" in documented for name in inner if part != "problem"), part
@@ -257,13 +257,13 @@ def test_the_record_is_json_with_the_documented_keys():
         (random_head(1, 2, 0), [5, 4], {}, pen.FeaturesError, "one row"),
         (pen.Head((np.zeros((2, 3)),)), [5, 4], {}, pen.FeaturesError, "rows of the head are equal"),
         (pen.Head((np.ones((2, 3)),), np.zeros(2)), [5, 4], {}, pen.FeaturesError, "rows of the head are equal"),
-        (random_head(2, 2, 0), [5, 4], {"merged_at": 0.0}, pen.ProblemError, "above 0 and at most 1"),
+        (random_head(2, 2, 0), [5, 4], {"merged_at": 0.0}, pen.ProblemError, r"in \(0, 1\]"),
         (
             random_head(2, 2, 0),
             [5, 4],
             {"problem": pen.Problem.from_decays(bias=0.1)},
             pen.ProblemError,
-            "make them agree",
+            "pass bias='free'",
         ),
         (random_head(2, 2, 0), [5, 4], {"loss": "hinge"}, pen.ProblemError, "unknown loss"),
         (random_head(2, 2, 0), [5, 4], {"loss": "smooth:2"}, pen.ProblemError, "label smoothing must be"),

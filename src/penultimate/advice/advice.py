@@ -20,6 +20,7 @@ from penultimate.advice.status import Reason
 from penultimate.advice.width import WidthAdvice, advise_width
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
+from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
@@ -103,7 +104,7 @@ class Advice(Reported, presenter="advice"):
         if self.head.head is None:
             reason = self.head.reason or Reason.NO_FEATURES
             raise ProblemError(f"no head is advised: {reason.why}; needed: {reason.needed}")
-        save_head(self.head.head, self.counts.names, path)
+        save_head(self.head.head, self.head.head.names or self.counts.names, path)
 
 
 def advise(
@@ -218,7 +219,7 @@ def advise(
         loss=advise_loss(now, wished, misfit),
         samples=advise_samples(now, misfit),
         width=advise_width(now, narrowest, misfit),
-        head=advise_head(now, audited, _compared(train, valid, head, seed, progress)),
+        head=advise_head(now, audited, _compared(counts, train, valid, head, seed, progress)),
     )
 
 
@@ -239,6 +240,7 @@ def _narrowed(now: Forecast, width: int) -> Forecast:
 
 
 def _compared(
+    counts: ClassCounts,
     train: "Features | None",
     valid: "Features | None",
     head: "Head | os.PathLike[str] | str | None",
@@ -249,4 +251,6 @@ def _compared(
         return None
     from penultimate.heads.comparison.comparison import compare_heads
 
-    return compare_heads(train, valid, head=head, seed=seed, progress=progress)
+    comparison = compare_heads(train, valid, head=head, seed=seed, progress=progress)
+    places(comparison.counts.names, counts.names, "TRAIN", "the counts")  # refuses other classes
+    return comparison

@@ -11,6 +11,7 @@ from penultimate.audits.calibration import Calibration
 from penultimate.audits.head import HeadAudit
 from penultimate.audits.recorded import Record, read_audit
 from penultimate.counts import ClassCounts
+from penultimate.counts.matching import compared, places
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.losses import check_name
@@ -53,6 +54,8 @@ class Audited(OneLine):
         most first; of a head alone groups whose rows point alike.
     balanced_accuracy, by_means : float or None
         Of the head's answers, and of the nearest class mean's, on the features that were audited.
+    classes : tuple of (str, float)
+        Name and samples in training of the classes that the audit lists.
     """
 
     of: Literal["features", "head"]
@@ -64,6 +67,7 @@ class Audited(OneLine):
     merged: tuple[tuple[str, ...], ...]
     balanced_accuracy: float | None
     by_means: float | None
+    classes: tuple[tuple[str, float], ...]
 
     @classmethod
     def read(cls, path: "str | os.PathLike[str]") -> "Audited":
@@ -97,15 +101,18 @@ class Audited(OneLine):
             merged=tuple(tuple(str(names[index]) for index in pair) for pair in audit.classes.merged.pairs.tolist()),
             balanced_accuracy=_finite(audit.decisions.balanced_accuracy),
             by_means=_mean(recall.tolist()),
+            classes=_listed(audit.counts),
         )
 
     def check(self, counts: ClassCounts) -> None:
-        """Make sure that the audit is of these counts.
+        """Make sure that the audit is of these counts, class by class where both name them, in whatever order.
 
         Raises
         ------
         ProblemError
             If it is not, with the first figure that differs.
+        FeaturesError
+            If they name other classes.
         """
         own = counts.to_dict()
         for key in _SAME:
@@ -113,6 +120,17 @@ class Audited(OneLine):
                 raise ProblemError(
                     f"the audit is of other counts ({key}: {self.counts[key]:,} there, {own[key]:,} here): give the "
                     "counts that the network was trained on"
+                )
+        names = [name for name, _ in self.classes]
+        if not compared(names, counts.names):
+            return
+        for (name, samples), place in zip(
+            self.classes, places(names, counts.names, "the audit", "the counts", all_of_them=False), strict=True
+        ):
+            if not math.isclose(samples, counts.values[place], rel_tol=1e-9):
+                raise ProblemError(
+                    f"the audit is of other counts (class {name!r} has {samples:,.10g} samples "
+                    f"there, {counts.values[place]:,.10g} here): give the counts that the network was trained on"
                 )
 
     def forecast(self, counts: ClassCounts, weight_decay: tuple[float, ...] | None) -> Forecast:
@@ -146,6 +164,7 @@ def _of_head(audit: HeadAudit) -> Audited:
         merged=tuple(tuple(str(names[index]) for index in group.tolist()) for group in audit.neighbours.merged),
         balanced_accuracy=None,
         by_means=None,
+        classes=_listed(audit.counts),
     )
 
 
@@ -177,6 +196,7 @@ def _features_of_record(record: Record) -> Audited:
         merged=metrics.groups(keys.MERGED),
         balanced_accuracy=metrics.maybe_number(keys.BALANCED_ACCURACY),
         by_means=_mean(recalls) if listed else None,
+        classes=_listed_in(record),
     )
 
 
@@ -194,7 +214,16 @@ def _head_of_record(record: Record) -> Audited:
         merged=record.part(keys.ROWS).groups(keys.MERGED),
         balanced_accuracy=None,
         by_means=None,
+        classes=_listed_in(record),
     )
+
+
+def _listed(counts: ClassCounts) -> tuple[tuple[str, float], ...]:
+    return tuple(zip(map(str, counts.names), counts.values.tolist(), strict=True))
+
+
+def _listed_in(record: Record) -> tuple[tuple[str, float], ...]:
+    return tuple((row.text(keys.CLASS), row.number(keys.COUNT)) for row in record.parts(keys.CLASSES))
 
 
 def _summary(counts: Record) -> dict[str, float]:

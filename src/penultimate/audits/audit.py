@@ -4,11 +4,11 @@ features, labels, head → `audit` → `Audit`: measures of collapse, the factor
 where strength was lost, the feature decay that the network itself implies, and every class against its forecast.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from penultimate.audits.alignment import align
 from penultimate.audits.calibration import Calibration
 from penultimate.audits.layer import LayerAudit, audit_layer
+from penultimate.audits.problems import problem_of
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
-from penultimate.datasets.by_name import source_of
-from penultimate.errors import FeaturesError, ProblemError
+from penultimate.datasets.by_name import head_given, source_of
+from penultimate.errors import FeaturesError
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.metrics import ClassMetrics, CollapseMetrics, class_metrics, collapse_metrics
 from penultimate.features.metrics.centred import centred_means, variances
+from penultimate.features.naming import doubts, one_order
 from penultimate.features.passes.accumulator import Together
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.deciding import Deciding
@@ -80,6 +82,8 @@ class Audit(Reported, presenter="audit"):
     intervals : dict of str to ndarray
         95 % jackknife intervals of the figures of `metrics`, of the alignment and of classes; empty where memory does
         not hold several parts.
+    notes : tuple of str
+        What was taken of the order of the classes, and what speaks against it.
 
     Examples
     --------
@@ -100,6 +104,7 @@ class Audit(Reported, presenter="audit"):
     classes: ClassMetrics
     last_layer: LayerAudit | None
     intervals: dict[str, NDArray[np.float64]]
+    notes: tuple[str, ...]
 
     @property
     def calibration(self) -> Calibration | None:
@@ -155,11 +160,12 @@ def audit(
         or an array, of Dask too, then with `labels`.
     labels : array-like of shape (N,), optional
         Whole numbers from 0; for arrays only.
-    head : Head or path, optional
+    head : Head, path, or name, optional
         The linear layers after the features; by default the ones that came with them, if any.
     counts : ClassCounts, path, bundled name, mapping or array of shape (K,), optional
         Samples of each class *in training*; by default those of the features. Where they differ from the features' own
-        counts, the features are taken for other samples, and the share of noise is not known.
+        counts, the features are taken for other samples, and the share of noise is not known. Where both name their
+        classes they are put in the order of the features, and so is the head; the notes of the audit say so.
     weight_decay : float or tuple of float, default 5e-4
         λ of every linear layer, in the convention of `Problem`.
     loss : str, CrossEntropy or SquaredError, default "mse"
@@ -205,27 +211,28 @@ def audit(
     """
     counts = None if counts is None else counts_of(counts)
     source = source_of(features, labels)
-    last = Head.read(head) if isinstance(head, str | Path) else head if isinstance(head, Head) else source.head
-    known = _known_classes(source, last, counts)
+    last = source.head if head is None else head_given(head)
+    task = one_order(source.names, last, counts)
+    last, counts = task.head, task.counts
     if last is not None:
         last.check(last.classes, source.dimension)
-    model = _problem(problem, weight_decay, loss, last)
+    model = problem_of(last, weight_decay, loss, problem)
     with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
-        classes = passes.classes(known)
+        classes = passes.classes(task.classes)
         held = _checkpoint(checkpoint, source, last, classes, drop_bad, {**_of_loss(model, counts), **passes.layout})
         replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
         passes.run(replicates, "features", held, _step(progress, "features"))
         whole = replicates.whole
         if not whole.samples > 0:
             raise FeaturesError("there are no samples: give features of at least two classes")
-        names = counts.names if counts is not None else _names(source, last)
-        training = ClassCounts(whole.counts, names) if counts is None else counts
+        training = ClassCounts(whole.counts, task.names) if counts is None else counts
         deciding = Deciding(whole, last, drop_bad=drop_bad)
         slopes = _slopes(whole, last, model, training, drop_bad)
         second = deciding if slopes is None else Together({"answers": deciding, "slopes": slopes})
         passes.run(second, "answers", held, _step(progress, "answers"))
     residuals = None if slopes is None else slopes.residuals()
-    result = _judge(whole, replicates, deciding, residuals, training, last, model, source.dtype)
+    notes = doubts(counts, whole.counts, deciding.decisions, training.names) + task.notes
+    result = _judge(whole, replicates, deciding, residuals, training, last, model, source.dtype, notes)
     if held is not None:
         held.remove()
     return result
@@ -249,6 +256,7 @@ def _judge(
     head: Head | None,
     problem: Problem,
     dtype: str,
+    notes: tuple[str, ...],
 ) -> Audit:
     layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
     geometry = forecast(counts).geometry if layer is None else layer.forecast.geometry
@@ -268,6 +276,7 @@ def _judge(
         classes=class_metrics(whole, product),
         last_layer=layer,
         intervals={name: interval for name, interval in intervals.items() if interval is not None},
+        notes=notes,
     )
 
 
@@ -287,39 +296,6 @@ def _figures(
     names = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "strength", "cosine")
     figures |= {f"alignment/{name}": np.asarray(getattr(alignment, name), dtype=np.float64) for name in names}
     return figures | {"classes/lift": layer.lift}
-
-
-def _known_classes(source: FeatureSource, head: Head | None, counts: ClassCounts | None) -> int | None:
-    known = {
-        "the counts": None if counts is None else counts.classes,
-        "the head": None if head is None else head.classes,
-        "the class names": None if source.names is None else len(source.names),
-    }
-    told = {what: number for what, number in known.items() if number is not None}
-    if len(set(told.values())) > 1:
-        listed = ", ".join(f"{what} have {number}" for what, number in told.items())
-        raise FeaturesError(f"different numbers of classes ({listed}): give parts of one task")
-    return next(iter(told.values()), None)
-
-
-def _names(source: FeatureSource, head: Head | None) -> tuple[str, ...] | None:
-    return source.names if source.names is not None else None if head is None else head.names
-
-
-def _problem(
-    problem: Problem | None, weight_decay: float | tuple[float, ...], loss: str | Loss, head: Head | None
-) -> Problem:
-    layers = None if head is None else len(head.weights)
-    if problem is None:
-        bias = "none" if head is not None and head.bias is None else "free"
-        problem = Problem.from_decays(weight_decay, layers=layers, bias=bias, loss=loss)
-    if not isinstance(problem.bias, str):
-        raise ProblemError("an audit needs a bias that is free or absent: for a small decay of the bias say 'free'")
-    if layers is not None and problem.layers != layers:
-        raise ProblemError(f"the problem has {problem.layers} layers and the head {layers}: give one decay a layer")
-    if head is not None and (head.bias is None) != (problem.bias == "none"):
-        raise ProblemError(f"the problem's bias is {problem.bias} and the head says otherwise: make them agree")
-    return problem
 
 
 def _parts(classes: int, dimension: int) -> int:
@@ -350,7 +326,8 @@ def _checkpoint(
 ) -> Checkpoint | None:
     if path is None:
         return None
-    weights = [] if head is None else [*head.weights, head.offset]
-    of_head = [float(np.abs(np.asarray(array, dtype=np.float64)).sum()) for array in weights]
-    settings = {"data": source.fingerprint, "head": of_head, "classes": classes, "drop_bad": drop_bad}
+    digest = hashlib.blake2b(digest_size=16)
+    for array in [] if head is None else [*head.weights, head.offset]:
+        digest.update(np.ascontiguousarray(array).data)
+    settings = {"data": source.fingerprint, "head": digest.hexdigest(), "classes": classes, "drop_bad": drop_bad}
     return Checkpoint(path, {**settings, **layout})

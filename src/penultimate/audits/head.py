@@ -19,22 +19,23 @@ is left to test is that the biases add up to 1. A softmax does not see their sum
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from penultimate import datasets
 from penultimate.audits.alignment import leading_directions, off_share
 from penultimate.audits.head_rows import HeadRows, Neighbours
+from penultimate.audits.problems import problem_of
 from penultimate.audits.shape import Shape
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
+from penultimate.datasets.by_name import head_given
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
 from penultimate.features.metrics.frames import norm_slope
+from penultimate.features.naming import one_order
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss, unseen_shift
 from penultimate.model.problem import Problem
@@ -79,6 +80,8 @@ class HeadAudit(Reported, presenter="head_audit"):
         ``‖PPᵀ − diag‖_F / ‖PPᵀ‖_F`` of the directions looked at; the model has 0.
     leading : ndarray of shape (r, d)
         The leading rows of P, at most 64.
+    notes : tuple of str
+        What was taken of the order of the classes.
 
     Examples
     --------
@@ -98,6 +101,7 @@ class HeadAudit(Reported, presenter="head_audit"):
     direction_norm: Float[np.ndarray, " t"]
     off_diagonal_share: float
     leading: Float[np.ndarray, "r d"]
+    notes: tuple[str, ...]
 
     @property
     def sigma(self) -> Float[np.ndarray, " t"]:
@@ -308,9 +312,11 @@ def audit_head(
     (1.0, 0.0, 0.0)
     """
     counts = counts_of(counts)
-    known = head if isinstance(head, Head) else _read(head, key)
+    known = head_given(head, key)
     _check(known, counts, merged_at)
-    expected = forecast(counts, problem=_problem(known, counts, weight_decay, loss, problem))
+    task = one_order(None, known, counts, features=False)
+    counts = counts if task.counts is None else task.counts
+    expected = forecast(counts, problem=_narrowed(problem_of(known, weight_decay, loss, problem), known))
     seen = np.flatnonzero(counts.values > 0)
     rows = HeadRows(known, seen, _unseen(expected.problem, counts))
     if not rows.norms.any():
@@ -332,15 +338,8 @@ def audit_head(
         direction_norm=np.sqrt(squares),
         off_diagonal_share=off_share(size * squares**2, float(np.sum(small**2))),
         leading=along[:_LEADING].copy(),
+        notes=task.notes,
     )
-
-
-def _read(head: "os.PathLike[str] | str", key: str | None) -> Head:
-    if str(head) in datasets.feature_names() and not Path(head).exists():
-        bundled = datasets.features(str(head)).head
-        assert bundled is not None, head
-        return bundled
-    return Head.read(head, key)
 
 
 def _check(head: Head, counts: ClassCounts, merged_at: float) -> None:
@@ -351,21 +350,11 @@ def _check(head: Head, counts: ClassCounts, merged_at: float) -> None:
             f"the head has {head.classes} classes and the counts have {counts.classes}: give those of one task"
         )
     if not 0.0 < merged_at <= 1.0:
-        raise ProblemError(f"rows merge from a cosine above 0 and at most 1 on, got {merged_at}: give one such")
+        raise ProblemError(f"merged_at is a cosine: give a number in (0, 1], got {merged_at}")
 
 
-def _problem(
-    head: Head, counts: ClassCounts, weight_decay: float | tuple[float, ...], loss: str | Loss, problem: Problem | None
-) -> Problem:
-    """The problem of this head: its layers, its bias, and its width where that leaves no room for all directions."""
-    layers, bias = len(head.weights), "none" if head.bias is None else "free"
-    if problem is None:
-        problem = Problem.from_decays(weight_decay, layers=layers, bias=bias, loss=loss)
-    if problem.layers != layers or problem.bias != bias:
-        raise ProblemError(
-            f"the problem has {problem.layers} layers and bias {problem.bias}, the head {layers} and {bias}: "
-            "make them agree"
-        )
+def _narrowed(problem: Problem, head: Head) -> Problem:
+    """With the width of this head, where that leaves no room for all directions."""
     narrowest = min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.weights))
     return replace(problem, width=min(narrowest, problem.width or narrowest))
 

@@ -10,6 +10,8 @@ from penultimate.cli.results import deliver, progress, read
 from penultimate.errors import ProblemError
 
 if TYPE_CHECKING:
+    from penultimate.audits.audit import Audit
+    from penultimate.audits.head import HeadAudit
     from penultimate.features.head import Head
 
 
@@ -54,11 +56,11 @@ def audit(
         _audit_head(features, key, counts_path, loss, torch_loss, weight_decay, json_path, html_path)
         return
     from penultimate.audits.audit import audit as make_audit
-    from penultimate.features.head import Head
+    from penultimate.datasets.by_name import head_given
 
     if key is not None and head_path is None:
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
-    head = None if head_path is None else Head.read(head_path, key)
+    head = None if head_path is None else head_given(head_path, key)
     counts = None if counts_path is None else read(counts_path, None, None)
     outputs = 0 if torch_loss is None else _outputs(head, features)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
@@ -74,6 +76,7 @@ def audit(
             dask=dask,
             progress=step,
         )
+    _notes(result)
     deliver(result, json_path, html_path)
 
 
@@ -96,7 +99,15 @@ def _audit_head(
 
     counts = read(counts_path, None, None)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, counts.classes))
-    deliver(audit_head(path, counts, key=key, weight_decay=decays, loss=loss), json_path, html_path)
+    result = audit_head(path, counts, key=key, weight_decay=decays, loss=loss)
+    _notes(result)
+    deliver(result, json_path, html_path)
+
+
+def _notes(result: "Audit | HeadAudit") -> None:
+    """What was taken of the order of the classes is said even where nobody reads the verdict."""
+    for note in result.notes:
+        click.echo(note, err=True)
 
 
 def _outputs(head: "Head | None", features: str) -> int:

@@ -1,9 +1,12 @@
-"""Whatever a user gives as features, as a source that can be streamed."""
+"""Whatever a user gives as features or as a head: an object, arrays, a file, or the name of bundled features."""
 
+import os
 from pathlib import Path
+from typing import cast
 
 from penultimate import datasets
 from penultimate.errors import FeaturesError
+from penultimate.features.head import Head
 from penultimate.features.sources import ArraySource, FeatureSource, open_features
 from penultimate.features.sources.dask_arrays import DaskArrays, is_dask_array
 
@@ -14,7 +17,7 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
     Parameters
     ----------
     features : FeatureSource, path, name, or array of shape (N, d)
-        Of NumPy, PyTorch, Dask, or anything with ``__dlpack__``.
+        Of NumPy, PyTorch, Dask, or anything with ``__dlpack__``. A file goes before bundled features of its name.
     labels : array-like of shape (N,), optional
         For arrays only.
 
@@ -29,12 +32,11 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
     FileError
         When a file cannot be read.
     """
-    if isinstance(features, str | Path):
+    if isinstance(features, str | os.PathLike):
         if labels is not None:
             raise FeaturesError("labels are for arrays: a file holds its own, as y")
-        if str(features) in datasets.feature_names() and not Path(features).exists():
-            return datasets.features(str(features))
-        return open_features(features)
+        path = os.fspath(cast("str | os.PathLike[str]", features))
+        return datasets.features(path) if _is_bundled(path) else open_features(path)
     if is_dask_array(features):
         return DaskArrays(features, labels)
     if hasattr(features, "batches") and hasattr(features, "fingerprint"):
@@ -42,3 +44,38 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
     if labels is None:
         raise FeaturesError("an array of features needs labels: give one whole number for each row")
     return ArraySource(features, labels)
+
+
+def head_given(head: object, key: str | None = None) -> Head:
+    """The head that a user means: as it is, of a file, or beside bundled features of that name.
+
+    Parameters
+    ----------
+    head : Head, path, or name
+        A file goes before bundled features of its name.
+    key : str, optional
+        As for `Head.read`.
+
+    Returns
+    -------
+    Head
+
+    Raises
+    ------
+    FeaturesError
+        When it is none of these, or as `Head.read`.
+    FileError
+        As `Head.read`.
+    """
+    if isinstance(head, Head):
+        return head
+    if not isinstance(head, str | os.PathLike):
+        raise FeaturesError(f"a head is a pen.Head or the path of a file that holds one, not {type(head).__name__}")
+    path = os.fspath(cast("str | os.PathLike[str]", head))
+    bundled = datasets.features(path).head if _is_bundled(path) else None
+    return Head.read(path, key) if bundled is None else bundled
+
+
+def _is_bundled(path: str) -> bool:
+    """Whether this names bundled features, and no file."""
+    return path in datasets.feature_names() and not Path(path).exists()

@@ -114,7 +114,7 @@ DISAGREEING = {
     "heads": (HEAD, HEAD | {"W": HEAD["W"] + 1}, "different heads"),
     "biases": (HEAD, HEAD | {"b": HEAD["b"] + 1}, "different heads"),
     "layers": ({"W": np.eye(4, 5)}, {"W_1": np.eye(5), "W_2": np.eye(4, 5)}, "different heads"),
-    "names": ({"classes": np.array(["a", "b"])}, {"classes": np.array(["a", "c"])}, "different class names"),
+    "names": ({"classes": np.array(["a", "b"])}, {"classes": np.array(["a", "c"])}, "name different classes"),
     "number-of-names": ({"W": HEAD["W"]}, {"classes": np.array(["a", "c"])}, "2 class names for the 4 classes"),
     "weights": ({"weights": np.ones(10)}, {}, "has weights and"),
 }

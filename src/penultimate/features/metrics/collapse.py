@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from penultimate.features.metrics.centred import (
     Centre,

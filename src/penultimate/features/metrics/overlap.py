@@ -160,7 +160,7 @@ def _root(pooled: Float[np.ndarray, "d d"]) -> NDArray[np.float64]:
     lift = _ROUNDING * size
     while size > 0:
         try:
-            return np.linalg.cholesky(pooled + lift * identity)
+            return np.asarray(np.linalg.cholesky(pooled + lift * identity), dtype=np.float64)
         except np.linalg.LinAlgError:
             lift *= 10.0
     return np.zeros_like(pooled)

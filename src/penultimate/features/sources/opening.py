@@ -10,10 +10,12 @@ import numpy as np
 
 from penultimate.archives.formats import SUFFIXES, format_of
 from penultimate.archives.npy_set import npy_parts
+from penultimate.counts.matching import places
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.head import Head, checked_names
+from penultimate.features.naming import head_in_order
 from penultimate.features.sources.file import FileSource, open_source
-from penultimate.features.sources.parts import Joined
+from penultimate.features.sources.parts import Joined, Relabelled
 from penultimate.features.sources.source import FeatureSource
 
 _HEADS = ("head.npz", "head.safetensors")
@@ -137,8 +139,8 @@ def _joined(sources: Sequence[FileSource], file: Path | None) -> Joined:
         other = next(source for source in sources if source.keys.weights is None)
         raise FeaturesError(f"{weighted[0]} has weights and {other} has none: give them in all shards or in none")
     head = _agreed_head(sources, file)
-    names = _agreed_names(sources, head)
-    joined = Joined([source.bare() for source in sources], head, names)
+    names = _first_names(sources, head)
+    joined = Joined([_in_order(source, names) for source in sources], head, names)
     if head is not None:
         head.check(head.classes, joined.dimension)
     return joined
@@ -157,17 +159,25 @@ def _agreed_head(sources: Sequence[FileSource], file: Path | None) -> Head | Non
 
 
 def _same(one: Head, other: Head) -> bool:
-    if len(one.weights) != len(other.weights):
+    """Whether two heads are one, with their rows in any order that names tell."""
+    if len(one.weights) != len(other.weights) or one.classes != other.classes:
         return False
+    if one.names is not None and other.names is not None and set(one.names) == set(other.names):
+        other = head_in_order(other, np.argsort(places(other.names, one.names, "a head", "another")))
     pairs = [*zip(one.weights, other.weights, strict=True), (one.offset, other.offset)]
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def _agreed_names(sources: Sequence[FileSource], head: Head | None) -> tuple[str, ...] | None:
-    found = [(str(source), source.names) for source in sources if source.names is not None]
+def _first_names(sources: Sequence[FileSource], head: Head | None) -> tuple[str, ...] | None:
+    """Class names of the head, or of the first shard that has some."""
     if head is not None and head.names is not None:
-        found.insert(0, ("the head", head.names))
-    for place, names in found[1:]:
-        if names != found[0][1]:
-            raise FeaturesError(f"{found[0][0]} and {place} have different class names: give shards of one data set")
-    return checked_names(found[0][1], None if head is None else head.classes) if found else None
+        return head.names
+    found = next((source.names for source in sources if source.names is not None), None)
+    return None if found is None else checked_names(found, None if head is None else head.classes)
+
+
+def _in_order(source: FileSource, names: tuple[str, ...] | None) -> FeatureSource:
+    """A shard whose labels count the classes as the names do."""
+    if names is None or source.names is None or source.names == names:
+        return source.bare()
+    return Relabelled(source.bare(), places(source.names, names, str(source), "the head, or the first shard,"))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from penultimate.archives.blocks import check_start
 from penultimate.errors import FeaturesError
+from penultimate.features.arrays import as_labels
 from penultimate.features.head import Head
 from penultimate.features.sources.source import Batch, FeatureSource, part_name
 
@@ -89,6 +90,72 @@ class Rows:
     def shards(self) -> list[FeatureSource]:
         """The whole, as one part."""
         return [self]
+
+
+class Relabelled:
+    """A source whose labels count the same classes in another order.
+
+    Parameters
+    ----------
+    source : FeatureSource
+    places : ndarray of shape (K,)
+        Label k becomes ``places[k]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.features.sources.parts import Relabelled
+    >>> from penultimate.features.sources.source import ArraySource
+    >>> relabelled = Relabelled(ArraySource(np.eye(3), np.array([0, 1, 1])), np.array([1, 0]))
+    >>> [labels.tolist() for labels in relabelled.labels()]
+    [[1, 0, 0]]
+    """
+
+    head: Head | None = None
+    names: tuple[str, ...] | None = None
+
+    def __init__(self, source: FeatureSource, places: NDArray[np.int64]) -> None:
+        self._source = source
+        self._places = places
+
+    def __str__(self) -> str:
+        return str(self._source)
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features, d."""
+        return self._source.dimension
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return self._source.samples
+
+    @property
+    def dtype(self) -> str:
+        """Type of the features as stored."""
+        return self._source.dtype
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the source's and the order."""
+        return hashlib.sha256(f"{self._source.fingerprint} {self._places.tolist()}".encode()).hexdigest()
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Blocks of the source with their labels changed."""
+        for batch in self._source.batches(start):
+            yield batch._replace(labels=self._moved(batch.labels))
+
+    def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
+        """The labels of the same blocks."""
+        yield from map(self._moved, self._source.labels(start))
+
+    def shards(self) -> list[FeatureSource]:
+        """The shards of the source, relabelled."""
+        return [Relabelled(shard, self._places) for shard in self._source.shards()]
+
+    def _moved(self, labels: NDArray[np.integer]) -> NDArray[np.int64]:
+        return self._places[as_labels(labels, len(labels), self._places.size)]
 
 
 class Joined:

@@ -43,6 +43,7 @@ def record(audit: "Audit", classes: Classes = "all") -> dict[str, object]:
         keys.CALIBRATION: None if audit.calibration is None else audit.calibration.to_dict(),
         "intervals": {name: _list(values) for name, values in scalars.items()},
         keys.CLASSES: class_records(audit, select_classes(audit, classes)),
+        "notes": list(audit.notes),
         "verdict": audit.verdict,
     }
 
@@ -141,8 +142,8 @@ def class_records(audit: "Audit", chosen: Int[np.ndarray, " b"]) -> list[dict[st
     rows = _rows({name: column[chosen] for name, column in columns.items()})
     return [
         {
-            "class": str(counts.names[index]),
-            "count": plain(float(counts.values[index])),
+            keys.CLASS: str(counts.names[index]),
+            keys.COUNT: plain(float(counts.values[index])),
             **row,
             "nearest": _name(audit, int(audit.classes.nearest[index])),
             "weaker_than_its_count": bool(weaker[index]),

@@ -22,7 +22,7 @@ def verdict(audit: Audit) -> str:
 
 def paragraphs(audit: Audit) -> list[str]:
     """The verdict in two parts: what the classifier does, and how it stands to the theory."""
-    first, layer = [_answers(audit), _collapse(audit), _merged(audit)], audit.last_layer
+    first, layer = [*audit.notes, _answers(audit), _collapse(audit), _merged(audit)], audit.last_layer
     if layer is None:
         second = ["There is no head, so nothing is said of alignment or decay: answers are the nearest means'."]
     else:

@@ -60,6 +60,7 @@ def record(audit: "HeadAudit", classes: Classes = "all") -> dict[str, object]:
             "zero": dict(zip(("measured", "forecast"), audit.zero_rows, strict=True)),
         },
         keys.CLASSES: class_records(audit, select_classes(audit, classes)),
+        "notes": list(audit.notes),
         "verdict": audit.verdict,
     }
 
@@ -86,8 +87,8 @@ def class_records(audit: "HeadAudit", chosen: Int[np.ndarray, " b"]) -> list[dic
     bias = audit.head.offset if audit.centred else np.full(counts.classes, np.nan)
     return [
         {
-            "class": str(counts.names[index]),
-            "count": plain(float(counts.values[index])),
+            keys.CLASS: str(counts.names[index]),
+            keys.COUNT: plain(float(counts.values[index])),
             "head_norm": finite(float(audit.norms[index])),
             "forecast_norm": finite(expected[place]),
             "bias": finite(float(bias[index])),

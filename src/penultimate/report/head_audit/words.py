@@ -17,7 +17,7 @@ def verdict(audit: HeadAudit) -> str:
 
 def paragraphs(audit: HeadAudit) -> list[str]:
     """The verdict in two parts: which rows tell classes apart, and how the head stands to the theory."""
-    first = [_merged(audit), _identical(audit), _zero(audit)]
+    first = [*audit.notes, _merged(audit), _identical(audit), _zero(audit)]
     second = [_lengths(audit), _shape(audit), _directions(audit), bias_words(audit), _limits()]
     return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
 
