@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError
 
 _FLOATS = (np.float16, np.float32, np.float64)
+# Largest features: differences of two still are numbers of their type, and sums of squares of 1e18 such are in float64.
+_MOST = {"float16": np.inf, "float32": 1e38, "float64": 1e145}
 
 
 def as_array(values: object, what: str) -> NDArray[Any]:
@@ -98,6 +100,11 @@ def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
     Returns
     -------
     ndarray of bool of shape (N,), or None
+
+    Raises
+    ------
+    FeaturesError
+        When some are too large for their squares to be summed.
     """
     with np.errstate(all="ignore"):
         wide = features if features.dtype != np.float16 else features.astype(np.float32)
@@ -105,6 +112,12 @@ def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
     if np.isfinite(sums):
         return None
     rows = np.asarray(np.isfinite(features).all(axis=1))
+    largest = float(np.abs(features[rows]).max(initial=0.0))
+    if largest > _MOST[features.dtype.name]:
+        raise FeaturesError(
+            f"features are as large as {largest:.3g}, so that their squares leave the range of numbers: divide them "
+            "all by one number, which no measure of collapse sees"
+        )
     return None if bool(rows.all()) else rows
 
 

@@ -10,6 +10,7 @@ The subtraction loses nothing as long as ``‖mean_k − s_k‖`` is not large a
 sees to whenever the samples have doubled: it moves the shifts to the means. (Chan, Golub and LeVeque 1983 compare such
 schemes; ``E[xxᵀ] − m mᵀ`` loses everything when features have an offset.) Differences and sums are float64; products of
 float16 and float32 features are summed in float32 over a block of rows, then in float64: about 1e-7 of the scatter.
+Where their squares would leave the range of float32 the block is scaled by a power of two first, which costs no digit.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ Ints = NDArray[np.int64]
 ROWS = 4096
 # Shifts move when the correction for them exceeds this part of the sums, which costs two bits at most.
 _EXCESS = 0.25
+# Longest rows between which float32 holds the products of a block with all digits that count: 4,096 squares of 2^50 add
+# up to 2^112, and what is 2^-20 of 2^-30 still has a square of 2^-100, where the range is 2^-126 to 2^128.
+_SAFE = (2.0**-30, 2.0**50)
 # A class's first shift is the mean of its first samples, at most so many.
 _FIRST = 32
 
@@ -41,8 +45,9 @@ def _add_rows(
     total: Floats,
     square: Floats,
     out: NDArray[np.floating],
-) -> None:
-    """Add rows to the sums and write ``√w (x − s)`` into out; no weights mean 1."""
+) -> float:
+    """Add rows to the sums and write ``√w (x − s)`` into out, whose longest row is returned; no weights mean 1."""
+    longest = 0.0
     for i in range(rows.shape[0]):
         k = labels[i]
         w = weights[i] if weights.size else 1.0
@@ -56,6 +61,8 @@ def _add_rows(
             length += z * z
         weight[k] += w
         square[k] += w * length
+        longest = max(longest, w * length)
+    return np.sqrt(longest)
 
 
 @kernel()
@@ -188,13 +195,13 @@ class Moments:
             order = np.argsort(labels, kind="stable")
             wide, labels, weights = wide[order], labels[order], weights[order] if weights.size else weights
         out = buffer[: len(wide)]
-        _add_rows(wide, labels, weights, self.shift, self.weight, self.total, self.square, out)
+        longest = _add_rows(wide, labels, weights, self.shift, self.weight, self.total, self.square, out)
         if len(self.moment) == 1:
-            self.moment[0] += out.T @ out
+            self.moment[0] += _products(out, longest)
             return
         starts = np.flatnonzero(np.diff(labels, prepend=-1))
         for start, end in zip(starts, [*starts[1:], len(labels)], strict=True):
-            self.moment[labels[start]] += out[start:end].T @ out[start:end]
+            self.moment[labels[start]] += _products(out[start:end], longest)
 
     def _settle_when_doubled(self) -> None:
         samples = float(self.weight.sum())
@@ -206,30 +213,50 @@ class Moments:
             self.settle()
 
     def settle(self) -> None:
-        """Move every shift to the mean of its class."""
-        mean = self.mean
-        seen = self.weight > 0
-        self.moment[...], self.square[...] = self.scatter, self.spread
-        self.shift[seen] = mean[seen]
-        self.total[...] = 0.0
+        """Move every shift to the mean of its class, or next to it: what rounding leaves between stays in the total."""
+        spread = self.spread
+        self.moment[...] = self.scatter
+        self._place(self.weight, self.total / self._divisor[:, None], spread)
 
     def merge(self, other: "Moments") -> None:
         """Add the sums of other samples, which may be about other shifts."""
-        self.settle()
-        seen = other.weight > 0
-        both = (self.weight > 0) & seen
-        gap = np.zeros_like(self.shift)
-        gap[both] = other.mean[both] - self.shift[both]
+        both, new = (self.weight > 0) & (other.weight > 0), (self.weight == 0) & (other.weight > 0)
         weight = self.weight + other.weight
         share = np.divide(self.weight * other.weight, weight, out=np.zeros_like(weight), where=both)
+        # Of shifts and of what is left to the means, each apart: means themselves are rounded.
+        rest = self.total / self._divisor[:, None]
+        gap = np.where(both[:, None], (other.shift - self.shift) + (other.total / other._divisor[:, None] - rest), 0.0)
         scaled = gap * np.sqrt(share)[:, None]
-        self.moment += other.scatter
+        moment, spread = self.scatter + other.scatter, self.spread + other.spread + np.sum(scaled**2, axis=1)
         if len(self.moment) == 1:
-            self.moment[0] += scaled.T @ scaled
+            moment[0] += scaled.T @ scaled
         else:
-            self.moment += scaled[:, :, None] * scaled[:, None, :]
-        self.square += other.spread + np.sum(scaled**2, axis=1)
-        new = seen & ~both
-        self.shift[new] = other.mean[new]
-        self.shift += gap * np.divide(other.weight, weight, out=np.zeros_like(weight), where=both)[:, None]
+            moment += scaled[:, :, None] * scaled[:, None, :]
+        self.moment[...] = moment
+        self.shift[new] = other.shift[new]
+        rest[new] = other.total[new] / other.weight[new, None]
+        part = np.divide(other.weight, weight, out=np.zeros_like(weight), where=both)
+        self._place(weight, rest + gap * part[:, None], spread)
+
+    def _place(self, weight: Floats, rest: Floats, spread: Floats) -> None:
+        """Put shifts where the means are, which lie `rest` from them.
+
+        Of the products of what rounding leaves the scatter takes no note: they are 1e-32 of the squared offset.
+        """
+        seen = weight > 0
+        before = self.shift[seen]
+        self.shift[seen] += rest[seen]
+        left = rest[seen] - (self.shift[seen] - before)
         self.weight[...] = weight
+        self.total[...], self.square[...] = 0.0, spread
+        self.total[seen] = left * weight[seen, None]
+        self.square[seen] += np.sum(left**2, axis=1) * weight[seen]
+
+
+def _products(rows: NDArray[np.floating], longest: float) -> NDArray[np.floating]:
+    """``rowsᵀ rows``, of rows that are scaled by a power of two where their products leave the range of float32."""
+    if rows.dtype == np.float64 or longest == 0.0 or _SAFE[0] <= longest <= _SAFE[1]:
+        return rows.T @ rows
+    exponent = int(np.frexp(longest)[1])
+    scaled = np.ldexp(rows, -exponent)
+    return np.ldexp((scaled.T @ scaled).astype(np.float64), 2 * exponent)

@@ -83,7 +83,7 @@ class FeatureStatistics:
 
     @property
     def dimension(self) -> int:
-        """D."""
+        """Width of the features, d."""
         return self._moments.shift.shape[1]
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.features.statistics import FeatureStatistics, mean_of
@@ -93,8 +93,3 @@ def squared_distances(means: Float[np.ndarray, "s d"], block: slice) -> NDArray[
         apart = means[block.start + one] - means[other]
         distances[one, other] = np.einsum("kd,kd->k", apart, apart)
     return distances
-
-
-def finite_mean(values: Float[np.ndarray, "..."], known: Bool[np.ndarray, "..."]) -> float:
-    """Mean of the entries that are known; NaN when there is none."""
-    return float(values[known].mean()) if known.any() else float("nan")

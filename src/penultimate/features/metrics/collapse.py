@@ -20,7 +20,7 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
 
     Σ_W is the within-class covariance of all samples, Σ_B the plain average over classes of ``(h̄_k − h_G)(…)ᵀ``
     (Papyan, Han and Donoho 2020, arXiv 2008.08186). K counts classes with samples. Eigenvalues of Σ_B below
-    ``1e-15 · max(K, d)`` of the largest count as zero, as NumPy's pinv has it.
+    ``1e-15 · max(K, d)`` of the largest count as zero, as NumPy's pinv has it, and all but the K − 1 largest.
 
     Parameters
     ----------
@@ -48,6 +48,8 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
     directions: NDArray[np.float64]
     _, sizes, directions = np.linalg.svd(means, full_matrices=False)
     kept = sizes**2 > 1e-15 * max(means.shape) * sizes[0] ** 2
+    # Means about their own mean span K − 1 directions; one more would be rounding, which an enormous offset magnifies.
+    kept[seen.size - 1 :] = False
     if not (float(sizes[0]) > 0 and kept.any()):
         return float("nan")
     directions = directions[kept]

@@ -11,6 +11,7 @@ because ``s_k − s_j`` changes by at most ``‖a_k − a_j‖ ‖h − m_k‖``
 distance to m_k alone: O(d), and exactly. Only the others are multiplied out.
 """
 
+import math
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -45,14 +46,18 @@ def _centre(
     means: Floats,
     centred: NDArray[np.floating],
     distance: Floats,
+    unit: float,
 ) -> None:
-    """Subtract the origin from every row, and measure its squared distance to the (centred) mean of its class."""
+    """Subtract the origin from every row, and measure its squared distance to the (centred) mean of its class.
+
+    What is written is in units of ``1/unit``.
+    """
     for i in range(rows.shape[0]):
         row, mean, out = rows[i], means[labels[i]], centred[i]
         length = 0.0
         for j in range(row.size):
             z = np.float64(row[j]) - origin[j]
-            out[j] = z
+            out[j] = z * unit
             length += (z - mean[j]) ** 2
         distance[i] = length
 
@@ -129,6 +134,11 @@ class AffineScores:
             best[start : start + step] = np.argmax(scores, axis=1)
         return best
 
+    def in_units(self, unit: float) -> "AffineScores":
+        """The scores of features times `unit`, up to a factor that makes the largest weight about one."""
+        factor = _unit(self.vectors)
+        return AffineScores(self.vectors * factor, self.offsets * (factor * unit))
+
     def _in(self, dtype: np.dtype[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         if dtype == np.float64:
             return self.vectors.T, self.offsets
@@ -171,10 +181,13 @@ class Deciding:
         self._dimension = statistics.dimension
         self._origin = statistics.global_mean
         self._means = statistics.means - self._origin
-        self._nearest = _nearest_scores(self._means)
-        self._near = self._nearest.radii(self._means)
-        self._head = None if head is None else _head_scores(head, self._origin)
-        self._safe = self._near if self._head is None else self._head.radii(self._means)
+        # Scores are compared in units of about the features' own, so that none leaves the range of single precision.
+        self._unit = _unit(self._means)
+        self._nearest = _nearest_scores(self._means * self._unit)
+        self._near = self._nearest.radii(self._means * self._unit) / self._unit
+        scores = None if head is None else _head_scores(head, self._origin)
+        self._safe = self._near if scores is None else scores.radii(self._means)
+        self._head = None if scores is None else scores.in_units(self._unit)
 
     def update(self, features: object, labels: object, weights: object = None) -> None:
         """Decide a batch.
@@ -251,7 +264,7 @@ class Deciding:
             rows = slice(start, min(start + ROWS, len(labels)))
             size = rows.stop - start
             block = features[rows].astype(dtype) if features.dtype == np.float16 else features[rows]
-            _centre(block, labels[rows], self._origin, self._means, centred, distance[:size])
+            _centre(block, labels[rows], self._origin, self._means, centred, distance[:size], self._unit)
             reach = np.sqrt(distance[:size]) * (1.0 + 1e-6)
             far = np.flatnonzero(reach >= self._near[labels[rows]])
             nearest[start + far] = self._nearest.best(centred[far])
@@ -262,6 +275,12 @@ class Deciding:
                 predictions[start + unsure] = self._head.best(centred[unsure])
             certified += int(np.count_nonzero(reach < np.minimum(self._near, self._safe)[labels[rows]]))
         return certified
+
+
+def _unit(values: Floats) -> float:
+    """The power of two that makes the largest of some values about one; 1 for zeros."""
+    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    return math.ldexp(1.0, -math.frexp(largest)[1]) if largest > 0 else 1.0
 
 
 def _nearest_scores(means: Floats) -> AffineScores:
