@@ -14,7 +14,7 @@ import numpy as np
 
 from studies import charts
 from studies.law import Record, by_strengths, score, strengths, well_learnt
-from studies.results import Claim, Study, main, markdown
+from studies.results import Claim, Study, main, markdown, shown
 from studies.training import Recipe, run_all
 
 DECAYS = (2e-3, 1.6e-2)
@@ -93,13 +93,13 @@ def _table(decays: Mapping[str, list[float]], found: Mapping[str, Sequence[Recor
         one, other = found[name]
         laws = by_strengths(one, 1), by_strengths(other, 1)
         trials = [(law, record) for law, record in zip(laws, (other, one), strict=True) if law is not None]
-        result = score(trials) if trials else None
+        result = score(trials)
         rows.append(
             (
                 name,
-                *(f"{value:.2g}" if np.isfinite(value) else "" for value in (first, second, second / first)),
+                *(shown(value, ".2g") for value in (first, second, second / first)),
                 f"{well_learnt(one).sum()}, {well_learnt(other).sum()}",
-                "" if result is None else f"{result.right:.0%} right, {result.error:.1%} of σ",
+                f"{result.right:.0%} right, {result.error:.1%} of σ" if result.cases else "–",
             )
         )
     return markdown(("variant", *columns), rows)

@@ -75,8 +75,9 @@ def alive(record: Record) -> np.ndarray:
 
 
 def least_cosine(record: Record) -> float:
-    """Least cosine of p_i and q_i among directions alive."""
-    return float(np.array(record["cosine"])[alive(record)].min())
+    """Least cosine of p_i and q_i among directions alive; not a number if none is."""
+    living = alive(record)
+    return float(np.array(record["cosine"], dtype=float)[living].min()) if living.any() else float("nan")
 
 
 def well_learnt(record: Record) -> np.ndarray:
@@ -134,7 +135,7 @@ class Score:
     worst : float
         95 % of these errors lie below.
     cases : int
-        Directions times runs.
+        Directions times runs. With none of them, where no run could be calibrated, the others are not a number.
     """
 
     right: float
@@ -152,6 +153,8 @@ def score(pairs: Iterable[tuple[Law, Record]]) -> Score:
         expected = law.strength(record["recipe"]["weight_decay"], sigma)
         hits.append((expected >= LOST * sigma) == alive(record))
         errors.append(np.abs(expected - strengths(record)) / sigma)
+    if not hits:
+        return Score(float("nan"), float("nan"), float("nan"), 0)
     hit, error = np.concatenate(hits), np.concatenate(errors)
     return Score(float(hit.mean()), float(np.median(error)), float(np.quantile(error, 0.95)), hit.size)
 

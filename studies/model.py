@@ -16,7 +16,7 @@ import penultimate as pen
 from penultimate.minimisers.shrinkage import Shrinkage
 from studies import charts
 from studies.descent import Adam, GradientDescent, Model, Point, steady_rate
-from studies.results import Claim, Study, main
+from studies.results import Claim, Study, main, shown
 from studies.settling import LAYERS, ZERO, Case, End, barrier, cases, off_the_list, profiles, settle
 
 METHODS = ("gradient descent", "Adam", "SGD")
@@ -91,13 +91,14 @@ def _collapse_claims(curves: dict[tuple[int, str], tuple[np.ndarray, float]], se
         spread, slow = curves[layers, "gradient descent"]
         # Late, when only what no layer sees is left, and before rounding.
         late = np.flatnonzero((spread < 1e-6) & (spread > 1e-20))
-        measured = float(np.log(spread[late[-1]] / spread[late[0]]) / (late[-1] - late[0]))
+        steps = int(np.ptp(late)) if late.size else 0
+        measured = float(np.log(spread[late[-1]] / spread[late[0]]) / steps) if steps else float("nan")
         predicted = float(2 * np.log1p(-slow))
         claims.append(
             Claim(
                 f"finding 1: features that start apart collapse to class means (L = {layers}), at the rate of λ_H",
                 f"e^({predicted:.2e}) a step",
-                f"e^({measured:.2e}) a step",
+                f"e^({shown(measured, '.2e')}) a step",
                 abs(measured / predicted - 1),
                 0.01,
                 "a late rate, read from a finite run",
@@ -156,11 +157,13 @@ def _end_claims(ends: list[End]) -> list[Claim]:
         )
     )
     there = [end for end in ends if end.reached.any()]
+    none = float("nan")  # where no start reached the closed form
     wrong = sum(int(np.sum(end.living[end.reached] != end.case.survivors)) for end in there)
-    strengths = max(end.strength_error for end in there)
+    strengths = max((end.strength_error for end in there), default=none)
     reached = [end.alignments[i] for end in there for i in np.flatnonzero(end.reached)]
-    shares = max(max(a.head_off_diagonal_share, a.means_off_diagonal_share) for a in reached)
-    cosine = min(float(np.min(a.cosine[a.strength > ZERO * a.sigma])) for a in reached)
+    shares = max((max(a.head_off_diagonal_share, a.means_off_diagonal_share) for a in reached), default=none)
+    living = [cosine for a in reached for cosine in a.cosine[a.strength > ZERO * a.sigma].tolist()]
+    cosine = min(living, default=none)
     rest = np.concatenate([end.settled for end in ends])
     elsewhere = max(off_the_list(end) for end in ends)
     return [
@@ -176,7 +179,7 @@ def _end_claims(ends: list[End]) -> list[Claim]:
         Claim(
             "finding 2: strengths are those of the closed form",
             "no difference",
-            f"{strengths:.1e} σ_1",
+            f"{shown(strengths, '.1e')} σ_1",
             strengths,
             1e-4,
             "√(2N · 1e-9 objective), about",
@@ -184,7 +187,7 @@ def _end_claims(ends: list[End]) -> list[Claim]:
         Claim(
             "finding 3: rows of P, and columns of Q, are orthogonal",
             "PPᵀ, QᵀQ diagonal",
-            f"{shares:.1e} of them off the diagonal at the worst",
+            f"{shown(shares, '.1e')} of them off the diagonal at the worst",
             shares,
             1e-3,
             "convention: a thousandth",
@@ -192,7 +195,7 @@ def _end_claims(ends: list[End]) -> list[Claim]:
         Claim(
             "finding 4: row i of P is parallel to column i of Q",
             "cosine 1",
-            f"1 − {1 - cosine:.1e}",
+            f"1 − {shown(1 - cosine, '.1e')}",
             1 - cosine,
             1e-6,
             "the square of a thousandth",

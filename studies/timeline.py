@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 import penultimate as pen
 from studies import charts
 from studies.descent import GradientDescent, Model, balanced_problem
-from studies.results import TENTH, Claim, Study, main
+from studies.results import TENTH, Claim, Study, main, shown
 from studies.training import Network, Recipe, features, train
 
 COUNTS = pen.ClassCounts([200, 90, 40, 18, 8])
@@ -155,21 +155,22 @@ def _network_claims(real: list[tuple[Curves, np.ndarray]]) -> list[Claim]:
     for curves, sigma in real:
         half = crossing(curves, 0.5 * sigma)
         known = np.isfinite(half)
-        orders.append(float(spearmanr(sigma[known], -half[known]).statistic))
-        slopes.append(float(np.polyfit(np.log(sigma[known]), np.log(half[known]), 1)[0]))
+        told = np.unique(sigma[known]).size > 1 and np.unique(half[known]).size > 1
+        orders.append(float(spearmanr(sigma[known], -half[known]).statistic) if told else float("nan"))
+        slopes.append(float(np.polyfit(np.log(sigma[known]), np.log(half[known]), 1)[0]) if told else float("nan"))
     spread = max(slopes) - min(slopes)
     return [
         Claim(
             "real network: directions reach half their σ in the order of σ",
             "rank correlation 1",
-            ", ".join(f"{order:.2f}" for order in orders),
+            ", ".join(shown(order, ".2f") for order in orders),
             1 - float(np.mean(orders)),
             *TENTH,
         ),
         Claim(
             "real network: the time to half of σ goes as 1/σ",
             "exponent −1, a little less with log(s/x_0)",
-            ", ".join(f"{slope:.2f}" for slope in slopes),
+            ", ".join(shown(slope, ".2f") for slope in slopes),
             abs(float(np.mean(slopes)) + 1),
             max(spread, 0.1),
             "spread of the seeds, at least a tenth",

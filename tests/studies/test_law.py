@@ -1,11 +1,15 @@
 """The law's own arithmetic, on records made from the package's closed form, and on made-up sweeps."""
 
+import json
+
 import numpy as np
 import pytest
 
 import penultimate as pen
+from studies import constancy, sampling, sweep, text, timeline
 from studies.law import by_norms, by_strengths, by_two, observed_death, score
-from studies.series import Group, Sweep
+from studies.series import PARTS, Group, Sweep, grouped
+from studies.sweep_figures import figures
 
 COUNTS = pen.ClassCounts.long_tailed(8, 900, 60)
 FEATURE_DECAY = 3e-5
@@ -26,13 +30,13 @@ def ideal(decay: float, layers: int, seed: int = 0) -> dict:
     }
 
 
-def sweep(layers: int) -> Sweep:
+def ideal_sweep(layers: int) -> Sweep:
     return Sweep([ideal(decay, layers) for decay in DECAYS])
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_one_ideal_run_forecasts_all_others(layers):
-    group = Group([sweep(layers)])
+    group = Group([ideal_sweep(layers)])
     found = group.score(layers)
     assert found.cases > 100 and found.right == 1.0 and found.worst < 1e-9
     assert group.score(layers, norms=True).right == 1.0
@@ -40,7 +44,7 @@ def test_one_ideal_run_forecasts_all_others(layers):
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_exponents_and_fitted_depth_are_those_of_the_model(layers):
-    group = Group([sweep(layers)])
+    group = Group([ideal_sweep(layers)])
     a, b = group.exponents()
     assert a == pytest.approx(layers / (layers + 1), abs=1e-6)
     assert b == pytest.approx((layers - 1) / (layers + 1), abs=1e-6)
@@ -48,7 +52,7 @@ def test_exponents_and_fitted_depth_are_those_of_the_model(layers):
 
 
 def test_a_law_of_the_wrong_depth_is_found_wrong():
-    assert Group([sweep(3)]).score(1).right < 0.9
+    assert Group([ideal_sweep(3)]).score(1).right < 0.9
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -69,7 +73,7 @@ def test_two_ideal_runs_show_how_the_threshold_grows(layers):
     assert law.growth == pytest.approx(layers / (layers + 1))
     one = by_strengths(ideal(2e-3, layers), layers)
     np.testing.assert_allclose(law.death(np.array([9.0, 3.0])), one.death(np.array([9.0, 3.0])), rtol=1e-6)
-    assert Group([sweep(layers)]).score_of_pairs(layers).right == 1.0
+    assert Group([ideal_sweep(layers)]).score_of_pairs(layers).right == 1.0
 
 
 def test_deaths_outside_the_sweep_are_told_apart():
@@ -87,3 +91,54 @@ def test_collapsed_networks_count_as_dead_and_calibrate_nothing():
     gone["sigma"] = alive["sigma"]
     assert by_strengths(gone, 1) is None and by_norms(gone, 1) is None
     assert score([(by_strengths(alive, 1), gone)]).right == 1.0
+
+
+_KEPT = ("recipe", "collapsed", "samples", "sigma", "recall", "test_recall", "seconds")
+
+
+def untold(decay: float, *, collapsed: bool, seed: int = 0, layers: int = 1) -> dict:
+    """What a run may leave that tells nothing: no direction learnt well, or zeros to the last bit."""
+    record = ideal(decay, layers, seed)
+    recalls = [0.0] * COUNTS.classes
+    record |= {"collapsed": collapsed, "recall": recalls, "test_recall": recalls, "seconds": 0.0}
+    if collapsed:
+        return {name: record[name] for name in _KEPT}
+    rank = len(record["sigma"])
+    nothing = {name: [0.0] * rank for name in (*PARTS, "strength")}
+    shares = dict.fromkeys(("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share"), 0.5)
+    calibration = {"feature_decay_by_norms": FEATURE_DECAY, "feature_decay_by_strengths": None}
+    record |= {**nothing, **shares, "cosine": [None] * rank, "calibration": calibration, "balance": []}
+    return record | {"retained": recalls, "lift": recalls, "bias_error": 0.0}
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_studies_stand_where_no_run_can_be_calibrated(collapsed, layers):
+    """Networks differ between processors: what none of them can be asked is a dash, not an error."""
+    runs = [[untold(decay, collapsed=collapsed, seed=seed, layers=layers) for decay in DECAYS] for seed in (0, 1)]
+    groups = grouped(runs)
+    claims = [claim for group in groups for claim in [*sweep.law_claims(group), *sweep.factor_claims(group)]]
+    assert {claim.verdict for claim in claims if np.isnan(claim.distance)} == {"fails"}
+    assert "–" in sweep.law_table(groups) and "nan" not in sweep.law_table(groups)
+    assert "nan" not in sweep._headline(groups) + sweep.factor_table(groups) + "".join(c.measured for c in claims)
+    for chart in (*figures(groups).values(), text.deaths_chart(groups, text.names_of(groups))):
+        json.dumps(chart.to_dict(), allow_nan=False)
+    assert sweep._facts(groups[0])["budget"] == {}
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_variants_and_even_draws_stand_where_no_run_can_be_calibrated(collapsed):
+    runs = [untold(decay, collapsed=collapsed) for decay in constancy.DECAYS]
+    found = {"as in the sweep": runs, "10 epochs": runs}
+    decays = {name: constancy.feature_decays(records) for name, records in found.items()}
+    assert {claim.verdict for claim in constancy._claims(decays)} == {"fails"}
+    assert "–" in constancy._table(decays, found) and "nan" not in constancy._table(decays, found)
+    json.dumps(constancy._chart(decays).to_dict(), allow_nan=False)
+    compared = {2e-3: sampling._compare([(runs[0], runs[1])], COUNTS)}
+    assert "nan" not in "".join(claim.measured + claim.predicted for claim in sampling._claims(2e-3, compared[2e-3]))
+    json.dumps(sampling._figures(compared, COUNTS)["gains"].to_dict(), allow_nan=False)
+
+
+def test_directions_that_are_never_learnt_have_no_order():
+    never = (np.arange(3.0), np.zeros((3, 2))), np.array([2.0, 1.0])
+    assert [claim.verdict for claim in timeline._network_claims([never])] == ["fails", "fails"]
