@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from penultimate.report.forecast.record import forecast_record
+from penultimate.report.forecast.record import record
 from penultimate.report.forecast.words import verdict
 
 COUNTS = pen.ClassCounts([600, 300, 300, 12, 9])
@@ -19,7 +19,7 @@ def test_an_object_and_its_name_make_one_problem(name, bias):
     assert by_name == by_object
     one, other = (pen.forecast(COUNTS, problem=problem) for problem in (by_name, by_object))
     assert one.solution.method == other.solution.method
-    assert forecast_record(one, "all") == forecast_record(other, "all")
+    assert record(one, "all") == record(other, "all")
     assert verdict(one) == verdict(other)
 
 

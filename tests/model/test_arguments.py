@@ -18,7 +18,7 @@ def own_checks(monkeypatch):
 
 
 COUNTS = pen.ClassCounts([60, 30, 10])
-NO_NUMBERS = [None, "0.1", "free?", b"1", True, [], {}, object(), 1j, math.nan, math.inf, -math.inf, np.array([1, 2])]
+NO_NUMBERS = [None, "0.1", "free?", b"1", True, [], {}, ..., 1j, math.nan, math.inf, -math.inf, np.array([1, 2])]
 NO_POSITIVES = [*NO_NUMBERS, 0, -1.0, 1e-308, 1e160, 5e-324, 1e300]
 
 
