@@ -47,9 +47,9 @@ def outputs_of(counts: ClassCounts, names: Names | None, stacklevel: int) -> Int
     if isinstance(given, NumberedNames):
         return every
     if all(map(is_whole, given)):
-        # Python's integers: names may have any number of digits.
-        order = np.array(sorted(range(counts.classes), key=lambda k: int(given[k])))
-        if [int(given[k]) for k in order.tolist()] == list(range(counts.classes)):
+        numbers = [int(name) for name in given]
+        order = np.array(sorted(every.tolist(), key=numbers.__getitem__))
+        if sorted(numbers) == every.tolist():
             return np.argsort(order)
         if not np.array_equal(order, every):
             raise CountsError(

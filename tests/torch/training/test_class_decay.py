@@ -177,7 +177,7 @@ def test_what_cannot_be_is_told(arguments, said):
     ],
 )
 def test_targets_that_cannot_be_are_told(target, said):
-    with pytest.raises(pen.ProblemError, match=said):
+    with pytest.raises((pen.ProblemError, pen.FeaturesError), match=said):
         pen.torch.ClassDecay(nn.Linear(6, 4), UNEVEN, 0.1, target=target)
 
 
