@@ -96,7 +96,7 @@ def test_state_does_not_grow():
     for seed in range(20):
         monitor.update(*samples(seed, number=100))
         monitor(*samples(seed, number=100))
-    assert size() == before == 8 * (5 + 35 + 35 + 5 + 49) + 8 * 4 + 10**4
+    assert size() == before == 8 * (5 + 35 + 35 + 5 + 49) + 8 * 5 + 8 * 4 + 10**4
 
 
 class NoWordToTheHost(TorchDispatchMode):

@@ -1,23 +1,25 @@
 """A metric that watches features while a network trains."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from penultimate.audits.alignment import Alignment, align
-from penultimate.audits.last_layer import LastLayer
+from penultimate.audits.alignment import Alignment
+from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import FeaturesError
-from penultimate.features.head import Head
-from penultimate.features.metrics import CollapseMetrics, collapse_metrics
+from penultimate.features.head import Head, checked_names
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecast import Forecast
 from penultimate.optional import needed
+from penultimate.torch.class_order import contradiction, outputs_of
 from penultimate.torch.fixed_head import Linear
+from penultimate.torch.monitoring.figures import Figures
 from penultimate.torch.monitoring.sums import Sums
 from penultimate.torch.monitoring.watched import WatchedLayers
 
@@ -29,21 +31,26 @@ else:
 _SUMS = tuple(field.name for field in fields(Sums))
 # What `tally` counts.
 _BAD, _OUTSIDE, _STRANGE, _REPEATED = range(4)
-_SHARES = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share")
 
 
 class FeatureMonitor(Metric):
-    """Neural collapse, and the strength of every direction, over training: a metric of fixed size.
+    """Neural collapse, recall, and the strength of every direction, over training: a metric of fixed size.
 
     Parameters
     ----------
-    classes, dimension : int
-        K and d.
+    classes : int, or sequence of str
+        K, or the name of every class in the order of the labels (``dataset.classes``).
+    dimension : int
+        d.
     head : nn.Linear or FixedHead, iterable of these (the first reads the features), or Head, optional
         What reads the features. Layers are read when figures are computed, as they then stand, and are not part of the
         metric's own parameters.
     forecast : Forecast, optional
-        For the counts *in training*: adds distances to it and, with a head, the alignment with its directions.
+        For the counts *in training*: adds distances to it and, with a head, the alignment with its directions. Where
+        classes are named, its own are put in their order.
+    figures : sequence of str, optional
+        Which figures `compute` returns, by name or pattern: ``["nc1", "accuracy", "recall/*"]``. By default all, but
+        recall by class only up to 20 classes. ``direction/…`` are always among them.
     directions : int, default 10
         How many of the leading distinct singular values get a figure.
     dataset_size : int, optional
@@ -57,8 +64,8 @@ class FeatureMonitor(Metric):
 
     Raises
     ------
-    FeaturesError
-        For sizes that do not fit one another.
+    CountsError, FeaturesError
+        For sizes or names that do not fit one another, and for a figure that there is not.
 
     Notes
     -----
@@ -79,6 +86,10 @@ class FeatureMonitor(Metric):
     >>> values = monitor.compute()
     >>> float(values["classes"]), [name for name in values if name.startswith("direction")]
     (3.0, ['direction/1', 'direction/2'])
+    >>> monitor = pen.torch.FeatureMonitor(["ant", "bee", "cat"], 8, head=head, figures=["recall/*"])
+    >>> monitor.update(torch.randn(90, 8), torch.arange(90) % 3)
+    >>> list(monitor.compute())
+    ['recall/ant', 'recall/bee', 'recall/cat']
     """
 
     is_differentiable = False
@@ -91,16 +102,18 @@ class FeatureMonitor(Metric):
     total: Tensor
     square: Tensor
     moment: Tensor
+    right: Tensor
     tally: Tensor
     seen: Tensor
 
     def __init__(
         self,
-        classes: int,
+        classes: int | Sequence[str],
         dimension: int,
         *,
         head: Linear | Iterable[nn.Module] | Head | None = None,
         forecast: Forecast | None = None,
+        figures: Sequence[str] | None = None,
         directions: int = 10,
         dataset_size: int | None = None,
         ignore_index: int = -100,
@@ -108,33 +121,46 @@ class FeatureMonitor(Metric):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        FeatureStatistics(classes, 1)  # refuses fewer than two classes, and no width below
+        names = None if isinstance(classes, Integral) else checked_names(classes)
+        self.classes = len(names) if names is not None else int(cast(int, classes))
+        self.dimension = dimension
+        FeatureStatistics(self.classes, 1)  # refuses fewer than two classes, and no width below
         FeatureStatistics(2, dimension)
-        self.classes, self.dimension = classes, dimension
-        self.forecast, self.directions = forecast, directions
+        self.forecast = forecast
         self.dataset_size, self.ignore_index = dataset_size, ignore_index
-        self._head = head if head is None or isinstance(head, Head) else WatchedLayers.from_modules(head)
+        self._head = None if head is None else WatchedLayers.from_head(head, dtype)
         self._of_batch = False
-        if forecast is not None and forecast.counts.classes != classes:
-            raise FeaturesError(f"the forecast is for {forecast.counts.classes} classes and the monitor for {classes}")
+        outputs = np.arange(self.classes)
+        if forecast is not None:
+            if forecast.counts.classes != self.classes:
+                raise FeaturesError(
+                    f"the forecast is for {forecast.counts.classes} classes and the monitor for {self.classes}"
+                )
+            outputs = outputs_of(forecast.counts, names, stacklevel=2)
+            order: list[int] = np.argsort(outputs).tolist()
+            names = tuple(forecast.counts.names[k] for k in order) if names is None else names
+            self._expected = forecast.counts.values[order]
+        named = NumberedNames(self.classes) if names is None else names
+        self._figures = Figures(named, forecast, outputs, directions, figures)
         if self.head is not None:
-            self.head.check(classes, dimension)
+            self.head.check(self.classes, dimension)
         # The library leaves its types open.
         add_state = cast(Any, self).add_state
-        for name, zeros in vars(Sums.empty(classes, dimension, dtype)).items():
+        for name, zeros in vars(Sums.empty(self.classes, dimension, dtype)).items():
             add_state(name, zeros, dist_reduce_fx=None)
+        add_state("right", torch.zeros(self.classes, dtype=torch.int64), dist_reduce_fx="sum")
         add_state("tally", torch.zeros(4, dtype=torch.int64), dist_reduce_fx="sum")
         add_state("seen", torch.zeros(dataset_size or 0, dtype=torch.uint8), dist_reduce_fx=None)
 
     @property
     def head(self) -> Head | None:
         """The head as it now stands."""
-        return self._head.head if isinstance(self._head, WatchedLayers) else self._head
+        return None if self._head is None else self._head.head
 
     @property
     def watched(self) -> tuple[Linear, ...]:
         """The layers that were given as head; none if it was a `Head`, or nothing."""
-        return self._head.layers if isinstance(self._head, WatchedLayers) else ()
+        return () if self._head is None or self._head.given is not None else self._head.layers
 
     def update(self, features: Tensor, labels: Tensor, ids: Tensor | None = None) -> None:
         """Add a batch.
@@ -159,7 +185,8 @@ class FeatureMonitor(Metric):
             for name in self.metric_state:
                 held = getattr(self, name)
                 setattr(self, name, held.clone() if held.is_inference() else held)
-            rows = features.detach().reshape(-1, self.dimension).to(self.weight.dtype)
+            given = features.detach().reshape(-1, self.dimension)
+            rows = given.to(self.weight.dtype)
             index = labels.detach().reshape(-1).long()
             kept = index != self.ignore_index
             used = kept & self._inside(index, self.classes, kept, _OUTSIDE)
@@ -169,6 +196,9 @@ class FeatureMonitor(Metric):
             sums = self._sums
             with torch.autocast(rows.device.type, enabled=False):
                 sums.add(rows, index, used)
+                if self._head is not None and self._figures.with_answers:
+                    right = used & self._head.right(given, index)
+                    self.right.index_add_(0, torch.where(used, index, 0), right.long())
                 if self.update_count > 1 and self.update_count & (self.update_count - 1) == 0:
                     sums.settle()
 
@@ -187,9 +217,11 @@ class FeatureMonitor(Metric):
         -------
         dict of str to Tensor
             Ready for a logger: ``samples``, ``classes`` (those with samples) and the figures of
-            `penultimate.metrics.CollapseMetrics`. With a head and a forecast, once every class that has training
-            samples has been seen, also ``alignment/…``, and ``direction/i``, the strength t_i of the i-th distinct
-            singular value (beside `Forecast.timeline`). What does not exist is left out.
+            `penultimate.metrics.CollapseMetrics`. With a head, ``accuracy``, ``balanced_accuracy`` and
+            ``recall/<class>``, each sample answered by the head as it stood when the sample was added. With a forecast
+            too ``recall_many``, ``recall_medium``, ``recall_few`` (`ClassCounts.bands`) and, once every class that has
+            training samples has been seen, ``alignment/…``, and ``direction/i``, the strength t_i of the i-th distinct
+            singular value (beside `Forecast.timeline`). What does not exist, or was not asked for, is left out.
 
         Raises
         ------
@@ -199,27 +231,21 @@ class FeatureMonitor(Metric):
         Warns
         -----
         UserWarning
-            When samples were left out as not finite, or the total is not that of the data set.
+            When samples were left out as not finite, the total is not that of the data set, or the samples seen are
+            those of the forecast's counts in another order.
         """
         statistics = self._merged()
         try:
-            self._judge(round(statistics.samples))
+            self._judge(statistics)
         except FeaturesError:
             if self._is_synced:  # of what fails the library would keep the states of all processes
                 self.unsync()
             raise
-        head = self.head
-        geometry = None if self.forecast is None else self.forecast.geometry
-        collapse: CollapseMetrics = collapse_metrics(statistics, None if head is None else head.product, geometry)
-        figures = {"samples": statistics.samples, **collapse.to_dict()}
-        alignment = self._aligned(statistics, head)
-        if alignment is not None:
-            figures |= {f"alignment/{name}": getattr(alignment, name) for name in _SHARES}
-            figures["alignment/mean_cosine"] = _mean(alignment.cosine, alignment.multiplicity)
-            leading = alignment.strength[: self.directions].tolist()
-            figures |= {f"direction/{index}": strength for index, strength in enumerate(leading, start=1)}
-        known = {name: value for name, value in figures.items() if value is not None and np.isfinite(value)}
-        return {name: torch.tensor(value, dtype=self.weight.dtype, device=self.device) for name, value in known.items()}
+        right = None if self._head is None else self.right.cpu().numpy().astype(np.float64)
+        figures = self._figures.of(statistics, self.head, right if self._figures.with_answers else None)
+        return {
+            name: torch.tensor(value, dtype=self.weight.dtype, device=self.device) for name, value in figures.items()
+        }
 
     def statistics(self) -> FeatureStatistics:
         """What has been seen by all processes, for everything that takes `FeatureStatistics`; a collective call."""
@@ -228,7 +254,7 @@ class FeatureMonitor(Metric):
 
     def alignment(self) -> Alignment | None:
         """The head along the directions of the forecast; None without a head, a forecast or samples of every class."""
-        return self._aligned(self.statistics(), self.head)
+        return self._figures.aligned(self.statistics(), self.head)
 
     def merge_state(self, incoming_state: "dict[str, Any] | Metric") -> None:
         """Add what another monitor, or its `metric_state`, has seen.
@@ -252,6 +278,7 @@ class FeatureMonitor(Metric):
             held = getattr(self, name)
             setattr(self, name, torch.as_tensor(merged[name]).reshape(held.shape).to(held))
         self.tally = self.tally + state["tally"].to(self.device)
+        self.right = self.right + state["right"].to(self.device)
         # How often each was counted: a sample of both monitors is in the sums twice.
         self.seen = self.seen + state["seen"].to(self.device)
         self._computed = None
@@ -311,7 +338,8 @@ class FeatureMonitor(Metric):
         whole.dropped = bad
         return whole
 
-    def _judge(self, samples: int) -> None:
+    def _judge(self, statistics: FeatureStatistics) -> None:
+        samples = round(statistics.samples)
         times = self.seen.sum(dim=0) if self.seen.ndim > 1 else self.seen
         bad, outside, strange, repeated = (int(count) for count in self.tally)
         for number, what, size in ((outside, "labels", self.classes), (strange, "ids", len(times))):
@@ -321,25 +349,17 @@ class FeatureMonitor(Metric):
                 )
         if bad:
             warnings.warn(f"{bad} samples held NaN or infinity and were left out: has training diverged?", stacklevel=4)
-        if not self.dataset_size or self._of_batch:
+        if self._of_batch:
+            return
+        if self.forecast is not None:
+            said = contradiction(statistics.counts, self._expected, self._figures.names)
+            if said is not None:
+                warnings.warn(said, stacklevel=4)
+        if not self.dataset_size:
             return
         twice = int((times - times.clamp(max=1)).sum())
         if twice or samples != self.dataset_size:
             warnings.warn(_told(samples, self.dataset_size, repeated, twice), stacklevel=4)
-
-    def _aligned(self, statistics: FeatureStatistics, head: Head | None) -> Alignment | None:
-        if head is None or self.forecast is None:
-            return None
-        counts = self.forecast.counts
-        if np.any((counts.values > 0) & (statistics.counts == 0)):
-            return None
-        layer = LastLayer(counts, statistics.means, head, None, self.forecast.problem.bias != "none")
-        return align(layer, self.forecast.geometry.svd, None)
-
-
-def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]", weights: "np.ndarray[Any, np.dtype[Any]]") -> float:
-    known = np.isfinite(values)
-    return float(np.average(values[known], weights=weights[known])) if known.any() else float("nan")
 
 
 def _told(samples: int, size: int, repeated: int, twice: int) -> str:
