@@ -342,3 +342,48 @@ def test_a_class_without_samples_takes_no_part(loss):
     assert record["classes"][4]["lost"] is None and record["classes"][4]["lift"] is None
     assert record["classes"][0]["lost"] is not None
     assert pen.audit_head(wider, counts, loss=loss).gram_distance < 0.2
+
+
+@pytest.mark.parametrize("values", [[600, 300, 100, 30, 10], [5000, 3000, 1500, 800, 400, 200, 100, 50]])
+@pytest.mark.parametrize("decay", [1e-2, 1e-3])
+@pytest.mark.parametrize("loss", ["mse", "ce"])
+def test_the_loss_that_trained_a_network_is_proposed(loss, decay, values):
+    """Exact minimisers of either loss, audited as if the other had trained them, and as they were."""
+    counts = pen.ClassCounts(values)
+    factors = pen.forecast(counts, decay, loss=loss).geometry.factors(d=len(values))
+    labels = np.repeat(np.arange(len(values)), values)
+    head = pen.Head(factors.weights, factors.bias)
+    other = "ce" if loss == "mse" else "mse"
+    wrong = pen.audit(factors.means[labels], labels, head=head, weight_decay=decay, loss=other)
+    assert wrong.last_layer.likely_loss == loss == wrong.to_dict()["alignment"]["likely_loss"]
+    assert f"try --loss {loss}." in wrong.verdict
+    right = pen.audit(factors.means[labels], labels, head=head, weight_decay=decay, loss=loss)
+    assert right.last_layer.likely_loss is None and "try --loss" not in right.verdict
+
+
+def test_the_loss_of_the_bundled_networks_is_proposed():
+    assert "The bias grows with log n as with cross-entropy: try --loss ce." in pen.audit("cnn-ce").verdict
+    assert pen.audit("cnn-mse", loss="ce").last_layer.likely_loss == "mse"
+    assert pen.audit("cnn-mse").last_layer.likely_loss is bundled().last_layer.likely_loss is None
+
+
+def test_strong_directions_of_like_counts_and_of_adjusted_logits_are_told():
+    for values, loss, expected in (
+        ([50] * 4, "ce", "ce"),
+        ([5000, 3000, 1500, 800, 400, 200, 100, 50], "la:1", "la:1"),
+    ):
+        counts = pen.ClassCounts(values)
+        factors = pen.forecast(counts, 1e-2, loss=loss).geometry.factors(d=len(values))
+        labels = np.repeat(np.arange(len(values)), values)
+        audit = pen.audit(
+            factors.means[labels], labels, head=pen.Head(factors.weights, factors.bias), weight_decay=1e-2
+        )
+        assert audit.last_layer.likely_loss == expected and f"try --loss {expected}." in audit.verdict
+
+
+def test_classes_of_few_samples_are_marked():
+    counts = pen.ClassCounts([101, 100, 20, 3])
+    labels = np.repeat(np.arange(4), counts.values.astype(int))
+    audit = pen.audit(np.eye(4)[labels], labels, head=pen.Head((np.eye(4),)))
+    assert audit.short_of_samples.tolist() == [False, True, True, True]
+    assert [row["short_of_samples"] for row in audit.to_dict()["classes"]] == [False, True, True, True]

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from penultimate.audits.alignment import align
@@ -120,6 +120,15 @@ class Audit(Reported, presenter="audit"):
         middle = (recall + square / (2 * size)) / (1 + square / size)
         half = _WILSON / (1 + square / size) * np.sqrt(recall * (1 - recall) / size + square / (4 * size**2))
         return np.stack([middle - half, middle + half], axis=1)
+
+    @property
+    def short_of_samples(self) -> Bool[np.ndarray, " K"]:
+        """Classes of at most 100 samples in training, which may be answered badly for want of samples alone.
+
+        No forecast says how features generalise from few samples. 100 is where the long-tail literature has classes of
+        many begin (Liu et al. 2019, arXiv 1904.05160; `ClassCounts.bands`).
+        """
+        return (self.counts.bands() == "few") | (self.counts.bands() == "medium")
 
     def confused_with(self, index: int) -> int:
         """The class that most wrong answers for a class name, or, without any, the one that its mean points to.

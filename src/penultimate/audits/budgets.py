@@ -23,7 +23,7 @@ from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # A direction with less of its σ than this has no strength to share out.
-_DEAD = 1e-3
+_NEXT_TO_NOTHING = 1e-3
 
 
 @dataclass(frozen=True, repr=False)
@@ -176,7 +176,7 @@ def _budget(
     target: Float[np.ndarray, " t"],
 ) -> Budget:
     """Divide all by strength; where there is next to none, a share of it means nothing."""
-    divisor = np.where(strength > _DEAD * target, strength, np.nan)
+    divisor = np.where(strength > _NEXT_TO_NOTHING * target, strength, np.nan)
     to_decay = decay / divisor
     to_noise = np.full_like(divisor, np.nan) if noise is None else noise / divisor
     settled = pulled / divisor

@@ -27,7 +27,10 @@ from penultimate.losses import Loss
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
 
-# A direction counts as learnt well when head and means agree on it this much and this share of its σ is there.
+# A direction counts as learnt well when head and means agree on it this much and this share of its σ is there: chosen,
+# not fitted. Two of the nine directions of the bundled network of squared error are nearest, with cosines of 0.46 and
+# 0.49: with them the median λ_H would be 9.9e-8 for 4.8e-8, well within the quartiles. All others have 0.69 and more on
+# training samples, and LEARNT between 0.1 and 0.5 changes nothing on them.
 ALIGNED = 0.5
 LEARNT = 0.25
 # With fewer such directions a median and its quartiles mean nothing.

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 MERGED_AT = 0.9
 # A row, or a direction, is next to nothing below this part of the typical row, or of the strongest direction.
-_DEAD = 0.01
+_SHORT = 0.01
 _LEADING = 64
 
 
@@ -167,8 +167,8 @@ class HeadAudit(Reported, presenter="head_audit"):
     @property
     def dead(self) -> tuple[int, int]:
         """Directions with less than a hundredth of the strongest one's norm: measured, and forecast."""
-        measured = self.multiplicity[self.direction_norm < _DEAD * self.direction_norm.max(initial=0.0)]
-        expected = self.multiplicity[self.expected <= _DEAD * self.expected.max(initial=0.0)]
+        measured = self.multiplicity[self.direction_norm < _SHORT * self.direction_norm.max(initial=0.0)]
+        expected = self.multiplicity[self.expected <= _SHORT * self.expected.max(initial=0.0)]
         return int(measured.sum()), int(expected.sum())
 
     @property
@@ -366,4 +366,4 @@ def _unseen(problem: Problem, counts: ClassCounts) -> Float[np.ndarray, " K"] | 
 
 
 def _short_rows(norms: Float[np.ndarray, " s"]) -> int:
-    return int((norms <= _DEAD * np.sqrt(np.mean(norms**2))).sum())
+    return int((norms <= _SHORT * np.sqrt(np.mean(norms**2))).sum())

@@ -9,3 +9,7 @@ LOST = 0.1
 
 
 STATUSES = ("own", "shared", "lost")
+
+# A direction is dead when it has less than this share of σ. Measured ones do not reach zero in finite training; the
+# strengths of a forecast are zero, or at least (L−1)/L of σ for several layers, and for one layer continuous.
+DEAD = 0.01

@@ -88,6 +88,7 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "head_off_diagonal_share": finite(alignment.head_off_diagonal_share),
         "means_off_diagonal_share": finite(alignment.means_off_diagonal_share),
         keys.FITS_LOSS: layer.fits_loss,
+        "likely_loss": layer.likely_loss,
         "product_cosine": finite(layer.product_cosine),
         "mean_gram_cosine": finite(layer.gram_cosines[0]),
         "head_gram_cosine": finite(layer.gram_cosines[1]),
@@ -147,6 +148,7 @@ def class_records(audit: "Audit", chosen: Int[np.ndarray, " b"]) -> list[dict[st
             **row,
             "nearest": _name(audit, int(audit.classes.nearest[index])),
             "weaker_than_its_count": bool(weaker[index]),
+            "short_of_samples": bool(audit.short_of_samples[index]),
             "confused_with": _name(audit, audit.confused_with(index)),
         }
         for index, row in zip(chosen.tolist(), rows, strict=True)

@@ -102,8 +102,22 @@ def _foreign(layer: LayerAudit) -> str:
         f"This is not what squared error leaves: the bias is up to {number(layer.measured.bias_error, 2)} from the "
         f"class shares, and directions are {number(strong, 2)} times as strong as labels ask for. So the network was "
         "trained with another loss, or not to the end, and its departures from this forecast say nothing about its "
-        "classes."
-    )
+        f"classes. {_try(layer)}"
+    ).strip()
+
+
+def _try(layer: LayerAudit) -> str:
+    """The loss that bias and strengths speak for."""
+    why = {
+        "mse": "The bias has the class shares and own logits are near 1, as squared error leaves them",
+        "ce": "The bias grows with log n as with cross-entropy",
+        "la:1": "Directions are as strong as with cross-entropy, and the bias does not follow log n, as if adjusted",
+    }
+    loss = layer.likely_loss
+    if loss is None:
+        return ""
+    grown = loss != "ce" or not np.isnan(layer.bias_on_log_counts)
+    return f"{why[loss] if grown else 'Directions are as strong as with cross-entropy'}: try --loss {loss}."
 
 
 def _own_law(layer: LayerAudit) -> str:
@@ -116,6 +130,7 @@ def _own_law(layer: LayerAudit) -> str:
         f"times means {number(layer.product_cosine, 2)}, as that of any network that fits its labels nearly has. "
         f"The network's own objective is {percent(layer.excess, 3)} above the minimum (feature decay by norms)."
     )
+    text = f"{text} {_try(layer)}".strip()
     if np.isnan(layer.unsettled):
         return text
     return f"{text} Training left {percent(layer.unsettled, 2)} of what decay and noise ask of the head unsettled."
