@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import check_grad
 
 import penultimate as pen
-from penultimate.minimisers.descent import _Parameters, objective_and_gradient
+from penultimate.minimisers.descent import _Parameters, descend, objective_and_gradient
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
