@@ -68,22 +68,6 @@ def test_unseen_classes_are_never_nearest_and_must_not_appear_later():
         deciding.update(features, labels)
 
 
-def test_parts_and_pauses_change_nothing():
-    features, labels, head = data(3, [50, 20, 5])
-    statistics = pen.FeatureStatistics.from_features(features, labels)
-    whole, one, other = (Deciding(statistics, head) for _ in range(3))
-    whole.update(features, labels)
-    one.update(features[:31], labels[:31])
-    resumed = Deciding(statistics, head)
-    resumed.restore({name: array.copy() for name, array in one.arrays().items()})
-    resumed.update(features[31:], labels[31:])
-    other.update(features[31:], labels[31:])
-    for name, array in whole.arrays().items():
-        np.testing.assert_array_equal(one.arrays()[name] + other.arrays()[name], array)
-        np.testing.assert_array_equal(resumed.arrays()[name], array)
-    np.testing.assert_array_equal(one.merge(other).decisions.confusion, whole.decisions.confusion)
-
-
 def test_bad_rows_are_refused_or_dropped():
     features, labels, head = data(4, [9, 9])
     statistics = pen.FeatureStatistics.from_features(features, labels)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import penultimate as pen
 from cluster_sources import Deadly, Shard
-from feature_files import WRITERS, arrays, write_npz
+from feature_files import arrays, write_npz
 from penultimate.features.passes import distributed as clusters
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.replicates import Replicates
@@ -405,23 +405,6 @@ def test_merging_leaves_its_parts_alone():
 def test_a_task_has_one_thread_of_blas():
     with one_thread_of_blas():
         assert workers() == 1
-
-
-@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-def test_labels_alone_are_those_of_the_batches(write, tmp_path, monkeypatch):
-    for module in ("source", "file"):
-        monkeypatch.setattr(f"penultimate.features.sources.{module}.block_rows", lambda dimension: 7)
-    path = write(tmp_path, arrays(300))
-    source = open_features(path)
-    shards = source.shards()
-    assert [shard.samples for shard in shards] == [112, 112, 76]
-    for one in [source, Joined([source, source]), *shards, *ArraySource(*arrays(300).values()).shards()]:
-        for start in (0, 1, 63, one.samples):
-            batches = [batch.labels for batch in one.batches(start)]
-            for labels, own in zip(one.labels(start), batches, strict=True):
-                np.testing.assert_array_equal(labels, own)
-    joined = [batch.features for shard in shards for batch in shard.batches()]
-    np.testing.assert_array_equal(np.concatenate(joined), arrays(300)["H"])
 
 
 def test_a_label_that_is_no_index_of_a_class(client):

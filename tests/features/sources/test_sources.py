@@ -65,13 +65,6 @@ def test_head_and_names_that_do_not_fit():
         ArraySource(content["H"], content["y"], names=("a", "a"))
 
 
-@pytest.mark.parametrize("start", [-1, 6])
-@pytest.mark.parametrize("make", [lambda: source(5), lambda: Joined([source(2), source(3)])])
-def test_a_start_outside_the_data(make, start):
-    with pytest.raises(FeaturesError, match=f"start at sample {start} of 5"):
-        list(make().batches(start))
-
-
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=6), st.data())
 def test_joined_from_any_sample_on_is_the_rest(lengths, data):
     parts = [source(length, seed=index) for index, length in enumerate(lengths)]

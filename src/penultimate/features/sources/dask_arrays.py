@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.archives.blocks import check_start
+from penultimate.archives.blocks import block_rows, check_start, spans
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.sources.source import ArraySource, Batch, FeatureSource
@@ -129,11 +129,13 @@ class DaskArrays:
             start = max(0, start - block.samples)
 
     def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
-        """Labels of the blocks from sample `start` on."""
+        """Labels of the same batches; features are not computed."""
         check_start(start, self.samples)
         for block in self.blocks():
             if start < block.samples:
-                yield block.arrays[1].compute()[start:]
+                own = block.arrays[1].compute()
+                for first, end in spans(start, block.samples, block_rows(self.dimension)):
+                    yield own[first:end]
             start = max(0, start - block.samples)
 
     def shards(self) -> list[FeatureSource]:
