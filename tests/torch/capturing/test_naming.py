@@ -79,3 +79,10 @@ def test_a_data_set_and_a_model_that_name_other_classes_are_refused_unless_the_u
     ):
         captured(data, model)
     assert captured(data, model, names=NAMES).names == NAMES
+
+
+def test_a_capture_is_shown_in_one_line():
+    assert (
+        repr(captured(Folder(list(NAMES))))
+        == "CapturedFeatures(features of a Sequential, 4 classes, width 16, float32)"
+    )

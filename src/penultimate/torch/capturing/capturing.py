@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ class _Forward(NamedTuple):
     logits: torch.Tensor
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class CapturedFeatures:
     """Features that a model computes while they are read; made by `capture`.
 
@@ -59,13 +59,16 @@ class CapturedFeatures:
     dimension: int
     dtype: str
     fingerprint: str
-    _model: nn.Module = field(repr=False)
-    _layers: tuple[Linear, ...] = field(repr=False)
-    _items: "_Items" = field(repr=False)
-    _first: Pass | None = field(default=None, repr=False)
+    _model: nn.Module
+    _layers: tuple[Linear, ...]
+    _items: "_Items"
+    _first: Pass | None = None
 
     def __str__(self) -> str:
         return f"features of a {type(self._model).__name__}"
+
+    def __repr__(self) -> str:
+        return f"CapturedFeatures({self}, {self.head.classes} classes, width {self.dimension}, {self.dtype})"
 
     @property
     def samples(self) -> int:
