@@ -1,5 +1,7 @@
 """The command ``penultimate``: parse, call, print; one file a command."""
 
+import contextlib
+import os
 import sys
 
 import click
@@ -10,14 +12,24 @@ from penultimate.cli.compare import compare
 from penultimate.cli.data import data
 from penultimate.cli.forecast import forecast
 from penultimate.cli.heads import heads
+from penultimate.cli.interrupts import INTERRUPTED, heeding_interrupts
+from penultimate.cli.options import DOCS, examples
+from penultimate.cli.output import note, prepare
 from penultimate.errors import PenultimateError
 from penultimate.version import __version__
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    epilog=examples("penultimate forecast lvis --weight-decay 0.01", "penultimate forecast --help"),
+)
 @click.version_option(__version__, prog_name="penultimate")
-def cli() -> None:
-    """Forecast the geometry that imbalanced classes force on a network's last layer."""
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Forecast the geometry that imbalanced classes force on a network's last layer, and audit what training made of it."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for _command in (forecast, compare, audit, heads, advise, data):
@@ -26,22 +38,43 @@ for _command in (forecast, compare, audit, heads, advise, data):
 
 def main() -> None:
     """Run the command; exit 0 on success, 2 for the user's input, 1 for a fault of ours."""
-    try:
-        sys.exit(cli.main(standalone_mode=False))
-    except PenultimateError as error:
-        _fail(str(error), 2)
-    except click.ClickException as error:
-        _fail(f"{error.format_message()} (see penultimate --help)", 2)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        _fail("interrupted", 130)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep Python from complaining when it flushes at exit.
-        sys.stdout = None
-        sys.exit(0)
-    except Exception as error:
-        _fail(f"internal error, please report it with the command you ran: {type(error).__name__}: {error}", 1)
-
-
-def _fail(message: str, status: int) -> None:
-    click.echo(f"penultimate: {' '.join(message.split())}", err=True)
+    prepare()
+    with heeding_interrupts():
+        status = _run()
     sys.exit(status)
+
+
+def _run() -> int:
+    try:
+        cli.main(standalone_mode=False)
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            sys.stdout.flush()
+        return 0
+    except PenultimateError as error:
+        return _fail(str(error), 2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        return _fail(f"{error.format_message()} (see {context.command_path if context else 'penultimate'} --help)", 2)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        sys.stdout = None  # keeps Python from complaining when it flushes at its end
+        return 0
+    except OSError as error:
+        sys.stdout = None
+        return _fail(f"{error.filename or 'the output'}: {(error.strerror or str(error)).lower()}", 2)
+    except MemoryError as error:
+        return _fail(f"there is not enough memory for this ({error or 'allocation failed'}): give fewer classes or samples", 2)
+    except Exception as error:
+        return _fail(f"internal error, please report it with the command you ran: {type(error).__name__}: {error}", 1)
+
+
+def _fail(message: str, status: int) -> int:
+    try:
+        note(f"penultimate: {' '.join(message.split())}")
+    except OSError:  # nobody reads this either
+        with contextlib.suppress(OSError):
+            os.close(2)
+        sys.stderr = None
+    return status

@@ -7,6 +7,15 @@ import click
 if TYPE_CHECKING:
     from penultimate.model.problem import Bias
 
+DOCS = "Documentation: docs/index.md of the source; `make docs` builds it."
+
+
+def examples(*commands: str) -> str:
+    """What stands below the options of a command: how it is called, and where to read on."""
+    lines = "\n".join(f"  {command}" for command in commands)
+    return f"\b\nExamples:\n{lines}\n\n{DOCS}"
+
+
 LOSSES = (
     "mse, ce, weighted:inverse, weighted:power:ρ, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, "
     "mse:inverse, …"

@@ -1,11 +1,12 @@
 """What commands read and print: counts in, results out, progress in between."""
 
-import json
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-import click
+from penultimate.cli.output import as_json, is_unicode, note, show, write
+from penultimate.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -15,59 +16,68 @@ if TYPE_CHECKING:
     from penultimate.counts import ClassCounts
     from penultimate.reported import Classes, Reported
 
-_WIDTH = 120  # columns when the output is no terminal, where rich would fall back to 80 and wrap the tables
+# Work that is over sooner shows nothing.
+_DELAY = 1.0
+# Where JSON printed among nothing else goes.
+_STDOUT = ("-", "/dev/stdout")
 
 
 def read(counts: str, column: str | None, holds: Literal["counts", "labels"] | None) -> "ClassCounts":
     """Read a file or folder, or bundled counts by name; a file of that name goes first."""
     from penultimate.counts.given import counts_of
 
-    return counts_of(counts, column, holds)
+    with progress("reading the counts"):
+        return counts_of(counts, column, holds)
 
 
 def deliver(result: "Reported", json_path: str | None, html_path: str | None, classes: "Classes | None" = None) -> None:
     """Write and print a result, or of its classes what is selected."""
-    if html_path is not None:
-        result.report(html_path)
-        click.echo(f"wrote {html_path}", err=True)
-    if json_path is not None:
-        _write_json(result.to_dict(classes), json_path)
-    if json_path != "-":
-        show(result.table(classes))
+    written = [path for path in (html_path, json_path) if path is not None and path not in _STDOUT]
+    with progress("writing"):
+        if html_path is not None:
+            result.report(html_path)
+        record = None if json_path is None else result.to_dict(classes)
+        if record is not None and json_path in written:
+            write_whole(str(json_path), as_json(record) + "\n")
+        table = None if {html_path, json_path}.intersection(_STDOUT) else result.table(classes)
+    for path in written:
+        note(f"wrote {path}")
+    if record is not None and json_path not in written:
+        write(as_json(record, ascii_only=not is_unicode(sys.stdout)) + "\n")
+    if table is not None:
+        show(table)
 
 
 @contextmanager
-def progress(unit: str = "samples") -> "Generator[Callable[[str, int], object]]":
-    """Count the samples, or parts, of each pass on stderr; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+def progress(doing: str, unit: str = "samples") -> "Generator[Callable[[str, int], object]]":
+    """Say on stderr what is being done and for how long, and count the samples, or parts, of each pass.
 
-    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} " + unit), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def step(stage: str, rows: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(f"reading {stage}", total=None)
-            bars.advance(tasks[stage], rows)
-
-        yield step
-
-
-def _write_json(record: dict[str, object], path: str) -> None:
-    text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
-    if path == "-":
-        click.echo(text)
+    Nothing where stderr is no terminal, nor for what is over soon.
+    """
+    if not sys.stderr.isatty():
+        yield lambda stage, rows: None
         return
-    from penultimate.files import write_whole
-
-    write_whole(path, text + "\n")
-    click.echo(f"wrote {path}", err=True)
-
-
-def show(renderable: Any) -> None:
-    """Print what the library rich draws."""
     from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
-    console.print(renderable)
+    columns = (SpinnerColumn("line"), TextColumn("{task.description}"), TimeElapsedColumn())
+    bars = Progress(*columns, console=Console(stderr=True), transient=True)
+    bars.add_task(doing, total=None)
+    tasks: dict[str, tuple[TaskID, int]] = {}
+
+    def step(stage: str, rows: int) -> None:
+        task, before = tasks.get(stage) or (bars.add_task("", total=None), 0)
+        tasks[stage] = task, before + rows
+        bars.update(task, description=f"reading {stage}: {before + rows:,} {unit}")
+
+    # The first second passes without it: most commands are over then.
+    timer = threading.Timer(_DELAY, bars.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield step
+    finally:
+        timer.cancel()
+        timer.join()
+        if bars.live.is_started:
+            bars.stop()
