@@ -13,7 +13,7 @@ from penultimate.cli.data import data
 from penultimate.cli.forecast import forecast
 from penultimate.cli.heads import heads
 from penultimate.cli.interrupts import INTERRUPTED, heeding_interrupts
-from penultimate.cli.options import DOCS, examples
+from penultimate.cli.options import examples
 from penultimate.cli.output import note, prepare
 from penultimate.errors import PenultimateError
 from penultimate.version import __version__
@@ -27,7 +27,7 @@ from penultimate.version import __version__
 @click.version_option(__version__, prog_name="penultimate")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Forecast the geometry that imbalanced classes force on a network's last layer, and audit what training made of it."""
+    """Forecast the geometry that imbalanced classes force on a network's last layer."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="penultimate", standalone_mode=False)
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
             sys.stdout.flush()
         return 0
@@ -57,15 +57,17 @@ def _run() -> int:
         return _fail(f"{error.format_message()} (see {context.command_path if context else 'penultimate'} --help)", 2)
     except (KeyboardInterrupt, click.exceptions.Abort):
         return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough.
+    except (BrokenPipeError, SystemExit):
+        # The reader (head, less) has seen enough; click makes a SystemExit of that, and of nothing else here.
         sys.stdout = None  # keeps Python from complaining when it flushes at its end
         return 0
     except OSError as error:
         sys.stdout = None
         return _fail(f"{error.filename or 'the output'}: {(error.strerror or str(error)).lower()}", 2)
     except MemoryError as error:
-        return _fail(f"there is not enough memory for this ({error or 'allocation failed'}): give fewer classes or samples", 2)
+        return _fail(
+            f"there is not enough memory for this ({error or 'allocation failed'}): give fewer classes or samples", 2
+        )
     except Exception as error:
         return _fail(f"internal error, please report it with the command you ran: {type(error).__name__}: {error}", 1)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from penultimate.cli.checks import given, one_of, scaled, scaled_bias, torch_scale
+from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,
     COLUMN,
@@ -20,7 +21,9 @@ from penultimate.cli.options import (
     WEIGHT_DECAY,
     WIDTH,
     WISH,
+    examples,
 )
+from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, read
 from penultimate.errors import ProblemError
 
@@ -28,7 +31,13 @@ if TYPE_CHECKING:
     from penultimate.model.problem import Bias
 
 
-@click.command()
+@click.command(
+    short_help="What to change: decay, loss, samples, width, head.",
+    epilog=examples(
+        "penultimate advise train.csv --loss ce --weight-decay 5e-4",
+        "penultimate advise train.csv --audit audit.json --train train.npz --valid valid.npz --out head.npz",
+    ),
+)
 @click.argument("counts")
 @COLUMN
 @HOLDS
@@ -83,8 +92,9 @@ def advise(
 
     class_counts = read(counts, column, holds)
     scale = torch_scale(torch_loss, loss, class_counts.classes)
+    announce_forecast(class_counts, 5)  # advice forecasts a handful of problems
     audits_own = audit_path is not None and not given("weight_decay")
-    with progress("parts") as step:
+    with progress("weighing changes", "parts") as step:
         result = make_advice(
             class_counts,
             None if audits_own else scaled(weight_decay, scale),
@@ -103,5 +113,5 @@ def advise(
         )
     if out is not None:
         result.save_head(out)
-        click.echo(f"wrote {out}", err=True)
+        note(f"wrote {out}")
     deliver(result, json_path, html_path)

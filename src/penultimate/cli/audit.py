@@ -1,11 +1,14 @@
 """``penultimate audit``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from penultimate.cli.checks import refuse, scaled, torch_scale
-from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY
+from penultimate.cli.costs import announce_head
+from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY, examples
+from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, read
 from penultimate.errors import ProblemError
 
@@ -15,7 +18,13 @@ if TYPE_CHECKING:
     from penultimate.features.head import Head
 
 
-@click.command()
+@click.command(
+    short_help="A trained network against its forecast.",
+    epilog=examples(
+        "penultimate audit train.npz --loss ce --weight-decay 5e-4 --html audit.html",
+        "penultimate audit model.safetensors --head-only --counts train.csv",
+    ),
+)
 @click.argument("features")
 @click.option("--head", "head_path", metavar="FILE", help="Linear layers, if they are not beside the features.")
 @click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
@@ -64,7 +73,7 @@ def audit(
     counts = None if counts_path is None else read(counts_path, None, None)
     outputs = 0 if torch_loss is None else _outputs(head, features)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
-    with progress() as step:
+    with progress("auditing") as step:
         result = make_audit(
             features,
             head=head,
@@ -96,18 +105,24 @@ def _audit_head(
     if counts_path is None:
         raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
     from penultimate.audits.head import audit_head
+    from penultimate.features.head import Head
 
     counts = read(counts_path, None, None)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, counts.classes))
-    result = audit_head(path, counts, key=key, weight_decay=decays, loss=loss)
+    with progress("reading the head"):
+        head = Head.read(path, key) if Path(path).exists() else None
+    if head is not None:  # the bundled ones are small
+        announce_head(head.classes, head.dimension)
+    with progress("auditing the head"):
+        result = audit_head(head or path, counts, key=key, weight_decay=decays, loss=loss)
     _notes(result)
     deliver(result, json_path, html_path)
 
 
 def _notes(result: "Audit | HeadAudit") -> None:
     """What was taken of the order of the classes is said even where nobody reads the verdict."""
-    for note in result.notes:
-        click.echo(note, err=True)
+    for line in result.notes:
+        note(line)
 
 
 def _outputs(head: "Head | None", features: str) -> int:

@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from penultimate.cli.checks import one_of
-from penultimate.cli.options import BIAS, COLUMN, FEATURE_DECAY, FEATURE_RATIO, HOLDS, HTML, JSON, LOSSES
-from penultimate.cli.results import deliver, read
+from penultimate.cli.costs import announce_forecast
+from penultimate.cli.options import BIAS, COLUMN, FEATURE_DECAY, FEATURE_RATIO, HOLDS, HTML, JSON, LOSSES, examples
+from penultimate.cli.results import deliver, progress, read
 
 if TYPE_CHECKING:
     from penultimate.model.problem import Bias
 
 
-@click.command()
+@click.command(
+    short_help="Several losses for the same class counts.",
+    epilog=examples("penultimate compare train.csv --loss ce --loss la:1 --loss weighted:inverse"),
+)
 @click.argument("counts")
 @COLUMN
 @HOLDS
@@ -42,12 +46,15 @@ def compare(
     one_of(feature_decay, feature_ratio)
     from penultimate.forecasts.comparison import compare_losses
 
-    result = compare_losses(
-        read(counts, column, holds),
-        losses,
-        weight_decay,
-        feature_decay=feature_decay,
-        feature_ratio=1.0 if feature_ratio is None else feature_ratio,
-        bias=bias,
-    )
+    class_counts = read(counts, column, holds)
+    announce_forecast(class_counts, len(losses))
+    with progress("comparing"):
+        result = compare_losses(
+            class_counts,
+            losses,
+            weight_decay,
+            feature_decay=feature_decay,
+            feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+            bias=bias,
+        )
     deliver(result, json_path, html_path)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from penultimate.cli.checks import one_of, refuse, scaled, scaled_bias, torch_scale
+from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,
     CLASSES,
@@ -19,14 +20,21 @@ from penultimate.cli.options import (
     TORCH_LOSS,
     WEIGHT_DECAY,
     WIDTH,
+    examples,
 )
-from penultimate.cli.results import deliver, read
+from penultimate.cli.results import deliver, progress, read
 
 if TYPE_CHECKING:
     from penultimate.model.problem import Bias
 
 
-@click.command()
+@click.command(
+    short_help="What class counts do to the last layer.",
+    epilog=examples(
+        "penultimate forecast train.csv --weight-decay 5e-4 --loss ce",
+        "penultimate forecast lvis --layers 2 --classes all --html forecast.html",
+    ),
+)
 @click.argument("counts")
 @COLUMN
 @HOLDS
@@ -75,7 +83,8 @@ def forecast(
         _refuse_beside_calibrate()
         from penultimate.audits.calibration import Calibration
 
-        result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
+        with progress("forecasting"):
+            result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
     else:
         problem = Problem.from_decays(
             decays,
@@ -86,7 +95,9 @@ def forecast(
             width=width,
             loss=loss,
         )
-        result = make_forecast(class_counts, problem=problem)
+        announce_forecast(class_counts)
+        with progress("forecasting"):
+            result = make_forecast(class_counts, problem=problem)
     deliver(result, json_path, html_path, classes)
 
 

@@ -4,14 +4,21 @@ from functools import partial
 
 import click
 
-from penultimate.cli.options import HTML, JSON
+from penultimate.cli.options import HTML, JSON, examples
+from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress
 
 _USE = """    import penultimate as pen
     pen.torch.put_head(model, pen.Head.read({out!r}))"""
 
 
-@click.command()
+@click.command(
+    short_help="A better classifier for the same features.",
+    epilog=examples(
+        "penultimate heads train.npz valid.npz --out head.npz",
+        "penultimate heads cnn-ce cnn-ce-test --html heads.html",
+    ),
+)
 @click.argument("train")
 @click.argument("valid", required=False)
 @click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside the features.")
@@ -39,11 +46,11 @@ def heads(
     """
     from penultimate.heads.comparison.comparison import compare_heads
 
-    with progress("parts") as step:
+    with progress("choosing a head", "parts") as step:
         result = compare_heads(
             train, valid, head=head_path, many=many, few=few, seed=seed, progress=partial(step, "VALID")
         )
     if out is not None:
         result.save_head(out)
-        click.echo(f"wrote {out}; to use it in PyTorch:\n{_USE.format(out=out)}", err=True)
+        note(f"wrote {out}; to use it in PyTorch:\n{_USE.format(out=out)}")
     deliver(result, json_path, html_path)

@@ -1,13 +1,13 @@
 """Ctrl-C, heeded within two seconds: also by long calls of a library, between whose steps Python does not run.
 
-Python sees an interrupt when such a call returns. A thread sees it at once, gives the main thread time to end by itself,
-and ends the process when that is over. Nothing is half-written then: files take their names when they are whole.
+Python sees an interrupt when such a call returns. A thread sees it at once, gives the main thread time to end by
+itself, and ends the process when that is over. Nothing is half-written then: files take their names when they are
+whole.
 """
 
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -50,5 +50,3 @@ def _watch(watched: socket.socket, done: threading.Event) -> None:
         shown = "\x1b[?25h\r\x1b[K" if os.isatty(2) else ""
         os.write(2, f"{shown}penultimate: interrupted\n".encode())
     os._exit(INTERRUPTED)
-
-

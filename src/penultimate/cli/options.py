@@ -71,14 +71,18 @@ COLUMN = click.option("--column", metavar="NAME", help="Column (or array) of COU
 HOLDS = click.option(
     "--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both."
 )
-LOSS = click.option("--loss", default="mse", show_default=True, metavar="LOSS", help=f"Of the training: {LOSSES}.")
+LOSS = click.option(
+    "--loss", default="mse", show_default=True, metavar="LOSS", help=f"What the network is trained with: {LOSSES}."
+)
 TORCH_LOSS = click.option(
     "--torch-loss",
     type=click.Choice(["mse"]),
     help="Read decays as PyTorch's for nn.MSELoss, which averages over outputs: times K/2.",
 )
 LAYERS = click.option("--layers", type=int, metavar="L", help="Linear layers at the end of the network.  [default: 1]")
-WIDTH = click.option("--width", type=int, metavar="R", help="Narrowest layer or feature width.")
+WIDTH = click.option(
+    "--width", type=int, metavar="R", help="Width of the features, or of the narrowest of the linear layers."
+)
 WISH = click.option(
     "--goal",
     default="consistent",
@@ -88,14 +92,31 @@ WISH = click.option(
     "the head's, or the margins of balanced classes.",
 )
 WEIGHT_DECAY = click.option(
-    "--weight-decay", type=_Decays(), default="5e-4", show_default=True, help="For all layers, or for each."
+    "--weight-decay",
+    type=_Decays(),
+    default="5e-4",
+    show_default=True,
+    help="λ: adds λ/2 ‖W‖² to the mean loss, as `weight_decay` of SGD does. One for all layers, or one for each: "
+    "5e-4,1e-3.",
 )
-FEATURE_DECAY = click.option("--feature-decay", type=float, metavar="F", help="Feature decay λ_H, if known.")
+FEATURE_DECAY = click.option(
+    "--feature-decay",
+    type=float,
+    metavar="F",
+    help="λ_H: adds λ_H/2 ‖H‖² for the features H; nobody sets it, an audit measures it.",
+)
 FEATURE_RATIO = click.option(
-    "--feature-ratio", type=float, metavar="C", help="c in λ_H = c λ_1/N, if λ_H is not known.  [default: 1]"
+    "--feature-ratio",
+    type=float,
+    metavar="C",
+    help="c in λ_H = c λ_1/N, with N samples; about 1 where features and weights are balanced.  [default: 1]",
 )
 BIAS = click.option(
-    "--bias", type=_BiasDecay(), default="free", show_default=True, help="Bias of the head, or its decay."
+    "--bias",
+    type=_BiasDecay(),
+    default="free",
+    show_default=True,
+    help="Bias of the classifier: free, none, or its own decay λ_b, which adds λ_b/2 ‖b‖².",
 )
 CLASSES = click.option(
     "--classes", type=_Classes(), default="20", show_default=True, help="Classes to list, worst first."

@@ -14,13 +14,28 @@ _NARROWEST = 40  # below this no table can be read
 
 # What an encoding such as ASCII or cp1252 lacks is spelt out; a character that is not here, by its number.
 _SPELT = {
-    **{"…": "...", "–": "-", "—": "-", "−": "-", "·": "*", "×": "x", "→": "->", "≥": ">=", "≤": "<=", "≈": "~", "‖": "||"},
+    **{
+        "…": "...",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "·": "*",
+        "×": "x",
+        "→": "->",
+        "≥": ">=",
+        "≤": "<=",
+        "≈": "~",
+        "‖": "||",
+    },
     **{"√": "sqrt ", "²": "^2", "∞": "inf", "±": "+-", "’": "'", "“": '"', "”": '"', "Ŷ": "Y", "ᵀ": "^T", "Σ": "sum "},
     **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "κ": "kappa"},
     **{"λ": "lambda", "ρ": "rho", "σ": "sigma", "τ": "tau", "₁": "_1"},
 }
 # Characters that a terminal obeys or that turn the direction of writing, and halves of pairs, which no file can hold.
-_INVISIBLE = "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+_INVISIBLE = (
+    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f"
+)
 _HIDDEN = re.compile(f"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f{_INVISIBLE}]")
 _ORDERS = re.compile("\x1b")
 
@@ -91,4 +106,8 @@ def _spelt(error: UnicodeError) -> tuple[str, int]:
 
 
 def _numbered(character: str) -> str:
-    return character.encode("ascii", errors="backslashreplace").decode() if ord(character) > 127 else f"\\x{ord(character):02x}"
+    return (
+        character.encode("ascii", errors="backslashreplace").decode()
+        if ord(character) > 127
+        else f"\\x{ord(character):02x}"
+    )

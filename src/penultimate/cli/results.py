@@ -3,7 +3,7 @@
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from penultimate.cli.output import as_json, is_unicode, note, show, write
 from penultimate.files import write_whole

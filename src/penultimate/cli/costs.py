@@ -1,0 +1,59 @@
+"""How long work will take, and how much memory, said before it begins where it is much.
+
+The constants were measured on one core of a server of 2023 (`forecast` of 4,000 and 8,000 distinct counts, `audit
+--head-only` of 50,257 rows of width 768); other machines differ by a factor of two or three, which an order of
+magnitude bears.
+"""
+
+from typing import TYPE_CHECKING
+
+from penultimate.cli.output import note
+
+if TYPE_CHECKING:
+    from penultimate.counts import ClassCounts
+
+# Nobody wants to be told of less.
+_SECONDS = 30.0
+_BYTES = 2 << 30
+
+# Squared error: seconds for each pair of distinct counts.
+_PAIR = 3e-8
+# Rows of a head are all compared with all: seconds for a product of two numbers.
+_PRODUCT = 5e-11
+
+
+def announce_forecast(counts: "ClassCounts", losses: int = 1) -> None:
+    """Say what forecasts with squared error will cost."""
+    announce(losses * _PAIR * counts.distinct.size**2, 0, f"{counts.distinct.size:,} distinct counts")
+
+
+def announce_head(classes: int, dimension: int) -> None:
+    """Say what the audit of a head will cost."""
+    announce(_PRODUCT * classes**2 * dimension, 0, f"{classes:,} rows of width {dimension:,}")
+
+
+def announce(seconds: float, size: float, what: str) -> None:
+    """Say on stderr that work takes over half a minute, or over 2 GiB.
+
+    Parameters
+    ----------
+    seconds : float
+        Of one core.
+    size : float
+        Bytes of memory.
+    what : str
+        Because of which.
+    """
+    if seconds <= _SECONDS and size <= _BYTES:
+        return
+    parts = [f"about {_time(seconds)}"] if seconds > _SECONDS else []
+    parts += [f"about {size / 2**30:.0f} GiB of memory"] if size > _BYTES else []
+    note(f"this takes {' and '.join(parts)} ({what}); Ctrl-C ends it")
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90.0:
+        return f"{seconds:.0f} seconds"
+    if seconds < 5400.0:
+        return f"{seconds / 60.0:.0f} minutes"
+    return f"{seconds / 3600.0:.0f} hours"

@@ -1,0 +1,199 @@
+"""The command as a process: full disks, other encodings, closed pipes, interrupts, help, progress."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import penultimate as pen
+
+# The command of the environment may be of another checkout; this is of the one under test.
+RUN = [sys.executable, "-c", "import sys; sys.argv[0] = 'penultimate'; from penultimate.cli import main; main()"]
+COMMANDS = ("forecast", "compare", "audit", "heads", "advise", "data")
+
+
+def command(*arguments, **settings):
+    environment = os.environ | {"NO_COLOR": "1"} | settings.pop("env", {})
+    return subprocess.run([*RUN, *arguments], capture_output=True, env=environment, **settings)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("forecast", "lvis"), ("forecast", "lvis", "--json", "-"), ("--help",), ("--version",), ("data",)],
+    ids=" ".join,
+)
+def test_a_full_disk_behind_the_output(arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*RUN, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "penultimate: the output: no space left on device\n")
+
+
+def test_a_full_disk_behind_both():
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run([*RUN, "forecast", "nowhere"], stdout=full, stderr=full).returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [("forecast", "lvis", "--classes", "all"), ("--help",), ("data", "--help")])
+def test_a_pipe_that_nobody_reads(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run([*RUN, *arguments], stdout=closed, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_output_at_all():
+    done = subprocess.run(["/bin/sh", "-c", 'exec "$@" >&-', "sh", *RUN, "forecast", "lvis"], stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.fixture
+def named(tmp_path):
+    path = tmp_path / "näme ‮ counts.csv"
+    path.write_text("class,count\nçat,600\nдом,300\nnewt\u202egpj,12\na\u0007b\u001b[31mxolotl,9\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "ascii:strict"])
+def test_output_in_any_encoding(named, encoding):
+    for arguments in (("forecast", named), ("compare", named, "--loss", "ce"), ("advise", named), ("data",)):
+        done = command(*map(str, arguments), env={"PYTHONIOENCODING": encoding})
+        assert (done.returncode, done.stderr) == (0, b""), done.stderr
+        text = done.stdout.decode(encoding.partition(":")[0])
+        assert not re.search("[\u202e\x07]", text)
+    for arguments in (("forecast", "--help"), ("forecast", str(named), "--loss", "λ")):
+        done = command(*arguments, env={"PYTHONIOENCODING": encoding})
+        assert done.returncode == (0 if "--help" in arguments else 2)
+        assert b"internal" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_on_the_output_is_right_in_any_encoding(named, encoding):
+    done = command("forecast", str(named), "--json", "-", "--classes", "all", env={"PYTHONIOENCODING": encoding})
+    text = done.stdout.decode(encoding)
+    assert "\u202e" not in text
+    assert [row["class"] for row in json.loads(text)["classes"]] == list(pen.ClassCounts.read(named).names)
+
+
+def test_json_with_halves_of_characters(tmp_path):
+    path, record = tmp_path / "counts.json", tmp_path / "out.json"
+    path.write_text('{"\\ud800": 5, "b": 3}')
+    for done in (command("forecast", str(path), "--json", str(record)), command("forecast", str(path))):
+        assert done.returncode in (0, 2)
+        assert b"internal" not in done.stderr
+    if record.exists():
+        assert json.loads(record.read_text())["counts"]["classes"] == 2
+
+
+def test_devices_take_json(tmp_path):
+    done = command("forecast", "cifar10-lt", "--json", "/dev/stdout")
+    assert json.loads(done.stdout)["counts"]["classes"] == 10
+    assert done.stderr == b""
+    done = command("forecast", "cifar10-lt", "--json", "/dev/null")
+    assert done.returncode == 0
+    assert b"all 10 classes keep" in done.stdout
+    done = command("forecast", "cifar10-lt", "--html", "/dev/stdout")
+    assert done.stdout.startswith(b"<!DOCTYPE html>")
+    assert done.stdout.rstrip().endswith(b"</html>")
+
+
+def test_columns_are_heeded_in_a_pipe():
+    for columns in (60, 90, 200):
+        lines = command("forecast", "lvis", env={"COLUMNS": str(columns)}).stdout.decode().splitlines()
+        assert max(map(len, lines)) <= columns
+    assert command("forecast", "lvis", env={"COLUMNS": "0"}).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_the_bare_command_prints_its_help(penultimate, arguments):
+    status, out, err = penultimate(*arguments)
+    assert (status, err) == (0, "")
+    assert out.startswith("Usage: ")
+    assert len(out.splitlines()) > 10
+    for name in COMMANDS:
+        assert name in out
+    assert "..." not in out.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_an_example_that_runs_and_the_way_to_the_docs(penultimate, name):
+    status, out, _ = penultimate(name, "--help")
+    assert status == 0
+    assert f"  penultimate {name}" in out[out.index("Examples:") :]
+    assert "Documentation:" in out
+
+
+def test_faults_of_usage_name_the_help_of_the_command(penultimate):
+    assert "see penultimate forecast --help" in penultimate("forecast")[2]
+
+
+@pytest.mark.parametrize(
+    ("script", "about"),
+    [
+        # A loop in Python, one in a kernel of ours, and one call of BLAS, between whose steps Python does not run.
+        ("while True: pass", "python"),
+        ("pen.LabelSpectrum(pen.ClassCounts(np.arange(1.0, 250_001))).sigma", "kernels"),
+        ("a = np.ones((9000, 9000)); np.linalg.svd(a)", "lapack"),
+    ],
+    ids=lambda value: value if value.isalpha() else "",
+)
+def test_ctrl_c_ends_any_work(script, about, tmp_path):
+    # What the command does in its place is replaced, the rest is the command's own.
+    code = (
+        "import sys, numpy as np, penultimate as pen, penultimate.cli as command\n"
+        f"def work(*_, **__):\n    print('begun', flush=True)\n    {script}\n"
+        "command.cli.main = work\ncommand.main()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "begun\n"
+    time.sleep(1.0)
+    child.send_signal(signal.SIGINT)
+    # Two seconds are promised; the machine may be busy.
+    _, err = child.communicate(timeout=20)
+    assert (child.returncode, err) == (130, "penultimate: interrupted\n")
+
+
+def test_progress_is_shown_on_a_terminal_alone():
+    code = (
+        "import sys, time; from penultimate.cli.results import progress\n"
+        "with progress('forecasting') as step:\n"
+        "    time.sleep(2.0); step('features', 5); step('features', 7); time.sleep(0.5)\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    child.wait()
+    os.close(ours)
+    assert b"forecasting" in shown
+    assert b"reading features: 12 samples" in shown
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""
+
+
+def test_what_takes_long_is_said_before(penultimate, capsys):
+    from penultimate.cli.costs import announce, announce_forecast, announce_head
+
+    announce(29.0, 1 << 30, "little")
+    assert capsys.readouterr().err == ""
+    announce(45.0, 5 << 30, "much")
+    assert capsys.readouterr().err == "this takes about 45 seconds and about 5 GiB of memory (much); Ctrl-C ends it\n"
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 160_001)))
+    assert "13 minutes (160,000 distinct counts)" in capsys.readouterr().err
+    announce_head(50_257, 768)
+    assert "2 minutes (50,257 rows of width 768)" in capsys.readouterr().err
