@@ -186,19 +186,24 @@ def test_other_arrays_of_a_checkpoint_may_be_of_any_type(tmp_path):
 
 def test_several_candidates_are_listed_and_one_is_chosen_by_key(write):
     path = write({"head.weight": WEIGHT, "head.bias": BIAS, "aux.fc.weight": WEIGHT + 1, "aux.fc.bias": BIAS})
-    with pytest.raises(FeaturesError, match=r"model.*head\.weight.*key=") as caught:
+    with pytest.raises(FeaturesError, match=r"model.*head\.weight.*key=, --key") as caught:
         Head.read(path)
     assert "aux.fc.weight" in str(caught.value)
     assert_head(Head.read(path, key="head.weight"))
 
 
-def test_an_unusual_name_needs_the_key(write):
-    path = write({"prototypes": WEIGHT, "b": BIAS})
-    with pytest.raises(FeaturesError, match=r"the matrices are prototypes: choose one with key="):
+def test_an_unusual_name_needs_the_key_where_it_is_not_alone(write):
+    content = {"prototypes": WEIGHT, "b": BIAS, "keys": np.ones((3, 3), np.float32)}
+    path = write(content)
+    with pytest.raises(FeaturesError, match=r"the matrices are .*prototypes \(4 × 3\).*: choose one \(key=, --key\)"):
         Head.read(path)
     assert_head(Head.read(path, key="prototypes"), bias=None)
-    with pytest.raises(FeaturesError, match=r"there is no 'prototype': give one of (prototypes, b|b, prototypes)$"):
+    with pytest.raises(FeaturesError, match=r"there is no 'prototype': give one of .*prototypes \(4 × 3\)"):
         Head.read(path, key="prototype")
+    assert_head(Head.read(path, classes=4), bias=None)
+    alone = Head.read(write({"prototypes": WEIGHT, "b": BIAS}))
+    assert_head(alone, bias=None)
+    assert alone.origin == "prototypes (4 × 3), no bias"
 
 
 def test_a_key_beside_the_usual_ones(write):
@@ -209,7 +214,7 @@ def test_a_key_beside_the_usual_ones(write):
 
 def test_many_matrices_are_not_all_listed(write):
     path = write({f"block{number:02}.proj": np.ones((2, 2)) for number in range(20)})
-    with pytest.raises(FeaturesError, match=r"block11\.proj and 8 more"):
+    with pytest.raises(FeaturesError, match=r"block11\.proj \(2 × 2\) and 8 more"):
         Head.read(path)
 
 
@@ -218,7 +223,7 @@ UNREADABLE = {
     "gap": ({"W_1": np.eye(3), "W_3": WEIGHT}, "only W_1, W_3"),
     "chain": ({"W_1": np.eye(2), "W_2": WEIGHT}, "each must read as many numbers"),
     "bias": ({"W": WEIGHT, "b": np.ones(3)}, "bias of the head has shape"),
-    "convolution": ({"fc.bias": BIAS, "fc.weight": WEIGHT[:, :, None, None]}, r"the matrices are \(none\)"),
+    "convolution": ({"fc.bias": BIAS, "fc.weight": np.ones((4, 3, 2, 2))}, "there is no matrix in it"),
     "nan": ({"W": np.full((2, 2), np.nan)}, "holds NaN"),
     "names": ({"W": WEIGHT, "classes": np.array(["a", "b"])}, "2 class names for the 4 classes"),
 }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from penultimate.archives.archive import Layout, check_size, check_texts
 from penultimate.archives.blocks import spans
+from penultimate.archives.narrow import widened
 from penultimate.errors import FileError
 
 
@@ -26,11 +27,11 @@ class Region:
         Where the first number begins.
     shape : tuple of int
     dtype : dtype
-        As stored; bfloat16 as uint16.
+        As stored; of numbers that NumPy lacks, their bits.
     by_column : bool, default False
         Numbers of a column lie side by side (Fortran's order).
-    bfloat16 : bool, default False
-        The upper halves of float32 numbers.
+    narrow : str, optional
+        What the bits are, where NumPy lacks the type: "bfloat16", "float8_e4m3fn" or "float8_e5m2".
     """
 
     path: Path
@@ -38,12 +39,12 @@ class Region:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     by_column: bool = False
-    bfloat16: bool = False
+    narrow: str | None = None
 
     @property
     def layout(self) -> Layout:
         """Shape and type."""
-        return Layout(self.shape, "bfloat16" if self.bfloat16 else self.dtype.name)
+        return Layout(self.shape, self.narrow or self.dtype.name)
 
     @property
     def nbytes(self) -> int:
@@ -113,11 +114,7 @@ class Region:
                 yield self._widened(np.ascontiguousarray(block))
 
     def _widened(self, array: NDArray[Any]) -> NDArray[Any]:
-        if not self.bfloat16:
-            return array
-        wide = array.astype(np.uint32)
-        wide <<= 16
-        return wide.view(np.float32)
+        return array if self.narrow is None else widened(self.narrow, array)
 
 
 def fill(file: IO[bytes], array: NDArray[Any], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Features in .safetensors, bfloat16 among them; class names are JSON under ``classes`` in its metadata."""
+"""Arrays in .safetensors, 8-bit floats among them; class names are JSON under ``classes`` in its metadata."""
 
 import json
 from collections.abc import Generator, Iterator, Sequence
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.archives.archive import Layout, reporting_damage
+from penultimate.archives.narrow import NARROW
 from penultimate.archives.region import Region
 from penultimate.errors import FileError
 
@@ -17,7 +18,6 @@ _TYPES = {
     "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
-    "BF16": "<u2",
     "I64": "<i8",
     "I32": "<i4",
     "I16": "<i2",
@@ -85,9 +85,8 @@ class SafetensorsArchive:
         """Shape and type of a tensor, of types that NumPy lacks too."""
         entry = self._header[name]
         kind: str = entry["dtype"]
-        if kind == "BF16":
-            return Layout(tuple(entry["shape"]), "bfloat16")
-        return Layout(tuple(entry["shape"]), np.dtype(_TYPES[kind]).name if kind in _TYPES else kind)
+        name_of = np.dtype(_TYPES[kind]).name if kind in _TYPES else NARROW[kind][1] if kind in NARROW else kind
+        return Layout(tuple(entry["shape"]), name_of)
 
     def read(self, name: str) -> NDArray[Any]:
         """All of a tensor."""
@@ -109,7 +108,8 @@ class SafetensorsArchive:
     def _region(self, name: str) -> Region:
         entry = self._header[name]
         kind: str = entry["dtype"]
-        if kind not in _TYPES:
+        if kind not in _TYPES and kind not in NARROW:
             raise FileError(f"{self._path}: {name} is of type {kind}: save it as bfloat16, float16 or float32")
         begin = self._begin + entry["data_offsets"][0]
-        return Region(self._path, begin, tuple(entry["shape"]), np.dtype(_TYPES[kind]), bfloat16=kind == "BF16")
+        stored, narrow = NARROW[kind] if kind in NARROW else (_TYPES[kind], None)
+        return Region(self._path, begin, tuple(entry["shape"]), np.dtype(stored), narrow=narrow)

@@ -1,34 +1,27 @@
 """The linear head of a network: what turns penultimate features into logits, and where to find it in a checkpoint."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate.archives.sharded import open_checkpoint
 from penultimate.counts.class_names import as_names
-from penultimate.errors import CountsError, FeaturesError, FileError
+from penultimate.errors import CountsError, FeaturesError
 from penultimate.features.arrays import as_array, as_features
+from penultimate.features.checkpoints.reading import check_chain, read_checkpoint, read_named, refuse_bias
 from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
     from penultimate.archives.archive import Archive
 
-# What the libraries of models call the weight of their last layer; a number may follow (torchvision's classifier.1).
-_USUAL = re.compile(
-    r"(?:^|\.)(?:fc|classifier|head|head\.fc|lm_head|linear|last_linear|logits|output)(?:\.\d+)?\.weight$"
-)
-_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 # Scores of 128 MiB at once.
 _ENTRIES = 1 << 24
-# How many names a message lists.
-_LISTED = 12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +36,8 @@ class Head(OneLine):
         None is a head without bias.
     names : tuple of str, optional
         Class names, one for each row of the last layer.
+    origin : str, optional
+        Which arrays of a checkpoint it was made of, and how; None for heads that were not searched for.
 
     Raises
     ------
@@ -63,6 +58,7 @@ class Head(OneLine):
     weights: tuple[NDArray[np.floating], ...]
     bias: NDArray[np.floating] | None = None
     names: tuple[str, ...] | None = None
+    origin: str | None = None
 
     def __post_init__(self) -> None:
         # Frozen for its users; here its fields take their checked form.
@@ -152,6 +148,11 @@ class Head(OneLine):
         FeaturesError
             When it has other classes or reads another width.
         """
+        if (self.dimension, self.classes) == (classes, dimension) and classes != dimension:
+            raise FeaturesError(
+                f"the head has shape {(self.classes, self.dimension)}, one column for each of the {classes} classes: "
+                "transpose it, a head has one row for each"
+            )
         if self.dimension != dimension:
             raise FeaturesError(
                 f"the head reads features of width {self.dimension} and these have width {dimension}: "
@@ -167,17 +168,26 @@ class Head(OneLine):
         return self.product.astype(np.float32), self.offset.astype(np.float32)
 
     @classmethod
-    def read(cls, path: "str | os.PathLike[str]", key: str | None = None) -> "Head":
-        """Read a head from ``.npz`` or ``.safetensors``; nothing is ever unpickled.
+    def read(
+        cls,
+        path: "str | os.PathLike[str]",
+        key: str | None = None,
+        *,
+        classes: int | None = None,
+        dimension: int | None = None,
+    ) -> "Head":
+        """Read a head from ``.npz`` or ``.safetensors``; only its own bytes are read, and nothing is ever unpickled.
 
         Parameters
         ----------
         path : path-like
-            A file with ``W`` (or ``W_1`` … ``W_L``) and perhaps ``b`` and ``classes``, or a checkpoint with exactly one
-            weight whose name is a usual one: fc.weight, classifier.weight, head.weight, lm_head.weight ….
+            A file with ``W`` (or ``W_1`` … ``W_L``) and perhaps ``b`` and ``classes``; or a checkpoint: a file, its
+            folder, or the index of its shards (``model.safetensors.index.json``).
         key : str, optional
-            Name of the weight in a checkpoint that has several such, or another. Its bias is the array named
-            ``….bias`` where the weight is named ``….weight``.
+            Name of the weight in a checkpoint where several may be the head, or one of another name.
+        classes, dimension : int, optional
+            K and d, where they are known: then the head may have any name if it alone has K rows, a head tied to the
+            embedding is found, and a weight stored as (d, K) is transposed.
 
         Returns
         -------
@@ -188,7 +198,14 @@ class Head(OneLine):
         FileError
             When the file is missing, damaged, or a pickle.
         FeaturesError
-            When there is no head in it, or more than one (the message lists them), or its arrays do not fit.
+            When there is no head in it, or more than one (the message lists them), its arrays do not fit, or they
+            are stored in a way that cannot be undone.
+
+        Notes
+        -----
+        Which weight it is: one with a usual name (fc, classifier, head, lm_head, score, …), whose bias has the same
+        name or lies one module above. `origin` says what was taken. Weights of torch's weight and spectral norm, pruned
+        ones, and whole numbers or 8-bit floats with scales beside them are multiplied out.
 
         Examples
         --------
@@ -200,17 +217,10 @@ class Head(OneLine):
         >>> Head.read(path).bias
         array([0., 1.])
         """
-        from penultimate.archives.formats import open_archive
-
         place = Path(path)
-        if place.suffix.casefold() in _PICKLES:
-            raise FileError(
-                f"{place}: this is a pickle, which can run any code and is never loaded: load it where you trust it "
-                "and write its state_dict with safetensors.torch.save_file"
-            )
-        with open_archive(place, (".npz", ".safetensors")) as archive:
+        with open_checkpoint(place) as archive:
             try:
-                return (head_of(archive) if key is None else None) or _of_checkpoint(archive, key)
+                return cls(*read_checkpoint(archive, key, classes, dimension))
             except FeaturesError as error:
                 raise FeaturesError(f"{place}: {error}") from None
 
@@ -259,87 +269,21 @@ def head_of(archive: "Archive") -> Head | None:
     FeaturesError
         When W_1 … W_L are not all there, or the arrays do not fit.
     """
-    names = archive.names()
-    numbers = sorted(int(name[2:]) for name in names if re.fullmatch(r"W_[1-9]\d*", name))
-    if "W" in names and numbers:
-        raise FeaturesError("both W and W_1 … W_L are there: keep the one or the others")
-    if numbers and numbers != list(range(1, len(numbers) + 1)):
-        there = ", ".join(f"W_{number}" for number in numbers)
-        raise FeaturesError(f"of the layers there are only {there}: give W_1 … W_L, none left out")
-    if "W" not in names and not numbers:
-        return None
-    keys = ["W"] if "W" in names else [f"W_{number}" for number in numbers]
-    return _built(archive, keys, "b")
-
-
-def _of_checkpoint(archive: "Archive", key: str | None) -> Head:
-    weight = _candidate(archive) if key is None else key
-    if weight not in archive.names():
-        raise FeaturesError(f"there is no {weight!r}: give one of {_listed(archive.names())}")
-    return _built(archive, [weight], "b" if weight == "W" else re.sub(r"weight$", "bias", weight))
-
-
-def _candidate(archive: "Archive") -> str:
-    usual = _matrices(archive, [name for name in archive.names() if _USUAL.search(name) or name == "weight"])
-    if len(usual) > 1:
-        raise FeaturesError(f"several weights may be the head, {_listed(usual)}: choose one with key=")
-    if not usual:
-        raise FeaturesError(
-            f"there is no W and no weight with a usual name of a head; the matrices are "
-            f"{_listed(_matrices(archive, archive.names()))}: choose one with key="
-        )
-    return usual[0]
-
-
-def _matrices(archive: "Archive", names: Sequence[str]) -> list[str]:
-    return [name for name in names if len(archive.layout(name).shape) == 2]
-
-
-def _built(archive: "Archive", keys: Sequence[str], bias: str) -> Head:
-    # Shapes first: a file that lies about them is refused before anything is allocated.
-    shapes = [archive.layout(key).shape for key in keys]
-    _check_chain(shapes)
-    classes = shapes[-1][0]
-    has_bias = bias in archive.names() and bias not in keys
-    if has_bias and archive.layout(bias).shape != (classes,):
-        _refuse_bias(archive.layout(bias).shape, classes)
-    names = archive.classes()
-    return Head(
-        tuple(archive.read(key) for key in keys),
-        archive.read(bias) if has_bias else None,
-        None if names is None else cast(Any, names),
-    )
+    arrays = read_named(archive)
+    return None if arrays is None else Head(*arrays)
 
 
 def _chained(layers: Sequence[object]) -> tuple[NDArray[np.floating], ...]:
     arrays = tuple(_finite(layer, f"layer {index} of the head") for index, layer in enumerate(layers, start=1))
-    _check_chain([array.shape for array in arrays])
+    check_chain([array.shape for array in arrays])
     return arrays
-
-
-def _check_chain(shapes: Sequence[tuple[int, ...]]) -> None:
-    if not shapes:
-        raise FeaturesError("the head has no layers: give at least one matrix")
-    for index, shape in enumerate(shapes, start=1):
-        if len(shape) != 2 or not all(shape):
-            raise FeaturesError(f"layer {index} of the head has shape {shape}: give matrices of shape (out, in)")
-    for index, (below, above) in enumerate(pairwise(shapes), start=1):
-        if above[1] != below[0]:
-            raise FeaturesError(
-                f"layer {index} of the head has shape {below} and layer {index + 1} has {above}: "
-                "each must read as many numbers as the one before gives"
-            )
 
 
 def _checked_bias(bias: object, classes: int) -> NDArray[np.floating]:
     array = _finite(bias, "the bias of the head")
     if array.shape != (classes,):
-        _refuse_bias(array.shape, classes)
+        refuse_bias(array.shape, classes)
     return array
-
-
-def _refuse_bias(shape: tuple[int, ...], classes: int) -> None:
-    raise FeaturesError(f"the bias of the head has shape {shape} for {classes} classes: give one number for each")
 
 
 def _finite(values: object, what: str) -> NDArray[np.floating]:
@@ -349,8 +293,3 @@ def _finite(values: object, what: str) -> NDArray[np.floating]:
     if not np.isfinite(array).all():
         raise FeaturesError(f"{what} holds NaN or infinity: give the weights of a training that did not diverge")
     return array
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_LISTED]) or "(none)"
-    return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED} more"
