@@ -282,7 +282,7 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
     np.savez(tmp_path / "model.npz", **arrays)
     given = ("audit", tmp_path / "model.npz", "--head-only", "--counts", "fashion-mnist-lt")
     status, out, err = penultimate(*given)
-    assert (status, out) == (2, "") and "choose one with key=" in err and err.count("\n") == 1
+    assert (status, out) == (2, "") and "choose one (key=, --key)" in err and err.count("\n") == 1
     page, record = tmp_path / "page.html", tmp_path / "record.json"
     status, out, err = penultimate(*given, "--key", "fc.weight", "--html", page, "--json", record)
     assert (

@@ -220,7 +220,8 @@ def audit(
     """
     counts = None if counts is None else counts_of(counts)
     source = source_of(features, labels)
-    last = source.head if head is None else head_given(head)
+    classes = None if counts is None else counts.classes
+    last = source.head if head is None else head_given(head, classes=classes, dimension=source.dimension)
     task = one_order(source.names, last, counts)
     last, counts = task.head, task.counts
     if last is not None:

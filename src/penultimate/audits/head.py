@@ -312,7 +312,7 @@ def audit_head(
     (1.0, 0.0, 0.0)
     """
     counts = counts_of(counts)
-    known = head_given(head, key)
+    known = head_given(head, key, classes=counts.classes)
     _check(known, counts, merged_at)
     task = one_order(None, known, counts, features=False)
     counts = counts if task.counts is None else task.counts

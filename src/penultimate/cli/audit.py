@@ -1,6 +1,5 @@
 """``penultimate audit``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,12 +8,13 @@ from penultimate.cli.checks import refuse, scaled, torch_scale
 from penultimate.cli.costs import announce_head
 from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY, examples
 from penultimate.cli.output import note
-from penultimate.cli.results import deliver, progress, read
+from penultimate.cli.results import deliver, progress, read, say_origin
 from penultimate.errors import ProblemError
 
 if TYPE_CHECKING:
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
+    from penultimate.counts import ClassCounts
     from penultimate.features.head import Head
 
 
@@ -65,12 +65,11 @@ def audit(
         _audit_head(features, key, counts_path, loss, torch_loss, weight_decay, json_path, html_path)
         return
     from penultimate.audits.audit import audit as make_audit
-    from penultimate.datasets.by_name import head_given
 
     if key is not None and head_path is None:
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
-    head = None if head_path is None else head_given(head_path, key)
     counts = None if counts_path is None else read(counts_path, None, None)
+    head = None if head_path is None else _head(head_path, key, features, counts)
     outputs = 0 if torch_loss is None else _outputs(head, features)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
     with progress("auditing") as step:
@@ -105,16 +104,16 @@ def _audit_head(
     if counts_path is None:
         raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
     from penultimate.audits.head import audit_head
-    from penultimate.features.head import Head
+    from penultimate.datasets.by_name import head_given
 
     counts = read(counts_path, None, None)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, counts.classes))
     with progress("reading the head"):
-        head = Head.read(path, key) if Path(path).exists() else None
-    if head is not None:  # the bundled ones are small
-        announce_head(head.classes, head.dimension)
+        head = head_given(path, key, classes=counts.classes)
+    say_origin(head)
+    announce_head(head.classes, head.dimension)
     with progress("auditing the head"):
-        result = audit_head(head or path, counts, key=key, weight_decay=decays, loss=loss)
+        result = audit_head(head, counts, weight_decay=decays, loss=loss)
     _notes(result)
     deliver(result, json_path, html_path)
 
@@ -123,6 +122,16 @@ def _notes(result: "Audit | HeadAudit") -> None:
     """What was taken of the order of the classes is said even where nobody reads the verdict."""
     for line in result.notes:
         note(line)
+
+
+def _head(path: str, key: str | None, features: str, counts: "ClassCounts | None") -> "Head":
+    """The head of a file, and a line on what was taken."""
+    from penultimate.datasets.by_name import head_given, source_of
+
+    classes = None if counts is None else counts.classes
+    head = head_given(path, key, classes=classes, dimension=source_of(features).dimension)
+    say_origin(head)
+    return head
 
 
 def _outputs(head: "Head | None", features: str) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from penultimate.counts import ClassCounts
+    from penultimate.features.head import Head
     from penultimate.reported import Classes, Reported
 
 # Work that is over sooner shows nothing.
@@ -46,6 +47,12 @@ def deliver(result: "Reported", json_path: str | None, html_path: str | None, cl
         write(as_json(record, ascii_only=not is_unicode(sys.stdout)) + "\n")
     if table is not None:
         show(table)
+
+
+def say_origin(head: "Head") -> None:
+    """Say on stderr which weights of a checkpoint were taken for the head."""
+    if head.origin is not None:
+        note(f"head: {head.origin}")
 
 
 @contextmanager

@@ -46,14 +46,16 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
     return ArraySource(features, labels)
 
 
-def head_given(head: object, key: str | None = None) -> Head:
+def head_given(
+    head: object, key: str | None = None, *, classes: int | None = None, dimension: int | None = None
+) -> Head:
     """The head that a user means: as it is, of a file, or beside bundled features of that name.
 
     Parameters
     ----------
     head : Head, path, or name
         A file goes before bundled features of its name.
-    key : str, optional
+    key, classes, dimension : optional
         As for `Head.read`.
 
     Returns
@@ -73,7 +75,7 @@ def head_given(head: object, key: str | None = None) -> Head:
         raise FeaturesError(f"a head is a pen.Head or the path of a file that holds one, not {type(head).__name__}")
     path = os.fspath(cast("str | os.PathLike[str]", head))
     bundled = datasets.features(path).head if _is_bundled(path) else None
-    return Head.read(path, key) if bundled is None else bundled
+    return Head.read(path, key, classes=classes, dimension=dimension) if bundled is None else bundled
 
 
 def _is_bundled(path: str) -> bool:

@@ -90,7 +90,7 @@ class Stored:
     parts: tuple[str, ...]
     how: str = ""
     refused: str = ""
-    _made: "Callable[..., NDArray[Any]]" = lambda weight: weight
+    _made: "Callable[..., NDArray[Any]]" = np.asarray
 
     def read(self, archive: "Archive") -> NDArray[Any]:
         """The weight, of shape `shape`; only its parts are read.

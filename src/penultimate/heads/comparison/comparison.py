@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from penultimate.counts import ClassCounts
-from penultimate.datasets.by_name import source_of
+from penultimate.datasets.by_name import head_given, source_of
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.sources.writing import save_head
@@ -302,7 +302,7 @@ def _judge(
 
 
 def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSource") -> Head:
-    found = head if isinstance(head, Head) else source.head if head is None else Head.read(head)
+    found = source.head if head is None else head_given(head, dimension=source.dimension)
     if found is None:
         raise FeaturesError("there is no head beside the training features to compare with: give it (head=, --head)")
     found.check(found.classes, source.dimension)
