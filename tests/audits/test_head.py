@@ -285,9 +285,8 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
     assert (status, out) == (2, "") and "choose one (key=, --key)" in err and err.count("\n") == 1
     page, record = tmp_path / "page.html", tmp_path / "record.json"
     status, out, err = penultimate(*given, "--key", "fc.weight", "--html", page, "--json", record)
-    assert (
-        status == 0 and "The biases add up to 1" in " ".join(out.split()) and err == f"wrote {page}\nwrote {record}\n"
-    )
+    assert status == 0 and "The biases add up to 1" in " ".join(out.split())
+    assert err == f"head: fc.weight (10 × 6), bias fc.bias\nwrote {page}\nwrote {record}\n"
     expected = pen.audit_head(pen.Head((weight,), np.full(10, 0.1)), FASHION).to_dict()
     assert json.loads(record.read_text()) == json.loads(json.dumps(expected))
     _, out, _ = penultimate(*given, "--key", "fc.weight", "--torch-loss", "mse", "--json", "-")
