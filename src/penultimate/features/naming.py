@@ -1,7 +1,7 @@
 """One order of classes for features, head and counts: names decide which class is which, never positions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -101,7 +101,8 @@ def head_in_order(head: Head, order: Int[np.ndarray, " K"]) -> Head:
     """A head with its rows in another order: row k is row ``order[k]`` of the head, and so are its names."""
     *below, last = head.weights
     names = None if head.names is None else tuple(head.names[int(k)] for k in order)
-    return Head((*below, last[order]), None if head.bias is None else head.bias[order], names)
+    bias = None if head.bias is None else head.bias[order]
+    return replace(head, weights=(*below, last[order]), bias=bias, names=names)
 
 
 def doubts(
