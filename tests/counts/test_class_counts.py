@@ -281,11 +281,11 @@ def test_labels_far_apart_take_no_table():
 
 
 BAD_LABELS = {
-    "float": (np.array([0.0, 1.0]), None, "labels are of type float64"),
-    "float-list": ([0, 1.0], None, "label 1.0 at position 1 is of type float"),
-    "boolean": (np.array([True, False]), None, "labels are of type bool"),
+    "float": (np.array([0.0, 1.5]), None, "label 1.5 at position 1 is no whole number"),
+    "float-list": ([0, 1.5], None, "label 1.5 at position 1 is of type float"),
     "boolean-list": ([0, 1, True], None, "label True at position 2 is of type bool"),
     "missing": (["cat", None], None, "label None at position 1"),
+    "missing-number": (np.array([0.0, np.nan]), None, "label nan at position 1 is no label"),
     "mixed": (["cat", 3], None, "some labels are whole numbers and some are text"),
     "one-hot": (np.eye(3, dtype=int), None, "labels.argmax(1)"),
     "none": ([], None, "there are no labels"),

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames
-from penultimate.counts.columns import choose
 from penultimate.errors import CountsError, FileError, MissingDependencyError, PenultimateError
 
-PETS = ClassCounts({"cat": 3, "dog": 2, "eel": 0, "yak": 1})
-SEEN_PETS = ClassCounts({"cat": 3, "dog": 2, "yak": 1})
-LABELS = ["dog", "cat", "yak", "cat", "dog", "cat"]
+PETS = ClassCounts({"cat": 4, "dog": 2, "eel": 0, "yak": 1})
+SEEN_PETS = ClassCounts({"cat": 4, "dog": 2, "yak": 1})
+LABELS = ["dog", "cat", "yak", "cat", "dog", "cat", "cat"]
 
 read = ClassCounts.read
 
@@ -47,16 +46,16 @@ def refused(path, *parts, error=FileError, **options):
 # Text tables
 
 TABLES = {
-    "comma": ("a.csv", "class,count\ncat,3\ndog,2\neel,0\nyak,1\n"),
-    "semicolon": ("a.csv", "class;count\ncat;3\ndog;2\neel;0\nyak;1\n"),
-    "tab": ("a.tsv", "Label\tN\ncat\t3\ndog\t2\neel\t0\nyak\t1\n"),
-    "tab-in-txt": ("a.TXT", "name\tsamples\ncat\t3\ndog\t2\neel\t0\nyak\t1"),
-    "byte-order-mark": ("a.csv", "\ufeffclass,count\r\ncat,3\r\ndog,2\r\neel,0\r\nyak,1\r\n"),
-    "order-and-others": ("a.csv", "id,frequency,category\n1,3,cat\n2,2,dog\n3,0,eel\n4,1,yak\n"),
-    "other-class-column": ("a.csv", "species,num\ncat,3\ndog,2\neel,0\nyak,1\n"),
-    "blank-lines": ("a.csv", "\nclass,count\n\ncat, 3\ndog ,2\n\neel,0\nyak,1e0\n,\n"),
-    "no-header": ("a.csv", "cat,3\ndog,2\neel,0\nyak,1\n"),
-    "quoted": ("a.csv", '"class","count"\n"cat","3"\n"dog","2"\n"eel","0"\n"yak","1"\n'),
+    "comma": ("a.csv", "class,count\ncat,4\ndog,2\neel,0\nyak,1\n"),
+    "semicolon": ("a.csv", "class;count\ncat;4\ndog;2\neel;0\nyak;1\n"),
+    "tab": ("a.tsv", "Label\tN\ncat\t4\ndog\t2\neel\t0\nyak\t1\n"),
+    "tab-in-txt": ("a.TXT", "name\tsamples\ncat\t4\ndog\t2\neel\t0\nyak\t1"),
+    "byte-order-mark": ("a.csv", "\ufeffclass,count\r\ncat,4\r\ndog,2\r\neel,0\r\nyak,1\r\n"),
+    "order-and-others": ("a.csv", "id,frequency,category\n1,4,cat\n2,2,dog\n3,0,eel\n4,1,yak\n"),
+    "other-class-column": ("a.csv", "species,num\ncat,4\ndog,2\neel,0\nyak,1\n"),
+    "blank-lines": ("a.csv", "\nclass,count\n\ncat, 4\ndog ,2\n\neel,0\nyak,1e0\n,\n"),
+    "no-header": ("a.csv", "cat,4\ndog,2\neel,0\nyak,1\n"),
+    "quoted": ("a.csv", '"class","count"\n"cat","4"\n"dog","2"\n"eel","0"\n"yak","1"\n'),
 }
 LABEL_FILES = {
     "one-a-line": ("a.txt", "\n".join(LABELS)),
@@ -90,12 +89,12 @@ def test_columns_and_holds(write):
 
 
 def test_labels_are_sorted_as_numbers_or_as_text(write):
-    assert read(write("a.txt", "10\n9\n10\n-1")).names == ("-1", "9", "10")
-    assert read(write("b.txt", "10\n9\n010")).names == ("010", "10", "9")
+    assert read(write("a.txt", "10\n9\n10\n-1"), holds="labels").names == ("-1", "9", "10")
+    assert read(write("b.txt", "10\n9\n010\n9"), holds="labels").names == ("010", "10", "9")
 
 
 BAD_TABLES = {
-    "unknown-header": ("species,abundance\ncat,3\n", {}, FileError, ["line 1 has 'abundance'", "'count'"]),
+    "unknown-header": ("species,abundance\ncat,few\ndog,two\n", {}, CountsError, ["--holds", "column 'species'"]),
     "not-a-number": ("class,count\ncat,3\ndog,two\n", {}, FileError, ["line 3 has 'two' where a count should be"]),
     "wrong-column": (
         "class,count\ncat,3\ndog,2\n",
@@ -103,14 +102,19 @@ BAD_TABLES = {
         FileError,
         ["no column 'label'", "'class', 'count'"],
     ),
-    "no-count-column": ("class,size\ncat,3\n", {"holds": "counts"}, FileError, ["like counts", "'class', 'size'"]),
-    "no-label-column": ("count,size\n3,3\n", {"holds": "labels"}, FileError, ["like labels", "'count', 'size'"]),
+    "no-count-column": ("class,size\ncat,S\n", {"holds": "counts"}, FileError, ["as counts are", "'class', 'size'"]),
+    "no-label-column": (
+        "count,size\n3,3\n",
+        {"holds": "labels"},
+        FileError,
+        ["no column holds labels", "'count', 'size'"],
+    ),
     "ragged": ("class,count\ncat,3\ndog\n", {}, FileError, ["line 3 has 1 fields, the first row has 2"]),
     "ragged-labels": ("cat\ndog, brown\n", {}, FileError, ["line 2 has 2 fields", "quotes"]),
-    "wide": ("a,b,c\nd,e,f\n", {}, FileError, ["['a', 'b', 'c'], is no header", "column="]),
-    "headless-labels": ("a,b\nd,e\n", {"holds": "labels"}, FileError, ["is no header"]),
-    "no-rows": ("class,count\n", {}, FileError, ["no counts below the header"]),
-    "no-labels": ("label\n", {}, FileError, ["no labels below the header"]),
+    "wide": ("a,b,c\nd,e,f\n", {}, FileError, ["the columns are 1, 2, 3", "--column"]),
+    "headless-labels": ("a,b\nd,e\n", {"holds": "labels"}, FileError, ["no column holds labels"]),
+    "no-rows": ("class,count\n", {}, FileError, ["no rows below the header"]),
+    "no-labels": ("label\n", {}, FileError, ["no rows below the header"]),
     "blank": ("\n \n", {}, FileError, ["the file is empty"]),
     "empty": ("", {}, FileError, ["the file is empty"]),
     "missing-name": ("class,count\ncat,3\n,2\n", {}, FileError, ["line 3 has no class name"]),
@@ -118,7 +122,6 @@ BAD_TABLES = {
     "missing-count": ("class,count\ncat,\n", {}, FileError, ["line 2 has no count"]),
     "binary": (b"\x89PNG\r\n\x1a\n\xff\xfe", {}, FileError, ["not UTF-8 text (byte 0x89)"]),
     "nul": (b"class,count\ncat,3\ndog,\x00\x01\n", {}, FileError, ["binary data"]),
-    "huge-field": (b"class,count\n" + b"x" * 200_000 + b",3\n", {}, FileError, ["line 2 is no row", "field limit"]),
     "negative": ("class,count\ncat,3\ndog,-2\n", {}, CountsError, ["class 'dog' (index 1)", "negative"]),
     "nan": ("class,count\ncat,nan\ndog,2\n", {}, CountsError, ["class 'cat' (index 0)", "NaN"]),
     "infinite": ("class,count\ncat,1e999\ndog,2\n", {}, CountsError, ["class 'cat' (index 0)", "infinite"]),
@@ -144,14 +147,15 @@ COCO = {
 
 
 def test_json(write):
-    assert read(write("a.json", '{"cat": 3, "dog": 2, "eel": 0, "yak": 1}')) == PETS
+    assert read(write("a.json", '{"cat": 4, "dog": 2, "eel": 0, "yak": 1}')) == PETS
     assert read(write("b.json", json.dumps(COCO))) == ClassCounts({"cat": 1, "dog": 2, "eel": 0})
 
 
 BAD_JSON = {
     "duplicate": ('{"cat": 3, "dog": 2, "cat": 1}', CountsError, ["'cat' is given twice"]),
     "truncated": ('{"cat": 3, "do', FileError, ["is no JSON", "line 1"]),
-    "list": ("[1, 2]", FileError, ["the JSON is of type list"]),
+    "list": ("[1, 2]", CountsError, ["occurs once", "--holds"]),
+    "number": ("12", FileError, ["the JSON is of type int"]),
     "text": ('{"cat": 3, "dog": "2"}', CountsError, ["class 'dog' (index 1) has count '2' of type str"]),
     "boolean": ('{"cat": 3, "dog": true}', CountsError, ["class 'dog' (index 1) has count True"]),
     "nan": ('{"cat": 3, "dog": NaN}', CountsError, ["class 'dog' (index 1)", "NaN"]),
@@ -159,7 +163,7 @@ BAD_JSON = {
     "too-many-digits": ('{"cat": 3, "dog": ' + "1" * 5000 + "}", FileError, ["is no JSON"]),
     "deep": ("[" * 100_000, FileError, ["is no JSON"]),
     "empty": ("", FileError, ["the file is empty"]),
-    "binary": (b"\xff\xfe\x00", FileError, ["not UTF-8 text (byte 0xff)"]),
+    "binary": (b"\xff\xfe\x00", FileError, ["not UTF-8 text"]),
     "no-categories": ('{"annotations": []}', FileError, ["no COCO/LVIS annotations (no key 'categories')"]),
     "no-category": (json.dumps({**COCO, "annotations": [{}]}), FileError, ["no key 'category_id'"]),
     "malformed": (json.dumps({**COCO, "annotations": [3]}), FileError, ["no COCO/LVIS annotations"]),
@@ -191,13 +195,13 @@ def test_npy(tmp_path):
 
 def test_bad_npy(tmp_path, write):
     path = tmp_path / "a.npy"
-    refused(save(path, [3.0, 2.0]), "float64 numbers cannot be labels", "holds='counts'")
-    refused(save(path, [3.0, 2.0]), "labels are of type float64", error=CountsError, holds="labels")
+    refused(save(path, [3.0, 2.0]), "float64 numbers may be counts", "--holds counts")
+    refused(save(path, [3.5, 2.0]), "label 3.5 at position 0 is no whole number", error=CountsError, holds="labels")
     refused(save(path, np.eye(2, dtype=int)), "shape (2, 2)", error=CountsError)
     refused(save(path, [1, -2]), "class 1 has count -2", error=CountsError, holds="counts")
     refused(save(path, [0, 1]), "no columns", column="y")
     refused(save(path, np.array([1, "a"], dtype=object), allow_pickle=True), "Python objects")
-    refused(write("b.npy", pickle.dumps([0, 1])), "no .npy array", "never unpickled")
+    refused(write("b.npy", pickle.dumps([0, 1])), "no .npy array", "pickles are never loaded")
     whole = save(path, np.arange(100)).read_bytes()
     refused(write("c.npy", whole[:-50]), "damaged")
     refused(write("d.npy", whole[:20]), "damaged")
@@ -206,11 +210,11 @@ def test_bad_npy(tmp_path, write):
 
 def test_npz(tmp_path):
     path = tmp_path / "a.npz"
-    np.savez(path, counts=[3, 2, 0, 1], classes=["cat", "dog", "eel", "yak"])
+    np.savez(path, counts=[4, 2, 0, 1], classes=["cat", "dog", "eel", "yak"])
     assert read(path) == PETS
-    np.savez(path, counts=[3, 2, 0, 1])
-    assert read(path) == ClassCounts([3, 2, 0, 1])
-    np.savez(path, H=np.zeros((6, 4)), y=[0, 0, 0, 1, 1, 3], classes=["cat", "dog", "eel", "yak"])
+    np.savez(path, counts=[4, 2, 0, 1])
+    assert read(path) == ClassCounts([4, 2, 0, 1])
+    np.savez(path, H=np.zeros((7, 4)), y=[0, 0, 0, 0, 1, 1, 3], classes=["cat", "dog", "eel", "yak"])
     assert read(path) == PETS
     np.savez(path, targets=[0, 0, 1], group=[5, 5, 6], sizes=[1.5, 2])
     assert read(path) == ClassCounts([2, 1])
@@ -221,17 +225,17 @@ def test_npz(tmp_path):
 def test_bad_npz(tmp_path, write):
     path = tmp_path / "a.npz"
     np.savez(path, H=np.zeros((2, 2)), W=[1])
-    refused(path, "no column is named like labels", "'H', 'W'")
+    refused(path, "no array is named like labels", "'H', 'W'")
     refused(path, "no column 'y'", "'H', 'W'", column="y")
     np.savez(path, y=np.array([0, None], dtype=object))
     refused(path, "pickle")
-    np.savez(path, y=[0, 3], classes=["cat", "dog"])
-    refused(path, "label 3 (samples: 1) is outside 0 … 1", error=CountsError)
+    np.savez(path, y=[0, 3, 3], classes=["cat", "dog"])
+    refused(path, "label 3 (samples: 2) is outside 0 … 1", error=CountsError)
     np.savez(path, y=np.arange(100))
     whole = path.read_bytes()
     refused(write("b.npz", whole[: len(whole) // 2]), "damaged")
     refused(write("c.npz", b"PK rubbish"), "no .npz archive")
-    refused(write("d.npz", pickle.dumps([0, 1])), "never unpickled")
+    refused(write("d.npz", pickle.dumps([0, 1])), "a pickle is never loaded")
     flipped = bytearray(whole)
     flipped[200] ^= 255
     refused(write("e.npz", bytes(flipped)), "damaged")
@@ -247,10 +251,12 @@ def parquet(path, **columns):
 
 def test_parquet(tmp_path):
     path = tmp_path / "a.parquet"
-    assert read(parquet(path, count=[3, 2, 0, 1], **{"class": ["cat", "dog", "eel", "yak"]})) == PETS
-    assert read(parquet(path, species=["cat", "dog", "eel", "yak"], count=[3, 2, 0, 1], id=[4, 5, 6, 7])) == PETS
+    assert read(parquet(path, count=[4, 2, 0, 1], **{"class": ["cat", "dog", "eel", "yak"]})) == PETS
+    assert read(parquet(path, species=["cat", "dog", "eel", "yak"], count=[4, 2, 0, 1], id=[4, 5, 6, 7])) == PETS
     assert read(parquet(path, label=LABELS)) == SEEN_PETS
-    assert read(parquet(path, label=pa.array(LABELS).dictionary_encode())) == SEEN_PETS
+    assert read(parquet(path, label=pa.array(LABELS).dictionary_encode())) == ClassCounts(
+        {"dog": 2, "cat": 4, "yak": 1}
+    )
     assert read(parquet(path, label=[10, 9, 10, 9, 9])) == ClassCounts({"9": 3, "10": 2})
     assert read(parquet(path, label=["10", "9", "10", "9", "9"])) == ClassCounts({"9": 3, "10": 2})
     assert read(parquet(path, weight=[1.5, 2]), column="weight", holds="counts") == ClassCounts([1.5, 2])
@@ -264,12 +270,12 @@ def test_parquet(tmp_path):
 
 def test_bad_parquet(tmp_path, write):
     path = tmp_path / "a.parquet"
-    refused(parquet(path, count=["3", "x"]), "column 'count' holds string, not numbers (row 1: '3')")
-    refused(parquet(path, count=[True, False]), "column 'count' holds bool, not numbers")
+    refused(parquet(path, count=["3", "x"]), "column 'count' holds string, not numbers (row 2: 'x')")
+    refused(parquet(path, count=[True, False]), "none is named like counts", "--column")
     refused(parquet(path, count=[3, None, 2]), "column 'count' has nothing in row 2")
     refused(parquet(path, label=["cat", None]), "column 'label' has nothing in row 2")
-    refused(parquet(path, label=[0.0, 1.0]), "column 'label' holds double, neither whole numbers nor text")
-    refused(parquet(path, a=[1], b=[2]), "no column is named like labels", "'a', 'b'")
+    refused(parquet(path, label=[0.5, 1.0, 0.5]), "column 'label' holds double with fractions")
+    refused(parquet(path, a=[1], b=[2]), "no column holds labels that repeat", "'a', 'b'")
     refused(parquet(path, a=[1], b=[2]), "no column 'y'", "'a', 'b'", column="y")
     refused(parquet(path, label=pa.array([], pa.int64())), "no rows")
     refused(parquet(path, count=[3, -2]), "class 1 has count -2", error=CountsError)
@@ -294,7 +300,7 @@ def test_a_million_rows(tmp_path):
 
 
 def test_folder(tmp_path):
-    for name, files in {"dog": 2, "cat": 3, "eel": 0, "yak": 1}.items():
+    for name, files in {"dog": 2, "cat": 4, "eel": 0, "yak": 1}.items():
         (tmp_path / name / "deeper" / "still").mkdir(parents=True)
         for index in range(files):
             (tmp_path / name / ("deeper/still" if index else "") / f"{index}.png").touch()
@@ -305,7 +311,7 @@ def test_folder(tmp_path):
     assert read(tmp_path) == PETS
     os.symlink(tmp_path / "cat" / "0.png", tmp_path / "eel" / "link.png")
     os.symlink(tmp_path, tmp_path / "eel" / "circle")
-    assert read(tmp_path).values.tolist() == [3, 2, 1, 1]
+    assert read(tmp_path).values.tolist() == [4, 2, 1, 1]
 
 
 def test_bad_folders(tmp_path):
@@ -375,9 +381,3 @@ def test_every_format_tells_the_same(tmp_path, mapping):
     parquet(tmp_path / "a.parquet", count=values, **{"class": names})
     for name in ("a.csv", "a.json", "a.npz", "a.parquet"):
         assert read(tmp_path / name) == expected
-
-
-def test_choice_prefers_the_usual_order():
-    assert choose(["y", "label"]) == ("labels", "label", None)
-    assert choose(["name", "class", "n", "count"]) == ("counts", "count", "class")
-    assert choose(["Count "]) == ("counts", "Count ", None)

@@ -59,5 +59,5 @@ def read_header(file: IO[bytes], path: Path, name: str, begin: int, stored: int)
 def _check_type(dtype: np.dtype[Any], path: Path, name: str) -> None:
     if dtype.hasobject:
         raise FileError(f"{path}: {name} holds pickled Python objects, which are never loaded: save numbers or text")
-    if dtype.kind not in "fiubU":
+    if dtype.kind not in "fiubUS":
         raise FileError(f"{path}: {name} is of type {dtype}: save numbers (bfloat16 as float32) or text")

@@ -1,7 +1,7 @@
 """``penultimate advise``."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,10 +9,8 @@ from penultimate.cli.checks import given, one_of, scaled, scaled_bias, torch_sca
 from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,
-    COLUMN,
     FEATURE_DECAY,
     FEATURE_RATIO,
-    HOLDS,
     HTML,
     JSON,
     LAYERS,
@@ -21,7 +19,9 @@ from penultimate.cli.options import (
     WEIGHT_DECAY,
     WIDTH,
     WISH,
+    CountsFile,
     examples,
+    reads_counts,
 )
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, read
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("counts")
-@COLUMN
-@HOLDS
+@reads_counts
 @click.option("--audit", "audit_path", metavar="AUDIT.json", help="What `penultimate audit --json` wrote.")
 @click.option("--train", metavar="TRAIN", help="Features of training samples, to choose a head for.")
 @click.option("--valid", metavar="VALID", help="Features of held-out samples, to choose it on.")
@@ -59,8 +58,7 @@ if TYPE_CHECKING:
 @HTML
 def advise(
     counts: str,
-    column: str | None,
-    holds: Literal["counts", "labels"] | None,
+    counts_file: CountsFile,
     audit_path: str | None,
     train: str | None,
     valid: str | None,
@@ -90,7 +88,7 @@ def advise(
         raise ProblemError("--out writes a head for the features of TRAIN: give --train beside it")
     from penultimate.advice.advice import advise as make_advice
 
-    class_counts = read(counts, column, holds)
+    class_counts = read(counts, counts_file)
     scale = torch_scale(torch_loss, loss, class_counts.classes)
     announce_forecast(class_counts, 5)  # advice forecasts a handful of problems
     audits_own = audit_path is not None and not given("weight_decay")

@@ -6,7 +6,7 @@ import click
 
 from penultimate.cli.checks import refuse, scaled, torch_scale
 from penultimate.cli.costs import announce_head
-from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY, examples
+from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY, CountsFile, examples, reads_counts
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, read, say_origin
 from penultimate.errors import ProblemError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
 @click.option("--key", metavar="NAME", help="Weight of the head, where a file holds several candidates.")
 @click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
+@reads_counts
 @LOSS
 @TORCH_LOSS
 @WEIGHT_DECAY
@@ -46,6 +47,7 @@ def audit(
     head_only: bool,
     key: str | None,
     counts_path: str | None,
+    counts_file: CountsFile,
     loss: str,
     torch_loss: str | None,
     weight_decay: tuple[float, ...],
@@ -62,13 +64,16 @@ def audit(
     features, .npz or .safetensors.
     """
     if head_only:
-        _audit_head(features, key, counts_path, loss, torch_loss, weight_decay, json_path, html_path)
+        _audit_head(features, key, counts_path, counts_file, loss, torch_loss, weight_decay, json_path, html_path)
         return
+    if counts_path is None:
+        for name in ("column", "holds", "order", "format"):
+            refuse(name, "features without --counts", "it says how the file of --counts is read")
     from penultimate.audits.audit import audit as make_audit
 
     if key is not None and head_path is None:
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
-    counts = None if counts_path is None else read(counts_path, None, None)
+    counts = None if counts_path is None else read(counts_path, counts_file)
     head = None if head_path is None else _head(head_path, key, features, counts)
     outputs = 0 if torch_loss is None else _outputs(head, features)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
@@ -92,6 +97,7 @@ def _audit_head(
     path: str,
     key: str | None,
     counts_path: str | None,
+    counts_file: CountsFile,
     loss: str,
     torch_loss: str | None,
     weight_decay: tuple[float, ...],
@@ -106,7 +112,7 @@ def _audit_head(
     from penultimate.audits.head import audit_head
     from penultimate.datasets.by_name import head_given
 
-    counts = read(counts_path, None, None)
+    counts = read(counts_path, counts_file)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, counts.classes))
     with progress("reading the head"):
         head = head_given(path, key, classes=counts.classes)

@@ -1,12 +1,22 @@
 """``penultimate compare``."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from penultimate.cli.checks import one_of
 from penultimate.cli.costs import announce_forecast
-from penultimate.cli.options import BIAS, COLUMN, FEATURE_DECAY, FEATURE_RATIO, HOLDS, HTML, JSON, LOSSES, examples
+from penultimate.cli.options import (
+    BIAS,
+    FEATURE_DECAY,
+    FEATURE_RATIO,
+    HTML,
+    JSON,
+    LOSSES,
+    CountsFile,
+    examples,
+    reads_counts,
+)
 from penultimate.cli.results import deliver, progress, read
 
 if TYPE_CHECKING:
@@ -18,8 +28,7 @@ if TYPE_CHECKING:
     epilog=examples("penultimate compare train.csv --loss ce --loss la:1 --loss weighted:inverse"),
 )
 @click.argument("counts")
-@COLUMN
-@HOLDS
+@reads_counts
 @click.option("--loss", "losses", multiple=True, required=True, metavar="LOSS", help=f"Repeat: {LOSSES}.")
 @click.option("--weight-decay", type=float, default=5e-4, show_default=True, help="Of the last layer.")
 @FEATURE_DECAY
@@ -29,8 +38,7 @@ if TYPE_CHECKING:
 @HTML
 def compare(
     counts: str,
-    column: str | None,
-    holds: Literal["counts", "labels"] | None,
+    counts_file: CountsFile,
     losses: tuple[str, ...],
     weight_decay: float,
     feature_decay: float | None,
@@ -46,7 +54,7 @@ def compare(
     one_of(feature_decay, feature_ratio)
     from penultimate.forecasts.comparison import compare_losses
 
-    class_counts = read(counts, column, holds)
+    class_counts = read(counts, counts_file)
     announce_forecast(class_counts, len(losses))
     with progress("comparing"):
         result = compare_losses(

@@ -9,10 +9,8 @@ from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,
     CLASSES,
-    COLUMN,
     FEATURE_DECAY,
     FEATURE_RATIO,
-    HOLDS,
     HTML,
     JSON,
     LAYERS,
@@ -20,7 +18,9 @@ from penultimate.cli.options import (
     TORCH_LOSS,
     WEIGHT_DECAY,
     WIDTH,
+    CountsFile,
     examples,
+    reads_counts,
 )
 from penultimate.cli.results import deliver, progress, read
 
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("counts")
-@COLUMN
-@HOLDS
+@reads_counts
 @LOSS
 @TORCH_LOSS
 @LAYERS
@@ -52,8 +51,7 @@ if TYPE_CHECKING:
 @HTML
 def forecast(
     counts: str,
-    column: str | None,
-    holds: Literal["counts", "labels"] | None,
+    counts_file: CountsFile,
     loss: str,
     torch_loss: str | None,
     layers: int | None,
@@ -76,7 +74,7 @@ def forecast(
     from penultimate.forecasts.forecast import forecast as make_forecast
     from penultimate.model.problem import Problem
 
-    class_counts = read(counts, column, holds)
+    class_counts = read(counts, counts_file)
     scale = torch_scale(torch_loss, loss, class_counts.classes)
     decays = scaled(weight_decay, scale)
     if calibrate is not None:

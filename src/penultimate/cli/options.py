@@ -1,6 +1,8 @@
 """What several commands take: kinds of values, and options that mean the same everywhere."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -15,6 +17,9 @@ def examples(*commands: str) -> str:
     lines = "\n".join(f"  {command}" for command in commands)
     return f"\b\nExamples:\n{lines}\n\n{DOCS}"
 
+
+# Those of `penultimate.counts.opening`, written out: the command line starts without the package.
+FORMATS = ("csv", "tsv", "json", "jsonl", "npy", "npz", "parquet", "arrow")
 
 LOSSES = (
     "mse, ce, weighted:inverse, weighted:power:ρ, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, "
@@ -67,10 +72,46 @@ class _Classes(click.ParamType[int | Literal["all", "none"]]):
         self.fail(f"{value!r} is neither a number of classes, nor 'all', nor 'none'", param, ctx)
 
 
-COLUMN = click.option("--column", metavar="NAME", help="Column (or array) of COUNTS to read.")
-HOLDS = click.option(
+_COLUMN = click.option("--column", metavar="NAME", help="Column (its name or number) or array of COUNTS to read.")
+_HOLDS = click.option(
     "--holds", type=click.Choice(["counts", "labels"]), help="What COUNTS holds, where it could be both."
 )
+_ORDER = click.option(
+    "--order",
+    type=click.Choice(["number", "text"]),
+    default="number",
+    help="How classes named by numbers are sorted: 2 before 10, or after it as torchvision's ImageFolder does.",
+)
+_FORMAT = click.option(
+    "--format",
+    type=click.Choice(FORMATS),
+    help="Of COUNTS, where no suffix tells; - is standard input.",
+)
+
+
+class CountsFile(NamedTuple):
+    """How the file of counts is to be read, as the user says it."""
+
+    column: str | None
+    holds: Literal["counts", "labels"] | None
+    order: Literal["number", "text"]
+    format: str | None
+
+
+def reads_counts(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that reads COUNTS the options that say how, in one argument ``counts_file``."""
+
+    @_COLUMN
+    @_HOLDS
+    @_ORDER
+    @_FORMAT
+    @wraps(command)
+    def reading(*arguments: Any, column: Any, holds: Any, order: Any, format: Any, **options: Any) -> None:
+        command(*arguments, counts_file=CountsFile(column, holds, order, format), **options)
+
+    return reading
+
+
 LOSS = click.option(
     "--loss", default="mse", show_default=True, metavar="LOSS", help=f"What the network is trained with: {LOSSES}."
 )

@@ -3,7 +3,7 @@
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from penultimate.cli.output import as_json, is_unicode, note, show, write
 from penultimate.files import write_whole
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+    from penultimate.cli.options import CountsFile
     from penultimate.counts import ClassCounts
     from penultimate.features.head import Head
     from penultimate.reported import Classes, Reported
@@ -23,12 +24,15 @@ _DELAY = 1.0
 _STDOUT = ("-", "/dev/stdout")
 
 
-def read(counts: str, column: str | None, holds: Literal["counts", "labels"] | None) -> "ClassCounts":
-    """Read a file or folder, or bundled counts by name; a file of that name goes first."""
+def read(counts: str, how: "CountsFile") -> "ClassCounts":
+    """Read a file or folder, or bundled counts by name; say on stderr how a file was read."""
     from penultimate.counts.given import counts_of
 
     with progress("reading the counts"):
-        return counts_of(counts, column, holds)
+        found = counts_of(counts, how.column, how.holds, order=how.order, format=how.format)
+    if not found.origin.startswith("bundled"):
+        note(f"{counts}: {found.origin}")
+    return found
 
 
 def deliver(result: "Reported", json_path: str | None, html_path: str | None, classes: "Classes | None" = None) -> None:

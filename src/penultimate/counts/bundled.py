@@ -3,9 +3,10 @@
 No image, text or annotation is here: ``SOURCES.md`` beside the files says where each comes from, and its licence.
 """
 
-from importlib.resources import as_file, files
+from importlib.resources import files
 
 from penultimate.counts.class_counts import ClassCounts
+from penultimate.counts.counted import Wish
 from penultimate.counts.tables import read_table
 from penultimate.errors import CountsError
 
@@ -47,5 +48,6 @@ def bundled_counts(name: str) -> ClassCounts:
     """
     if name not in BUNDLED:
         raise CountsError(f"there is no bundled data set {name!r}: choose one of {', '.join(BUNDLED)}")
-    with as_file(files("penultimate") / "data" / "counts" / f"{name}.csv") as path:
-        return ClassCounts(*read_table(path, None, "counts"))
+    with (files("penultimate") / "data" / "counts" / f"{name}.csv").open(encoding="utf-8") as lines:
+        values, names, _ = read_table(lines, Wish(holds="counts"))
+    return ClassCounts(values, names, f"bundled counts {name!r}")

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from penultimate.counts.checks import as_floats, check_range
-from penultimate.counts.class_names import NumberedNames, as_names, in_order
+from penultimate.counts.class_names import NumberedNames, as_mapping, as_names, in_order, told_apart
+from penultimate.counts.counted import Holds, Order, Wish
 from penultimate.counts.dataset_labels import labels_of
 from penultimate.counts.groups import Groups, first_two, group_counts
-from penultimate.counts.labels import assign, place, tally
+from penultimate.counts.labels import assign, categories_of, place, tally, tally_categories
 from penultimate.counts.long_tails import Profile, long_tail
-from penultimate.counts.readers import Holds, named, read_counts
+from penultimate.counts.readers import named, read_counts
 from penultimate.errors import CountsError
 
 Classes = int | Iterable[str] | Iterable[int]
@@ -32,11 +33,13 @@ class ClassCounts:
 
     Parameters
     ----------
-    values : array-like of shape (K,), or mapping of str to float
+    values : array-like of shape (K,), or mapping of str to float (a pandas Series with an index is one)
         Samples of each class; fractions are allowed (weighted samples). A mapping names the classes too; names
         that are all whole numbers are put in their order.
     names : iterable of str or int, optional
         One name a class, all different; by default "0", "1", ….
+    origin : str, default ""
+        How the counts were read.
 
     Raises
     ------
@@ -62,7 +65,14 @@ class ClassCounts:
     names: Sequence[str]
     """Class names, length K; made when asked for, where none were given."""
 
-    def __init__(self, values: ArrayLike | Iterable[Any], names: Iterable[str | int] | None = None) -> None:
+    origin: str
+    """How the counts were read, in a line; empty when they were given as numbers."""
+
+    def __init__(
+        self, values: ArrayLike | Iterable[Any], names: Iterable[str | int] | None = None, origin: str = ""
+    ) -> None:
+        if hasattr(values, "index") and hasattr(values, "to_numpy") and names is None:
+            values = as_mapping(values)
         if isinstance(values, Mapping):
             if names is not None:
                 raise CountsError("values is a mapping, which names the classes already: leave names out")
@@ -77,6 +87,7 @@ class ClassCounts:
         counts += 0.0  # turns -0.0 into 0.0
         object.__setattr__(self, "values", _frozen(counts))
         object.__setattr__(self, "names", labelled)
+        object.__setattr__(self, "origin", origin)
 
     @classmethod
     def from_labels(cls, labels: object, classes: Classes | None = None) -> "ClassCounts":
@@ -102,7 +113,10 @@ class ClassCounts:
         >>> pen.ClassCounts.from_labels([0, 1, 1, 1], classes=["cat", "dog", "eel"]).to_dict()["unseen"]
         1
         """
-        return cls(*assign(tally(labels), classes))
+        categories = categories_of(labels) if classes is None else None
+        if categories is not None:
+            return cls(*tally_categories(labels, categories), "labels in the order of their categories")
+        return cls(*assign(tally(labels), classes), "labels")
 
     @classmethod
     def from_dataset(cls, dataset: object, column: str | None = None, classes: Classes | None = None) -> "ClassCounts":
@@ -134,21 +148,33 @@ class ClassCounts:
         found = labels_of(dataset, column)
         if classes is not None or found.names is None:
             return cls.from_labels(found.labels, classes)
-        names = as_names(found.names)
-        return cls(place(tally(found.labels), names, by_position=True), names)
+        names = as_names(told_apart(found.names))
+        return cls(place(tally(found.labels), names, by_position=True), names, "labels of a data set")
 
     @classmethod
-    def read(cls, path: str | PathLike[str], column: str | None = None, holds: Holds | None = None) -> "ClassCounts":
+    def read(
+        cls,
+        path: str | PathLike[str],
+        column: str | None = None,
+        holds: Holds | None = None,
+        *,
+        order: Order = "number",
+        format: str | None = None,
+    ) -> "ClassCounts":
         r"""Read counts, or count labels, from a file or a folder (`penultimate.counts.readers` has the rules).
 
         Parameters
         ----------
         path : path-like
-            CSV, TSV, text, JSON (a mapping or COCO/LVIS), .npy, .npz, Parquet, or a folder of one folder a class.
+            CSV, TSV, text, JSON (lines too), .npy, .npz, Parquet, Feather, a folder; ``-`` is standard input.
         column : str, optional
-            Column (table) or key (.npz) to read, where the usual names do not tell.
+            Column (its name, or its number from 1 on) or key to read, where names and data do not tell.
         holds : {"counts", "labels"}, optional
             What the file holds, where its form does not tell.
+        order : {"number", "text"}, default "number"
+            Classes named by numbers are sorted as numbers; "text" sorts them as torchvision's ``ImageFolder`` does.
+        format : str, optional
+            "csv", "tsv", "json", "jsonl", "npy", "npz", "parquet" or "arrow", where the suffix does not tell.
 
         Raises
         ------
@@ -169,7 +195,7 @@ class ClassCounts:
         array([100.,  40.])
         """
         with named(path):
-            return cls(*read_counts(Path(path), column, holds))
+            return cls(*read_counts(Path(path), Wish(column, holds, order), format))
 
     @classmethod
     def long_tailed(
@@ -365,9 +391,9 @@ class ClassCounts:
     def __hash__(self) -> int:
         return hash((self.classes, self.samples, self.largest))
 
-    def __reduce__(self) -> tuple[type["ClassCounts"], tuple[NDArray[np.float64], Sequence[str]], dict[str, Groups]]:
+    def __reduce__(self) -> tuple[type["ClassCounts"], tuple[object, ...], dict[str, Groups]]:
         finer = {name: value for name, value in self.__dict__.items() if name == "_finer"}
-        return ClassCounts, (self.values, self.names), finer
+        return ClassCounts, (self.values, self.names, self.origin), finer
 
     def __repr__(self) -> str:
         sizes = f"{self.samples:.15g} samples, largest {self.largest:.15g}, smallest {self.smallest:.15g}"

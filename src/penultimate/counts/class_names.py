@@ -1,5 +1,6 @@
 """Names of classes: one string each, all different, and free of charge when nobody gave any."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, cast, overload
@@ -123,6 +124,28 @@ def in_order(named: Mapping[Any, Any]) -> Mapping[Any, Any]:
     return {name: named[name] for name in sorted(named, key=int)}
 
 
+def as_mapping(series: Any) -> Mapping[Any, Any] | Any:
+    """A pandas Series as a mapping, named by its index; its values alone where the index only numbers the rows.
+
+    Parameters
+    ----------
+    series : pandas.Series
+
+    Returns
+    -------
+    mapping, or ndarray
+    """
+    index = getattr(series.index, "tolist", None)
+    if index is None or getattr(series, "ndim", 1) != 1:
+        return series
+    labels = [label[0] if isinstance(label, tuple) and len(label) == 1 else label for label in index()]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    labels = [int(label) if isinstance(label, float) and label % 1 == 0 else label for label in labels]  # pyright: ignore[reportUnknownVariableType]
+    if len(set(labels)) < len(labels):  # pyright: ignore[reportUnknownArgumentType]
+        raise CountsError("the index of the counts names a class twice: give every class its own name")
+    values: list[Any] = series.to_numpy().tolist()
+    return dict(zip(labels, values, strict=True))  # pyright: ignore[reportUnknownArgumentType]
+
+
 def is_whole(name: object) -> bool:
     """Whether a name is a whole number, as a number or in its usual digits.
 
@@ -175,11 +198,38 @@ def culprit(names: Sequence[str] | None, index: int) -> str:
 def _as_name(name: object, index: int) -> str:
     if isinstance(name, str):
         return str(name)
+    if isinstance(name, bytes):
+        return name.decode("utf-8", errors="replace")
     if not isinstance(name, bool) and isinstance(name, Integral):
         return str(int(name))
+    if isinstance(name, tuple) and name:  # synonyms, as torchvision has them for ImageNet
+        return ", ".join(_as_name(part, index) for part in cast(tuple[object, ...], name))
     raise CountsError(
         f"the name of class {index} is {name!r}, of type {type(name).__name__}: name classes by text or whole numbers"
     )
+
+
+def told_apart(names: Iterable[object]) -> list[object]:
+    """Names of a data set, with their index where two classes have the same, as ImageNet's two cranes.
+
+    Parameters
+    ----------
+    names : iterable of str, int or tuple
+        In class order.
+
+    Returns
+    -------
+    list
+
+    Examples
+    --------
+    >>> from penultimate.counts.class_names import told_apart
+    >>> told_apart(["crane", "cat", "crane"])
+    ['crane (0)', 'cat', 'crane (2)']
+    """
+    held = [_as_name(name, index) for index, name in enumerate(names)]
+    times = Counter(held)
+    return [f"{name} ({index})" if times[name] > 1 else name for index, name in enumerate(held)]
 
 
 def _refuse_duplicates(names: tuple[str, ...]) -> None:

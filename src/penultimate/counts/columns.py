@@ -1,137 +1,213 @@
-"""Which column of a table (or key of an archive) holds the counts or the labels, and which the class names.
+"""What the name of a column says: whether it holds counts, labels, or something about single samples.
 
-One set of rules for CSV, Parquet and .npz:
-
-1. ``holds`` decides whether counts or labels are wanted. Without it, ``column`` decides by its name: a name usual for
-   counts means counts, any other means labels. Without either, a column with a name usual for counts means counts, else
-   one with a name usual for labels means labels.
-2. ``column`` is then the column of counts, or of labels; without it, the first with a usual name.
-3. Class names for counts stand in the first column with a name usual for classes; without one, in the first other
-   column that can hold names (any in a text table, one of text in Parquet, none in .npz).
-
-Upper and lower case are the same.
+Names are taken apart into words (``numImages``, ``num_images`` and ``Num images`` are the same), so that a list of
+words stands here and none of spellings. What a name does not tell is told by the data (`penultimate.counts.deciding`).
 """
 
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from penultimate.errors import FileError
+_COUNT_WORDS = frozenset(
+    "count counts cnt frequency frequencies freq freqs support samples instances examples images imgs pictures photos "
+    "occurrences observations objects annotations boxes n num nb".split()
+)
+_BESIDE_COUNTS = frozenset(
+    "of the in per by for total train training class label category image img sample instance example object "
+    "annotation row rows item items number no nr n num nb abs absolute data set dataset #".split()
+)
+# A column of one of these names may hold ids as well.
+_WEAK = frozenset("n num nb no".split())
 
-COUNT_NAMES = ("count", "counts", "n", "samples", "frequency", "num")
-LABEL_NAMES = ("label", "labels", "class", "target", "targets", "y", "category")
-CLASS_NAMES = ("class", "classes", "label", "name", "names", "category", "target")
-
-
-class Choice(NamedTuple):
-    """The columns to read.
-
-    Attributes
-    ----------
-    holds : {"counts", "labels"}
-        What ``column`` holds.
-    column : str
-        Column of counts or labels.
-    names : str or None
-        Column of class names, if there is one.
-
-    Examples
-    --------
-    >>> from penultimate.counts.columns import choose
-    >>> choose(["class", "count"])
-    Choice(holds='counts', column='count', names='class')
-    """
-
-    holds: str
-    column: str
-    names: str | None
+_LABEL_ORDER = ("label", "labels", "class", "target", "targets", "y", "category")
+_LABEL_WORDS = frozenset(
+    "label labels lbl class classes cls target targets y category categories species diagnosis dx".split()
+)
+_BESIDE_LABELS = frozenset(
+    "id ids idx index name names true ground truth gt train training the of image no number nr code str int text "
+    "encoded num primary".split()
+)
+_NAME_WORDS = frozenset(("name", "names"))
+_SAMPLE_WORDS = frozenset(
+    "image img file filename filenames path paths filepath url uri uuid text sentence document review audio video clip "
+    "picture photo sample patient title".split()
+)
+_ID_WORDS = frozenset("id ids idx index no nr key".split())
+_SPLIT_WORDS = frozenset("split splits subset fold partition phase set usage".split())
+_TRAIN = frozenset(("train", "training"))
+_HELD_OUT = frozenset("val valid validation test testing dev eval holdout".split())
 
 
-def choose(
-    columns: Sequence[str], column: str | None = None, holds: str | None = None, nameable: Sequence[str] = ()
-) -> Choice:
-    """Choose columns by the rules of this module.
+def words_of(name: str) -> list[str]:
+    """The words of a name, in lower case.
 
     Parameters
     ----------
-    columns : sequence of str
-        The names there are.
-    column : str, optional
-        The one asked for.
-    holds : {"counts", "labels"}, optional
-        What it is to hold.
-    nameable : sequence of str, default ()
-        Those that can hold class names whatever they are called.
+    name : str
 
     Returns
     -------
-    Choice
-
-    Raises
-    ------
-    FileError
-        When the column asked for is not there, or none has a usual name; the message lists those there are.
+    list of str
 
     Examples
     --------
-    >>> from penultimate.counts.columns import choose
-    >>> choose(["image", "species"], column="species")
-    Choice(holds='labels', column='species', names=None)
+    >>> from penultimate.counts.columns import words_of
+    >>> words_of("numImages"), words_of("Class name")
+    (['num', 'images'], ['class', 'name'])
     """
-    chosen = _given(columns, column) if column is not None else find(columns, COUNT_NAMES)
-    if holds is None:
-        holds = "counts" if chosen is not None and _folded(chosen) in COUNT_NAMES else "labels"
-    if column is None and holds == "labels":
-        chosen = find(columns, LABEL_NAMES)
-    if chosen is None:
-        usual = ", ".join(COUNT_NAMES if holds == "counts" else LABEL_NAMES)
-        raise FileError(f"no column is named like {holds} ({usual}): choose with column= one of {_listed(columns)}")
-    if holds == "labels":
-        return Choice(holds, chosen, None)
-    others = [name for name in columns if name != chosen]
-    fallback = next((name for name in others if name in nameable), None)
-    return Choice(holds, chosen, find(others, CLASS_NAMES) or fallback)
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.strip())
+    return re.findall(r"[^\W_]+|#", parted.casefold())
 
 
-def find(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """Find the first of the wanted names among the columns.
+def names_counts(name: str) -> bool:
+    """Whether a name says that a column holds counts.
 
     Parameters
     ----------
-    columns : sequence of str
-        The names there are.
-    wanted : sequence of str
-        Those wanted, best first.
+    name : str
 
     Returns
     -------
-    str or None
-        The column, spelt as it is there.
+    bool
 
     Examples
     --------
-    >>> from penultimate.counts.columns import find
-    >>> find(["Image", "Label"], ("class", "label"))
-    'Label'
+    >>> from penultimate.counts.columns import names_counts
+    >>> [names_counts(name) for name in ("num_images", "Support", "count", "image_id")]
+    [True, True, True, False]
     """
-    for name in wanted:
-        if name in columns:
-            return name
-        for column in columns:
-            if _folded(column) == _folded(name):
-                return column
-    return None
+    words = set(words_of(name))
+    return bool(words & _COUNT_WORDS) and words <= _COUNT_WORDS | _BESIDE_COUNTS
 
 
-def _given(columns: Sequence[str], column: str) -> str:
-    found = find(columns, (column,))
-    if found is None:
-        raise FileError(f"there is no column {column!r}: choose one of {_listed(columns)}")
-    return found
+def names_counts_for_certain(name: str) -> bool:
+    """Whether a name leaves no doubt that a column holds counts, even those that look like ids.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    return names_counts(name) and not set(words_of(name)) <= _WEAK
 
 
-def _folded(name: str) -> str:
-    return name.strip().casefold()
+def label_rank(name: str) -> int | None:
+    """How clearly a name says that a column holds labels: 0 for ``label``; None when it does not.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    int or None
+
+    Examples
+    --------
+    >>> from penultimate.counts.columns import label_rank
+    >>> label_rank("Label"), label_rank("y"), label_rank("category_id"), label_rank("image_id")
+    (0, 5, 7, None)
+    """
+    words = words_of(name)
+    if len(words) == 1 and words[0] in _LABEL_ORDER:
+        return _LABEL_ORDER.index(words[0])
+    told = set(words) & _LABEL_WORDS and set(words) <= _LABEL_WORDS | _BESIDE_LABELS
+    return len(_LABEL_ORDER) if told else None
 
 
-def _listed(columns: Sequence[str]) -> str:
-    return ", ".join(map(repr, columns)) or "(there are none)"
+def names_classes(name: str) -> bool:
+    """Whether a name says that a column holds class names, beside counts.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    words = set(words_of(name))
+    return label_rank(name) is not None or (bool(words) and words <= _NAME_WORDS)
+
+
+def names_samples(name: str) -> bool:
+    """Whether a name says that a column holds something of each sample: its file, its text, its id.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    words = set(words_of(name))
+    return bool(words & _SAMPLE_WORDS) and label_rank(name) is None and not names_counts(name)
+
+
+def names_ids(name: str) -> bool:
+    """Whether a name says that a column holds ids or row numbers; a column without a name does.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    words = words_of(name)
+    return not words or words[-1] in _ID_WORDS or words[0] == "unnamed"
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is one that headers have, and hardly any class.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+    """
+    return names_counts(name) or label_rank(name) is not None or names_classes(name) or words_of(name) in (["id"],)
+
+
+def tells_splits(name: str, values: Sequence[str]) -> bool:
+    """Whether a column says of each sample if it is for training.
+
+    Parameters
+    ----------
+    name : str
+    values : sequence of str
+        Its first rows.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from penultimate.counts.columns import tells_splits
+    >>> tells_splits("split", ["train", "test", "train"])
+    True
+    """
+    held = {value.casefold() for value in values}
+    return bool(set(words_of(name)) & _SPLIT_WORDS) and held <= _TRAIN | _HELD_OUT | {"unlabeled"} and len(held) > 0
+
+
+def is_training(value: str) -> bool:
+    """Whether an entry of such a column means training.
+
+    Parameters
+    ----------
+    value : str
+
+    Returns
+    -------
+    bool
+    """
+    return value.strip().casefold() in _TRAIN

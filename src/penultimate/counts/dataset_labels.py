@@ -86,7 +86,8 @@ def _of_table(dataset: Any, column: str | None) -> DatasetLabels:
     name = _only_label_column(features) if column is None else column
     if name not in features:
         raise CountsError(f"the data set has no column {name!r}: choose one of {', '.join(features)}")
-    return DatasetLabels(dataset[name], getattr(features[name], "names", None))
+    # A column may be lazy: cut out at once, for one by one its rows take seconds.
+    return DatasetLabels(dataset[name][:], getattr(features[name], "names", None))
 
 
 def _only_label_column(features: Mapping[str, Any]) -> str:

@@ -8,21 +8,29 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from penultimate.counts.bundled import BUNDLED, bundled_counts
-from penultimate.counts.class_counts import ClassCounts, Holds
+from penultimate.counts.class_counts import ClassCounts
+from penultimate.counts.counted import Holds, Order
 from penultimate.errors import FileError
 
 Counts = ClassCounts | str | PathLike[str] | Mapping[Any, Any] | ArrayLike | Iterable[Any]
 """What every function that needs class counts takes."""
 
 
-def counts_of(value: Counts, column: str | None = None, holds: Holds | None = None) -> ClassCounts:
+def counts_of(
+    value: Counts,
+    column: str | None = None,
+    holds: Holds | None = None,
+    *,
+    order: Order = "number",
+    format: str | None = None,
+) -> ClassCounts:
     """The class counts that a user means: of a file, a bundled name, numbers, or as they are.
 
     Parameters
     ----------
     value : ClassCounts, path, bundled name, mapping of names to counts, or array-like of shape (K,)
         A file or folder goes before bundled counts of the same name.
-    column, holds : str, optional
+    column, holds, order, format : str, optional
         As in `ClassCounts.read`, for files.
 
     Returns
@@ -53,4 +61,4 @@ def counts_of(value: Counts, column: str | None = None, holds: Holds | None = No
         raise FileError(
             f"no file {path!r}, and no bundled counts of that name: the bundled ones are {', '.join(BUNDLED)}"
         )
-    return ClassCounts.read(path, column=column, holds=holds)
+    return ClassCounts.read(path, column, holds, order=order, format=format)

@@ -4,16 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate.archives.archive import check_texts
 from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.errors import CountsError
 
 # Whole labels up to this many times the number of samples are counted in a table, others by sorting.
 _TABLE = 4
+
+# More different labels than any data set has classes: texts or ids, which would fill the memory.
+_MOST_LABELS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,19 @@ class Tally:
             return NumberedNames(self.labels.size)
         return as_names(map(str, self.labels.tolist()))
 
+    def by_name(self) -> dict[str, int]:
+        """Samples of each label, by its name."""
+        return dict(zip(self.names, self.counts.tolist(), strict=True))
+
 
 def tally(labels: object) -> Tally:
     """Count every distinct label.
 
     Parameters
     ----------
-    labels : array-like of shape (N,)
-        Whole numbers or text: a list, an array, a tensor on the CPU.
+    labels : array-like of shape (N,) or (N, 1)
+        Whole numbers (booleans are 0 and 1, and 3.0 is 3) or text (bytes in UTF-8 too): a list, an array, a tensor on
+        the CPU.
 
     Returns
     -------
@@ -75,6 +84,89 @@ def tally(labels: object) -> Tally:
     if not found.counts.size:
         raise CountsError("there are no labels: give one for each sample")
     return found
+
+
+def categories_of(labels: Any) -> list[str] | None:
+    """The classes of labels that carry them: a pandas Categorical or Series of one, a Polars Enum, an Arrow dictionary.
+
+    Parameters
+    ----------
+    labels : object
+
+    Returns
+    -------
+    list of str, or None
+        In their order, those without samples too.
+    """
+    held = getattr(labels, "dictionary", None)
+    if held is None:
+        held = getattr(getattr(labels, "dtype", None), "categories", None)
+    if held is None or not hasattr(held, "__len__"):
+        return None
+    return list(as_names(held.to_pylist() if hasattr(held, "to_pylist") else list(held)))
+
+
+def tally_categories(labels: Any, categories: Sequence[str]) -> tuple[NDArray[np.float64], Sequence[str]]:
+    """Count the samples of each category.
+
+    Parameters
+    ----------
+    labels : object
+        With categories.
+    categories : sequence of str
+        As `categories_of` gives them.
+
+    Returns
+    -------
+    counts : ndarray of shape (K,)
+    names : sequence of str
+
+    Raises
+    ------
+    CountsError
+        When a sample has none.
+    """
+    held = labels.to_pylist() if hasattr(labels, "to_pylist") else list(labels)
+    counts = place(tally(held), categories, by_position=False)
+    return counts, categories
+
+
+def tally_blocks(blocks: Iterable[NDArray[Any]]) -> Tally:
+    """Count every distinct label of an array that comes in blocks, in memory of the order of the classes.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n,) or (n, 1)
+
+    Returns
+    -------
+    Tally
+
+    Raises
+    ------
+    CountsError
+        As `tally`; or when there are more different labels than any data set has classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.counts.labels import tally_blocks
+    >>> tally_blocks([np.array([3, 1]), np.array([3])])
+    Tally(labels=array([1, 3]), counts=array([1, 2]))
+    """
+    found: Counter[Any] = Counter()
+    for block in blocks:
+        part = _tally_array(block)
+        labels = part.labels if isinstance(part.labels, list) else part.labels.tolist()
+        for label, count in zip(labels, part.counts.tolist(), strict=True):
+            found[label] += count
+        if len(found) > _MOST_LABELS:
+            raise CountsError(f"there are more than {_MOST_LABELS:,} different labels: these are no classes")
+    if not found:
+        raise CountsError("there are no labels: give one for each sample")
+    ordered = sorted(found)
+    counts = np.array([found[label] for label in ordered], dtype=np.int64)
+    return Tally(ordered if isinstance(ordered[0], str) else np.array(ordered), counts)
 
 
 def assign(
@@ -188,18 +280,20 @@ def _as_array(labels: Any) -> NDArray[Any]:
 
 
 def _tally_array(labels: NDArray[Any]) -> Tally:
-    if labels.ndim != 1:
-        raise CountsError(
-            f"labels have shape {labels.shape}: give one label for each sample, shape (N,); one-hot rows become "
-            "labels with labels.argmax(1)"
-        )
-    if labels.dtype.kind in "OU":
-        return _tally_list(labels.tolist())
-    if labels.dtype.kind not in "iu":
-        raise CountsError(
-            f"labels are of type {labels.dtype}, neither whole numbers nor text: convert them first, as with "
-            "labels.astype(int)"
-        )
+    labels = _one_each(labels)
+    match labels.dtype.kind:
+        case "O" | "T":
+            return _tally_list(labels.tolist())
+        case "U" | "S":
+            return _tally_list(valid_texts(labels).tolist())
+        case "b":
+            labels = labels.astype(np.int8)
+        case "f":
+            labels = _whole(labels)
+        case "i" | "u":
+            pass
+        case _:
+            raise CountsError(f"labels are of type {labels.dtype}, neither whole numbers nor text: give one of these")
     if labels.size and labels.min() >= 0 and labels.max() < max(_TABLE * labels.size, 65_536):
         counts = np.bincount(labels.astype(np.int64, copy=False))
         present = np.flatnonzero(counts)
@@ -208,23 +302,82 @@ def _tally_array(labels: NDArray[Any]) -> Tally:
     return Tally(distinct, counts)
 
 
+def _one_each(labels: NDArray[Any]) -> NDArray[Any]:
+    """One label a sample: of shape (N,), from (N, 1) too."""
+    if labels.ndim == 1:
+        return labels
+    if labels.ndim > 1 and labels.size == labels.shape[0]:
+        return labels.reshape(-1)
+    advice = "this tool takes one label a sample"
+    if labels.ndim == 2 and labels.dtype.kind in "biuf" and labels.size:
+        ones = (np.isin(labels, (0, 1)).all(), labels.sum(axis=1))
+        if ones[0] and (ones[1] == 1).all():
+            advice = "one-hot rows become labels with labels.argmax(1)"
+        elif labels.dtype.kind == "f" and np.allclose(ones[1], 1):
+            advice = "rows of probabilities become labels with labels.argmax(1)"
+    raise CountsError(f"labels have shape {labels.shape}: give one label for each sample, shape (N,); {advice}")
+
+
+def valid_texts(texts: NDArray[Any]) -> NDArray[Any]:
+    """Texts of an array, refused where they are none: bytes that are no UTF-8, numbers beyond Unicode.
+
+    Parameters
+    ----------
+    texts : ndarray of str or bytes
+
+    Returns
+    -------
+    ndarray of str
+
+    Raises
+    ------
+    CountsError, FileError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.counts.labels import valid_texts
+    >>> valid_texts(np.array([b"cat", b"dog"]))
+    array(['cat', 'dog'], dtype='<U3')
+    """
+    if texts.dtype.kind == "S":
+        try:
+            return np.char.decode(texts, "utf-8")
+        except UnicodeDecodeError:
+            raise CountsError("labels are bytes that are no UTF-8 text: decode them first") from None
+    check_texts(texts, "the array of labels")
+    return texts
+
+
+def _whole(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Whole numbers that are stored as fractions."""
+    missing = np.flatnonzero(~np.isfinite(labels))
+    if missing.size:
+        raise CountsError(f"label {labels[missing[0]]} at position {missing[0]} is no label: leave such samples out")
+    fractions = np.flatnonzero(labels % 1)
+    if fractions.size:
+        raise CountsError(
+            f"label {labels[fractions[0]]} at position {fractions[0]} is no whole number: give whole numbers or text"
+        )
+    if labels.size and np.abs(labels).max() >= 2**53:
+        raise CountsError(
+            "labels are fractions beyond 2^53, where whole numbers cannot be told apart: give whole numbers"
+        )
+    return labels.astype(np.int64)
+
+
 def _tally_list(labels: list[Any]) -> Tally:
     kinds = {kind: _kind(kind) for kind in set(map(type, labels))}
-    for kind, family in kinds.items():
-        if family is None:
-            index = next(i for i, label in enumerate(labels) if type(label) is kind)
-            raise CountsError(
-                f"label {labels[index]!r} at position {index} is of type {kind.__name__}: labels are whole numbers "
-                "or text; convert them first"
-            )
+    if None in kinds.values() or (bool in kinds and len(kinds) > 1):
+        return _tally_list(_plain(labels))
     if len(set(kinds.values())) > 1:
         raise CountsError("some labels are whole numbers and some are text: make them all one or the other")
-    if kinds and None not in kinds.values() and str in kinds.values():
+    if str in kinds.values():
         tallied = Counter(cast(list[str], labels))
         texts = sorted(tallied)
         return Tally([str(text) for text in texts], np.array([tallied[text] for text in texts], dtype=np.int64))
     array = np.array(labels) if labels else np.zeros(0, dtype=np.int64)
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "biu":
         raise CountsError("a label is a whole number beyond 64 bits: give such labels as text")
     return _tally_array(array)
 
@@ -232,7 +385,47 @@ def _tally_list(labels: list[Any]) -> Tally:
 def _kind(kind: type) -> type | None:
     if issubclass(kind, str):
         return str
-    return int if kind is not bool and issubclass(kind, Integral) else None
+    return int if issubclass(kind, Integral | np.bool) else None
+
+
+def _plain(labels: list[Any]) -> list[Any]:
+    """Labels that come wrapped: in arrays or tensors of one number, in lists of one, as bytes or whole fractions."""
+    boolean = any(isinstance(label, bool | np.bool) for label in labels)
+    plain = [_unwrapped(label, index) for index, label in enumerate(labels)]
+    if boolean and not all(isinstance(label, bool | np.bool) for label in plain):
+        index = next(i for i, label in enumerate(labels) if isinstance(label, bool | np.bool))
+        raise CountsError(
+            f"label {labels[index]!r} at position {index} is of type bool, others are not: make all alike"
+        )
+    return plain
+
+
+def _unwrapped(label: Any, index: int) -> Any:
+    if hasattr(label, "__array__") and getattr(label, "shape", None) in ((), (1,), (1, 1)):
+        label = _as_array(label).reshape(-1)[0]
+    elif isinstance(label, list | tuple) and len(cast(list[Any], label)) == 1:
+        return _unwrapped(label[0], index)
+    if isinstance(label, bytes):
+        return valid_texts(np.array([label]))[0].item()
+    if isinstance(label, float | np.floating):
+        return (
+            _whole(np.array([label], dtype=np.float64))[0].item()
+            if np.isfinite(label) and label % 1 == 0
+            else _refuse(label, index)
+        )
+    if isinstance(label, str | Integral | np.bool):
+        return label
+    return _refuse(label, index)
+
+
+def _refuse(label: Any, index: int) -> NoReturn:
+    if label is None or (isinstance(label, float | np.floating) and np.isnan(label)):
+        raise CountsError(f"label {label!r} at position {index} is missing: leave such samples out")
+    if isinstance(label, list | tuple | set) or getattr(label, "ndim", 0):
+        raise CountsError(f"sample {index} has several labels, {label!r}: this tool takes one label a sample")
+    raise CountsError(
+        f"label {label!r} at position {index} is of type {type(label).__name__}: labels are whole numbers or text"
+    )
 
 
 def _numbered(found: Tally, classes: int) -> NDArray[Any]:

@@ -1,189 +1,294 @@
-"""Counts from text tables: CSV, TSV, or one label a line.
+"""Counts from text tables: CSV, TSV, lists of labels, and whatever else people write in lines.
 
-The delimiter is a tab in a .tsv file, elsewhere the first of comma, semicolon and tab that the first line has. The
-first row is a header when ``column`` is given, or when it holds a usual name (`penultimate.counts.columns`) and no
-number. Without a header, one column is labels, and two columns are class names and counts.
+`penultimate.counts.delimiters` says what stands between the columns, `headers` whether the first row names them, and
+`deciding` which column is read; all by the first lines. The file is then read once, whatever its length, and only what
+is counted is kept.
 """
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import itemgetter
 
-from penultimate.counts.class_names import is_whole
-from penultimate.counts.columns import CLASS_NAMES, COUNT_NAMES, LABEL_NAMES, Choice, choose
+from penultimate.counts.columns import is_training
+from penultimate.counts.counted import Counted, Wish, of_counts, of_labels
+from penultimate.counts.deciding import Choice, Column, decide
+from penultimate.counts.delimiters import LONGEST, csv_delimiter, find_delimiter, long_fields
+from penultimate.counts.headers import find_header
+from penultimate.counts.texts import doubtful_thousands, number
 from penultimate.errors import FileError
 
-_USUAL = frozenset(COUNT_NAMES + LABEL_NAMES + CLASS_NAMES)
+# By so many lines, or letters, delimiter, header and columns are told.
+_HEAD_LINES, _HEAD_LETTERS = 5000, 1 << 22
 
-Row = tuple[int, list[str]]  # line number, fields
-Counted = tuple[Any, Iterable[Any] | None]  # values and names, as `penultimate.ClassCounts` takes them
+_CHUNK = 8192
+
+# More different labels than any data set has classes: a column of texts or ids, which would fill the memory.
+_MOST_LABELS = 4_000_000
 
 
-def read_table(path: Path, column: str | None, holds: str | None) -> Counted:
+class Lines:
+    """Lines of a text, counted.
+
+    Parameters
+    ----------
+    lines : iterable of str
+
+    Attributes
+    ----------
+    read : int
+        How many have been read.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.read = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.read += 1
+            if len(line) >= LONGEST:
+                raise FileError(f"line {self.read} is longer than {LONGEST:,} letters: that is no table")
+            if "\0" in line:
+                raise FileError("the file holds binary data, not text: save it as UTF-8 text, or give its true suffix")
+            yield line
+
+
+def read_table(lines: Iterable[str], wish: Wish, suffix: str = "") -> Counted:
     r"""Read a text table by the rules of this module.
 
     Parameters
     ----------
-    path : Path
-        A .csv, .tsv or .txt file in UTF-8.
-    column : str or None
-        Column of counts or labels.
-    holds : {"counts", "labels"} or None
-        What it holds.
+    lines : iterable of str
+        With their ends.
+    wish : Wish
+    suffix : str, default ""
+        Of the file: ".tsv" is a hint.
 
     Returns
     -------
-    values : list of float, or mapping of str to int
-    names : sequence of str, or None
+    Counted
 
     Raises
     ------
     FileError
-        When it is no text, has no rows, or a row does not fit; the message names the line.
+        When it is no text, has no rows, a row does not fit, or the data do not tell which column to read.
     CountsError
-        When the counts cannot be.
+        When the counts or labels cannot be.
 
     Examples
     --------
-    >>> import pathlib, tempfile
+    >>> from penultimate.counts.counted import Wish
     >>> from penultimate.counts.tables import read_table
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "labels.txt")
-    >>> _ = path.write_text("dog\ncat\ndog\n")
-    >>> read_table(path, None, None)
-    ([1, 2], ['cat', 'dog'])
+    >>> read_table(["dog\n", "cat\n", "dog\n"], Wish())
+    Counted(values=[1, 2], names=['cat', 'dog'], origin='labels, one a line')
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = _rows(file, path.suffix)
-        first = next(rows, None)
-        if first is None:
-            raise FileError("the file is empty: give one class or one label a line")
-        if column is not None or _is_header(first[1]):
-            return _read_columns(first[1], rows, choose(first[1], column, holds, nameable=first[1]))
-        return _read_headless(first, rows, holds)
+    counted = Lines(lines)
+    rest = iter(counted)
+    head, mark, dropped = _head(rest)
+    if not head:
+        raise FileError("the file is empty: give one class or one label a line")
+    cut = len(head) >= _HEAD_LINES or sum(map(len, head)) >= _HEAD_LETTERS
+    with long_fields():
+        delimiter = find_delimiter(head, suffix, cut=cut) if mark is None else csv_delimiter(mark)
+        rows = Rows(delimiter.rows(chain(head, rest)), counted, dropped)
+        return count_rows(rows, wish, delimiter.mark)
 
 
-def count_texts(tallied: Mapping[str, int]) -> Counted:
-    """Make counts of tallied text labels: in numerical order if all are whole numbers, else in that of text.
+def _head(lines: Iterator[str]) -> tuple[list[str], str | None, int]:
+    """The first lines, without comments above the table; the mark if the first line says it; how many were dropped."""
+    head: list[str] = []
+    letters = 0
+    for line in lines:
+        head.append(line)
+        letters += len(line)
+        if len(head) >= _HEAD_LINES or letters >= _HEAD_LETTERS:
+            break
+    mark = None
+    if head and head[0].casefold().startswith("sep=") and len(head[0].strip()) == 5:
+        mark = head[0][4]
+        return head[1:], mark, 1
+    comments = next((i for i, line in enumerate(head) if line.strip() and not line.startswith("#")), len(head))
+    if comments and comments < len(head):
+        last = head[comments - 1].lstrip("#").lstrip()
+        if _width(last) > 1 and _width(last) == _width(head[comments]):
+            return [last, *head[comments:]], None, comments - 1
+        if comments > 1 or " " in last.strip():
+            return head[comments:], None, comments
+    return head, mark, 0
+
+
+def _width(line: str) -> int:
+    return len(next(iter(find_delimiter([line]).rows([line])), []))
+
+
+class Rows:
+    """Rows of one length, in lists; blank ones left out, others refused by line.
 
     Parameters
     ----------
-    tallied : mapping of str to int
-        How often each label occurs.
+    rows : iterator of list of str
+    lines : Lines
+        From which they come.
+    dropped : int, default 0
+        How many lines stood above.
+
+    Attributes
+    ----------
+    width : int
+        Length of every row.
+    """
+
+    def __init__(self, rows: Iterator[list[str]], lines: Lines, dropped: int = 0) -> None:
+        self._rows, self._lines, self._next = rows, lines, dropped + 1
+        first = list(islice(rows, _HEAD_LINES))
+        self.width = next((len(row) for row in first if _filled(row)), 0)
+        self._held, self._needed, self._what = first, (), "label"
+
+    def sample(self) -> list[list[str]]:
+        """The first of them, stripped; faulty ones left out."""
+        return [_stripped(row) for row in self._held if len(row) == self.width and _filled(row)]
+
+    def chunks(self, needed: Sequence[int], what: str, *, header: bool) -> Iterator[list[list[str]]]:
+        """All of them, below the header.
+
+        Parameters
+        ----------
+        needed : sequence of int
+            Columns that must not be empty, the one of counts or labels first.
+        what : str
+            "count" or "label".
+        header : bool
+
+        Yields
+        ------
+        list of list of str
+        """
+        self._needed, self._what = needed, what
+        yield self._checked(self._held, header)
+        while chunk := list(islice(self._rows, _CHUNK)):
+            if what == "count" or set(map(len, chunk)) != {self.width} or "" in map(itemgetter(needed[0]), chunk):
+                self._next = self._lines.read - sum(map(_lines_of, chunk)) + 1
+                chunk = self._checked(chunk, False)
+            yield chunk
+
+    def _checked(self, chunk: list[list[str]], header: bool) -> list[list[str]]:
+        kept: list[list[str]] = []
+        line = self._next
+        for row in chunk:
+            if _filled(row):
+                if header:
+                    header = False
+                else:
+                    self._check(row, line)
+                    kept.append(row)
+            line += _lines_of(row)
+        return kept
+
+    def _check(self, row: list[str], line: int) -> None:
+        if len(row) != self.width:
+            raise FileError(
+                f"line {line} has {len(row)} fields, the first row has {self.width}: put names with commas in quotes"
+            )
+        for i in self._needed:
+            if not row[i].strip():
+                missing = self._what if i == self._needed[0] else "class name"
+                raise FileError(f"line {line} has no {missing}: fill it in or delete the line")
+        text = row[self._needed[0]].strip()
+        if self._what == "count" and number(text) is None:
+            raise FileError(
+                f"line {line} has {text!r} where a count should be: give a number, or choose another with --column"
+            )
+
+
+def _filled(row: list[str]) -> bool:
+    return any(field.strip() for field in row)
+
+
+def _stripped(row: list[str]) -> list[str]:
+    return [field.strip() for field in row]
+
+
+def _lines_of(row: list[str]) -> int:
+    return 1 + sum(field.count("\n") for field in row)
+
+
+def count_rows(rows: Rows, wish: Wish, mark: str, names: list[str] | None = None) -> Counted:
+    """Counts of the rows of a table.
+
+    Parameters
+    ----------
+    rows : Rows
+    wish : Wish
+    mark : str
+        What stood between the columns.
+    names : list of str, optional
+        Of the columns; by default the first row may hold them.
 
     Returns
     -------
-    values : list of float, or mapping of str to int
-    names : sequence of str, or None
+    Counted
 
-    Examples
-    --------
-    >>> from penultimate.counts.tables import count_texts
-    >>> count_texts({"10": 3, "9": 5})
-    ([5, 3], ['9', '10'])
+    Raises
+    ------
+    FileError, CountsError
+        As `read_table`.
     """
-    ordered = sorted(tallied, key=int) if all(map(is_whole, tallied)) else sorted(tallied)
-    return [tallied[label] for label in ordered], ordered
-
-
-def _rows(file: TextIO, suffix: str) -> Iterator[Row]:
-    delimiter = "\t" if suffix.casefold() == ".tsv" else _delimiter(file)
-    reader = csv.reader(_lines(file), delimiter=delimiter)
-    try:
-        for fields in reader:
-            if any(field.strip() for field in fields):
-                yield reader.line_num, [field.strip() for field in fields]
-    except csv.Error as error:
-        raise FileError(f"line {reader.line_num} is no row of a table ({error}): check its quotes") from None
-
-
-def _lines(file: TextIO) -> Iterator[str]:
-    for line in file:
-        if "\0" in line:
-            raise FileError("the file holds binary data, not text: save it as UTF-8 text, or give its true suffix")
-        yield line
-
-
-def _delimiter(file: TextIO) -> str:
-    first = next((line for line in file if line.strip()), "")
-    file.seek(0)
-    return next((mark for mark in ",;\t" if mark in first), ",")
-
-
-def _is_header(fields: list[str]) -> bool:
-    return any(field.casefold() in _USUAL for field in fields) and not any(map(_is_number, fields))
-
-
-def _read_columns(header: list[str], rows: Iterable[Row], choice: Choice) -> Counted:
-    value = header.index(choice.column)
+    sample, note, header = rows.sample(), "", False
+    if not sample:
+        raise FileError("the file is empty: give one class or one label a line")
+    if names is None:
+        header, note = find_header(sample, wish.column)
+        names = sample[0] if header else [""] * rows.width
+    body = sample[1:] if header else sample
+    if not body:
+        raise FileError("there are no rows below the header: give one for each class, or one for each sample")
+    columns = [
+        Column(name, held, i) for i, (name, held) in enumerate(zip(names, zip(*body, strict=True), strict=True), 1)
+    ]
+    alone = len(columns) == 1 and not columns[0].name and wish.column is None
+    choice = Choice(wish.holds or "labels", 0) if alone else decide(columns, wish.column, wish.holds)
     if choice.holds == "labels":
-        return count_texts(_tally(rows, value, len(header)))
-    name = None if choice.names is None else header.index(choice.names)
-    return _counted(rows, value, name, len(header))
+        return _count_labels(rows, choice, columns, wish, note, header=header)
+    return _collect_counts(rows, choice, columns, wish, mark, header=header)
 
 
-def _read_headless(first: Row, rows: Iterator[Row], holds: str | None) -> Counted:
-    width = len(first[1])
-    rows = _chain(first, rows)
-    if width == 1:
-        return _counted(rows, 0, None, 1) if holds == "counts" else count_texts(_tally(rows, 0, 1))
-    if width == 2 and holds != "labels":
-        return _counted(rows, 1, 0, 2)
-    raise FileError(
-        f"the first row, {first[1]!r}, is no header this package knows: name the label column 'label' or the columns "
-        "of classes and counts 'class' and 'count', or choose with column="
-    )
+def _count_labels(rows: Rows, choice: Choice, columns: list[Column], wish: Wish, note: str, *, header: bool) -> Counted:
+    raw: Counter[str] = Counter()
+    for chunk in rows.chunks([choice.column], "label", header=header):
+        if choice.split is not None:
+            chunk = [row for row in chunk if is_training(row[choice.split])]
+        raw.update(map(itemgetter(choice.column), chunk))
+        if len(raw) > _MOST_LABELS:
+            raise FileError(f"there are more than {_MOST_LABELS:,} different labels: choose another column")
+    tallied: Counter[str] = Counter()
+    for label, count in raw.items():
+        tallied[label.strip()] += count
+    if "" in tallied:
+        raise FileError(f"{tallied['']:,} rows have no label: fill it in or delete them")
+    if choice.split is not None:
+        note += f", of the rows whose {columns[choice.split].name} is train"
+    own = columns[choice.column]
+    found = of_labels(tallied, wish, f" in column {own!r}" if own.name or len(columns) > 1 else "", note)
+    return found if found.origin.startswith("labels in") else found._replace(origin=f"labels, one a line{note}")
 
 
-def _chain(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rows
-
-
-def _tally(rows: Iterable[Row], column: int, width: int) -> Counter[str]:
-    tallied = Counter(_field(row, column, width, "label") for row in rows)
-    if not tallied:
-        raise FileError("there are no labels below the header: give one row for each sample")
-    return tallied
-
-
-def _counted(rows: Iterable[Row], column: int, name: int | None, width: int) -> Counted:
-    counts: list[float] = []
+def _collect_counts(
+    rows: Rows, choice: Choice, columns: list[Column], wish: Wish, mark: str, *, header: bool
+) -> Counted:
+    needed = [choice.column] if choice.names is None else [choice.column, choice.names]
+    texts: list[str] = []
     names: list[str] = []
-    for row in rows:
-        counts.append(_number(row, column, width))
-        if name is not None:
-            names.append(_field(row, name, width, "class name"))
-    if not counts:
-        raise FileError("there are no counts below the header: give one row for each class")
-    return counts, None if name is None else names
-
-
-def _field(row: Row, column: int, width: int, what: str) -> str:
-    line, fields = row
-    if len(fields) != width:
+    for chunk in rows.chunks(needed, "count", header=header):
+        texts += [row[choice.column].strip() for row in chunk]
+        names += [row[needed[-1]].strip() for row in chunk]
+    doubt = doubtful_thousands(texts, mark)
+    if doubt is not None:
         raise FileError(
-            f"line {line} has {len(fields)} fields, the first row has {width}: put names with commas in quotes"
+            f"{doubt!r} may be a fraction or a number of thousands: write the counts without marks for thousands"
         )
-    if not fields[column]:
-        raise FileError(f"line {line} has no {what}: fill it in or delete the line")
-    return fields[column]
-
-
-def _number(row: Row, column: int, width: int) -> float:
-    text = _field(row, column, width, "count")
-    if not _is_number(text):
-        raise FileError(
-            f"line {row[0]} has {text!r} where a count should be: give a number, or if this is the header name its "
-            "column 'count'"
-        )
-    return float(text)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    values = [float(number(text) or 0) for text in texts]
+    origin = f"counts in column {columns[choice.column]!r}" if len(columns) > 1 else "counts, one a line"
+    if choice.names is None:
+        return of_counts(values, None, wish, origin, choice.certain)
+    return of_counts(values, names, wish, f"{origin}, classes in column {columns[choice.names]!r}", choice.certain)
