@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from penultimate.archives.archive import reporting_damage
 from penultimate.counts.columns import is_training, label_rank
@@ -222,11 +222,11 @@ def _value_counts(labels: Any, types: Any) -> list[tuple[Any, int]]:
 def _class_names(schema: Any, column: str) -> list[str] | None:
     """The names that Hugging Face's data sets keep beside the numbers of classes."""
     try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        names: Any = features[column]["names"]
+        held: dict[bytes, bytes] = schema.metadata or {}
+        names: Any = json.loads(held[b"huggingface"])["info"]["features"][column]["names"]
     except (KeyError, TypeError, ValueError):
         return None
-    return [str(name) for name in names] if isinstance(names, list) else None
+    return list(map(str, cast(list[object], names))) if isinstance(names, list) else None
 
 
 def _refuse_nulls(column: Any, name: str, before: int) -> None:

@@ -146,7 +146,7 @@ def as_mapping(series: Any) -> Mapping[Any, Any] | Any:
     return dict(zip(labels, values, strict=True))  # pyright: ignore[reportUnknownArgumentType]
 
 
-def is_whole(name: object) -> bool:
+def is_whole(name: Any) -> bool:
     """Whether a name is a whole number, as a number or in its usual digits.
 
     Parameters
@@ -167,7 +167,7 @@ def is_whole(name: object) -> bool:
         # "07" and "7" are two labels, and text order keeps them apart.
         digits = name.removeprefix("-")
         return digits.isascii() and digits.isdecimal() and (digits == "0" or digits[0] != "0") and len(digits) < 100
-    return isinstance(name, Integral) and not isinstance(name, bool)
+    return not isinstance(name, bool) and isinstance(name, Integral)
 
 
 def culprit(names: Sequence[str] | None, index: int) -> str:
@@ -204,9 +204,8 @@ def _as_name(name: object, index: int) -> str:
         return str(int(name))
     if isinstance(name, tuple) and name:  # synonyms, as torchvision has them for ImageNet
         return ", ".join(_as_name(part, index) for part in cast(tuple[object, ...], name))
-    raise CountsError(
-        f"the name of class {index} is {name!r}, of type {type(name).__name__}: name classes by text or whole numbers"
-    )
+    kind = type(cast(object, name)).__name__
+    raise CountsError(f"the name of class {index} is {name!r}, of type {kind}: name classes by text or whole numbers")
 
 
 def told_apart(names: Iterable[object]) -> list[object]:

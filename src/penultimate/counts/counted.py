@@ -181,7 +181,7 @@ def of_counts(values: Sequence[float], names: Sequence[str] | None, wish: Wish, 
         )
     if names is None:
         return Counted(values, None, origin)
-    kept = [i for i, name in enumerate(names) if not _is_total(i, names, values)]
+    kept = [i for i in range(len(names)) if not _is_total(i, names, values)]
     left_out = [names[i] for i in range(len(names)) if i not in set(kept)] if len(kept) < len(names) else []
     note = f"; left out {', '.join(map(repr, left_out))}" if left_out else ""
     if all(is_whole(names[i]) for i in kept) and wish.order == "number":

@@ -204,10 +204,9 @@ def _certain(columns: Sequence[Column], chosen: int) -> bool:
 
 def _given(columns: Sequence[Column], column: str) -> Column:
     wanted = column.strip().casefold()
-    for spelling in (lambda name: name == column, lambda name: name.strip().casefold() == wanted):
-        for candidate in columns:
-            if spelling(candidate.name):
-                return candidate
+    same = [c for c in columns if c.name == column] or [c for c in columns if c.name.strip().casefold() == wanted]
+    if same:
+        return same[0]
     if column.isdecimal() and 1 <= int(column) <= len(columns):
         return columns[int(column) - 1]
     raise FileError(f"there is no column {column!r}: choose one of {_listed(columns)}")

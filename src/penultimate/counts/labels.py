@@ -402,30 +402,25 @@ def _plain(labels: list[Any]) -> list[Any]:
 
 def _unwrapped(label: Any, index: int) -> Any:
     if hasattr(label, "__array__") and getattr(label, "shape", None) in ((), (1,), (1, 1)):
-        label = _as_array(label).reshape(-1)[0]
+        label = _as_array(label).reshape(-1)[0].item()
     elif isinstance(label, list | tuple) and len(cast(list[Any], label)) == 1:
         return _unwrapped(label[0], index)
     if isinstance(label, bytes):
         return valid_texts(np.array([label]))[0].item()
-    if isinstance(label, float | np.floating):
-        return (
-            _whole(np.array([label], dtype=np.float64))[0].item()
-            if np.isfinite(label) and label % 1 == 0
-            else _refuse(label, index)
-        )
-    if isinstance(label, str | Integral | np.bool):
+    if isinstance(label, float) and label % 1 == 0:
+        return int(label)
+    if isinstance(label, str | Integral):
         return label
-    return _refuse(label, index)
+    _refuse(label, index)
 
 
 def _refuse(label: Any, index: int) -> NoReturn:
-    if label is None or (isinstance(label, float | np.floating) and np.isnan(label)):
-        raise CountsError(f"label {label!r} at position {index} is missing: leave such samples out")
     if isinstance(label, list | tuple | set) or getattr(label, "ndim", 0):
         raise CountsError(f"sample {index} has several labels, {label!r}: this tool takes one label a sample")
-    raise CountsError(
-        f"label {label!r} at position {index} is of type {type(label).__name__}: labels are whole numbers or text"
-    )
+    if label is None or label != label:  # NaN is unlike itself
+        raise CountsError(f"label {label!r} at position {index} is missing: leave such samples out")
+    kind = type(cast(object, label)).__name__
+    raise CountsError(f"label {label!r} at position {index} is of type {kind}: labels are whole numbers or text")
 
 
 def _numbered(found: Tally, classes: int) -> NDArray[Any]:

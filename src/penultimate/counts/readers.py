@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 
+import numpy as np
+
 from penultimate.counts.arrays import read_npy, read_npz
 from penultimate.counts.arrow import read_arrow, read_parquet
 from penultimate.counts.checks import as_floats
@@ -93,7 +95,8 @@ def _told(found: Counted, wish: Wish) -> Counted:
     """With the number of classes and samples, and what to say if it was misread."""
     names = None if found.names is None else as_names(found.names)
     values = as_floats(found.values, names)
-    origin = f"{found.origin}: {values.size:,} classes, {values.sum():,.15g} samples"
+    with np.errstate(all="ignore"):  # counts that cannot be are refused by their class afterwards
+        origin = f"{found.origin}: {values.size:,} classes, {values.sum():,.15g} samples"
     if wish.holds is None and found.origin.startswith("labels") and (names is None or all(map(is_whole, names))):
         origin += "; --holds counts if they are counts"
     return Counted(values, names, origin)

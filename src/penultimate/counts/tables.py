@@ -119,7 +119,7 @@ def _head(lines: Iterator[str]) -> tuple[list[str], str | None, int]:
 
 
 def _width(line: str) -> int:
-    return len(next(iter(find_delimiter([line]).rows([line])), []))
+    return max(map(len, find_delimiter([line]).rows([line])), default=0)
 
 
 class Rows:
@@ -143,7 +143,8 @@ class Rows:
         self._rows, self._lines, self._next = rows, lines, dropped + 1
         first = list(islice(rows, _HEAD_LINES))
         self.width = next((len(row) for row in first if _filled(row)), 0)
-        self._held, self._needed, self._what = first, (), "label"
+        self._held, self._what = first, "label"
+        self._needed: Sequence[int] = ()
 
     def sample(self) -> list[list[str]]:
         """The first of them, stripped; faulty ones left out."""
