@@ -1,6 +1,7 @@
 """One of two processes of a gloo group: ``python gloo_worker.py RANK STORE DATA OUT``; run by test_distributed.py."""
 
 import json
+import os
 import sys
 import warnings
 
@@ -12,6 +13,9 @@ import penultimate as pen
 
 
 def main(rank: int, store: str, data: str, out: str) -> None:
+    if sys.platform == "linux":
+        # Else the name of the host decides, which need not lead anywhere.
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     file = np.load(data)
     features, labels = torch.from_numpy(file["H"]), torch.from_numpy(file["y"])

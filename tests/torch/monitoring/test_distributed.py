@@ -31,7 +31,7 @@ def processes(data, tmp_path_factory):
         subprocess.Popen([sys.executable, script, str(rank), *command], stderr=subprocess.PIPE, text=True)
         for rank in range(2)
     ]
-    errors = [process.communicate(timeout=120)[1] for process in running]
+    errors = [process.communicate(timeout=600)[1] for process in running]
     assert [process.returncode for process in running] == [0, 0], "\n".join(errors)
     records = [json.loads((folder / f"out.{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
     return records, [pen.FeatureStatistics.read(folder / f"out.{rank}.safetensors") for rank in range(2)]
