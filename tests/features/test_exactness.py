@@ -103,3 +103,19 @@ def test_nc1_of_an_enormous_offset(offset):
     expected = pen.metrics.nc1(pen.FeatureStatistics.from_features(features, labels))
     found = pen.metrics.nc1(pen.FeatureStatistics.from_features(features + offset, labels))
     assert found == pytest.approx(expected, rel=1e-3 + 1e-8 * offset)
+
+
+@pytest.mark.parametrize("size", [1e71, -1e160, 1e300])
+def test_weights_that_no_training_gives_are_refused(size):
+    """One exponent bit of a checkpoint that flipped: squares would overflow far from here."""
+    for layer, bias in ((np.diag([1.0, size]), np.zeros(2)), (np.eye(2), np.array([0.0, size]))):
+        with pytest.raises(pen.FeaturesError, match="which no training gives"):
+            pen.Head((layer,), bias)
+
+
+@pytest.mark.parametrize("size", [1e-60, 1e70])
+def test_weights_of_any_other_size_are_audited(size):
+    audit = pen.audit_head(pen.Head((np.eye(3) * size,), np.zeros(3)), pen.ClassCounts([60, 30, 10]))
+    expected = pen.audit_head(pen.Head((np.eye(3),), np.zeros(3)), pen.ClassCounts([60, 30, 10]))
+    assert audit.along.error == pytest.approx(expected.along.error)
+    assert audit.off_diagonal_share == pytest.approx(expected.off_diagonal_share)

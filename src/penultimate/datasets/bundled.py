@@ -6,14 +6,11 @@ each file comes from and under which licence.
 
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.bundled import BUNDLED, bundled_counts
 from penultimate.errors import FeaturesError
-
-if TYPE_CHECKING:
-    from penultimate.features.sources import FeatureSource
+from penultimate.features.sources import FeatureSource, open_features
 
 _FEATURES: dict[str, str] = {
     "cnn-mse": "small CNN on Fashion-MNIST-LT, squared error: training samples",
@@ -160,7 +157,7 @@ def describe_features(name: str) -> str:
     return _FEATURES[_known_features(name)]
 
 
-def features(name: str) -> "FeatureSource":
+def features(name: str) -> FeatureSource:
     """Penultimate features, labels and head of a trained network.
 
     Parameters
@@ -185,8 +182,6 @@ def features(name: str) -> "FeatureSource":
     >>> source.samples, source.dimension, source.head.classes
     (14886, 64, 10)
     """
-    from penultimate.features.sources import open_features
-
     return open_features(str(files("penultimate") / "data" / "features" / f"{_known_features(name)}.npz"))
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Scores of 128 MiB at once.
 _ENTRIES = 1 << 24
+# Audits take fourth powers of weights, and sums of these.
+_MOST = 1e70
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,7 +44,7 @@ class Head(OneLine):
     Raises
     ------
     FeaturesError
-        When layers do not fit one another, the bias or the names, or hold NaN or infinity.
+        When layers do not fit one another, the bias or the names, or hold NaN, infinity, or numbers beyond 1e70.
 
     Examples
     --------
@@ -292,4 +294,10 @@ def _finite(values: object, what: str) -> NDArray[np.floating]:
         array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise FeaturesError(f"{what} holds NaN or infinity: give the weights of a training that did not diverge")
+    largest = max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
+    if largest > _MOST:
+        raise FeaturesError(
+            f"{what} has numbers as large as {largest:.3g}, which no training gives: the file may be "
+            "damaged, write it again"
+        )
     return array

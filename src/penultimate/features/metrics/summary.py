@@ -1,11 +1,11 @@
 """All measures of collapse of one network in one object."""
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from penultimate.counts import ClassCounts
 from penultimate.features.metrics.centred import centred_means
 from penultimate.features.metrics.collapse import PairwiseVariance, nc1, signal_to_noise, variability_quotient
 from penultimate.features.metrics.frames import (
@@ -21,11 +21,9 @@ from penultimate.features.metrics.frames import (
 )
 from penultimate.features.metrics.overlap import MergedPairs, merged_pairs
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.minimisers import frames
+from penultimate.model.geometry import Geometry
 from penultimate.reported import OneLine
-
-if TYPE_CHECKING:
-    from penultimate.counts import ClassCounts
-    from penultimate.model.geometry import Geometry
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,7 +128,7 @@ class ClassMetrics(OneLine):
 
 
 def collapse_metrics(
-    statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None, geometry: "Geometry | None" = None
+    statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None, geometry: Geometry | None = None
 ) -> CollapseMetrics:
     """Measure the collapse of features, and of the head where there is one.
 
@@ -224,12 +222,10 @@ def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] 
     )
 
 
-def _distances(means: Float[np.ndarray, "K d"], geometry: "Geometry | None") -> dict[str, float]:
+def _distances(means: Float[np.ndarray, "K d"], geometry: Geometry | None) -> dict[str, float]:
     names = ("distance_to_forecast", "distance_to_gof", "distance_to_seli", "distance_to_etf")
     if geometry is None:
         return dict.fromkeys(names, float("nan"))
-    from penultimate.minimisers import frames
-
     counts, seen = geometry.counts, means[known_rows(means)]
     values = (
         gram_distance(means, geometry.mean_gram),
@@ -240,8 +236,6 @@ def _distances(means: Float[np.ndarray, "K d"], geometry: "Geometry | None") -> 
     return dict(zip(names, values, strict=True))
 
 
-def _seen_counts(counts: "ClassCounts") -> "ClassCounts":
+def _seen_counts(counts: ClassCounts) -> ClassCounts:
     """The classes with training samples alone, for frames that know no others."""
-    from penultimate.counts import ClassCounts
-
     return ClassCounts(counts.values[counts.values > 0])
