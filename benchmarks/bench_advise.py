@@ -29,7 +29,7 @@ def main() -> None:
         advice = pen.advise(counts, decay, loss=loss)
         seconds = time.process_time() - start
         found = advice.loss
-        missing, cost = found.missing or (float("nan"),) * 2, found.head_cost
+        missing, cost = found.missing or (float("nan"),) * 2, found.many_cost
         certificate = None if found.after is None else found.after.solution.certificate
         out.add_row(
             name,

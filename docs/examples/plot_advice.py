@@ -27,8 +27,8 @@ trade_off = advice.plot("trade_off")
 for option in advice.loss.options:
     figures = option.point.figures
     print(
-        f"{option.loss:24s} head {figures.head_margin:5.2f}, tail {figures.tail_margin:5.2f}, "
-        f"cost {option.head_cost:6.1%}, samples used {option.effective_samples:6.1%}"
+        f"{option.loss:24s} head {figures.many_margin:5.2f}, tail {figures.few_margin:5.2f}, "
+        f"cost {option.many_cost:6.1%}, samples used {option.effective_samples:6.1%}"
     )
 
 # %%
@@ -40,7 +40,7 @@ for option in advice.loss.options:
 
 equal = pen.advise(counts, weight_decay=0.03, loss="ce", width=128, goal="margins")
 for option in equal.loss.options:
-    print(f"{option.loss:24s} cost {option.head_cost:6.1%}, {'fulfils the goal' if option.met else 'does not'}")
+    print(f"{option.loss:24s} cost {option.many_cost:6.1%}, {'fulfils the goal' if option.met else 'does not'}")
 
 equal_margins = equal.plot("trade_off")
 

@@ -77,9 +77,9 @@ def test_words_carry_the_numbers_of_the_forecasts(advices):
     decay, samples = advice.decay, advice.samples
     assert decay.status is samples.status is Status.CHANGE
     text = advice.verdict
-    assert f"below {decay.largest:.3g}" in text and f"find {decay.below} and {decay.above} alive" in text
-    assert f"to {samples.floor:.0f} samples" in text and f"{samples.total:.0f} in all" in text
-    assert "c = 1, assumed" in text
+    assert f"below {decay.largest:.3g}" in text and f"{decay.below} survive, just above {decay.above}" in text
+    assert f"to {samples.floor:.0f} samples" in text and f"{samples.total:.0f} more are needed in all" in text
+    assert "c = 1 is an assumption" in text
 
 
 def test_every_reason_says_why_and_what_would_help():

@@ -136,8 +136,8 @@ def test_a_consistent_loss_is_kept_though_it_turns_margins_round(loss):
     advice = advise_loss(now, Goal.CONSISTENT)
     assert (advice.status, advice.chosen, advice.after, advice.options) == (Status.KEEP, None, None, ())
     text, cost = loss_words(advice)
-    assert ("largest class has less margin" in text) is now.over_corrects and cost == ""
-    assert ("It uses every sample alike" in text) is (loss in ("la:1", "vs:0:1"))
+    assert ("largest class then has a smaller margin" in text) is now.over_corrects and cost == ""
+    assert ("It gives every sample the same weight" in text) is (loss in ("la:1", "vs:0:1"))
     assert ("Logit adjustment ('la:1')" in text) is loss.startswith("weighted")
 
 
@@ -151,18 +151,18 @@ def test_any_other_loss_gives_way_to_logit_adjustment(loss):
     assert advice.effective_samples == (effective_share(loss, SIX), 1.0)
     assert advice.options[1].effective_samples == pytest.approx(36 / (760 * np.sum(1 / SIX.values)))
     text, _ = loss_words(advice)
-    assert ("moves the bias and nothing else" in text) == (loss in ("ce", "la:0.5", "la:2"))
-    assert "Do not adjust the outputs as well" in text and "no reason against it" in text
+    assert ("changes nothing but the bias" in text) == (loss in ("ce", "la:0.5", "la:2"))
+    assert "Do not adjust the logits after training as well" in text and "is no objection" in text
     plain, then = Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce")), Figures.from_forecast(advice.after)
-    ratios = [figures.head_margin / figures.strength for figures in (then, plain)]
-    assert advice.head_cost == pytest.approx(1 - ratios[0] / ratios[1]) and advice.head_cost > 0
+    ratios = [figures.many_margin / figures.strength for figures in (then, plain)]
+    assert advice.many_cost == pytest.approx(1 - ratios[0] / ratios[1]) and advice.many_cost > 0
     assert advice.after.solution.certificate.relative_gap < 1e-8
 
 
 def test_squared_error_stays_with_squared_error():
     advice = advise_loss(pen.forecast(SIX, 2e-2), Goal.CONSISTENT)
     assert [option.loss for option in advice.options] == ["mse:inverse"] == [advice.chosen]
-    assert "adjust the outputs" not in loss_words(advice)[0]
+    assert "adjust the logits" not in loss_words(advice)[0]
 
 
 def test_with_a_free_bias_logit_adjustment_leaves_the_geometry_alone():
@@ -183,7 +183,9 @@ def test_without_a_bias_keeping_directions_goes_before_samples():
     passed = advice.options[1]
     assert (passed.loss, passed.met, passed.keeps_directions, passed.effective_samples) == ("la:1", False, False, 1.0)
     text, _ = loss_words(advice)
-    assert "la:1 loses directions" in text and "nothing else" not in text and "Lower the weight decay first" in text
+    assert (
+        "la:1 makes directions vanish" in text and "nothing but" not in text and "Lower the weight decay first" in text
+    )
 
 
 def test_where_every_consistent_loss_loses_directions_none_is_advised(monkeypatch):

@@ -48,7 +48,7 @@ def test_logit_adjustment_is_the_first_of_a_dense_grid_over_tau(target):
     assert option.met and option.loss == f"la:{option.point.strength:g}"
     assert option.point.strength == pytest.approx(first, rel=2e-3)
     head, tail = pairs[round(option.point.strength * 1e4)]
-    assert (option.point.figures.head_margin, option.point.figures.tail_margin) == pytest.approx((head, tail), abs=5e-3)
+    assert (option.point.figures.many_margin, option.point.figures.few_margin) == pytest.approx((head, tail), abs=5e-3)
 
 
 @pytest.mark.parametrize("name", ["weighted", "ldam", "cdt"])
@@ -80,7 +80,7 @@ def test_what_it_costs_the_head(target):
             plain = ratio
         figures = Figures.from_forecast(forecast)
         assert figures.strength == pytest.approx(nuclear, rel=1e-6)
-        assert target.head_cost(figures) == pytest.approx(1 - ratio / plain, abs=1e-6)
+        assert target.many_cost(figures) == pytest.approx(1 - ratio / plain, abs=1e-6)
 
 
 def test_the_cheapest_of_those_that_fulfil_the_wish_is_advised():
@@ -90,9 +90,9 @@ def test_the_cheapest_of_those_that_fulfil_the_wish_is_advised():
     assert not advice.after.over_corrects
     met = [option for option in advice.options if option.met]
     assert advice.status is Status.CHANGE and advice.chosen == met[0].loss
-    assert met[0].head_cost == min(option.head_cost for option in met)
+    assert met[0].many_cost == min(option.many_cost for option in met)
     assert advice.options[: len(met)] == tuple(met)
-    assert advice.target.missing(advice.target.plain) > 0.05 * advice.target.plain.head_margin
+    assert advice.target.missing(advice.target.plain) > 0.05 * advice.target.plain.many_margin
     assert advice.missing[1] <= 0.0 < 1e-8 - advice.after.solution.certificate.relative_gap
     again = pen.forecast(SIX, 2e-2, loss=advice.chosen)
     assert Figures.from_forecast(again) == Figures.from_forecast(advice.after)
@@ -102,7 +102,7 @@ def test_balanced_margins_and_angles(monkeypatch):
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["ldam"],)))
     even = pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce").geometry.margins[0]
     balanced = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.BALANCED)
-    assert Figures.from_forecast(balanced.after).tail_margin == pytest.approx(even, rel=0.01)
+    assert Figures.from_forecast(balanced.after).few_margin == pytest.approx(even, rel=0.01)
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["la"],)))
     angles = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.ANGLES)
     assert angles.status is Status.OUT_OF_REACH and angles.chosen is None
@@ -198,15 +198,15 @@ def test_thirds_are_those_of_the_sorted_classes(values, random):
 def test_the_order_of_classes_does_not_matter(values):
     problem = pen.Problem.from_decays(2e-2, loss="ce")
     one, other = (solve_point(pen.ClassCounts(v), problem, 0.0).figures for v in (values, [400, 200, 90, 40, 20, 10]))
-    assert one.tail_margin == pytest.approx(other.tail_margin) and one.survivors == other.survivors
+    assert one.few_margin == pytest.approx(other.few_margin) and one.survivors == other.survivors
 
 
 def test_more_weight_on_the_tail_never_lowers_its_margin():
     problem = pen.Problem.from_decays(2e-2, loss="ce")
     option = design(SIX, problem, BY_NAME["weighted"], Target(Goal.MARGINS, *(_plain(),) * 2))
-    tail = [point.figures.tail_margin for point in option.curve]
+    tail = [point.figures.few_margin for point in option.curve]
     assert np.all(np.diff(tail) > 0)
-    assert option.curve[0].figures.tail_margin == pytest.approx(_plain().tail_margin, rel=1e-4)
+    assert option.curve[0].figures.few_margin == pytest.approx(_plain().few_margin, rel=1e-4)
 
 
 def _plain():

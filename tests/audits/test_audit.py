@@ -7,6 +7,12 @@ import penultimate as pen
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.one_process import run
 from penultimate.features.passes.replicates import Replicates
+from penultimate.report.audit.words import paragraphs
+
+
+def said(audit):
+    """Verdict and findings."""
+    return " ".join(paragraphs(audit))
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +37,16 @@ def test_the_cross_entropy_network_is_told_from_squared_error():
     audit = pen.audit("cnn-ce", weight_decay=5e-4)
     assert audit.last_layer.alignment.off_diagonal_share == pytest.approx(0.134, abs=1e-3)
     assert not audit.last_layer.fits_squared_error and not audit.last_layer.weaker.any()
-    assert "not what squared error leaves" in audit.verdict and audit.calibration.by_strengths is None
+    assert "does not look as squared error leaves one" in audit.verdict and audit.calibration.by_strengths is None
 
 
 def test_test_samples_with_training_counts_give_test_accuracy_and_no_noise_share():
     audit = pen.audit("cnn-mse-test", counts=pen.datasets.counts("fashion-mnist-lt"))
     assert audit.decisions.accuracy == 0.8393
     assert np.isnan(audit.last_layer.alignment.budget.noise).all()
-    assert audit.last_layer.weaker[6] and "One class is weaker than its count explains: 6 (" in audit.verdict
+    assert (
+        audit.last_layer.weaker[6] and "One class is weaker than its number of samples explains: 6 (" in audit.verdict
+    )
 
 
 def test_intervals_hold_the_figures_and_recall_has_wilsons(cnn):
@@ -56,11 +64,11 @@ def test_norms_go_with_the_counts_of_training_not_with_those_of_the_test():
     audit = pen.audit("cnn-mse-test", counts=counts)
     slope = np.polyfit(np.log(counts.values), np.log(audit.classes.head_norm), 1)[0]
     assert audit.metrics.head_norm_slope == pytest.approx(slope)
-    assert "These samples are not those of training" in audit.verdict
+    assert "These are not the training samples" in said(audit)
 
 
 def test_a_quarter_of_directions_that_lost_nothing_leave_the_band_open(cnn):
-    assert cnn.calibration.open_below and "(quartiles 0 to 0.17, from 7 directions)" in cnn.verdict
+    assert cnn.calibration.open_below and "(by the strengths of 7 directions; quartiles 0 to 0.17)" in said(cnn)
     assert not pen.audit("cnn-mse-test", counts=pen.datasets.counts("fashion-mnist-lt")).calibration.open_below
 
 
@@ -69,10 +77,10 @@ def test_equal_means_and_classes_that_all_merged_are_said_so():
     assert "All class means are equal" in pen.audit(np.ones((16, 2)), labels).verdict
     noise = np.random.default_rng(0).normal(size=(160, 2))
     audit = pen.audit(noise, np.repeat(labels, 10))
-    assert "3 pairs of 3 classes have merged: " in audit.verdict
+    assert "3 pairs of 3 classes have merged, most of all " in audit.verdict
     assert audit.to_dict()["metrics"]["merged_pairs"] == 3
     collapsed = pen.audit(np.eye(3)[labels], labels).verdict
-    assert "answers all of 16 samples rightly. " in collapsed and "No two classes overlap" in collapsed
+    assert "classifies all of 16 samples correctly. " in collapsed and "No two classes have merged" in collapsed
 
 
 @pytest.mark.parametrize("counts", [[30, 5], [1, 1, 1], [9, 5, 2]])
@@ -239,11 +247,11 @@ def test_the_command_writes_a_page(penultimate, tmp_path):
 def test_the_command_audits_and_forecasts_from_the_audit(penultimate, tmp_path):
     path = tmp_path / "audit.json"
     status, out, _ = penultimate("audit", "cnn-mse", "--json", path)
-    assert status == 0 and "measured T" in out and "as that of any network" in out
+    assert status == 0 and "measured T" in out and "every network that fits its labels" in " ".join(out.split())
     held = json.loads(path.read_text())["calibration"]["feature_decay_by_strengths"]
     arguments = ("forecast", "fashion-mnist-lt", "--calibrate", path, "--weight-decay", "2")
     status, out, _ = penultimate(*arguments)
-    assert status == 0 and "measured by strengths" in out and "of the network's own feature decay" in out
+    assert status == 0 and "measured by strengths" in out and "of this network's feature decay" in out
     status, out, _ = penultimate(*arguments, "--json", "-")
     expected = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 2.0, feature_decay=held[1])
     assert json.loads(out)["solution"]["threshold"] == pytest.approx(expected.threshold)

@@ -112,7 +112,7 @@ def test_the_head_of_a_minimiser_of_any_loss_agrees_with_its_forecast(loss, laye
     np.testing.assert_allclose(audit.norms, audit.expected_norms, rtol=1e-5)
     assert audit.implied_ratio == pytest.approx(2e-4 * 118 / 1e-2, rel=1e-4)
     record = json.loads(json.dumps(audit.to_dict(), allow_nan=False))
-    assert record["alignment"]["forecast_outcome"] == ("BEST_FOUND" if layers == 2 else "OPTIMAL")
+    assert record["alignment"]["forecast_status"] == ("best_found" if layers == 2 else "optimal")
     assert (record["bias"]["sum"] is None) == (loss != "mse:inverse" or bias == "none")
     assert ("not proven" in str(audit.table().renderables[2].columns[1]._cells)) == (layers == 2)
 
@@ -134,7 +134,7 @@ def test_the_bundled_heads_against_their_own_losses():
     assert own.implied_ratio == pytest.approx(4.4, abs=0.1) and other.implied_ratio > 300
     assert own.along.error == pytest.approx(0.082, abs=2e-3)
     assert own.along.error < other.along.error
-    assert "a softmax does not see their sum" in own.verdict and "Bias on log n" in head_page(own)
+    assert "fully absorbed by the bias" in own.verdict and "Bias on log n" in head_page(own)
 
 
 def test_the_bundled_heads_tell_their_losses_by_their_biases():
@@ -143,7 +143,7 @@ def test_the_bundled_heads_tell_their_losses_by_their_biases():
     assert squared.off_diagonal_share == pytest.approx(whole.last_layer.alignment.head_off_diagonal_share, rel=1e-6)
     np.testing.assert_allclose(squared.direction_norm, whole.last_layer.alignment.head_norm, rtol=1e-6)
     assert squared.bias_sum == pytest.approx(0.958, abs=1e-3) and entropy.bias_sum == pytest.approx(0.065, abs=1e-3)
-    assert "squared error makes that 1" in squared.verdict and "another loss" in entropy.verdict
+    assert "as squared error makes them" in squared.verdict and "another loss" in entropy.verdict
     # What the features say of the feature decay is less than what the head alone would have it, as it must be.
     assert whole.calibration.by_norms * FASHION.samples / 5e-4 < squared.implied_ratio
     x = np.log(FASHION.values)
@@ -162,8 +162,8 @@ def test_merged_identical_and_zero_rows_are_named():
     assert [group.tolist() for group in audit.neighbours.merged] == [[3, 4, 5], [6, 7]]
     assert [group.tolist() for group in audit.rows.identical] == [[6, 7]]
     assert audit.zero_rows[0] == 1 and audit.nearest[8] == -1 and np.isnan(audit.nearest_cosine[8])
-    assert "2 groups of rows merged (cosine 0.9 or more), the largest c3, c4, c5." in audit.verdict
-    assert "2 rows are equal to the last bit to another (c6, c7, for one)." in audit.verdict
+    assert "2 groups of rows point the same way (cosine 0.9 or more), the largest c3, c4, c5." in audit.verdict
+    assert "2 rows are exactly equal to another one (such as c6, c7)." in audit.verdict
     assert audit.to_dict()["rows"]["identical"] == [["c6", "c7"]]
     strict = pen.audit_head(pen.Head((weight,)), audit.counts, merged_at=1.0)
     assert all(group.size == 2 for group in strict.neighbours.merged)
@@ -234,7 +234,7 @@ def test_a_narrow_head_is_forecast_with_its_width():
 
 def test_without_any_direction_left_there_is_no_scale_and_it_is_said():
     audit = pen.audit_head("cnn-mse", FASHION, weight_decay=10.0)
-    assert np.isnan(audit.along.scale) and "has no direction left" in audit.verdict
+    assert np.isnan(audit.along.scale) and "no direction survives" in audit.verdict
     record = json.loads(json.dumps(audit.to_dict(), allow_nan=False))
     assert record["alignment"]["scale"] is None and record["alignment"]["directions"][0]["forecast"] is None
 

@@ -21,9 +21,9 @@ def test_each_loss_has_its_own_forecast(comparison):
     for name, record in zip(LOSSES, comparison.to_dict()["losses"], strict=True):
         alone = pen.forecast(COUNTS, 5e-2, loss=name)
         assert record["survivors"] == alone.survivors
-        assert record["head_margin"] == pytest.approx(alone.geometry.margins[0], rel=1e-9)
-        assert record["tail_margin"] == pytest.approx(alone.geometry.margins[4], rel=1e-9)
-        assert record["tail_cosine"] == pytest.approx(alone.geometry.nearest()[1][4], rel=1e-9)
+        assert record["largest_class_margin"] == pytest.approx(alone.geometry.margins[0], rel=1e-9)
+        assert record["smallest_class_margin"] == pytest.approx(alone.geometry.margins[4], rel=1e-9)
+        assert record["smallest_class_cosine"] == pytest.approx(alone.geometry.nearest()[1][4], rel=1e-9)
         assert record["converged"]
 
 
@@ -34,10 +34,13 @@ def test_over_correction_is_named(comparison):
     assert "weighted:inverse" in over
     assert not over & {"mse", "ce"}
     assert (
-        "over-corrects: the largest class ends below the smallest" in comparison.forecasts["weighted:inverse"].verdict
+        "the largest class has a smaller margin than the smallest" in comparison.forecasts["weighted:inverse"].verdict
     )
-    assert "over-corrects" not in comparison.forecasts["ce"].verdict
-    assert f"the largest class below the smallest: {', '.join(n for n in LOSSES if n in over)}." in comparison.verdict
+    assert "has a smaller margin" not in comparison.forecasts["ce"].verdict
+    assert (
+        f"ends up with a smaller margin than the rarest: {', '.join(n for n in LOSSES if n in over)}."
+        in comparison.verdict
+    )
 
 
 def test_json_is_plain(comparison):

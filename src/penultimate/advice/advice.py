@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from penultimate.advice.decay import DecayAdvice, advise_decay
 from penultimate.advice.evidence import Audited
 from penultimate.advice.goals import Goal
@@ -22,7 +24,6 @@ from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
-from penultimate.model.arguments import decays, whole
 from penultimate.model.problem import Bias, Problem
 from penultimate.reported import Reported
 
@@ -53,7 +54,7 @@ class Advice(Reported, presenter="advice"):
     decay : DecayAdvice
         The largest weight decay at which every class keeps its direction.
     loss : LossAdvice
-        The loss that is what is wished of it, or gives the tail what is wished at the least cost for the head.
+        The loss that reaches the goal at the least cost to frequent classes.
     samples : SamplesAdvice
         How many samples which classes must gain.
     width : WidthAdvice
@@ -110,11 +111,11 @@ def advise(
     counts: Counts,
     weight_decay: float | Sequence[float] | None = None,
     *,
-    loss: str | Loss | None = None,
+    loss: str | Loss = "mse",
     layers: int | None = None,
     feature_decay: float | None = None,
-    feature_ratio: float | None = None,
-    bias: Bias | None = None,
+    feature_ratio: float = 1.0,
+    bias: Bias = "free",
     width: int | None = None,
     problem: Problem | None = None,
     audit: "Audit | HeadAudit | os.PathLike[str] | str | None" = None,
@@ -134,8 +135,8 @@ def advise(
     weight_decay : float or sequence of float, optional
         λ in use; by default the audited network's own, or 5e-4.
     loss, layers, feature_decay, feature_ratio, bias, width, problem
-        As for `forecast`, with its defaults. An audit of features and their head settles all but the width, one of a
-        head alone layers and bias: what agrees with it may be given beside it, what contradicts it is refused.
+        As for `forecast`. An audit of features and their head settles all but the width, one of a head alone layers
+        and bias.
     audit : Audit, HeadAudit or path, optional
         Of the network, or the JSON that ``penultimate audit --json`` wrote. Where it measured the feature decay by
         strengths, advice rests on the cautious end of its quartiles.
@@ -159,7 +160,7 @@ def advise(
     Raises
     ------
     ProblemError
-        For a problem that cannot be, an unknown goal, options that contradict the audit, an audit of other counts, and
+        For a problem that cannot be, an unknown goal, options that the audit settles, an audit of other counts, and
         held-out features without training features.
     FileError
         When a file cannot be read, or holds no audit.
@@ -183,30 +184,30 @@ def advise(
     counts = counts_of(counts)
     if valid is not None and train is None:
         raise ProblemError("held-out features need training features beside them: give both")
-    wished, width = Goal.from_name(goal), None if width is None else whole(width, "the width")
+    wished = Goal.from_name(goal)
     audited = _audited(audit)
     if audited is not None:
         audited.check(counts)
-    options = {
-        "loss": loss,
-        "layers": layers,
-        "feature_decay": feature_decay,
-        "feature_ratio": feature_ratio,
-        "bias": bias,
-        "width": width,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    if problem is not None:
-        weight_decay, width, given = problem.weight_decay, problem.width, _options(problem)
-    if audited is not None:
-        given = audited.agreed(given, counts.samples)
-    decay = None if weight_decay is None else decays(weight_decay)
+    decays = None if weight_decay is None else tuple(float(decay) for decay in np.atleast_1d(weight_decay))
     if audited is not None and audited.calibration is not None:
-        now = audited.forecast(counts, decay)
+        if (loss, layers, feature_decay, feature_ratio, bias, problem) != ("mse", None, None, 1.0, "free", None):
+            raise ProblemError(
+                "the audited network settles loss, layers, feature decay and bias: leave them out beside its audit"
+            )
+        now = audited.forecast(counts, decays)
     else:
-        of_audit = None if audited is None or audited.problem is None else audited.problem.weight_decay
-        given["width"] = None
-        now = forecast(counts, problem=Problem.from_decays(decay or of_audit or _DECAY, **given))  # pyright: ignore[reportArgumentType]
+        known = None if audited is None else audited.problem
+        given = problem or Problem.from_decays(
+            decays or (_DECAY if known is None else known.weight_decay),
+            layers=layers if known is None else known.layers,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias if known is None else known.bias,
+            width=width,
+            loss=loss,
+        )
+        width = given.width
+        now = forecast(counts, problem=replace(given, width=None))
     narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:
         now = _narrowed(now, narrowest)
@@ -220,13 +221,6 @@ def advise(
         width=advise_width(now, narrowest, misfit),
         head=advise_head(now, audited, _compared(counts, train, valid, head, seed, progress)),
     )
-
-
-def _options(problem: Problem) -> dict[str, object]:
-    """What a problem says, as options; of the feature decay and its ratio the one that holds."""
-    known = problem.feature_decay is not None
-    feature = {"feature_decay": problem.feature_decay} if known else {"feature_ratio": problem.feature_ratio}
-    return {"loss": problem.loss, "layers": problem.layers, "bias": problem.bias, **feature}
 
 
 def _audited(audit: "Audit | HeadAudit | os.PathLike[str] | str | None") -> Audited | None:

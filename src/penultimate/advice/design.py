@@ -1,13 +1,13 @@
-"""Inverse design: the strength of a loss at which a goal for the tail comes true, over certified minima.
+"""Inverse design: the strength of a loss at which a goal for rare classes is reached, over certified minima.
 
 Every figure is that of the global minimiser of the one-layer problem with the loss (docs/theory §5). A family is
 traced over its strengths first: what is missing of a goal need not fall all the way, because strong temperatures kill
 the directions that they should help. The first strength at which nothing is missing any more is then found by Brent's
 method, rounded up to three digits, so that a person can use it, and solved once more.
 
-*What it costs the head.* Margins grow when all logits do, and some losses make all logits grow. So the head's margin is
+*What it costs frequent classes.* Margins grow when all logits do, and some losses make all of them grow. So margins are
 compared at equal strength ``Σ x_i``, which is what weight decay charges for: the cost is the share that is lost of
-head margin over strength.
+their margin over strength.
 
 A consistent loss is not searched: its strength is known. Its curve is traced all the same, to show what it trades.
 """
@@ -40,7 +40,7 @@ class Target:
     Attributes
     ----------
     goal : Goal
-        For the tail.
+        For rare classes.
     plain : Figures
         Of the plain loss.
     balanced : Figures
@@ -56,11 +56,11 @@ class Target:
         value = self.goal.missing(figures, self.balanced)
         return math.inf if math.isnan(value) else value
 
-    def head_cost(self, figures: Figures) -> float:
-        """Share of the head's margin, at equal strength, that the plain loss has and this one has not."""
+    def many_cost(self, figures: Figures) -> float:
+        """Share of the margin of frequent classes, at equal strength, that this loss gives up beside the plain one."""
         if not (figures.strength > 0 and self.plain.strength > 0):
             return float("nan")
-        return 1.0 - (figures.head_margin / figures.strength) / (self.plain.head_margin / self.plain.strength)
+        return 1.0 - (figures.many_margin / figures.strength) / (self.plain.many_margin / self.plain.strength)
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,8 +101,8 @@ class Option(OneLine):
         Its name.
     missing : float
         What is missing of the goal there; NaN for a goal that is not about figures.
-    head_cost : float
-        See `Target.head_cost`.
+    many_cost : float
+        See `Target.many_cost`.
     keeps_directions : bool
         Whether as many directions survive as with the plain loss.
     effective_samples : float
@@ -114,7 +114,7 @@ class Option(OneLine):
     point: Point
     loss: str
     missing: float
-    head_cost: float
+    many_cost: float
     keeps_directions: bool
     effective_samples: float
 
@@ -164,7 +164,7 @@ def design(counts: ClassCounts, problem: Problem, family: Family, target: Target
         point=point,
         loss=loss,
         missing=missing,
-        head_cost=target.head_cost(point.figures),
+        many_cost=target.many_cost(point.figures),
         keeps_directions=point.figures.survivors >= target.plain.survivors,
         effective_samples=effective_share(loss, counts),
     )

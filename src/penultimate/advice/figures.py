@@ -23,10 +23,10 @@ class Figures:
         Directions alive, and there are.
     own, shared, lost : int
         Classes by what they keep (`Forecast.status`).
-    head_margin, tail_margin : float
-        Mean margin, bias included, of each third's class means.
-    head_cosine, tail_cosine : float
-        Mean cosine to the nearest other class mean; NaN where means are zero.
+    many_margin, few_margin : float
+        Mean margin, bias included, of the class means of the third with most samples, and of that with fewest.
+    many_cosine, few_cosine : float
+        Mean cosine to the nearest other class mean over the same thirds; NaN where means are zero.
     strength : float
         ``Σ x_i``, what weight decay charges for: margins compare at equal strength.
     reserve : float
@@ -40,10 +40,10 @@ class Figures:
     own: int
     shared: int
     lost: int
-    head_margin: float
-    tail_margin: float
-    head_cosine: float
-    tail_cosine: float
+    many_margin: float
+    few_margin: float
+    many_cosine: float
+    few_cosine: float
     strength: float
     reserve: float
     over_corrects: bool
@@ -52,18 +52,18 @@ class Figures:
     def from_forecast(cls, forecast: Forecast) -> "Figures":
         """Read them off a forecast."""
         geometry, solution = forecast.geometry, forecast.solution
-        head_margin, tail_margin = of_thirds(forecast.counts, geometry.group_margins)
-        head_cosine, tail_cosine = of_thirds(forecast.counts, geometry.group_nearest[1])
+        many_margin, few_margin = of_thirds(forecast.counts, geometry.group_margins)
+        many_cosine, few_cosine = of_thirds(forecast.counts, geometry.group_nearest[1])
         return cls(
             survivors=forecast.survivors,
             directions=forecast.directions,
             own=forecast.classes_with("own"),
             shared=forecast.classes_with("shared"),
             lost=forecast.classes_with("lost"),
-            head_margin=head_margin,
-            tail_margin=tail_margin,
-            head_cosine=head_cosine,
-            tail_cosine=tail_cosine,
+            many_margin=many_margin,
+            few_margin=few_margin,
+            many_cosine=many_cosine,
+            few_cosine=few_cosine,
             strength=float(solution.strength @ (geometry.share * solution.multiplicity)),
             reserve=float(np.min(forecast.counts.distinct / forecast.group_samples_needed)),
             over_corrects=forecast.over_corrects,
@@ -71,9 +71,9 @@ class Figures:
 
 
 def of_thirds(counts: ClassCounts, values: Float[np.ndarray, " m"]) -> tuple[float, float]:
-    """Mean of a figure over the classes of the head, and over those of the tail."""
-    head, tail = thirds(counts)
-    return _mean(values, head), _mean(values, tail)
+    """Mean of a figure over the third of the classes with most samples, and over that with fewest."""
+    many, few = thirds(counts)
+    return _mean(values, many), _mean(values, few)
 
 
 def _mean(values: Float[np.ndarray, " m"], part: Float[np.ndarray, " m"]) -> float:
@@ -91,7 +91,7 @@ def thirds(counts: ClassCounts) -> tuple[Float[np.ndarray, " m"], Float[np.ndarr
 
     Returns
     -------
-    head, tail : ndarray of shape (m,)
+    many, few : ndarray of shape (m,)
         Each sums to one.
 
     Examples
@@ -103,6 +103,6 @@ def thirds(counts: ClassCounts) -> tuple[Float[np.ndarray, " m"], Float[np.ndarr
     size = max(1, counts.seen // 3)
     last = np.cumsum(counts.multiplicity).astype(np.float64)
     first = last - counts.multiplicity
-    head = np.clip(np.minimum(last, size) - first, 0.0, None)
-    tail = np.clip(last - np.maximum(first, counts.seen - size), 0.0, None)
-    return head / size, tail / size
+    many = np.clip(np.minimum(last, size) - first, 0.0, None)
+    few = np.clip(last - np.maximum(first, counts.seen - size), 0.0, None)
+    return many / size, few / size

@@ -1,4 +1,4 @@
-"""What is wished of a loss, by name, and how much of it is missing."""
+"""The goals that a loss may be chosen for, by name, and how far a loss falls short of one."""
 
 import math
 from enum import Enum
@@ -6,12 +6,12 @@ from enum import Enum
 from penultimate.advice.figures import Figures
 from penultimate.errors import ProblemError
 
-# A goal counts as met already when less than this is missing: of the head's margin, or of a cosine.
+# A goal counts as met already when less than this is missing: of the margin of frequent classes, or of a cosine.
 NEAR = 0.05
 
 
 class Goal(Enum):
-    """What a loss should be, or what it should give the tail, the third of the classes with fewest samples.
+    """What a loss should be, or what it should give rare classes, the third with fewest samples.
 
     Examples
     --------
@@ -20,13 +20,10 @@ class Goal(Enum):
     ['consistent', 'margins', 'angles', 'balanced']
     """
 
-    CONSISTENT = (
-        "a loss whose least value, over all functions of the input, is reached by scores that decide best for balanced "
-        "accuracy"
-    )
-    MARGINS = "a tail with margins as large as those of the third with most samples"
-    ANGLES = "a tail with angles to the nearest class means as large as those of the third with most samples"
-    BALANCED = "a tail with the margins of balanced classes, a simplex ETF, with as many samples in all"
+    CONSISTENT = "a loss that is Fisher-consistent for balanced accuracy"
+    MARGINS = "rare classes with margins as large as those of frequent classes"
+    ANGLES = "rare classes as far in angle from their nearest class as frequent classes are"
+    BALANCED = "rare classes with the margins they would have if all classes had equally many samples"
 
     @classmethod
     def from_name(cls, name: str) -> "Goal":
@@ -60,11 +57,11 @@ class Goal(Enum):
         if self is Goal.CONSISTENT:
             return math.nan
         if self is Goal.ANGLES:
-            return figures.tail_cosine - figures.head_cosine
-        goal = figures.head_margin if self is Goal.MARGINS else balanced.head_margin
-        return goal - figures.tail_margin
+            return figures.few_cosine - figures.many_cosine
+        goal = figures.many_margin if self is Goal.MARGINS else balanced.many_margin
+        return goal - figures.few_margin
 
     def is_near(self, figures: Figures, balanced: Figures) -> bool:
         """Whether no more is missing than is worth changing a loss for."""
-        scale = 1.0 if self is Goal.ANGLES else abs(figures.head_margin)
+        scale = 1.0 if self is Goal.ANGLES else abs(figures.many_margin)
         return self.missing(figures, balanced) <= NEAR * scale

@@ -94,7 +94,7 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
         status, reason = Status.UNKNOWN, Reason.ADJUSTED
     else:
         status, reason = Status.UNKNOWN, Reason.NO_FEATURES
-    before = figures.head_margin, figures.tail_margin
+    before = figures.many_margin, figures.few_margin
     return HeadAdvice(status, reason, by_theory, before, after, figures.lost, audited, comparison, head)
 
 

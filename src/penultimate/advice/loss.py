@@ -1,4 +1,4 @@
-"""The loss that is what is wished of it: consistent, or what gives the tail its goal at the least cost for the head."""
+"""The loss for a goal: one that is consistent, or one that gives rare classes theirs at least cost to frequent ones."""
 
 import math
 from dataclasses import dataclass, replace
@@ -33,12 +33,12 @@ class LossAdvice(OneLine):
     reason : Reason or None
         Why nothing is advised.
     goal : Goal
-        What it should be, or give the tail.
+        What it should be, or give rare classes.
     target : Target or None
         What the goal is judged by; None where nothing could be searched.
     options : tuple of Option
         The best of every family. Consistent losses: those that keep directions first, then by the samples that their
-        weights leave. For other goals the cheapest for the head first among those that fulfil it, then the nearest.
+        weights leave. For other goals those that reach it, the cheapest for frequent classes first, then the nearest.
     searched : int
         Distinct counts of the profile that was searched; fewer than there are when it was coarsened.
     chosen : str or None
@@ -68,11 +68,11 @@ class LossAdvice(OneLine):
         return before, after
 
     @property
-    def head_cost(self) -> float | None:
-        """What it costs the head, for the counts as they are: see `Target.head_cost`."""
+    def many_cost(self) -> float | None:
+        """What it costs frequent classes, for the counts as they are: see `Target.many_cost`."""
         if self.target is None or self.after is None:
             return None
-        return self.target.head_cost(Figures.from_forecast(self.after))
+        return self.target.many_cost(Figures.from_forecast(self.after))
 
     @property
     def effective_samples(self) -> tuple[float, float | None]:
@@ -90,7 +90,7 @@ def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> Lo
     now : Forecast
         As things stand.
     goal : Goal
-        What it should be, or give the tail.
+        What it should be, or give rare classes.
     obstacle : Reason, optional
         Why nothing can be said.
 
@@ -145,7 +145,7 @@ def _rank(option: Option) -> tuple[bool, bool, float]:
     if math.isnan(option.missing):
         last = -option.effective_samples
     else:
-        last = option.head_cost if option.met else option.missing
+        last = option.many_cost if option.met else option.missing
     return not option.met, not option.keeps_directions, last
 
 

@@ -1,4 +1,4 @@
-"""How a piece of advice stands, and why nothing can be said where nothing can be."""
+"""What a piece of advice amounts to, and why nothing can be said where nothing can be."""
 
 from enum import Enum
 
@@ -23,22 +23,22 @@ class Reason(Enum):
     """
 
     MISFIT = (
-        "the audited network is not near what the loss it was audited with leaves",
-        "an audit with the loss and the decays that it was trained with",
+        "the audited network is far from what its loss leads to, so this forecast does not describe it",
+        "an audit with the loss and the weight decays that the network was trained with",
     )
     WIDTH = (
-        "the width holds fewer directions than there are, whatever else is changed",
+        "the features are too narrow for all directions, whatever else is changed",
         "a wider layer: see the advice on width",
     )
     NOT_SEARCHED = (
-        "no weight decay at which directions die is known for this problem",
+        "the weight decays at which directions vanish are not known for this problem",
         "forecasts at several weight decays, or penultimate.solution_path for one layer without a width",
     )
     SEVERAL_LAYERS = (
-        "with several layers and another loss than squared error no minimum can be proven",
+        "with several layers and a loss other than squared error, no minimum can be proven",
         "a forecast with one layer, as a guide",
     )
-    COLLAPSED = ("at this weight decay every direction is dead", "a lower weight decay first")
+    COLLAPSED = ("at this weight decay every direction has vanished", "a lower weight decay first")
     MANY_COUNTS = (
         "with so many distinct counts each certified minimum takes minutes",
         "counts of fewer classes, or penultimate.compare_losses for a few losses of your choice",
@@ -48,29 +48,32 @@ class Reason(Enum):
         "a larger weight decay, or a look at the gap of penultimate.minimise",
     )
     NOT_HELD = (
-        "what fulfils the goal for the coarser counts that were searched does not for the counts as they are",
-        "penultimate.compare_losses for strengths near those listed",
+        "the search used binned counts, and its result does not hold for the exact counts",
+        "penultimate.compare_losses for losses near those listed",
     )
     MOVING_WEIGHTS = (
-        "the weights or scales of this loss move with the counts, and with them the samples that a class needs",
-        "a forecast of the counts that you could have, with the loss made anew for them",
+        "the weights of this loss change with the counts, and with them the samples that a class needs",
+        "a forecast for the counts that you could collect, with this loss",
     )
     NOT_REACHED = (
-        "the floor that theory gives did not stand the test of a forecast",
-        "forecasts of the counts that you could have",
+        "the number of samples from the theory did not pass the check by a forecast",
+        "forecasts for the counts that you could collect",
     )
     NO_WIDTH = ("the width of the network is not known", "the width: --width, or an audit of features")
     NO_FEATURES = (
-        "what a head gains shows on samples that the network was not trained on",
+        "what another classifier gains only shows on samples that the network was not trained on",
         "features of training and held-out samples: --train and --valid",
     )
-    NO_HELD_OUT = ("training features are collapsed onto their means and judge no head", "held-out features: --valid")
+    NO_HELD_OUT = (
+        "on training samples any classifier looks right, because features have collapsed onto their class means",
+        "held-out features: --valid",
+    )
     NOT_PROVEN = (
-        "the held-out samples are too few to prove a gain, and prove no loss",
+        "there are too few held-out samples to prove a gain or a loss",
         "more held-out samples, of the rare classes first",
     )
     ADJUSTED = (
-        "the loss in use adjusts for imbalance already, and adjusting twice costs accuracy",
+        "the current loss already corrects for imbalance, and correcting twice costs accuracy",
         "held-out features, to see whether anything is left to gain: --train and --valid",
     )
 

@@ -95,7 +95,7 @@ def test_the_budget_adds_up_to_what_is_missing():
         missing = 1 - alignment.strength[place] / alignment.sigma[place]
         assert sum(row["lost"] for row in parts) == pytest.approx(missing, abs=1e-12)
     assert {row["part"] for row in rows("cnn-mse-test", "budget") if "part" in row} == {"decay", "other directions"}
-    assert "not the samples of training" in drawn("cnn-mse-test")["budget"]["description"]
+    assert "not the training samples" in drawn("cnn-mse-test")["budget"]["description"]
 
 
 def test_recalls_and_weaker_classes_are_drawn_by_name():

@@ -69,7 +69,7 @@ def test_hostile_names_stay_text(case):
 
 def test_a_head_that_is_missing_takes_its_charts_and_tables_along():
     assert charts("audit-without-head") == ["classes", "norms", "cosines"]
-    assert "There is no head" in words("audit-without-head")
+    assert "There is no classifier" in words("audit-without-head")
     assert "feature decay that the network implies" not in words("audit-without-head")
 
 
@@ -77,13 +77,13 @@ def test_another_loss_is_said_plainly_and_takes_the_forecast_away():
     assert charts("cnn-mse") == ["directions", "factors", "matrices", "budget", "classes", "norms", "cosines"]
     assert charts("cnn-ce") == ["directions", "factors", "matrices", "classes", "norms", "cosines"]
     text = words("cnn-ce")
-    assert "This is not what squared error leaves" in text and "Fits squared error no" in text
+    assert "does not look as squared error leaves one" in text and "Fits squared error no" in text
     assert "add up to σ − measured" not in text and "departs" not in text
     assert "add up to σ − measured" in words("cnn-mse") and "departs" in words("cnn-mse")
 
 
 def test_weaker_classes_are_marked_by_name():
-    assert "6 weaker than its count explains 278" in words("cnn-mse-test")
+    assert "6 weaker than its samples explain 278" in words("cnn-mse-test")
 
 
 def test_both_ways_of_calibration_are_there():

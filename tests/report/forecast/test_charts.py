@@ -73,7 +73,7 @@ def test_counts_are_those_of_the_classes():
 
 def test_a_survival_line_far_away_is_told_not_drawn():
     assert not any("level" in data[0] for data in drawn("deep", "counts")["datasets"].values())
-    assert "samples stands above the threshold" in heading("deep", "counts")
+    assert "samples keeps a direction of its own" in heading("deep", "counts")
 
 
 def test_spectrum_is_that_of_the_dense_label_matrix():
@@ -172,7 +172,7 @@ def test_sweep_keeps_directions_without_room_at_zero():
 
 
 def test_unseen_classes_are_named_as_not_drawn():
-    assert "without samples: 2 of 5 classes" in heading("unseen", "counts")
+    assert "Not drawn: 2 of 5 classes, which have no samples" in heading("unseen", "counts")
 
 
 def test_thinning_is_named():

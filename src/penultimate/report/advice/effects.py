@@ -25,7 +25,7 @@ def changes(advice: Advice) -> list[tuple[str, Forecast]]:
 
 def figure_cells(figures: Figures) -> list[str]:
     """Key figures as texts."""
-    margins = (figures.head_margin, figures.tail_margin, figures.head_cosine, figures.tail_cosine, figures.reserve)
+    margins = (figures.many_margin, figures.few_margin, figures.many_cosine, figures.few_cosine, figures.reserve)
     return [
         f"{number(figures.survivors)} of {number(figures.directions)}",
         *(number(size) for size in (figures.own, figures.shared, figures.lost)),
@@ -42,16 +42,16 @@ def loss_cells(advice: Advice) -> list[tuple[str, ...]]:
             *(
                 number(value, 3)
                 for value in (
-                    option.point.figures.head_margin,
-                    option.point.figures.tail_margin,
-                    option.point.figures.head_cosine,
-                    option.point.figures.tail_cosine,
+                    option.point.figures.many_margin,
+                    option.point.figures.few_margin,
+                    option.point.figures.many_cosine,
+                    option.point.figures.few_cosine,
                 )
             ),
             number(option.point.figures.survivors),
             number(option.point.figures.reserve, 3),
             percent(option.effective_samples, 2),
-            percent(option.head_cost, 2),
+            percent(option.many_cost, 2),
             f"{option.point.relative_gap:.0e}",
             option_words(option),
         )

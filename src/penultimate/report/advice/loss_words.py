@@ -22,19 +22,19 @@ def loss_words(loss: LossAdvice) -> tuple[str, str]:
     chosen = f"{resolve(str(loss.chosen), loss.before.counts)} ('{loss.chosen}')"
     text = f"Train with {chosen}, "
     if loss.goal is Goal.CONSISTENT:
-        text += f"{loss.goal.value}; that of the loss in use is not. {_samples_used(loss)}"
+        text += f"{loss.goal.value}; the current loss is not. {_samples_used(loss)}"
     else:
-        over = "The loss in use over-corrects. " if now.over_corrects else ""
-        text = f"{over}{text}for {loss.goal.value}:"
-    text += f" {'Now' if loss.goal is Goal.CONSISTENT else 'now'} {_state(now)}; then {_state(then)}."
+        over = "The current loss over-corrects. " if now.over_corrects else ""
+        text = f"{over}{text}which gives {loss.goal.value}."
+    text += f" {_state('Now', now)} {_state('Then', then)}"
     if loss.goal is Goal.CONSISTENT:
         text += _aside(loss, loss.after)
     if now.survivors < now.directions:
-        text += " Lower the weight decay first: a direction that is dead at it has no margin to raise."
+        text += " Lower the weight decay first: no loss can raise the margin of a class whose direction has vanished."
     if loss.searched < loss.before.counts.distinct.size:
-        text += f" Searched on counts in {number(loss.searched)} bins; these figures are for the counts as they are."
-    cost = loss.head_cost or 0.0
-    price = f"{percent(max(cost, 0.0), 2)} of the head's margin at equal strength"
+        text += f" The search used counts in {number(loss.searched)} bins; these figures are for the exact counts."
+    cost = loss.many_cost or 0.0
+    price = f"{percent(max(cost, 0.0), 2)} of the margin of frequent classes, at equal strength"
     return text, f"{price}; {_reserve(now, then)}"
 
 
@@ -42,7 +42,7 @@ def option_words(option: Option) -> str:
     """Why an option is or is not taken."""
     figures = option.point.figures
     if option.met:
-        return "fulfilled"
+        return "reached"
     if not option.point.converged:
         return "not proven"
     if not option.keeps_directions:
@@ -53,44 +53,48 @@ def option_words(option: Option) -> str:
 
 
 def _kept(loss: LossAdvice) -> str:
-    state = _state(Figures.from_forecast(loss.before))
+    state = _state("Now", Figures.from_forecast(loss.before))
     if loss.goal is not Goal.CONSISTENT:
-        return f"The loss in use leaves the tail next to nothing to goal ({loss.goal.value}): {state}."
+        return f"The current loss already reaches the goal: {loss.goal.value}. {state}"
     used = _samples_used(loss)
     if loss.effective_samples[0] < 1.0 and isinstance(
         resolve(loss.before.problem.loss, loss.before.counts), CrossEntropy
     ):
-        used += " Logit adjustment ('la:1') decides as well, and uses every sample alike."
-    return f"The loss in use is {loss.goal.value}. {used} Now {state}.{_turned(loss.before)}"
+        used += " Logit adjustment ('la:1') is consistent too, and gives every sample the same weight."
+    return f"Keep the current loss: it is {loss.goal.value}. {used} {state}{_turned(loss.before)}"
 
 
 def _unreached(loss: LossAdvice) -> str:
-    option, state = loss.options[0], _state(Figures.from_forecast(loss.before))
+    option, state = loss.options[0], _state("Now", Figures.from_forecast(loss.before))
     if loss.goal is Goal.CONSISTENT and loss.target is not None:
-        kept = f"{number(option.point.figures.survivors)} for {number(loss.target.plain.survivors)} of the plain loss"
+        kept = (
+            f"{number(option.point.figures.survivors)} directions, the plain loss {number(loss.target.plain.survivors)}"
+        )
         return (
-            f"Wished is {loss.goal.value}; each such loss costs directions at this weight decay: {option.loss} keeps "
-            f"{kept}. Lower the weight decay first, and ask again. Now {state}."
+            f"The goal is {loss.goal.value}, but at this weight decay each such loss makes directions vanish: "
+            f"{option.loss} keeps {kept}. Lower the weight decay first, and ask again. {state}"
         )
     return (
-        f"No loss that was searched gives {loss.goal.value} without losing directions or over-correcting; of those "
-        f"that keep them {option.loss} comes nearest ({option_words(option)}). Now: {state}."
+        f"No loss that was searched gives {loss.goal.value} without losing directions or over-correcting. "
+        f"{option.loss} comes nearest ({option_words(option)}). {state}"
     )
 
 
-def _state(figures: Figures) -> str:
-    """Margins and angles of head and tail."""
+def _state(when: str, figures: Figures) -> str:
+    """Margins and angles of frequent and rare classes."""
     return (
-        f"margins of head and tail {number(figures.head_margin, 3)} and {number(figures.tail_margin, 3)}, cosines to "
-        f"the nearest class mean {number(figures.head_cosine, 2)} and {number(figures.tail_cosine, 2)}"
+        f"{when} the margin of frequent classes is {number(figures.many_margin, 3)}, that of rare ones "
+        f"{number(figures.few_margin, 3)}; cosines to the nearest class mean are {number(figures.many_cosine, 2)} and "
+        f"{number(figures.few_cosine, 2)}."
     )
 
 
 def _reserve(before: Figures, after: Figures) -> str:
-    """How far above the threshold the weakest class stands."""
+    """By which factor the weakest class has more samples than it needs."""
     now, then = number(before.reserve, 3), number(after.reserve, 3)
-    moved = f"stays at {now}" if now == then else f"goes from {now} to {then}"
-    return f"the class with least reserve {moved} times the samples it needs"
+    if now == then:
+        return f"the weakest class still has {now} times the samples that it needs"
+    return f"the weakest class has {then} times the samples that it needs, {now} before"
 
 
 def _samples_used(loss: LossAdvice) -> str:
@@ -98,14 +102,14 @@ def _samples_used(loss: LossAdvice) -> str:
     before, after = loss.effective_samples
     used = before if after is None else after
     if used == 1.0:
-        text = "It uses every sample alike"
+        text = "It gives every sample the same weight"
     else:
-        text = f"Its weights leave the worth of {percent(used, 2)} of the samples"
+        text = f"Its class weights make the data worth {percent(used, 2)} of its samples"
     for option in loss.options:
         if not option.keeps_directions:
-            text += f"; {option.loss} loses directions at this weight decay"
+            text += f"; {option.loss} makes directions vanish at this weight decay"
         elif option.loss != loss.chosen:
-            text += f"; {option.loss} would leave the worth of {percent(option.effective_samples, 2)}"
+            text += f"; those of {option.loss} would make it worth {percent(option.effective_samples, 2)}"
     return f"{text}."
 
 
@@ -114,8 +118,8 @@ def _aside(loss: LossAdvice, after: Forecast) -> str:
     text = _turned(after)
     if "offsets" in resolve(str(loss.chosen), after.counts).vectors:
         if _only_offsets(loss.before) and after.problem.bias == "free":
-            text += " With a free bias it moves the bias and nothing else: directions, angles and norms stay."
-        text += " Do not adjust the outputs as well: that would be twice."
+            text += " With a free bias it changes nothing but the bias: directions, angles and norms stay."
+        text += " Do not adjust the logits after training as well: that would correct twice."
     return text
 
 
@@ -123,8 +127,8 @@ def _turned(forecast: Forecast) -> str:
     if not forecast.over_corrects or forecast.survivors < forecast.directions:
         return ""
     return (
-        " In training the largest class has less margin than the smallest. That comes with the goal, and is no "
-        "reason against it: what decides best depends on where classes overlap, not on training margins."
+        " On the training samples the largest class then has a smaller margin than the smallest. That belongs to the "
+        "goal and is no objection: what helps on new samples depends on where classes overlap."
     )
 
 

@@ -16,20 +16,20 @@ _LISTED = 20
 
 _READINGS = {
     "trade_off": Reading(
-        "What head and tail trade",
-        "Up: better for the tail. Right: better for the head. A curve that turns back kills the directions that it "
-        "should help.",
+        "What frequent and rare classes trade",
+        "Up: better for rare classes. Right: better for frequent ones. Where a curve turns back, directions that it "
+        "should help vanish.",
     ),
     "survival": Reading(
-        "Survival lines before and after", "A class stands above the threshold when its dot lies above the line."
+        "Samples needed, before and after", "A class keeps its direction when its dot lies above the line."
     ),
-    "margins": Reading("Margins before and after", "Which classes pay, and which gain."),
+    "margins": Reading("Margins before and after", "Which classes gain, and which pay for it."),
 }
-# The same chart where training margins are not what is wished.
+# The same chart where training margins are not the goal.
 _UNJUDGED = Reading(
-    "What head and tail trade",
-    "Up: more for the tail. Right: more for the head. Margins in training show what is moved; the goal is not judged "
-    "by them.",
+    "What frequent and rare classes trade",
+    "Up: more for rare classes. Right: more for frequent ones. These are margins on training samples; the goal is not "
+    "judged by them.",
 )
 
 
@@ -65,12 +65,12 @@ def summary(advice: Advice) -> str:
 def key_figures(advice: Advice) -> list[KeyFigure]:
     """The figures that matter most, each with a remark."""
     decay, loss, samples, width = advice.decay, advice.loss, advice.samples, advice.width
-    added = f"to bring every class to {number(samples.floor)}" if samples.floor else "nothing to gain, or not known"
+    added = f"more, to bring every class to {number(samples.floor)}" if samples.floor else "enough, or not known"
     return [
-        ("Weight decay", number(decay.advised, 3), f"to stay below; {number(decay.in_use)} in use"),
-        ("Loss", STATUSES[loss.status], loss.chosen or f"{advice.forecast.problem.loss} in use"),
+        ("Weight decay", number(decay.advised, 3), f"or less; now {number(decay.in_use)}"),
+        ("Loss", STATUSES[loss.status], loss.chosen or f"now {advice.forecast.problem.loss}"),
         ("Samples", number(samples.total) if samples.floor else "–", added),
-        ("Width", number(width.needed), f"needed; {number(width.in_use) if width.in_use else 'not known'} in use"),
+        ("Width", number(width.needed), f"needed; now {number(width.in_use) if width.in_use else 'not known'}"),
         ("Directions", f"{number(decay.before.survivors)} of {number(decay.before.directions)}", "survive now"),
     ]
 
@@ -81,14 +81,20 @@ def _method(advice: Advice) -> list[Fact]:
     near = f"less than {percent(NEAR)} is missing"
     if loss.goal is Goal.CONSISTENT:
         near = f"no class is favoured over another by more than {percent(NEAR)}"
-    head_third = "the third of the classes with most samples; tail: the third with fewest"
+    thirds = "the third of the classes with most samples; rare: the third with fewest"
     return [
         ("problem", f"{problem.layers} layer(s), loss {problem.loss}, bias {problem.bias}"),
         ("feature decay", f"{decay} ({problem.feature_decay_source})"),
-        ("head", head_third),
-        ("goal", f"{loss.goal.value}; met already where {near}"),
+        ("frequent classes", thirds),
+        ("goal", f"{loss.goal.value}; counts as reached where {near}"),
         ("searched", f"{number(loss.searched)} of {number(advice.counts.distinct.size)} distinct counts"),
-        ("samples used", "(Σ n ω)² / (N Σ n ω²) for class weights ω: the share that they leave in effect; 1 without"),
-        ("cost", "share of the head's margin, at equal strength, that the plain loss has and the one advised has not"),
-        ("reserve", "samples over samples needed, of the class that has least of it"),
+        (
+            "samples used",
+            "(Σ n ω)² / (N Σ n ω²) for class weights ω: the share of samples that weighted data are worth; 1 without",
+        ),
+        (
+            "cost",
+            "share of the margin of frequent classes, at equal strength, that is given up compared with the plain loss",
+        ),
+        ("safety factor", "how many times the samples it needs the weakest class has"),
     ]

@@ -56,10 +56,10 @@ def figures_record(of: Forecast | Figures | None) -> dict[str, object] | None:
         "survivors": figures.survivors,
         "directions": figures.directions,
         "classes_by_status": {"own": figures.own, "shared": figures.shared, "lost": figures.lost},
-        "head_margin": finite(figures.head_margin),
-        "tail_margin": finite(figures.tail_margin),
-        "head_cosine": finite(figures.head_cosine),
-        "tail_cosine": finite(figures.tail_cosine),
+        "many_margin": finite(figures.many_margin),
+        "few_margin": finite(figures.few_margin),
+        "many_cosine": finite(figures.many_cosine),
+        "few_cosine": finite(figures.few_cosine),
         "strength": finite(figures.strength),
         "reserve": finite(figures.reserve),
         "over_corrects": figures.over_corrects,
@@ -112,11 +112,11 @@ def _loss(loss: "LossAdvice") -> dict[str, object]:
     return {
         **_status(loss),
         "goal": loss.goal.name.lower(),
-        "wish_meaning": loss.goal.value,
+        "goal_meaning": loss.goal.value,
         "loss": loss.chosen,
         "missing": {"before": finite(missing[0]), "after": finite(missing[1])},
         "effective_samples": {"before": loss.effective_samples[0], "after": loss.effective_samples[1]},
-        "head_cost": None if loss.head_cost is None else finite(loss.head_cost),
+        "many_cost": None if loss.many_cost is None else finite(loss.many_cost),
         "relative_gap": _gap(loss.after),
         "distinct_counts_searched": loss.searched,
         "balanced": None if loss.target is None else figures_record(loss.target.balanced),
@@ -138,7 +138,7 @@ def _option(option: Option) -> dict[str, object]:
         "symbol": option.family.symbol,
         "met": option.met,
         "missing": finite(option.missing),
-        "head_cost": finite(option.head_cost),
+        "many_cost": finite(option.many_cost),
         "keeps_directions": option.keeps_directions,
         "effective_samples": option.effective_samples,
         **_point(option.point),
@@ -192,7 +192,7 @@ def _head(head: "HeadAdvice") -> dict[str, object]:
 
 
 def _margins(margins: tuple[float, float]) -> dict[str, object]:
-    return {"head_margin": finite(margins[0]), "tail_margin": finite(margins[1])}
+    return {"many_margin": finite(margins[0]), "few_margin": finite(margins[1])}
 
 
 def _audited(audited: Audited) -> dict[str, object]:

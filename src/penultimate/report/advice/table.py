@@ -15,17 +15,19 @@ from penultimate.report.advice.record import too_small
 from penultimate.report.advice.words import STATUSES, pieces, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
-from penultimate.report.kit.terminal import ENDS, LOOK, as_float
+from penultimate.report.kit.terminal import LOOK, as_float
 from penultimate.reported import Classes
 
+# Frequent and rare classes, in two lines each.
+_ENDS = ("margin\nmany", "margin\nfew", "cos\nmany", "cos\nfew")
 _STYLES = dict(zip(STATUSES.values(), ("green", "blue", "red", "yellow"), strict=True))
 NOTES = (
-    "head, tail: the third of the classes with most samples, and with fewest; margins with the bias, cosines to the "
-    "nearest other class mean. reserve: samples over samples needed, of the class that has least of it"
+    "many, few: the third of the classes with most samples, and with fewest. margin: with the bias. cos: to the "
+    "nearest other class mean. safety: how many times the samples it needs the weakest class has"
 )
 COST_NOTE = (
-    "used: share of the samples that class weights leave in effect; cost: share of the head's margin, at equal "
-    "strength, that the plain loss has and this one has not"
+    "used: what share of the samples the weighted data are worth. cost: share of the margin of frequent classes, at "
+    "equal strength, that is given up compared with the plain loss"
 )
 
 
@@ -47,7 +49,7 @@ def said(advice: Advice) -> Table:
     table.add_column("on", no_wrap=True)
     table.add_column("advice", no_wrap=True)
     table.add_column("because", ratio=3)
-    table.add_column("cost, or what is needed to say more", ratio=2)
+    table.add_column("cost, or what would tell more", ratio=2)
     for piece in pieces(advice):
         style = _STYLES[piece.status]
         further = "; ".join(text for text in (piece.cost, piece.needed) if text)
@@ -59,11 +61,11 @@ def effects(advice: Advice) -> Fitted:
     """Forecasts before and after each change that is advised."""
     table = Table(title="Forecast before and after", **LOOK)
     table.add_column("with", overflow="fold")
-    for heading in ("directions", "own", "shared", "lost", *ENDS, "reserve"):
+    for heading in ("directions", "own", "shared", "lost", *_ENDS, "safety"):
         table.add_column(heading, justify="right")
     for name, forecast in changes(advice):
         table.add_row(Text(name), *figure_cells(Figures.from_forecast(forecast)))
-    return Fitted(table, "own", "shared", *ENDS[2:], "reserve")
+    return Fitted(table, "own", "shared", *_ENDS[2:], "safety")
 
 
 def losses(advice: Advice) -> Fitted:
@@ -71,20 +73,20 @@ def losses(advice: Advice) -> Fitted:
     table = Table(title="Losses searched", **LOOK)
     for heading in ("family", "loss"):
         table.add_column(heading, no_wrap=True)
-    for heading in (*ENDS, "alive", "reserve", "used", "cost", "gap"):
+    for heading in (*_ENDS, "alive", "safety", "used", "cost", "gap"):
         table.add_column(heading, justify="right")
     table.add_column("goal", no_wrap=True)
     for row in loss_cells(advice):
         table.add_row(*row, style="green" if row[1] == advice.loss.chosen else "")
     last = ("cost", "used") if advice.loss.goal is Goal.CONSISTENT else ("used", "cost")
-    return Fitted(table, "gap", *ENDS[2:], "reserve", "alive", *last)
+    return Fitted(table, "gap", *_ENDS[2:], "safety", "alive", *last)
 
 
 def small_classes(small: list[dict[str, object]]) -> Table:
     """Classes that do not have the samples that they need."""
-    table = Table(title="Classes with too few samples, fewest first, one row for all of equal count", **LOOK)
+    table = Table(title="Classes with too few samples, fewest first; one row for all of equal count", **LOOK)
     table.add_column("class", overflow="fold")
-    for heading in ("alike", "samples", "to gain, alone"):
+    for heading in ("alike", "samples", "more needed"):
         table.add_column(heading, justify="right")
     for row in small:
         gain = row["samples_to_gain"]

@@ -21,11 +21,11 @@ STATUSES = {
     Status.CHANGE: "change",
     Status.KEEP: "keep",
     Status.OUT_OF_REACH: "out of reach",
-    Status.UNKNOWN: "not enough to say",
+    Status.UNKNOWN: "not known",
 }
 
 
-# A tail whose margin is below this part of the head's is alive, but weak.
+# Rare classes whose margin is below this part of that of frequent ones are alive, but weak.
 _STRONG = 0.5
 
 
@@ -63,7 +63,7 @@ def paragraphs(advice: Advice) -> list[str]:
     """The same, one sentence or piece a paragraph."""
     said = pieces(advice)
     changes = [piece.text for piece in said if piece.status == STATUSES[Status.CHANGE]]
-    sentences = changes or ["No change is advised."]
+    sentences = changes or ["Nothing needs to change."]
     for status, words in _SUMMARIES.items():
         topics = [piece.topic for piece in said if piece.status == STATUSES[status]]
         if topics:
@@ -74,22 +74,22 @@ def paragraphs(advice: Advice) -> list[str]:
 
 
 _SUMMARIES = {
-    Status.KEEP: "Nothing to change",
+    Status.KEEP: "Keep as it is",
     Status.OUT_OF_REACH: "Out of reach",
-    Status.UNKNOWN: "Not enough to say",
+    Status.UNKNOWN: "Not known",
 }
 
 
 def assumption(advice: Advice) -> str:
     """On which feature decay all of it rests."""
     ratio = advice.forecast.problem.feature_ratio
-    taken = "assumed" if ratio == 1.0 else "as given"
-    return f"All of this rests on a feature decay of c λ/N with c = {number(ratio)}, {taken}: an audit measures it."
+    taken = "is an assumption" if ratio == 1.0 else "was given"
+    return f"All of this takes a feature decay of c λ/N; c = {number(ratio)} {taken}, and an audit measures it."
 
 
 def pieces(advice: Advice) -> list[Said]:
     """Every piece in words, in the order decay, loss, samples, width, head."""
-    told = [
+    pieces = [
         ("Weight decay", advice.decay.status, advice.decay.reason, decay_words(advice.decay)),
         ("Loss", advice.loss.status, advice.loss.reason, loss_words(advice.loss)),
         ("Samples", advice.samples.status, advice.samples.reason, samples_words(advice.samples)),
@@ -98,7 +98,7 @@ def pieces(advice: Advice) -> list[Said]:
     ]
     return [
         Said(topic, STATUSES[status], text, cost, "" if reason is None else reason.needed)
-        for topic, status, reason, (text, cost) in told
+        for topic, status, reason, (text, cost) in pieces
     ]
 
 
@@ -108,48 +108,51 @@ def decay_words(decay: DecayAdvice) -> tuple[str, str]:
         return _why(decay.reason), ""
     before, cautious = decay.before, ""
     if decay.quartiles is not None:
-        cautious = f", at the upper quartile of the network's own feature decay at {number(decay.advised, 3)}"
+        cautious = f" (at {number(decay.advised, 3)} with the upper quartile of this network's feature decay)"
     tried = (
-        f" Forecasts just below and just above {number(decay.largest, 3)} find {number(decay.below)} and "
-        f"{number(decay.above)} alive."
+        f" Checked by two forecasts: just below {number(decay.largest, 3)} {number(decay.below)} survive, just above "
+        f"{number(decay.above)}."
     )
     alive = f"{number(before.survivors)} of {number(before.directions)} directions survive"
     if decay.status is Status.KEEP:
-        text = f"No class is in danger from weight decay: at {number(decay.in_use)} {alive}; the first would die at "
+        text = f"Weight decay endangers no class: at {number(decay.in_use)} {alive}, and the first would vanish at "
         return f"{text}{number(decay.largest, 3)}{cautious}.{tried}", ""
     text = (
-        f"Lower the weight decay from {number(decay.in_use)} to below {number(decay.advised, 3)}: then every class "
-        f"keeps its direction; now {alive}. The first dies at {number(decay.largest, 3)}{cautious}.{tried}"
+        f"Lower the weight decay from {number(decay.in_use)} to below {number(decay.advised, 3)}, so that every class "
+        f"keeps its direction; now {alive}. The first vanishes at {number(decay.largest, 3)}{cautious}.{tried}"
     )
-    layers = " All layers' decays are scaled together." if before.problem.layers > 1 else ""
-    text += _weak(decay.after, "the further below, the better")
-    return text, f"less regularisation of the last layer, which the model takes for free.{layers}"
+    layers = " The decays of all layers are scaled together." if before.problem.layers > 1 else ""
+    text += _weak(decay.after, "lower is better")
+    return text, f"less regularisation of the last layer; what that costs on new samples is not in this model.{layers}"
 
 
 def samples_words(samples: SamplesAdvice) -> tuple[str, str]:
     """Which classes need how many samples, and what that costs."""
     before = samples.before
     if samples.status is Status.KEEP:
-        text = "No class needs more samples to keep its direction: "
+        text = "Every class has enough samples to keep its direction: "
         if samples.needed != samples.needed:
             return f"{text}all {number(before.directions)} directions survive.", ""
-        return f"{text}the smallest has {number(before.counts.smallest)}, about {number(samples.needed, 3)} do.", ""
+        return (
+            f"{text}the smallest has {number(before.counts.smallest)} and needs about {number(samples.needed, 3)}.",
+            "",
+        )
     if samples.floor is None or samples.after is None:
         if samples.reason is not None:
             return _why(samples.reason), ""
         return (
-            "No number of samples suffices at this weight decay: the threshold grows with them as fast. Lower the "
+            "No number of samples is enough at this weight decay, because the number needed grows as fast. Lower the "
             "weight decay.",
             "",
         )
-    classes = "class with fewer gains" if samples.raised == 1 else "classes with fewer gain"
+    classes = "class has" if samples.raised == 1 else "classes have"
     text = (
-        f"Bring every class to {number(samples.floor)} samples: {number(samples.raised)} {classes} "
-        f"{number(samples.total)} in all, and {number(samples.after.survivors)} of {number(before.directions)} "
-        f"directions survive for {number(before.survivors)} now. About {number(samples.needed, 3)} do now, but the "
-        "threshold grows with the samples."
+        f"Bring every class to {number(samples.floor)} samples: {number(samples.raised)} {classes} fewer, and "
+        f"{number(samples.total)} more are needed in all. Then {number(samples.after.survivors)} of "
+        f"{number(before.directions)} directions survive, {number(before.survivors)} now. (Today's threshold is about "
+        f"{number(samples.needed, 3)} samples, but it rises as samples are added.)"
     )
-    text += _weak(samples.after, "more samples, or less weight decay, are better")
+    text += _weak(samples.after, "more samples or less weight decay are better")
     return text, f"{number(samples.total)} samples, {percent(samples.total / before.counts.samples, 2)} of all"
 
 
@@ -157,18 +160,18 @@ def width_words(width: WidthAdvice) -> tuple[str, str]:
     """How wide the features must be, and what a narrower layer costs."""
     if width.reason is Reason.MISFIT:
         return _why(width.reason), ""
-    all_alive = "" if width.needed == width.directions else f" ({number(width.directions)}, when none dies)"
-    need = f"{number(width.needed)} dimensions for the directions that survive{all_alive}"
+    all_alive = "" if width.needed == width.directions else f" ({number(width.directions)} if none vanished)"
+    need = f"{number(width.needed)} dimensions, one for each direction that survives{all_alive}"
     narrower = [f"{number(one.classes_with('own'))} with {number(one.problem.width)}" for one in width.narrower]
     seen = number(width.before.counts.seen)
-    less = f" Classes of {seen} that keep their own with fewer: {', '.join(narrower)}." if narrower else ""
+    less = f" With fewer, of {seen} classes so many keep their own: {', '.join(narrower)}." if narrower else ""
     if width.in_use is None:
-        return f"The features need {need}; whether yours have them is not known.{less}", ""
+        return f"The features need {need}. The width of this network is not known.{less}", ""
     if width.status is Status.KEEP:
-        return f"The width, {number(width.in_use)}, is enough: the features need {need}.{less}", ""
+        return f"A width of {number(width.in_use)} is enough: the features need {need}.{less}", ""
     lost = width.after.classes_with("own") - width.before.classes_with("own")
-    text = f"Widen the features from {number(width.in_use)} to at least {number(width.needed)}: they need {need}"
-    return f"{text}, and {number(lost)} more classes keep their own.{less}", "a wider layer"
+    text = f"Widen the features from {number(width.in_use)} to at least {number(width.needed)}. They need {need}"
+    return f"{text}; {number(lost)} more classes then keep their own direction.{less}", "a wider layer"
 
 
 def head_words(head: HeadAdvice) -> tuple[str, str]:
@@ -179,7 +182,9 @@ def head_words(head: HeadAdvice) -> tuple[str, str]:
     sentences = [_theory(head), _found(head)]
     if head.lost:
         classes = "class has" if head.lost == 1 else "classes have"
-        sentences.append(f"{number(head.lost)} {classes} no direction of their own: no head parts them from others.")
+        sentences.append(
+            f"{number(head.lost)} {classes} no direction of their own left, so no classifier can tell them from others."
+        )
     return " ".join(sentence for sentence in sentences if sentence), ""
 
 
@@ -193,30 +198,31 @@ def _weak(after: Forecast | None, better: str) -> str:
     if after is None:
         return ""
     then = Figures.from_forecast(after)
-    if then.tail_margin >= _STRONG * then.head_margin:
+    if then.few_margin >= _STRONG * then.many_margin:
         return ""
-    margins = f"{number(then.tail_margin, 2)} beside the head's {number(then.head_margin, 2)}"
-    return f" At that edge the tail's margin is {margins}: {better}."
+    margins = f"{number(then.few_margin, 2)}, that of frequent ones {number(then.many_margin, 2)}"
+    return f" Right at that value the margin of rare classes is only {margins}: {better}."
 
 
 def _theory(head: HeadAdvice) -> str:
     if head.by_theory is None:
         return _why(head.reason)
     if head.comparison is not None:
-        return f"By theory, unjudged: {head.comparison.verdict}"
+        return f"Untested recommendation: {head.comparison.verdict}"
     if head.after is None:
         return ""
     if head.by_theory == "logit adjustment":
-        (head_before, tail_before), (head_after, tail_after) = head.before, head.after
+        (many_before, few_before), (many_after, few_after) = head.before, head.after
         return (
-            "By theory, unjudged: take log n/N from the outputs (logit adjustment, τ = 1). In the forecast the margin "
-            f"of the tail goes from {number(tail_before, 3)} to {number(tail_after, 3)}, that of the head from "
-            f"{number(head_before, 3)} to {number(head_after, 3)}."
+            "Untested recommendation: subtract log(n/N) from the logits (logit adjustment, τ = 1). In the forecast "
+            f"the margin of rare classes goes from {number(few_before, 3)} to {number(few_after, 3)}, that of frequent "
+            f"ones from {number(many_before, 3)} to {number(many_after, 3)}."
         )
-    before, after = (tail / largest if largest else float("nan") for largest, tail in (head.before, head.after))
+    before, after = (few / many if many else float("nan") for many, few in (head.before, head.after))
     return (
-        "By theory, unjudged: give every row of the head the same norm, and no bias (τ-normalised, τ = 1). In the "
-        f"forecast the margin of the tail goes from {number(before, 2)} to {number(after, 2)} of the head's."
+        "Untested recommendation: give every row of the last layer the same norm, and no bias (τ-normalised, τ = 1). "
+        f"In the forecast the margin of rare classes goes from {number(before, 2)} to {number(after, 2)} of that of "
+        "frequent classes."
     )
 
 
@@ -247,7 +253,8 @@ def _found(head: HeadAdvice) -> str:
         text = f"{what}, says the audit: {named}{' and more' if len(audited.merged) > 3 else ''}."
     if audited.balanced_accuracy is not None and audited.by_means is not None:
         text += (
-            f" On the audited features the head has a balanced accuracy of {percent(audited.balanced_accuracy, 3)}, "
-            f"the nearest class mean {percent(audited.by_means, 3)}."
+            f" On the audited features the classifier has a balanced accuracy of "
+            f"{percent(audited.balanced_accuracy, 3)}; assigning each sample to the nearest class mean would have "
+            f"{percent(audited.by_means, 3)}."
         )
     return text.strip()

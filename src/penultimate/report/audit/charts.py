@@ -37,7 +37,7 @@ _LOST = {
     "decay": STATUS_COLOURS["own"],
     "noise": STATUS_COLOURS["shared"],
     "other directions": STATUS_COLOURS["lost"],
-    "unsettled": GREY,
+    "residual": GREY,
 }
 _AXIS = "direction, strongest first"
 
@@ -81,7 +81,7 @@ def directions(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
     share = strength / sigma
     title = f"Measured strength is {number(float(share.min()), 3)} to {number(float(share.max()), 3)} of σ"
     off = int((strength <= domain[0]).sum())
-    missing = f"{off} of them without strength, and off the upper axis" if off else ""
+    missing = f"{off} of them have vanished and are not drawn above" if off else ""
     return titled(chart, title, [_whose(layer), missing, _thinning(layer, picked)])
 
 
@@ -105,10 +105,10 @@ def factors(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
     y = alt.Y("value:Q", title="norm", scale=log_scale(domain), axis=log_axis(domain))
     chart = _stacked(upper, 120, points(sizes, places, x, y, where="direction", floor=domain[0]), 180)
     known = cosine[np.isfinite(cosine)]
-    title = "No direction has both head and means"
+    title = "No direction has both a row norm and a mean"
     if known.size:
-        title = f"Cosines of head and means: {number(float(known.min()), 2)} to {number(float(known.max()), 2)}"
-    return titled(chart, title, ["Dashed: 1, where the model has them all", _whose(layer), _thinning(layer, picked)])
+        title = f"Cosines of last layer and means: {number(float(known.min()), 2)} to {number(float(known.max()), 2)}"
+    return titled(chart, title, ["Dashed: 1, as in theory", _whose(layer), _thinning(layer, picked)])
 
 
 def budget(layer: LayerAudit) -> alt.LayerChart:
@@ -144,9 +144,9 @@ def budget(layer: LayerAudit) -> alt.LayerChart:
         order=alt.Order("order:Q"),
         tooltip=["direction:N", alt.Tooltip("part:N", title="lost to"), alt.Tooltip("lost:Q", format=".3~%")],
     )
-    blind = "" if "noise" in parts else "To noise: not known, because these are not the samples of training"
+    blind = "" if "noise" in parts else "Lost to noise: not known, because these are not the training samples"
     gone = int(np.isnan(spent.decay[picked]).sum())
-    silent = f"{gone} directions have no strength to share out" if gone else ""
+    silent = f"{gone} directions have vanished and are not drawn" if gone else ""
     plot = alt.LayerChart(layer=[chart], width=WIDTH, height=300)
     return titled(
         plot,
@@ -157,7 +157,7 @@ def budget(layer: LayerAudit) -> alt.LayerChart:
 
 def _largest_loss(parts: dict[str, Float[np.ndarray, " b"]], weights: Float[np.ndarray, " b"]) -> str:
     """Name what took most of all strength together."""
-    totals = {name: float(np.nansum(lost * weights)) for name, lost in parts.items() if name != "unsettled"}
+    totals = {name: float(np.nansum(lost * weights)) for name, lost in parts.items() if name != "residual"}
     most = max(totals, key=lambda name: totals[name])
     share = totals[most] / sum(totals.values()) if sum(totals.values()) > 0 else 0.0
     return f"Most of what was lost, {percent(share, 2)}, went to {most}" if share > 0 else "Nothing was lost"
@@ -205,7 +205,9 @@ def _stacked(upper: list[alt.Chart], high: int, lower: list[alt.Chart], low: int
 
 
 def _whose(layer: LayerAudit) -> str:
-    return "" if layer.fits_loss else f"No forecast is drawn: this is not what {layer.loss_words} leaves"
+    return (
+        "" if layer.fits_loss else f"No forecast is drawn: this network does not look as {layer.loss_words} leaves one"
+    )
 
 
 def _thinning(layer: LayerAudit, picked: Int[np.ndarray, " b"]) -> str:

@@ -58,7 +58,7 @@ def norms(audit: Audit) -> alt.LayerChart:
     layers = points(series, class_places(audit.counts, classes), x, y, where="class", floor=domain[0])
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
     foreign = "" if layer is None or layer.fits_loss else layer.loss_words
-    lines = [f"No forecast is drawn: this is not what {foreign} leaves" if foreign else ""]
+    lines = [f"No forecast is drawn: this network does not look as {foreign} leaves one" if foreign else ""]
     return titled(plot, _slopes(audit), [*lines, *not_drawn(audit.counts, classes)])
 
 
@@ -84,7 +84,7 @@ def _recall_series(audit: Audit, classes: Int[np.ndarray, " b"]) -> list[Series]
     series = [Series("recall", kept, STATUS_COLOURS["own"], interval=interval)]
     if weaker.any():
         lost = np.where(weaker, recall, np.nan)
-        name, color = "weaker than its count explains", STATUS_COLOURS["lost"]
+        name, color = "weaker than its samples explain", STATUS_COLOURS["lost"]
         series.append(Series(name, lost, color, "cross", interval=interval))
     if layer is not None and layer.fits_loss:
         series.append(forecast(layer.forecast.retained[classes], "retained by the forecast"))
@@ -114,7 +114,7 @@ def _names(audit: Audit, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 def _recall_title(audit: Audit) -> str:
     known = audit.decisions.recall[np.isfinite(audit.decisions.recall)]
     if known.size == 0:
-        return "No sample was answered"
+        return "No sample was classified"
     low, high = number(float(known.min()), 3), number(float(known.max()), 3)
     return f"Recall of every class: {low}" if low == high else f"Recall by class: {low} to {high}"
 
@@ -123,5 +123,7 @@ def _slopes(audit: Audit) -> str:
     head, means = audit.metrics.head_norm_slope, audit.metrics.mean_norm_slope
     if not np.isfinite(means):
         return "Norms of classes"
-    slope = f"class means as {power_of_count(means)}"
-    return f"Lengths go with counts: {slope}" + (f", head as {power_of_count(head)}" if np.isfinite(head) else "")
+    slope = f"class means like {power_of_count(means)}"
+    return f"Lengths grow with counts: {slope}" + (
+        f", rows of W like {power_of_count(head)}" if np.isfinite(head) else ""
+    )

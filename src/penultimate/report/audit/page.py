@@ -8,7 +8,7 @@ from penultimate.audits.layer import LayerAudit
 from penultimate.features.metrics.overlap import MERGED_AT
 from penultimate.report.audit.charts import charts
 from penultimate.report.audit.record import alignment_record, answered_worst, class_records
-from penultimate.report.audit.words import paragraphs
+from penultimate.report.audit.words import findings, verdict
 from penultimate.report.kit.chart_style import spread
 from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number, percent
@@ -21,38 +21,38 @@ _DIRECTIONS = 50
 _READINGS = {
     "directions": Reading(
         "Strength of each direction",
-        "A dot is a direction that the class counts offer; what weight decay and noise took of it is missing to σ. "
-        "Alone this proves little: any network that fits its labels has nearly all of σ.",
+        "A dot is a direction in which class means can differ. What lies between the strength and σ was lost to weight "
+        "decay and noise. Alone this proves little: every network that fits its labels comes close to σ.",
     ),
     "factors": Reading(
-        "Head and class means",
-        "The sharper test. At a minimiser of the model, head and means point the same way along every direction, and "
-        "their lengths are the forecast's.",
+        "Last layer and class means",
+        "The sharper test. In theory the last layer and the class means point the same way along every direction, and "
+        "have the lengths of the forecast.",
     ),
     "matrices": Reading(
         "What should be diagonal",
-        "The model says that all three are. T alone proves little: any network that fits its labels has a nearly "
-        "diagonal T, whatever its geometry. The Gram matrices of its two factors have no such excuse.",
+        "In theory all three are. T alone proves nothing: every network that fits its labels has a nearly diagonal T, "
+        "whatever its geometry. The Gram matrices of its two factors are the real test.",
         wide=True,
     ),
     "budget": Reading(
         "Where strength went",
-        "Much to decay: lower the weight decay. Much to noise: the features of a class differ, and better features "
-        "help. Unsettled is what does not add up because training stopped before the head was stationary.",
+        "Much to decay: lower the weight decay. Much to noise: features vary within a class, and better features help. "
+        "Residual: what does not add up, because training stopped before the last layer was stationary.",
     ),
     "classes": Reading(
-        "What each class is worth",
-        "A class whose recall is low though the forecast retains its direction is hard for another reason than its "
-        "count.",
+        "Recall of each class",
+        "A class with a low recall whose direction the forecast retains is hard for another reason than its number of "
+        "samples.",
     ),
     "norms": Reading(
-        "Lengths from head to tail",
-        "The model has the head's rows shrink towards rare classes while their means grow. What bends away from the "
-        "forecast is a class that is harder, or easier, than its count says.",
+        "Lengths from frequent to rare classes",
+        "In theory the rows of W become shorter towards rare classes, and the class means longer. A class that is off "
+        "the forecast is harder, or easier, than its number of samples says.",
     ),
     "cosines": Reading(
         "Angles between class means",
-        "As measured. An amber block is a set of classes that the features hardly tell apart.",
+        "An amber block is a set of classes that the features hardly tell apart.",
     ),
 }
 
@@ -67,7 +67,8 @@ def page(audit: Audit) -> str:
             "title": "Audit of a trained network",
             "counts": audit.counts,
             "sampled": "samples in training",
-            "verdict": paragraphs(audit),
+            "verdict": [verdict(audit)],
+            "findings": findings(audit),
             "audit": audit,
             "layer": layer,
             "judged": layer is not None and layer.fits_loss,
@@ -88,7 +89,7 @@ def page(audit: Audit) -> str:
 def summary(audit: Audit) -> str:
     """Return key figures as a small HTML table, without scripts, for notebooks."""
     rows = [(name.lower(), f"{value} ({remark})") for name, value, remark in key_figures(audit)]
-    return notebook(f"Audit: {percent(audit.decisions.accuracy)} answered rightly", rows, audit.verdict)
+    return notebook(f"Audit: {percent(audit.decisions.accuracy)} classified correctly", rows, audit.verdict)
 
 
 def key_figures(audit: Audit) -> list[KeyFigure]:
@@ -97,7 +98,7 @@ def key_figures(audit: Audit) -> list[KeyFigure]:
     (worst,) = answered_worst(audit, 1).tolist()
     figures = [
         (
-            "Answered rightly",
+            "Classified correctly",
             percent(decisions.accuracy),
             f"of {number(float(decisions.answered.sum()))} samples; mean over classes "
             f"{percent(decisions.balanced_accuracy)}",
@@ -120,19 +121,19 @@ def _layer_figures(layer: LayerAudit) -> list[KeyFigure]:
     alignment, calibration = layer.alignment, layer.calibration
     cosine = alignment.cosine[np.isfinite(alignment.cosine)]
     agreement = f"{number(float(cosine.min()), 2)} … {number(float(cosine.max()), 2)}" if cosine.size else "–"
-    figures = [("Head and means agree", agreement, "cosines along the label directions; the model has 1")]
+    figures = [("Last layer and means agree", agreement, "cosines along the label directions; 1 in theory")]
     if not layer.fits_loss:
         return [*figures, (f"Fits {layer.loss_words}", "no", "another loss, or not trained to the end")]
     threshold = calibration.threshold(calibration.feature_decay)
     measured, expected = layer.dead
-    decay = ("Directions die below", f"σ = {number(threshold, 3)}", f"measured by {calibration.source}")
+    decay = ("Directions vanish below", f"σ = {number(threshold, 3)}", f"measured by {calibration.source}")
     if np.isnan(threshold):
         decay = ("Feature decay", number(calibration.feature_decay, 3), f"measured by {calibration.source}")
     return [
         *figures,
         decay,
-        ("Without strength", number(float(measured)), f"directions; the forecast has {number(float(expected))}"),
-        ("Weaker than counts explain", number(float(layer.weaker.sum())), "classes"),
+        ("Vanished directions", number(float(measured)), f"in the forecast {number(float(expected))}"),
+        ("Weaker than samples explain", number(float(layer.weaker.sum())), "classes"),
     ]
 
 
@@ -178,7 +179,7 @@ def _method(audit: Audit) -> list[Fact]:
         ("Intervals", _interval_words(audit)),
     ]
     if layer is None:
-        return [*facts, ("Head", "none: a sample is answered with its nearest class mean")]
+        return [*facts, ("Classifier", "none: each sample is assigned to its nearest class mean")]
     layers = (
         f"{number(len(layer.measured.head.weights))} linear layer{'s' if len(layer.measured.head.weights) > 1 else ''}"
     )
@@ -197,7 +198,10 @@ def _method(audit: Audit) -> list[Fact]:
             if layer.proven
             else [("Forecast", "the best point found from several starts, not proven to be the minimum")]
         ),
-        ("Weaker", "a class that lacks a tenth of what its count gives it, at the upper quartile of the decay too"),
+        (
+            "Weaker",
+            "a class whose mean adds a tenth less to its logit than forecast, at the upper quartile of the decay too",
+        ),
     ]
 
 

@@ -94,7 +94,7 @@ def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:
         "head_gram_cosine": finite(layer.gram_cosines[1]),
         "objective_excess": finite(layer.excess),
         "unsettled_share": finite(layer.unsettled),
-        "forecast_outcome": layer.forecast.solution.outcome.name,
+        "forecast_status": layer.forecast.solution.outcome.name.lower(),
         "bias_error": finite(layer.bias_error),
         "effective_feature_decay": calibration.by_norms,
         "feature_ratio": calibration.by_norms * calibration.samples / calibration.weight_decay[0],

@@ -9,6 +9,7 @@ from rich.text import Text
 from penultimate.audits.audit import Audit
 from penultimate.audits.layer import LayerAudit
 from penultimate.report.audit.record import class_records, select_classes
+from penultimate.report.audit.words import findings, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, power_of_count
 from penultimate.report.kit.terminal import LOOK, NAME, as_float
@@ -20,12 +21,12 @@ _DIRECTIONS = 16
 
 def table(audit: Audit, classes: Classes = 20) -> Group:
     """Verdict and key figures on top, then directions, then the classes that are answered worst."""
-    parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit)]
+    parts: list[Any] = [Text(verdict(audit), style="bold"), *_findings(audit), Text(), summary(audit)]
     if audit.last_layer is not None:
         parts += [Text(), directions(audit, audit.last_layer)]
         total = "σ − measured" if audit.last_layer.forecast.problem.is_plain_squared_error else "the pull of the loss"
-        lost = f"decay, noise, others: strength lost to each; settled heads add up to {total}"
-        foreign = f"forecast: of {audit.last_layer.loss_words}, which did not train this network to the end"
+        lost = f"decay, noise, others: strength lost to each; at the end of training they add up to {total}"
+        foreign = f"forecast: for {audit.last_layer.loss_words}, with which this network was not trained to the end"
         parts.append(Text(lost if audit.last_layer.fits_loss else foreign, "dim"))
         if not audit.last_layer.proven:
             parts.append(
@@ -34,6 +35,11 @@ def table(audit: Audit, classes: Classes = 20) -> Group:
     if classes != "none":
         parts += [Text(), class_table(audit, classes)]
     return Group(*parts)
+
+
+def _findings(audit: Audit) -> list[Text]:
+    """What else there is to say, a paragraph a heading."""
+    return [Text.assemble("\n", (f"{heading}. ", "cyan"), text) for heading, text in findings(audit)]
 
 
 def _expected_bias(audit: Audit) -> str:
@@ -54,7 +60,7 @@ def summary(audit: Audit) -> Table:
         ("NC1", f"{number(measured.nc1, 3)}{_interval(audit, 'metrics/nc1')}, CDNV {number(measured.nc1_cdnv, 3)}"),
         ("NC2", f"equinorm {number(measured.nc2_equinorm, 3)}, equiangular {number(measured.nc2_equiangular, 3)}"),
         ("NC3", f"duality {number(measured.nc3_duality, 3)}, mean cosine {number(measured.nc3_cosine, 3)}"),
-        ("NC4", f"head and nearest class mean agree on {agreement}"),
+        ("NC4", f"classifier and nearest class mean agree on {agreement}"),
         (
             "distance of means to",
             f"forecast {number(measured.distance_to_forecast, 3)}, orthogonal frame "
@@ -105,7 +111,11 @@ def directions(audit: Audit, layer: LayerAudit) -> Fitted:
 def class_table(audit: Audit, classes: Classes) -> Fitted:
     """The classes that are answered worst, those of fewest samples first among equals."""
     chosen = select_classes(audit, classes)
-    title = "All classes" if classes == "all" else f"Classes answered worst ({chosen.size} of {audit.counts.classes})"
+    title = (
+        "All classes"
+        if classes == "all"
+        else f"Classes with the lowest recall ({chosen.size} of {audit.counts.classes})"
+    )
     table = Table(title=title, **LOOK)
     table.add_column("class", **NAME)
     judged = audit.last_layer is not None and audit.last_layer.fits_loss

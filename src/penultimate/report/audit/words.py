@@ -4,112 +4,132 @@ import numpy as np
 
 from penultimate.audits.audit import Audit
 from penultimate.audits.layer import LayerAudit
+from penultimate.features.metrics.overlap import MERGED_AT
 from penultimate.report.audit.record import answered_worst
 from penultimate.report.kit.numbers import names_of, number, percent
 
 # So many classes are named in a sentence.
 _NAMED = 3
-# Recall of the nearest class mean above the head's by this much: the head is in the way.
+# The classifier holds a class back where the nearest class mean recalls this much more of it.
 _IN_THE_WAY = 0.05
 # A network that fits its labels has no more of the product off the diagonal than this.
 _DIAGONAL = 0.05
 
 
 def verdict(audit: Audit) -> str:
-    """Say in a few sentences what an audit found."""
-    return " ".join(paragraphs(audit))
+    """Say in at most five sentences what an audit means; `findings` has the rest."""
+    sentences, layer = [_answers(audit), _merged(audit)], audit.last_layer
+    if layer is None:
+        sentences.append("There is no classifier among these features, so nothing is compared with a forecast.")
+    else:
+        sentences += [_head_or_features(audit), _weaker(audit) if layer.fits_loss else _foreign(layer)]
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def paragraphs(audit: Audit) -> list[str]:
-    """The verdict in two parts: what the classifier does, and how it stands to the theory."""
-    first, layer = [*audit.notes, _answers(audit), _collapse(audit), _merged(audit)], audit.last_layer
-    if layer is None:
-        second = ["There is no head, so nothing is said of alignment or decay: answers are the nearest means'."]
-    else:
-        first.append(_head_or_features(audit))
-        second = _against_forecast(audit, layer)
-    return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
+    """The verdict, then every finding with its heading."""
+    return [verdict(audit), *(f"{heading}: {text}" for heading, text in findings(audit))]
 
 
-def _against_forecast(audit: Audit, layer: LayerAudit) -> list[str]:
-    judged = [_factors(layer), _decay(layer), _weaker(audit)]
-    if layer.forecast.problem.is_plain_squared_error:
-        return judged if layer.fits_loss else [_foreign(layer)]
-    if layer.fits_loss:
-        return [_own_law(layer), *judged]
-    return [
-        _own_law(layer),
-        "So it was trained with another loss, or not to the end: departures say nothing about its classes.",
-    ]
+def findings(audit: Audit) -> list[tuple[str, str]]:
+    """What else there is to say, by heading."""
+    found, layer = [("Please note", " ".join(audit.notes)), ("Spread", _collapse(audit))], audit.last_layer
+    found.append(("Overlap", _merged_pairs(audit)))
+    if layer is not None and not layer.forecast.problem.is_plain_squared_error:
+        found.append(("Its own loss", _own_law(layer)))
+    if layer is not None and not layer.fits_loss:
+        found.append(("Which loss", _evidence(layer)))
+    if layer is not None and layer.fits_loss:
+        found += [("Geometry", _factors(layer)), ("Feature decay", _decay(layer))]
+    return [(heading, text) for heading, text in found if text]
 
 
 def _answers(audit: Audit) -> str:
     recall = audit.decisions.recall
     (worst,) = answered_worst(audit, 1).tolist()
-    who = "The head answers" if audit.last_layer is not None else "The nearest class mean answers"
+    who = "The network" if audit.last_layer is not None else "The nearest class mean"
     samples = number(float(audit.decisions.answered.sum()))
     if recall[worst] == 1.0:
-        return f"{who} all of {samples} samples rightly."
+        return f"{who} classifies all of {samples} samples correctly."
     return (
-        f"{who} {percent(audit.decisions.accuracy)} of {samples} samples rightly, and of the worst class "
-        f"({audit.counts.names[worst]}) {percent(float(recall[worst]), 3)}."
+        f"{who} classifies {percent(audit.decisions.accuracy)} of {samples} samples correctly, and "
+        f"{percent(float(recall[worst]), 3)} of the worst class ({audit.counts.names[worst]})."
     )
 
 
 def _collapse(audit: Audit) -> str:
     measured = audit.metrics
     if np.isnan(measured.variability_quotient):
-        return "All class means are equal: these features tell no class from another."
+        return "All class means are equal, so these features cannot tell any two classes apart."
     return (
-        f"Spread within classes is {number(measured.variability_quotient, 2)} of that between them (NC1 "
-        f"{number(measured.nc1, 2)}), over {number(measured.classes)} classes."
+        f"Features of {number(measured.classes)} classes scatter around their class means "
+        f"{number(measured.variability_quotient, 2)} times as much as the means differ (NC1 {number(measured.nc1, 2)}; "
+        "0 is full collapse)."
     )
 
 
 def _merged(audit: Audit) -> str:
     merged, names = audit.classes.merged, audit.counts.names
     if np.isnan(audit.metrics.variability_quotient):
-        return ""
+        return _collapse(audit)
     if not merged.count:
-        few = ", though some have too few samples to tell" if merged.undecided else ""
-        return f"No two classes overlap so far that a rule between their means errs on a quarter of them{few}."
-    named = [f"{names[one]} and {names[other]}" for one, other in merged.pairs[:_NAMED].tolist()]
-    error = f"a rule between their means would still err on {percent(float(merged.error[0]), 2)}"
+        few = ", but some have too few samples to tell" if merged.undecided else ""
+        return f"No two classes have merged{few}."
+    first = " and ".join(str(names[index]) for index in merged.pairs[0].tolist())
     if merged.count == 1:
-        return f"One pair of classes has merged, {named[0]}: {error}."
-    which = "" if merged.count <= _NAMED else ", above all"
-    return (
-        f"{number(float(merged.count))} pairs of {number(float(merged.classes.size))} classes have merged{which}: "
-        f"{'; '.join(named)}. Of the first, {error}."
-    )
+        return f"One pair of classes has merged: {first}."
+    pairs = f"{number(float(merged.count))} pairs of {number(float(merged.classes.size))} classes have merged"
+    return f"{pairs}, most of all {first}."
+
+
+def _merged_pairs(audit: Audit) -> str:
+    """What merged means, and which pairs overlap most."""
+    merged, names = audit.classes.merged, audit.counts.names
+    if np.isnan(audit.metrics.variability_quotient):
+        return ""
+    errs = f"a linear rule between their means errs on at least {percent(MERGED_AT)} of their samples"
+    if not merged.count:
+        return f"Two classes count as merged where {errs}; here none do."
+    pairs = zip(merged.pairs[:_NAMED].tolist(), merged.error[:_NAMED].tolist(), strict=True)
+    named = [f"{names[one]} and {names[other]} ({percent(error, 2)})" for (one, other), error in pairs]
+    return f"Two classes count as merged where {errs}. The pairs with the largest error: {'; '.join(named)}."
 
 
 def _head_or_features(audit: Audit) -> str:
     gain = audit.decisions.recall_by_means - audit.decisions.recall
     better = np.flatnonzero(gain > _IN_THE_WAY)
     if better.size == 0:
-        return "The head is not in the way: the nearest class mean does no better on any class."
+        return "Replacing the classifier by the nearest class mean would not help any class."
     classes = "one class" if better.size == 1 else f"{number(float(better.size))} classes"
     return (
-        f"The head is in the way of {classes} ({names_of(audit.counts, better)}): "
-        "the nearest class mean would answer more of their samples rightly."
+        f"The classifier holds {classes} back ({names_of(audit.counts, better)}): the nearest class mean would get "
+        "more of their samples right."
     )
 
 
 def _foreign(layer: LayerAudit) -> str:
+    text = (
+        f"This network does not look as {layer.loss_words} leaves one: it was trained with another loss, or not to the "
+        "end, so the forecast says nothing about its classes."
+    )
+    return text if layer.likely_loss is None else f"{text} Try --loss {layer.likely_loss}."
+
+
+def _evidence(layer: LayerAudit) -> str:
+    """What speaks against the loss that was given, and for another."""
     strong = float(np.median(layer.alignment.strength / layer.alignment.sigma))
-    return (
-        f"This is not what squared error leaves: the bias is up to {number(layer.measured.bias_error, 2)} from the "
-        f"class shares, and directions are {number(strong, 2)} times as strong as labels ask for. So the network was "
-        "trained with another loss, or not to the end, and its departures from this forecast say nothing about its "
-        f"classes. {_try(layer)}"
-    ).strip()
+    against = (
+        f"With squared error the bias would equal the class shares, but it differs by up to "
+        f"{number(layer.measured.bias_error, 2)}; directions are {number(strong, 2)} times as strong as the labels ask."
+    )
+    squared = layer.forecast.problem.is_plain_squared_error
+    return " ".join(text for text in (against if squared else "", _try(layer)) if text)
 
 
 def _try(layer: LayerAudit) -> str:
     """The loss that bias and strengths speak for."""
     why = {
-        "mse": "The bias has the class shares and own logits are near 1, as squared error leaves them",
+        "mse": "The bias equals the class shares and the logit of the true class is near 1, as with squared error",
         "ce": "The bias grows with log n as with cross-entropy",
         "la:1": "Directions are as strong as with cross-entropy, and the bias does not follow log n, as if adjusted",
     }
@@ -123,17 +143,19 @@ def _try(layer: LayerAudit) -> str:
 def _own_law(layer: LayerAudit) -> str:
     """Another loss than squared error: how near the network is to its own forecast."""
     means, head = layer.gram_cosines
-    best = "the minimiser" if layer.proven else "the best minimum found, which no proof backs,"
+    best = "the minimum" if layer.proven else "the best point found, which is not proven to be the minimum,"
     text = (
-        f"Against {best} of its own loss ({layer.forecast.problem.loss}): the Gram "
-        f"matrices of means and head have cosines {number(means, 2)} and {number(head, 2)} with their forecasts, head "
-        f"times means {number(layer.product_cosine, 2)}, as that of any network that fits its labels nearly has. "
-        f"The network's own objective is {percent(layer.excess, 3)} above the minimum (feature decay by norms)."
+        f"The objective of this network is {percent(layer.excess, 3)} above {best} of its own loss "
+        f"({layer.forecast.problem.loss}). The Gram matrix of its class means has a cosine of {number(means, 2)} with "
+        f"the forecast, that of its last layer {number(head, 2)}. (Their product: {number(layer.product_cosine, 2)}, "
+        "but any network that fits its labels comes close to 1.)"
     )
-    text = f"{text} {_try(layer)}".strip()
     if np.isnan(layer.unsettled):
         return text
-    return f"{text} Training left {percent(layer.unsettled, 2)} of what decay and noise ask of the head unsettled."
+    return (
+        f"{text} {percent(layer.unsettled, 2)} of the balance between loss and weight decay at the last layer is "
+        "unexplained; it would be 0 % at the end of training."
+    )
 
 
 def _factors(layer: LayerAudit) -> str:
@@ -141,30 +163,31 @@ def _factors(layer: LayerAudit) -> str:
     low, high = float(np.nanmin(alignment.cosine)), float(np.nanmax(alignment.cosine))
     measured, expected = layer.dead
     text = (
-        f"Head and class means agree along the label directions with cosines {number(low, 2)} to {number(high, 2)}; "
-        f"{percent(alignment.head_off_diagonal_share, 2)} of the head's Gram matrix and "
-        f"{percent(alignment.means_off_diagonal_share, 2)} of the means' lie off the diagonal, where the model has "
-        f"nothing. Their product is diagonal up to {percent(alignment.off_diagonal_share, 2)}"
+        f"In theory the last layer and the class means are parallel (cosine 1) and their Gram matrices diagonal. Here "
+        f"the cosines are {number(low, 2)} to {number(high, 2)}. {percent(alignment.head_off_diagonal_share, 2)} of "
+        f"the Gram matrix of the last layer and {percent(alignment.means_off_diagonal_share, 2)} of that of the means "
+        f"are off the diagonal. Of their product {percent(alignment.off_diagonal_share, 2)} is off the diagonal"
     )
-    text += ", as that of any network that fits its labels." if alignment.off_diagonal_share < _DIAGONAL else "."
-    return f"{text} Directions without strength: {measured}, forecast {expected}."
+    proves = alignment.off_diagonal_share < _DIAGONAL
+    text += ", which alone proves nothing: every network that fits its labels comes close." if proves else "."
+    return f"{text} Vanished directions: {measured}, in the forecast {expected}."
 
 
 def _decay(layer: LayerAudit) -> str:
     calibration = layer.calibration
     known = not np.isnan(calibration.threshold(calibration.by_norms))
-    what, measure = ("Directions die below σ =", calibration.threshold) if known else ("The feature decay is", float)
+    what, measure = ("Directions vanish whose σ is below", calibration.threshold) if known else ("It is", float)
     norms = number(measure(calibration.by_norms), 2)
     if calibration.by_strengths is None:
-        return f"{what} {norms} by norms; strengths do not tell."
+        return f"{what} {norms} (measured by norms; by strengths it cannot be measured)."
     low, middle, high = (measure(decay) for decay in calibration.by_strengths)
     low = 0.0 if calibration.open_below else low
     text = (
-        f"{what} {norms} by norms, {number(middle, 2)} by strengths (quartiles "
-        f"{number(low, 2)} to {number(high, 2)}, from {calibration.directions} directions)."
+        f"{what} {norms} (measured by norms) or {number(middle, 2)} (by the strengths of {calibration.directions} "
+        f"directions; quartiles {number(low, 2)} to {number(high, 2)})."
     )
     if layer.measured.noise is None:
-        text += " These samples are not those of training, so strengths lack what did not generalise, too."
+        text += " These are not the training samples, so strengths also lack what did not generalise."
     return text
 
 
@@ -172,7 +195,7 @@ def _weaker(audit: Audit) -> str:
     assert audit.last_layer is not None
     weaker = np.flatnonzero(audit.last_layer.weaker)
     if weaker.size == 0:
-        return "No class is weaker than its count explains."
+        return "No class is weaker than its number of samples explains."
     order = weaker[np.argsort(audit.last_layer.departure[weaker])][:_NAMED]
     named: list[str] = []
     for index in order.tolist():
@@ -182,6 +205,9 @@ def _weaker(audit: Audit) -> str:
             f"{audit.counts.names[index]} (by {percent(-float(audit.last_layer.departure[index]), 2)}{with_whom})"
         )
     if weaker.size == 1:
-        return f"One class is weaker than its count explains: {named[0]}."
-    which = "" if weaker.size <= _NAMED else ", above all"
-    return f"{number(float(weaker.size))} classes are weaker than their counts explain{which}: {'; '.join(named)}."
+        return f"One class is weaker than its number of samples explains: {named[0]}."
+    which = "" if weaker.size <= _NAMED else ", most of all"
+    return (
+        f"{number(float(weaker.size))} classes are weaker than their number of samples explains{which}: "
+        f"{'; '.join(named)}."
+    )

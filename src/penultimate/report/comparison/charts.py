@@ -34,10 +34,12 @@ _Figures = Callable[[Forecast], Float[np.ndarray, " m"]]
 
 def margins(comparison: LossComparison) -> alt.LayerChart:
     """Draw the margin of every class's mean, bias included, by rank."""
-    y = alt.Y("value:Q", title="own output less the largest other one")
+    y = alt.Y("value:Q", title="own logit minus the largest other one")
     zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(y="level:Q")
     curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_margins), y)
-    return _chart([curves, zero], "Margins of class means", "Below zero the head answers with another class")
+    return _chart(
+        [curves, zero], "Margins of class means", "Below zero the mean of the class is assigned to another class"
+    )
 
 
 def cosines(comparison: LossComparison) -> alt.LayerChart:
@@ -57,9 +59,11 @@ def needed(comparison: LossComparison) -> alt.LayerChart:
     ranks = rank_axis("rank", comparison.counts.seen, "class, largest first")
     dots = alt.Chart(inline(have)).mark_point(filled=True, color=INK, size=22, opacity=0.55).encode(x=ranks, y=y)
     below = {name: forecast.classes_below for name, forecast in comparison.forecasts.items()}
-    line = "Classes below: " + ", ".join(f"{name} {number(size)}" for name, size in below.items())
-    dot = "A dot is a class: it stands above the lines below it"
-    return _chart([dots, _curves(comparison, lines, y)], "Survival lines", dot, line)
+    line = "Classes without a direction of their own: " + ", ".join(
+        f"{name} {number(size)}" for name, size in below.items()
+    )
+    dot = "A dot is a class. Above a line it keeps a direction of its own with that loss"
+    return _chart([dots, _curves(comparison, lines, y)], "Samples needed", dot, line)
 
 
 def retained(comparison: LossComparison) -> alt.LayerChart:

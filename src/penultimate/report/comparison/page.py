@@ -13,14 +13,18 @@ _ROWS = 30
 _READINGS = {
     "margins": Reading(
         "Margins",
-        "How far the head prefers a class for that class's own mean. Losses of one kind can be compared; squared error "
-        "has another unit than cross-entropy.",
+        "How far the logit of a class is above the next one, at the mean of the class. Compare losses of one kind "
+        "only: the margins of squared error and of cross-entropy have different units.",
     ),
-    "cosines": Reading("Angles", "How close the nearest other class mean is. Minority collapse is a tail at 1."),
+    "cosines": Reading("Angles", "Cosine to the nearest other class mean. Rare classes at 1: minority collapse."),
     "needed": Reading(
-        "Survival lines", "Samples from which on classes stand above the threshold. Weights and scales tilt the line."
+        "Samples needed",
+        "A class above the line keeps its direction. Class weights make the line differ between classes.",
     ),
-    "retained": Reading("What each class retains", "1: a direction of its own; 0: merged with other classes."),
+    "retained": Reading(
+        "What each class retains",
+        "1: the class has a direction of its own. 0: it has none, and cannot be told from other such classes.",
+    ),
 }
 
 

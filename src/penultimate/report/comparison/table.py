@@ -12,14 +12,18 @@ from penultimate.report.comparison.record import class_records, select_classes
 from penultimate.report.comparison.words import verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
-from penultimate.report.kit.terminal import ENDS, LOOK, NAME, as_float
+from penultimate.report.kit.terminal import LOOK, NAME, as_float
 from penultimate.reported import Classes
+
+# Figures of the largest and the smallest class, in two lines each.
+_ENDS = ("margin\nlargest", "margin\nsmallest", "cos\nlargest", "cos\nsmallest")
 
 
 def table(comparison: LossComparison, classes: Classes = "none") -> Group:
     """Verdict, losses side by side, and margins of some classes if asked for."""
     notes = (
-        "head, tail: the largest and the smallest class. cos: to the nearest other class mean. margin: with the bias"
+        "largest, smallest: the class with most samples, and with fewest. margin: with the bias. cos: to the nearest "
+        "other class mean. safe decay: below it every direction survives"
     )
     parts: list[Any] = [Text(verdict(comparison), style="bold"), Text(), losses(comparison), Text(notes, style="dim")]
     if classes != "none":
@@ -31,7 +35,7 @@ def losses(comparison: LossComparison) -> Fitted:
     """One row a loss."""
     table = Table(title="Losses at the same weight decay", **LOOK)
     table.add_column("loss", overflow="fold")
-    for heading in ("directions", "own", "shared", "lost", *ENDS, "safe\ndecay"):
+    for heading in ("directions", "own", "shared", "lost", *_ENDS, "safe\ndecay"):
         table.add_column(heading, justify="right")
     table.add_column("outcome", overflow="fold")
     for name, forecast in comparison.forecasts.items():
@@ -44,7 +48,7 @@ def losses(comparison: LossComparison) -> Fitted:
             number(forecast.largest_safe_weight_decay, 3),
             forecast.solution.outcome.name.lower().replace("_", " "),
         )
-    return Fitted(table, "own", "shared", *ENDS[2:], "outcome")
+    return Fitted(table, "own", "shared", *_ENDS[2:], "outcome")
 
 
 def margins(comparison: LossComparison, classes: Classes) -> Table:

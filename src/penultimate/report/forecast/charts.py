@@ -50,14 +50,16 @@ def counts(forecast: Forecast) -> alt.LayerChart:
     y = alt.Y("count:Q", title="samples of the class, n", scale=log_scale(domain), axis=log_axis(domain))
     rows = _group_rows(forecast)
     layers = [
-        *level_layers(needed, f"survival line: {number(needed, 3)} samples", domain, groups.largest),
+        *level_layers(needed, f"samples needed: {number(needed, 3)}", domain, groups.largest),
         *_by_rank(forecast, rows, y),
     ]
     below = f"{number(forecast.classes_below) if forecast.classes_below else 'none'} of {number(groups.seen)} classes"
-    title = f"Below the survival line: {below}" if known else "Samples of each class"
-    line = f"A class with more than {number(needed, 3)} samples stands above the threshold" if needed == needed else ""
+    title = f"Too few samples for a direction of their own: {below}" if known else "Samples of each class"
+    line = (
+        f"A class with more than {number(needed, 3)} samples keeps a direction of its own" if needed == needed else ""
+    )
     if known and not line:
-        line = "The loss lets each class need its own number of samples, so there is no one line"
+        line = "With this loss the number needed differs from class to class, so there is no one line"
     return titled(_sized(layers), title, [line, *_group_notes(forecast, len(rows))])
 
 
@@ -85,7 +87,7 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
         base.mark_point(filled=True, size=dot_size(len(rows)), opacity=0.9).encode(color=colour, shape=shape),
         *_strength_layers(rows),
     ]
-    line = "Colour: singular values σ. Dark: the strength x that decay leaves of them"
+    line = "Colour: singular values σ. Dark: what weight decay leaves of them, the strength x"
     return titled(
         _sized(layers), _spectrum_title(forecast), [line, thinned(len(rows), real, "distinct singular values")]
     )
@@ -185,7 +187,7 @@ def _members(forecast: Forecast, group: int) -> str:
 
 def _group_notes(forecast: Forecast, drawn: int) -> list[str]:
     unseen = forecast.counts.unseen.size
-    missing = f"Not drawn, because without samples: {number(unseen)} of {number(forecast.counts.classes)} classes"
+    missing = f"Not drawn: {number(unseen)} of {number(forecast.counts.classes)} classes, which have no samples"
     return [thinned(drawn, forecast.counts.distinct.size, "distinct counts"), missing if unseen else ""]
 
 

@@ -16,27 +16,27 @@ _READINGS = {
     "counts": Reading(
         "Class counts",
         "A dot is a class; classes of equal count share a dot, and a line spans their ranks. "
-        "A class well above the survival line keeps a direction of its own.",
+        "A class well above the dashed line keeps a direction of its own.",
     ),
     "spectrum": Reading(
         "Spectrum of the label matrix",
-        "A dot is a direction that the class counts offer. Weight decay takes from all of them; those below the "
-        "threshold get nothing.",
+        "A dot is a direction in which class means can differ. Weight decay weakens all of them; those below the "
+        "threshold vanish.",
     ),
     "retained": Reading(
         "What each class retains",
-        "How much is left of the direction that sets a class apart from all others. At 1 the class has a place of its "
-        "own; at 0 the features hold nothing that tells it from the other lost classes.",
+        "How much is left of the direction that sets a class apart from all others. At 1 the class has a direction of "
+        "its own; at 0 nothing in the features tells it from the other classes that lost theirs.",
     ),
     "cosines": Reading(
         "Angles between class means",
-        "Classes that kept their direction stand about at right angles or further apart. An amber block is a set of "
-        "classes that the features no longer tell apart.",
+        "Classes that kept their direction are at right angles or further apart. An amber block is a set of classes "
+        "that the features no longer tell apart.",
     ),
     "sweep": Reading(
         "Other weight decays",
-        "Above: what would be left of some directions, from the strongest to the weakest. Below: how many of all "
-        "directions would survive.",
+        "Above: what would be left of some directions, from the strongest to the weakest. Below: how many directions "
+        "would survive in all.",
         wide=True,
     ),
 }
@@ -71,7 +71,7 @@ def summary(forecast: Forecast) -> str:
     unseen = f", {number(counts.unseen.size)} without samples" if counts.unseen.size else ""
     bands = ", ".join(f"{number(size)} {name}" for name, size in status.items())
     alike = forecast.samples_needed == forecast.samples_needed
-    needed = f"more than {number(forecast.samples_needed, 3)}" if alike else "each class its own number"
+    needed = f"more than {number(forecast.samples_needed, 3)}" if alike else "differs from class to class"
     rows = [
         ("classes", f"{bands}{unseen}"),
         ("samples", f"{number(counts.samples)}, ratio {number(counts.ratio)} : 1"),
@@ -90,7 +90,7 @@ def _status(forecast: Forecast) -> dict[str, int]:
 def _key_figures(forecast: Forecast) -> list[KeyFigure]:
     counts = forecast.counts
     unseen, smallest = counts.unseen.size, forecast.smallest_surviving_count
-    keeps = "no class has as many" if smallest is None else f"smallest class that keeps its own: {number(smallest)}"
+    keeps = "no class has that many" if smallest is None else f"smallest class that keeps its own: {number(smallest)}"
     chosen = number(forecast.problem.weight_decay[0])
     return [
         ("Classes", number(counts.classes), f"{number(unseen)} without samples" if unseen else "all with samples"),
@@ -113,8 +113,8 @@ def _method(forecast: Forecast) -> list[Fact]:
     return [
         (
             "Model",
-            f"the unconstrained feature model with {layers}: features are free variables, and classes are told apart "
-            "as its minimiser tells them",
+            f"the unconstrained feature model with {layers}: features are free variables, and the forecast is its "
+            "minimiser",
         ),
         ("Method", solution.method),
         ("Outcome", solution.outcome.value),

@@ -49,7 +49,10 @@ def summary(forecast: Forecast) -> Table:
         ("feature decay", f"{feature_decay:.3g} ({problem.feature_decay_source})"),
         ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
         ("classes keep", bands),
-        ("overruled", f"{number(forecast.negative_margins)} classes have a negative margin: the head prefers another"),
+        (
+            "misclassified",
+            f"{number(forecast.negative_margins)} classes are assigned to another class even at their own mean",
+        ),
         ("samples needed", _needed(forecast)),
         ("safe weight decay", _safe(forecast)),
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
@@ -68,21 +71,25 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
     needed = f"a class needs {number(low.samples_needed, 3)} to {number(high.samples_needed, 3)} samples"
     survive = f"{number(high.survivors)} to {number(low.survivors)} directions survive"
     decays = " to ".join(f"{end.problem.feature_decay:.3g}" for end in forecast.band)
-    return [("quartiles", f"of the network's own feature decay, {decays}: {survive}, {needed}")]
+    return [("quartiles", f"of this network's feature decay, {decays}: {survive}; {needed}")]
 
 
 def _needed(forecast: Forecast) -> str:
     if forecast.samples_needed == forecast.samples_needed:
-        return f"about {number(forecast.samples_needed, 3)} to stand above the threshold"
+        return f"a class needs about {number(forecast.samples_needed, 3)} samples to keep its own direction"
     below = f"{number(forecast.classes_below)} classes have fewer"
-    return f"each class its own number with this loss; {below}" if forecast.problem.layers == 1 else "not known"
+    return (
+        f"differ from class to class with this loss; {below} than they need"
+        if forecast.problem.layers == 1
+        else "not known"
+    )
 
 
 def _safe(forecast: Forecast) -> str:
     if forecast.largest_safe_weight_decay is not None:
         return f"below {number(forecast.largest_safe_weight_decay, 3)}"
     if forecast.has_critical_weight_decays:
-        return "none: the width already takes directions"
+        return "none: the features are too narrow for all directions"
     return forecast.critical_note
 
 
@@ -112,7 +119,7 @@ def worst(forecast: Forecast, classes: Classes) -> Fitted:
     table.add_column("alike", justify="right")
     table.add_column("count", justify="right")
     table.add_column("status")
-    for heading in ("retained", "to gain", "‖mean‖", "‖head‖", "margin"):
+    for heading in ("retained", "more needed", "‖mean‖", "‖head‖", "margin"):
         table.add_column(heading, justify="right")
     table.add_column("nearest", **NAME)
     table.add_column("cos", justify="right")
@@ -128,4 +135,4 @@ def worst(forecast: Forecast, classes: Classes) -> Fitted:
             Text("–" if record["nearest"] is None else str(record["nearest"])),
             number(as_float(record["nearest_cosine"]), 3),
         )
-    return Fitted(table, "alike", "‖mean‖", "‖head‖", "cos", "nearest", "to gain")
+    return Fitted(table, "alike", "‖mean‖", "‖head‖", "cos", "nearest", "more needed")

@@ -20,22 +20,24 @@ def _what_happens(forecast: Forecast) -> str:
     seen, own = forecast.counts.seen, forecast.classes_with("own")
     at = f"At weight decay {number(forecast.problem.weight_decay[0])},"
     if forecast.survivors == 0:
-        return f"{at} every class loses its direction: all features collapse to zero and only the bias is learnt."
+        return f"{at} no class keeps a direction: all features collapse to zero, and only the bias is learnt."
     if own == seen:
         return f"{at} all {number(seen)} classes keep a direction of their own."
     shared, lost = forecast.classes_with("shared"), forecast.classes_with("lost")
     text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
     losers = [f"{number(lost)} {'loses its own' if lost == 1 else 'lose theirs'}"] if lost else []
-    losers += [f"{number(shared)} {'shares' if shared == 1 else 'share'} what is left"] if shared else []
+    losers += [f"{number(shared)} {'shares one' if shared == 1 else 'share one'} with others"] if shared else []
     if losers:
         text += f"; {' and '.join(losers)}"
-    if forecast.negative_margins:
-        text += f", and the head answers {number(forecast.negative_margins)} with some other class"
+    if forecast.negative_margins == 1:
+        text += ". One class is assigned to another even at its own mean"
+    elif forecast.negative_margins:
+        text += f". {number(forecast.negative_margins)} classes are assigned to another even at their own mean"
     if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS) or _is_full(forecast):
-        return f"{text}: the width {forecast.problem.width} holds no more directions."
+        return f"{text}. A width of {forecast.problem.width} holds no more directions."
     if forecast.samples_needed != forecast.samples_needed:
         return f"{text}."
-    return f"{text}: a class needs about {number(forecast.samples_needed, 3)} samples."
+    return f"{text}. A class needs about {number(forecast.samples_needed, 3)} samples to keep its own."
 
 
 def _is_full(forecast: Forecast) -> bool:
@@ -47,26 +49,26 @@ def _what_to_do(forecast: Forecast) -> str:
     safe = forecast.largest_safe_weight_decay
     if safe is None:
         if forecast.has_critical_weight_decays:
-            return f"{number(forecast.directions)} directions need a width of at least {number(forecast.directions)}."
+            return f"To hold all directions the features must be at least {number(forecast.directions)} wide."
         return ""
     if forecast.survivors == forecast.directions:
-        return f"The first direction would die at {number(safe, 3)}."
-    return f"Below {number(safe, 3)} every class would keep its direction."
+        return f"The first direction would vanish at a weight decay of {number(safe, 3)}."
+    return f"With a weight decay below {number(safe, 3)} every class would keep its own."
 
 
 def _caveats(forecast: Forecast) -> str:
     text = ""
     if forecast.by_ratio:
-        assumed = "c = 1 is assumed" if forecast.problem.feature_ratio == 1.0 else "c is taken as given"
+        assumed = "is an assumption" if forecast.problem.feature_ratio == 1.0 else "was given"
         text = (
-            f"The feature decay is not known before training: {assumed}, and the samples a class needs grow with "
-            "the network's own c (see the table)."
+            f"c = {number(forecast.problem.feature_ratio)} {assumed}. The table shows the result for other values; an "
+            "audit measures c."
         )
     if forecast.over_corrects:
-        head, tail = (number(float(forecast.geometry.group_margins[g]), 3) for g in (0, -1))
-        text += f" The loss over-corrects: the largest class ends below the smallest (margins {head} and {tail})."
+        most, least = (number(float(forecast.geometry.group_margins[g]), 3) for g in (0, -1))
+        text += f" On training samples the largest class has a smaller margin than the smallest ({most} and {least})."
     if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:
-        text += f" {number(forecast.counts.unseen.size)} classes have no samples and no direction."
+        text += f" {number(forecast.counts.unseen.size)} classes have no samples, so nothing is said of them."
     return text

@@ -49,10 +49,10 @@ def spectrum(audit: HeadAudit) -> alt.LayerChart:
     x = rank_axis("first", size, "direction, strongest first")
     layers = points(series, places, x, y, where="direction", floor=domain[0])
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
-    title = f"Off the forecast's shape by {percent(audit.spectrum.error, 2)}"
+    title = f"Differs from the forecast by {percent(audit.spectrum.error, 2)}, up to scale"
     off = int((audit.singular_values <= domain[0]).sum())
-    missing = f"{number(off)} singular values next to nothing, and off the axis" if off else ""
-    scale = "The forecast is drawn at the scale that fits best: a head alone does not tell it"
+    missing = f"{number(off)} singular values are almost zero and not drawn" if off else ""
+    scale = "The forecast is drawn at the scale that fits best, which the last layer alone does not tell"
     return titled(plot, title, [scale, missing, thinned(picked.size, size, "directions")])
 
 
@@ -60,7 +60,7 @@ def norms(audit: HeadAudit) -> alt.LayerChart:
     """Draw the lengths of rows against counts, beside the scaled forecast."""
     counts = audit.counts
     classes = drawn_classes(counts)
-    series = [of_head("rows of the head", audit.norms[classes])]
+    series = [of_head("rows of the last layer", audit.norms[classes])]
     series.append(forecast(audit.expected_norms[classes] * audit.along.scale, "forecast, scaled"))
     domain = positive_domain(np.concatenate([one.values for one in series]))
     y = alt.Y("value:Q", title="length of the row", scale=log_scale(domain), axis=log_axis(domain))
@@ -68,8 +68,8 @@ def norms(audit: HeadAudit) -> alt.LayerChart:
     layers = points(series, class_places(counts, classes), x, y, where="class", floor=domain[0])
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
     slope, _, expected = audit.slopes
-    title = "Lengths of rows" if np.isnan(slope) else f"Rows grow as {power_of_count(slope)}"
-    title += "" if np.isnan(expected) or np.isnan(slope) else f", in the forecast as {power_of_count(expected)}"
+    title = "Lengths of rows" if np.isnan(slope) else f"Row lengths grow like {power_of_count(slope)}"
+    title += "" if np.isnan(expected) or np.isnan(slope) else f", in the forecast like {power_of_count(expected)}"
     return titled(plot, title, not_drawn(counts, classes))
 
 
@@ -78,14 +78,14 @@ def gram(audit: HeadAudit) -> alt.LayerChart:
     directions = int(audit.multiplicity.sum())
     count = min(LEADING, directions)
     plot = heat_map(np.abs(cosines_of(audit.leading[:count])), side=_SIDE)
-    title = f"Off the diagonal: {percent(audit.off_diagonal_share, 2)} of the head's Gram matrix"
+    title = f"Off the diagonal: {percent(audit.off_diagonal_share, 2)} of the Gram matrix of W"
     return titled(plot, title, leading_words(count, directions))
 
 
 def cosines(audit: HeadAudit) -> alt.LayerChart:
     """Draw the cosines between rows of at most 48 classes, most samples first."""
     classes = chosen_classes(audit.counts)
-    return cosine_map(audit.counts, classes, cosines_of(audit.rows.rows(classes)), "rows of the head")
+    return cosine_map(audit.counts, classes, cosines_of(audit.rows.rows(classes)), "rows of the last layer")
 
 
 CHARTS: dict[str, Callable[[HeadAudit], alt.LayerChart]] = {

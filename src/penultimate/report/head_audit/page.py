@@ -18,21 +18,21 @@ _DIRECTIONS = 50
 _READINGS = {
     "spectrum": Reading(
         "Strength of each direction",
-        "The model has the head's singular values fall from head to tail with the label matrix's, all alike up to one "
-        "scale. Where the two measured series differ, the head is not aligned with the label directions.",
+        "In theory the singular values of W decrease like those of the label matrix, up to a common factor. Where the "
+        "two measured series differ, the last layer is not aligned with the label directions.",
     ),
     "norms": Reading(
-        "Lengths from head to tail",
-        "The model has the head's rows shrink towards rare classes. What bends away from the forecast is a class that "
-        "is harder, or easier, than its count says.",
+        "Lengths from frequent to rare classes",
+        "In theory the rows of W become shorter towards rare classes. A class that is off the forecast is harder, or "
+        "easier, than its number of samples says.",
     ),
     "gram": Reading(
         "What should be diagonal",
-        "The Gram matrix of the head along the label directions. The model has nothing off the diagonal.",
+        "The Gram matrix of W along the label directions. In theory nothing is off the diagonal.",
     ),
     "cosines": Reading(
         "Angles between rows",
-        "An amber block is a set of classes that the head hardly tells apart.",
+        "An amber block is a set of classes that the last layer hardly tells apart.",
     ),
 }
 
@@ -70,20 +70,20 @@ def key_figures(audit: HeadAudit) -> list[KeyFigure]:
     slope, _, expected = audit.slopes
     bias = ("Sum of biases", number(audit.bias_sum, 3), "squared error makes it 1, whatever the features")
     if not audit.squared:
-        bias = ("Bias on log n", number(audit.bias_on_log_counts[0], 2), "1 where it does all of the prior's work")
+        bias = ("Bias on log n", number(audit.bias_on_log_counts[0], 2), "1: the bias absorbs the class prior fully")
     return [
         ("Merged rows", number(float(merged)), f"with a cosine of at least {number(audit.merged_at)} to another"),
-        ("Rows next to zero", number(audit.zero_rows[0]), f"the forecast has {number(audit.zero_rows[1])}"),
+        ("Rows almost zero", number(audit.zero_rows[0]), f"the forecast has {number(audit.zero_rows[1])}"),
         (
-            "Directions without strength",
+            "Vanished directions",
             number(audit.dead[0]),
             f"the forecast has {number(audit.dead[1])}, by {audit.forecast.problem.feature_decay_source}",
         ),
-        ("Off the diagonal", percent(audit.off_diagonal_share, 2), "of the Gram matrix; the model has nothing"),
+        ("Off the diagonal", percent(audit.off_diagonal_share, 2), "of the Gram matrix; 0 % in theory"),
         (
-            "From the forecast's shape",
+            "Differs from the forecast by",
             percent(audit.along.error, 2),
-            f"a forecast blind to counts: {percent(audit.along.flat_error, 2)}",
+            f"if counts were ignored: {percent(audit.along.flat_error, 2)}",
         ),
         ("Length by count", power_of_count(slope), f"the forecast has {power_of_count(expected)}"),
         *([bias] if audit.centred else []),

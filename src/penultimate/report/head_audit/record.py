@@ -34,7 +34,7 @@ def record(audit: "HeadAudit", classes: Classes = "all") -> dict[str, object]:
         "alignment": {
             "head_off_diagonal_share": finite(audit.off_diagonal_share),
             "gram_distance": finite(audit.gram_distance),
-            "forecast_outcome": audit.forecast.solution.outcome.name,
+            "forecast_status": audit.forecast.solution.outcome.name.lower(),
             **_shape(audit.along),
             "implied_feature_ratio": finite(audit.implied_ratio),
             "directions_without_strength": dict(zip(("measured", "forecast"), audit.dead, strict=True)),

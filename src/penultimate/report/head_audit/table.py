@@ -20,7 +20,7 @@ _DIRECTIONS = 16
 
 def table(audit: HeadAudit, classes: Classes = 20) -> Group:
     """Verdict and key figures on top, then directions, then the classes whose rows are nearest to another."""
-    note = Text("forecast: times the scale that fits best, which a head alone does not tell", "dim")
+    note = Text("forecast: at the scale that fits best, which the last layer alone does not tell", "dim")
     parts: list[Any] = [Text(audit.verdict, style="bold"), Text(), summary(audit), Text(), directions(audit), note]
     if classes != "none":
         parts += [Text(), class_table(audit, classes)]

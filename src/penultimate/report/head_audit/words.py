@@ -16,7 +16,7 @@ def verdict(audit: HeadAudit) -> str:
 
 
 def paragraphs(audit: HeadAudit) -> list[str]:
-    """The verdict in two parts: which rows tell classes apart, and how the head stands to the theory."""
+    """The verdict in two parts: which rows tell classes apart, and how the last layer compares with the forecast."""
     first = [*audit.notes, _merged(audit), _identical(audit), _zero(audit)]
     second = [_lengths(audit), _shape(audit), _directions(audit), bias_words(audit), _limits()]
     return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
@@ -28,15 +28,15 @@ def bias_words(audit: HeadAudit) -> str:
         return "There is no bias."
     if not audit.squared:
         return (
-            f"The biases grow with log n as {number(audit.bias_on_log_counts[0], 2)} times it, 1 where they do all of "
-            "the prior's work; a softmax does not see their sum."
+            f"The bias follows {number(audit.bias_on_log_counts[0], 2)} · log n. A value of 1 means the class prior is "
+            "fully absorbed by the bias."
         )
     total = f"The biases add up to {number(audit.bias_sum, 2)}"
     if abs(audit.bias_sum - 1.0) <= _SUM_OFF:
-        return f"{total}, and squared error makes that 1."
+        return f"{total}, as squared error makes them (1)."
     return (
-        f"{total}, which squared error would make 1: the head was trained with another loss, or not to the end, and "
-        "the forecast is that of squared error."
+        f"{total}; squared error would make that 1. So this network was trained with another loss, or not to the end, "
+        "and the forecast, which is for squared error, does not describe it."
     )
 
 
@@ -45,7 +45,7 @@ def compared_words(audit: HeadAudit) -> str:
     compared, seen = audit.neighbours.compared.size, audit.rows.classes.size
     if compared + audit.zero_rows[0] >= seen:
         return "every row with every other"
-    return f"the rows of the {number(compared)} rarest classes with all {number(seen)}, to keep the time short"
+    return f"the rows of the {number(compared)} rarest classes with all {number(seen)}, to save time"
 
 
 def facts(audit: HeadAudit) -> list[tuple[str, str]]:
@@ -58,7 +58,10 @@ def facts(audit: HeadAudit) -> list[tuple[str, str]]:
     rows = [
         ("head", f"{number(head.classes)} × {number(head.dimension)}, {layers}, {audit.dtype}"),
         ("weight decay", f"{decays}, feature decay by {problem.feature_decay_source}"),
-        ("Gram matrix", f"{percent(audit.off_diagonal_share, 2)} off the diagonal along the label directions"),
+        (
+            "Gram matrix",
+            f"{percent(audit.off_diagonal_share, 2)} is not on the diagonal along the label directions (0 % in theory)",
+        ),
         ("distance to forecast", f"{number(audit.gram_distance, 3)} of the Gram matrix (0 … 1.41)"),
         ("strengths", _off(audit.along)),
         ("singular values", _off(audit.spectrum)),
@@ -67,7 +70,11 @@ def facts(audit: HeadAudit) -> list[tuple[str, str]]:
         ("compared", compared_words(audit)),
     ]
     if not problem.is_plain_squared_error:
-        found = "" if audit.forecast.solution.converged else ", the best point found from several starts, not proven"
+        found = (
+            ""
+            if audit.forecast.solution.converged
+            else ", the best point found from several starts, not proven to be the minimum"
+        )
         rows.insert(1, ("loss", f"{problem.loss}{found}"))
     if np.isfinite(audit.mean_row_share):
         rows.append(("mean row", f"{percent(audit.mean_row_share, 2)} of a row's length"))
@@ -79,7 +86,7 @@ def facts(audit: HeadAudit) -> list[tuple[str, str]]:
 
 
 def _off(shape: Shape) -> str:
-    return f"{percent(shape.error, 2)} from the forecast's shape; all alike would be {percent(shape.flat_error, 2)}"
+    return f"{percent(shape.error, 2)} from the forecast; equal ones would be {percent(shape.flat_error, 2)} from it"
 
 
 def _scale(audit: HeadAudit) -> str:
@@ -94,11 +101,11 @@ def _merged(audit: HeadAudit) -> str:
     some = audit.neighbours.compared.size + audit.zero_rows[0] < audit.rows.classes.size
     among = f" among the {number(audit.neighbours.compared.size)} rarest classes and all others" if some else ""
     if not groups:
-        return f"No two rows of the head point alike ({at}){among}."
+        return f"No two rows of the last layer point the same way ({at}){among}."
     names = names_of(audit.counts, groups[0])
     if len(groups) == 1:
-        return f"One group of rows merged ({at}){among}: {names}."
-    return f"{number(len(groups))} groups of rows merged ({at}){among}, the largest {names}."
+        return f"One group of rows points the same way ({at}){among}: {names}."
+    return f"{number(len(groups))} groups of rows point the same way ({at}){among}, the largest {names}."
 
 
 def _identical(audit: HeadAudit) -> str:
@@ -106,41 +113,40 @@ def _identical(audit: HeadAudit) -> str:
     if not groups:
         return ""
     rows = number(float(sum(group.size for group in groups)))
-    return f"{rows} rows are equal to the last bit to another ({names_of(audit.counts, groups[0])}, for one)."
+    return f"{rows} rows are exactly equal to another one (such as {names_of(audit.counts, groups[0])})."
 
 
 def _zero(audit: HeadAudit) -> str:
     measured, expected = audit.zero_rows
     if measured == expected == 0:
         return ""
-    return f"Rows next to zero: {number(measured)}, forecast {number(expected)}."
+    return f"Rows that are almost zero: {number(measured)}, in the forecast {number(expected)}."
 
 
 def _lengths(audit: HeadAudit) -> str:
     slope, _, expected = audit.slopes
     if np.isnan(slope):
         return ""
-    forecast = "" if np.isnan(expected) else f", in the forecast as {power_of_count(expected)}"
-    return f"Rows grow with counts as {power_of_count(slope)}{forecast}."
+    forecast = "" if np.isnan(expected) else f", in the forecast like {power_of_count(expected)}"
+    return f"Row lengths grow with the number of samples like {power_of_count(slope)}{forecast}."
 
 
 def _shape(audit: HeadAudit) -> str:
     share = percent(audit.off_diagonal_share, 2)
-    text = f"Along the label directions {share} of the Gram matrix lies off the diagonal, where the model has nothing."
+    text = f"Along the label directions {share} of the Gram matrix is off the diagonal (0 % in theory)."
     if np.isnan(audit.along.error):
-        return f"{text} The forecast has no direction left, so strengths have nothing to be compared with."
+        return f"{text} In the forecast no direction survives, so there is nothing to compare strengths with."
     return (
-        f"{text} Up to one scale, which the unknown feature decay leaves open, its strengths are "
-        f"{percent(audit.along.error, 2)} from the forecast's; a forecast blind to counts would be "
-        f"{percent(audit.along.flat_error, 2)} off."
+        f"{text} Its strengths differ by {percent(audit.along.error, 2)} from the forecast, up to one common scale; "
+        f"strengths that ignore the class counts would differ by {percent(audit.along.flat_error, 2)}."
     )
 
 
 def _directions(audit: HeadAudit) -> str:
     measured, expected = audit.dead
     source = audit.forecast.problem.feature_decay_source
-    return f"Directions without strength: {number(measured)}, forecast {number(expected)} (feature decay: {source})."
+    return f"Vanished directions: {number(measured)}, in the forecast {number(expected)} (feature decay: {source})."
 
 
 def _limits() -> str:
-    return "A head alone says nothing of class means, of recall, or of the size of the feature decay."
+    return "The last layer alone says nothing about class means, recall, or the size of the feature decay."

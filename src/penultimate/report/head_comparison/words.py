@@ -19,11 +19,7 @@ def verdict(comparison: HeadComparison) -> str:
 
 
 def paragraphs(comparison: HeadComparison) -> list[str]:
-    """The same, one thought a paragraph: first what speaks against the order of the classes."""
-    return [*comparison.notes, *_judgement(comparison)]
-
-
-def _judgement(comparison: HeadComparison) -> list[str]:
+    """The same, one thought a paragraph."""
     present, blend = comparison.present, comparison.blend
     if present is None or blend is None:
         return [

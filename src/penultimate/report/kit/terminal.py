@@ -17,10 +17,6 @@ LOOK: dict[str, Any] = {
 NAME: dict[str, Any] = {"overflow": "fold", "max_width": 24}
 
 
-# Headings of figures of head and tail, in two lines each.
-ENDS = ("margin\nhead", "margin\ntail", "cos\nhead", "cos\ntail")
-
-
 def as_float(value: object) -> float | None:
     """The number in a cell of a record, if there is one."""
     return float(value) if isinstance(value, int | float) else None
