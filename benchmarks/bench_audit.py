@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 
 import penultimate as pen
 from measure import alternately, console, table
-from penultimate.features import deciding as deciding_module
 from penultimate.features import moments
+from penultimate.features.passes import deciding as deciding_module
 from penultimate.features.passes.deciding import Deciding
 
 DIMENSION = 512
