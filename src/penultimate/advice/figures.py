@@ -1,6 +1,6 @@
-"""The figures that advice is weighed by: directions alive, and how head and tail of the counts stand.
+"""The figures that advice is weighed by: directions alive, and how frequent and rare classes fare.
 
-*Head* and *tail* are the third of the classes with most samples and the third with fewest. Classes of equal count are
+*Many* and *few* are the third of the classes with most samples and the third with fewest. Classes of equal count are
 alike, so it does not matter which of them a third takes.
 """
 

@@ -32,7 +32,7 @@ class HeadAdvice(OneLine):
     by_theory : str or None
         The head that theory says, unjudged; None where the loss adjusts for imbalance already, and where all is dead.
     before, after : tuple of float
-        Margins of head and tail (thirds of the classes) in the forecast, with its own head and with that by theory;
+        Margins of frequent and rare classes (thirds) in the forecast, with its own head and with that by theory;
         None where there is none.
     lost : int
         Classes that the forecast finds without a direction of their own: no head parts them.

@@ -21,7 +21,7 @@ def matrices(layer: LayerAudit) -> alt.HConcatChart:
     top = float(product.max(initial=0.0))
     shown = {
         ("|T|, the product", alignment.off_diagonal_share): product / top if top > 0 else np.full_like(product, np.nan),
-        ("|PPᵀ|, the head", alignment.head_off_diagonal_share): np.abs(cosines_of(head)),
+        ("|PPᵀ|, the last layer", alignment.head_off_diagonal_share): np.abs(cosines_of(head)),
         ("|QᵀQ|, the means", alignment.means_off_diagonal_share): np.abs(cosines_of(means)),
     }
     charts = [
@@ -33,7 +33,7 @@ def matrices(layer: LayerAudit) -> alt.HConcatChart:
     plot = alt.HConcatChart(hconcat=charts, spacing=28, resolve=alt.Resolve(scale={"color": "shared"}))
     title = (
         f"Off the diagonal: {percent(alignment.off_diagonal_share, 2)} of T, but "
-        f"{percent(alignment.head_off_diagonal_share, 2)} of the head's and "
+        f"{percent(alignment.head_off_diagonal_share, 2)} of the last layer's and "
         f"{percent(alignment.means_off_diagonal_share, 2)} of the means' Gram matrix"
     )
     return titled(plot, title, leading_words(count, alignment.directions))

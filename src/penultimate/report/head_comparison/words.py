@@ -23,7 +23,7 @@ def paragraphs(comparison: HeadComparison) -> list[str]:
     present, blend = comparison.present, comparison.blend
     if present is None or blend is None:
         return [
-            f"Without held-out features nothing can be judged, so the head is what theory says for balanced classes: "
+            f"Untested recommendation, because without held-out features no classifier can be judged: "
             f"{comparison.by_theory} with τ = 1 ({_WHY[comparison.by_theory]}).",
             "Give held-out features to learn from, and to know what it gains.",
         ]
@@ -80,9 +80,9 @@ def _theory(comparison: HeadComparison) -> str:
         return ""
     gain, low, high = comparison.theory.gains["balanced_accuracy"]
     return (
-        f"The head by theory ({comparison.theory.what}), which needs no VALID, changes it by {points(gain)} "
-        f"({points(low)} to {points(high)}). `penultimate advise` takes the likelier of it and the blend without "
-        "proof, where the loss left the class shares in the scores."
+        f"The recommendation that needs no held-out samples ({comparison.theory.what}) changes it by {points(gain)} "
+        f"({points(low)} to {points(high)}). After plain cross-entropy or squared error, `penultimate advise` "
+        "recommends whichever of the two has the lower held-out log loss, and says that the gain is not proven."
     )
 
 

@@ -162,7 +162,7 @@ def log_axis(domain: tuple[float, float]) -> alt.Axis:
 def spread(first: Int[np.ndarray, " g"], limit: int = ROWS, *, log: bool) -> Int[np.ndarray, " b"]:
     """Choose at most `limit` of the places that begin at the ranks `first`, evenly by rank.
 
-    On a logarithmic axis half of them are even in the logarithm, so that the head is not lost.
+    On a logarithmic axis half of them are even in the logarithm, so that the first ranks are not lost.
     """
     if first.size <= limit:
         return np.arange(first.size)
