@@ -129,8 +129,8 @@ WISH = click.option(
     default="consistent",
     show_default=True,
     metavar="consistent|margins|angles|balanced",
-    help="A loss that is consistent for balanced accuracy, or what rare classes should have: margins or angles as large "
-    "as those of frequent classes, or the margins of balanced classes.",
+    help="A loss that is consistent for balanced accuracy, or what rare classes should have: margins or angles as "
+    "large as those of frequent classes, or the margins of balanced classes.",
 )
 WEIGHT_DECAY = click.option(
     "--weight-decay",

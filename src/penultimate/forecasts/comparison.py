@@ -1,6 +1,6 @@
 """What several losses make of the same class counts at the same decays, side by side.
 
-counts, losses → `compare_losses` → `LossComparison`: a forecast each; margins of the largest and smallest class, angles, samples needed.
+counts, losses → `compare_losses` → `LossComparison`: a forecast each; margins, angles, samples needed, by class.
 """
 
 from collections.abc import Sequence

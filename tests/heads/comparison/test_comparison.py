@@ -332,7 +332,7 @@ def test_the_command_writes_head_json_and_page(penultimate, tmp_path):
 
 def test_the_command_without_valid_says_that_nothing_was_judged(penultimate):
     status, out, _ = penultimate("heads", "cnn-mse")
-    assert status == 0 and out.startswith("Without held-out features nothing can be judged")
+    assert status == 0 and out.startswith("Untested recommendation")
 
 
 def test_the_command_says_in_one_line_what_is_wrong(penultimate, tmp_path):
