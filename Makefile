@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test lint format bench long-tail studies docs clean
+.PHONY: install demo test fuzz lint format bench long-tail studies docs clean
 
 install: .make/dev
 
@@ -48,6 +48,10 @@ demo: .make/runtime
 
 test: .make/dev .make/browser .make/studies-data
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# More than twenty thousand spoilt files, minutes; a tenth of them is among the tests.
+fuzz: .make/dev
+	$(BIN)/python -m tests.fuzz.run
 
 lint: .make/dev
 	$(BIN)/ruff check .

@@ -81,7 +81,7 @@ def on_cluster(place: object, source: FeatureSource) -> Generator["Cluster"]:
         When Dask is not installed.
     """
     dask, distributed = _library("dask"), _library("distributed")
-    with ExitStack() as stack:
+    with _reporting_loss(distributed), ExitStack() as stack:
         if isinstance(place, distributed.Client):
             client = cast(Any, place)
         elif place == "local":
@@ -96,6 +96,15 @@ def on_cluster(place: object, source: FeatureSource) -> Generator["Cluster"]:
         # Class means and heads may be larger than what Dask expects in a graph; they are in it once.
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}))
         yield Cluster(client, source)
+
+
+@contextmanager
+def _reporting_loss(distributed: Any) -> Generator[None]:
+    """Say in words that the scheduler is gone, wherever the library notices it."""
+    try:
+        yield
+    except (distributed.CancelledError, distributed.comm.core.CommClosedError):
+        raise ClusterError("the Dask cluster was lost or the audit cancelled there: start it again") from None
 
 
 def _local_cluster() -> Any:
@@ -384,5 +393,3 @@ def _result(future: Any, name: str) -> Any:
             f"{name}: {error.allowed_failures + 1} workers in turn were lost with this to read, or a shard beside it: "
             "look at their logs; if they ran out of memory, give them more of it or fewer threads"
         ) from None
-    except (distributed.CancelledError, distributed.comm.core.CommClosedError):
-        raise ClusterError("the Dask cluster was lost or the audit cancelled there: start it again") from None
