@@ -460,3 +460,11 @@ def test_formats_that_pyarrow_and_h5py_read_still_name_the_file(tmp_path):
         content = path.read_bytes()
         path.write_bytes(content[:4] + bytes(len(content) - 8) + content[-4:])
         refused(path, "damaged")
+
+
+def test_parquet_lists_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("penultimate.archives.parquet._FREE", 1 << 20)
+    table = pa.table({"H": [np.zeros(1_000_000, np.float32)], "y": [0]})
+    pq.write_table(table, tmp_path / "f.parquet", compression="zstd")
+    with pytest.raises(FileError, match="no features"):
+        open_features(tmp_path / "f.parquet")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import penultimate as pen
 from feature_files import write_npz, write_safetensors, write_tensors
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.head import Head
@@ -251,3 +252,41 @@ def test_other_files(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"onnx")
     with pytest.raises(FileError, match=r"none of \.npz, \.safetensors"):
         Head.read(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e-100, 1e75, 1e160, 1e300])
+def test_sizes_that_no_training_reaches_are_refused(size):
+    with pytest.raises(pen.FeaturesError, match="no training gives"):
+        pen.Head((np.eye(3) * size,))
+    with pytest.raises(pen.FeaturesError, match="no training gives"):
+        pen.Head((np.eye(3), np.eye(3) * size))
+
+
+@pytest.mark.parametrize("size", [1e-45, 1e-30, 1e30, 3e38])
+def test_sizes_that_a_flipped_bit_of_float32_gives_are_audited(size):
+    weights = np.eye(3)
+    weights[0, 0] = size
+    record = pen.audit_head(pen.Head((weights,), np.zeros(3)), pen.ClassCounts([60, 30, 10])).to_dict()
+    assert record["head"]["classes"] == 3
+
+
+def test_layers_whose_product_no_training_reaches_are_refused():
+    with pytest.raises(pen.FeaturesError, match="product of the layers"):
+        pen.Head((np.eye(3) * 1e50, np.eye(3) * 1e50))
+
+
+@pytest.mark.parametrize("points", [[0x61, 0x633C2761], [0x61, 0x110000], [0x61, 0xD800]])
+def test_names_with_characters_that_do_not_exist(tmp_path, points):
+    names = np.array(points, np.uint32).view("<U1")
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "head.npz", W=np.eye(2), classes=names)
+        with pytest.raises(pen.FileError, match="do not exist"):
+            pen.Head.read(tmp_path / "head.npz")
+        save(tmp_path / "features.npz", H=np.eye(2), y=[0, 1], classes=names)
+        with pytest.raises(pen.FileError, match="do not exist"):
+            pen.open_features(tmp_path / "features.npz")
+    np.save(tmp_path / "H.npy", np.eye(2))
+    np.save(tmp_path / "y.npy", [0, 1])
+    np.save(tmp_path / "classes.npy", names.astype(">U1"))
+    with pytest.raises(pen.FileError, match="do not exist"):
+        pen.open_features(tmp_path / "H.npy")

@@ -1,5 +1,6 @@
 """The linear head of a network: what turns penultimate features into logits, and where to find it in a checkpoint."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 # Scores of 128 MiB at once.
 _ENTRIES = 1 << 24
-# Audits take fourth powers of weights, and sums of these.
-_MOST = 1e70
+# Networks are trained in numbers between 1e-45 and 3e38; audits take fourth powers of weights, and sums of these.
+_BEYOND = 1e60
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -278,6 +279,9 @@ def head_of(archive: "Archive") -> Head | None:
 def _chained(layers: Sequence[object]) -> tuple[NDArray[np.floating], ...]:
     arrays = tuple(_finite(layer, f"layer {index} of the head") for index, layer in enumerate(layers, start=1))
     check_chain([array.shape for array in arrays])
+    sizes = [float(np.abs(array).max(initial=0.0)) for array in arrays]
+    if all(sizes) and not 1.0 / _BEYOND <= math.prod(sizes) <= _BEYOND:
+        raise FeaturesError("the product of the layers is of a size which no training gives: check them")
     return arrays
 
 
@@ -294,10 +298,9 @@ def _finite(values: object, what: str) -> NDArray[np.floating]:
         array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise FeaturesError(f"{what} holds NaN or infinity: give the weights of a training that did not diverge")
-    largest = max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
-    if largest > _MOST:
+    largest = float(np.abs(array).max(initial=0.0))
+    if largest and not 1.0 / _BEYOND <= largest <= _BEYOND:
         raise FeaturesError(
-            f"{what} has numbers as large as {largest:.3g}, which no training gives: the file may be "
-            "damaged, write it again"
+            f"{what} has numbers of a size of {largest:.0e}, which no training gives: it is damaged, write it again"
         )
     return array

@@ -429,3 +429,16 @@ BAD_ARRAYS = {
 def test_dask_arrays_that_do_not_fit(features, labels, message):
     with pytest.raises(pen.FeaturesError, match=message):
         pen.audit(features, labels)
+
+
+@pytest.mark.parametrize("lost", ["CommClosedError", "CancelledError"])
+def test_a_scheduler_that_is_gone_is_told_wherever_it_is_noticed(lost):
+    import distributed
+
+    from penultimate.features.passes.distributed import _reporting_loss
+
+    error = {"CommClosedError": distributed.comm.core.CommClosedError, "CancelledError": distributed.CancelledError}[
+        lost
+    ]
+    with pytest.raises(pen.ClusterError, match="was lost"), _reporting_loss(distributed):
+        raise error("gone")
