@@ -3,6 +3,9 @@
 They release Python's lock, so that threads run them side by side and an interrupt is heard.
 """
 
+# Numba ships no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import contextlib
 import hashlib
 import pickle
@@ -14,7 +17,6 @@ from numba.core import caching
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Numba ships no types.
 _numba = cast(Any, numba)
 _IndexDataCacheFile = cast(Any, caching).IndexDataCacheFile
 _FunctionCache = cast(Any, caching).FunctionCache

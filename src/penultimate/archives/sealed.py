@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def unseal(path: "str | os.PathLike[str]", kind: str) -> tuple[dict[str, NDArray
             raise ValueError("its check sum is another")
         if note.pop("format") != kind:
             raise FileError(f"{os.fspath(path)}: written by another version of penultimate: make it again")
-        return cast(dict[str, NDArray[Any]], load(content)), note
+        return load(content), note
     except FileError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 import click
@@ -44,7 +45,7 @@ def prepare() -> None:
     """Let the streams write any character, in one spelling or another."""
     codecs.register_error("penultimate", _spelt)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="penultimate")
 
 
