@@ -61,21 +61,28 @@ def named(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "ascii:strict"])
+@pytest.mark.parametrize("encoding", ["ascii:strict", "cp1252", "utf-8"])
 def test_output_in_any_encoding(named, encoding):
-    for arguments in (("forecast", named), ("compare", named, "--loss", "ce"), ("advise", named), ("data",)):
-        done = command(*map(str, arguments), env={"PYTHONIOENCODING": encoding})
-        assert done.returncode == 0
-        assert done.stderr.count(b"\n") == (arguments != ("data",)), done.stderr  # how the counts were read
-        text = done.stdout.decode(encoding.partition(":")[0])
-        assert not re.search("[\u202e\x07]", text)
-    for arguments in (("forecast", "--help"), ("forecast", str(named), "--loss", "λ")):
-        done = command(*arguments, env={"PYTHONIOENCODING": encoding})
-        assert done.returncode == (0 if "--help" in arguments else 2)
-        assert b"internal" not in done.stderr
+    done = command("compare", str(named), "--loss", "ce", env={"PYTHONIOENCODING": encoding})
+    text = (done.stdout + done.stderr).decode(encoding.partition(":")[0])
+    assert done.returncode == 0, text
+    assert not re.search("[\u202e\x07]", text)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("arguments", [("advise", "cifar10-lt"), ("forecast", "--help"), ("data",)], ids=" ".join)
+def test_every_kind_of_text_in_ascii(arguments):
+    done = command(*arguments, env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+
+
+def test_errors_in_ascii():
+    done = command("forecast", "lvis", "--loss", "λ", env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 2
+    assert b"internal" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_json_on_the_output_is_right_in_any_encoding(named, encoding):
     done = command("forecast", str(named), "--json", "-", "--classes", "all", env={"PYTHONIOENCODING": encoding})
     text = done.stdout.decode(encoding)
@@ -106,7 +113,7 @@ def test_devices_take_json(tmp_path):
 
 
 def test_columns_are_heeded_in_a_pipe():
-    for columns in (60, 90, 200):
+    for columns in (60, 200):
         lines = command("forecast", "lvis", env={"COLUMNS": str(columns)}).stdout.decode().splitlines()
         assert max(map(len, lines)) <= columns
     assert command("forecast", "lvis", env={"COLUMNS": "0"}).returncode == 0
