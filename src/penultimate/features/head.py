@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Scores of 128 MiB at once.
 _ENTRIES = 1 << 24
 # Networks are trained in numbers between 1e-45 and 3e38; audits take fourth powers of weights, and sums of these.
-_BEYOND = 1e60
+_BEYOND = 1e70
 
 
 @dataclass(frozen=True, eq=False, repr=False)
