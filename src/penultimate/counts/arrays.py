@@ -16,7 +16,8 @@ from penultimate.counts.counted import Counted, Wish, believe_labels, of_counts,
 from penultimate.counts.labels import assign, tally_blocks
 from penultimate.errors import FileError
 
-_BLOCK = 1 << 20
+# Bytes of labels that are held at once.
+_BLOCK = 16 << 20
 
 
 def read_npy(path: Path, wish: Wish) -> Counted:
@@ -57,7 +58,7 @@ def read_npy(path: Path, wish: Wish) -> Counted:
     if wish.holds == "counts":
         return Counted(flat(region.read(), "counts"), None, "counts, an array")
     _check_labels(region.layout, wish)
-    found = tally_blocks(region.blocks(0, _BLOCK))
+    found = tally_blocks(region.blocks(0, _rows(region.layout)))
     return of_labels(found.by_name(), wish)._replace(origin="labels, an array")
 
 
@@ -107,7 +108,7 @@ def read_npz(path: Path, wish: Wish) -> Counted:
             origin = f"counts in {key!r}" + ("" if names is None else f", classes in {named!r}")
             return of_counts(values.tolist(), names, wish, origin, certain)
         _check_labels(archive.layout(key), wish)
-        found = tally_blocks(archive.blocks(key, 0, _BLOCK))
+        found = tally_blocks(archive.blocks(key, 0, _rows(archive.layout(key))))
     where = f" in {key!r}"
     if classes is None:
         return of_labels(found.by_name(), wish, where)
@@ -137,6 +138,12 @@ def flat(array: NDArray[Any], what: str) -> NDArray[Any]:
     if array.size != max(array.shape, default=0):
         raise FileError(f"the {what} have shape {array.shape}: give one for each class, shape (K,)")
     return array.ravel()
+
+
+def _rows(layout: Layout) -> int:
+    """How many labels are read at once."""
+    width = 2 if layout.dtype == "bfloat16" else np.dtype(layout.dtype).itemsize
+    return max(1, _BLOCK // max(1, width))
 
 
 def _check_labels(layout: Layout, wish: Wish) -> None:

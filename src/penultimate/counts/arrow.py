@@ -118,7 +118,12 @@ def _arrow(path: Path) -> Generator[_Table]:
 def _read(path: Path, wish: Wish, opening: Callable[[Path], Any]) -> Counted:
     with opening(path) as table:
         usable = [field.name for field in table.schema if _usable(field, wish)]
-        first = next(table.batches(usable, _SAMPLE), None) if usable else None
+        if not usable:
+            held = ", ".join(f"{field.name!r} ({field.type})" for field in table.schema)
+            raise FileError(
+                f"no column holds whole numbers or text, as labels and counts are: {held or 'there are none'}"
+            )
+        first = next(table.batches(usable, _SAMPLE), None)
         if first is None or not first.num_rows:
             raise FileError("the table has no rows: give one for each class, or one for each sample")
         columns = [

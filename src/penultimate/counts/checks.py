@@ -6,7 +6,7 @@ counts and divides by them; inside that range no square, product or quotient of 
 
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +122,8 @@ def _items(values: object) -> list[object]:
     if isinstance(values, _NOT_SEQUENCES) or not isinstance(values, Iterable):
         kind = type(values).__name__
         raise CountsError(f"counts are of type {kind}: give a sequence of numbers, or a mapping of names to numbers")
-    return list(cast(Iterable[object], values))
+    # Tensors and arrays of one number, as loops over data give them.
+    return [item.item() if getattr(item, "shape", None) == () else item for item in cast(Iterable[Any], values)]
 
 
 def _items_as_floats(items: list[object], names: Sequence[str] | None) -> NDArray[np.float64]:

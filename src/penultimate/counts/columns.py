@@ -159,7 +159,7 @@ def names_ids(name: str) -> bool:
     bool
     """
     words = words_of(name)
-    return not words or words[-1] in _ID_WORDS or words[0] == "unnamed"
+    return not words or words[-1] in _ID_WORDS or not {"index", "unnamed"}.isdisjoint(words)
 
 
 def is_known(name: str) -> bool:

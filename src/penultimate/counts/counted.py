@@ -102,16 +102,16 @@ def believe_labels(tallied: Mapping[str, int], where: str) -> None:
     ------
     CountsError
     """
-    if len(tallied) > 1 and max(tallied.values()) == 1:
-        raise CountsError(
-            f"each of the {len(tallied):,} labels{where} occurs once, as labels of a training set never do: choose "
-            "another column with --column, or say --holds counts (or --holds labels, if they are right)"
-        )
     together = several_labels(tallied)
     if together is not None:
         raise CountsError(
             f"{together!r}{where} seems to hold several labels: this tool takes one label a sample; "
             "say --holds labels if it is the name of one class"
+        )
+    if len(tallied) > 1 and max(tallied.values()) == 1:
+        raise CountsError(
+            f"each of the {len(tallied):,} labels{where} occurs once, as labels of a training set never do: choose "
+            "another column with --column, or say --holds counts (or --holds labels, if they are right)"
         )
     if not where and all(map(is_whole, tallied)):
         numbers = [int(label) for label in tallied]

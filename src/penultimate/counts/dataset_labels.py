@@ -67,6 +67,11 @@ def labels_of(dataset: Any, column: str | None = None) -> DatasetLabels:
     for attribute in ("targets", "labels"):
         if getattr(dataset, attribute, None) is not None:
             return DatasetLabels(getattr(dataset, attribute), getattr(dataset, "classes", None))
+    if isinstance(dataset, Mapping) and len(dataset):
+        splits = list(map(repr, cast(Mapping[Any, Any], dataset)))
+        raise CountsError(
+            f"this is a mapping of data sets: give one of them, as dataset[{splits[0]}] of {', '.join(splits)}"
+        )
     raise CountsError(
         f"no labels found in the data set of type {type(dataset).__name__}: looked for "
         "targets or labels (torchvision), features and column_names (Hugging Face, one split), "

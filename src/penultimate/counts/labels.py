@@ -303,10 +303,10 @@ def _tally_array(labels: NDArray[Any]) -> Tally:
 
 
 def _one_each(labels: NDArray[Any]) -> NDArray[Any]:
-    """One label a sample: of shape (N,), from (N, 1) too."""
+    """One label a sample: of shape (N,), from (N, 1) or (1, N) too."""
     if labels.ndim == 1:
         return labels
-    if labels.ndim > 1 and labels.size == labels.shape[0]:
+    if labels.ndim > 1 and labels.size == max(labels.shape):
         return labels.reshape(-1)
     advice = "this tool takes one label a sample"
     if labels.ndim == 2 and labels.dtype.kind in "biuf" and labels.size:
@@ -417,7 +417,7 @@ def _unwrapped(label: Any, index: int) -> Any:
 def _refuse(label: Any, index: int) -> NoReturn:
     if isinstance(label, list | tuple | set) or getattr(label, "ndim", 0):
         raise CountsError(f"sample {index} has several labels, {label!r}: this tool takes one label a sample")
-    if label is None or label != label:  # NaN is unlike itself
+    if str(label).casefold() in ("none", "nan", "<na>", "nat"):
         raise CountsError(f"label {label!r} at position {index} is missing: leave such samples out")
     kind = type(cast(object, label)).__name__
     raise CountsError(f"label {label!r} at position {index} is of type {kind}: labels are whole numbers or text")

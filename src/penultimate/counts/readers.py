@@ -12,10 +12,12 @@ a folder             one sub-folder for each class, or YOLO labels (`penultimate
 ===================  ==================================================================================================
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -24,11 +26,15 @@ from penultimate.counts.arrow import read_arrow, read_parquet
 from penultimate.counts.checks import as_floats
 from penultimate.counts.class_names import as_names, is_whole
 from penultimate.counts.counted import Counted, Wish, check_named
+from penultimate.counts.delimiters import LONGEST
 from penultimate.counts.folders import read_folder
 from penultimate.counts.opening import Opened, opened
 from penultimate.counts.records import read_json, read_json_lines
 from penultimate.counts.tables import read_table
 from penultimate.errors import FileError, PenultimateError
+
+# The annotations of LVIS, the longest JSON of the field, take 1.1 GB.
+_MOST_JSON = 2_000_000_000
 
 
 def read_counts(path: Path, wish: Wish | None = None, kind: str | None = None) -> Counted:
@@ -76,9 +82,9 @@ def read_counts(path: Path, wish: Wish | None = None, kind: str | None = None) -
 def _read(file: Opened, wish: Wish) -> Counted:
     match file.format, file.text:
         case "json", text if text is not None:
-            return read_json(text.read(), wish)
+            return read_json(_whole(text), wish)
         case "jsonl", text if text is not None:
-            return read_json_lines(text, wish)
+            return read_json_lines(_lines(text), wish)
         case "npy", _:
             return read_npy(file.path, wish)
         case "npz", _:
@@ -88,7 +94,19 @@ def _read(file: Opened, wish: Wish) -> Counted:
         case "arrow", _:
             return read_arrow(file.path, wish)
         case kind, text:
-            return read_table(text or (), wish, f".{kind}")
+            return read_table(() if text is None else _lines(text), wish, f".{kind}")
+
+
+def _lines(text: IO[str]) -> Iterator[str]:
+    """Lines, none longer than what is a line of a table, so that one without an end does not fill the memory."""
+    return iter(partial(text.readline, LONGEST), "")
+
+
+def _whole(text: IO[str]) -> str:
+    content = text.read(_MOST_JSON + 1)
+    if len(content) > _MOST_JSON:
+        raise FileError(f"the JSON is longer than {_MOST_JSON:,} letters: write one record a line, as .jsonl")
+    return content
 
 
 def _told(found: Counted, wish: Wish) -> Counted:
