@@ -12,13 +12,13 @@ from scipy.special import logsumexp
 
 import penultimate as pen
 from penultimate.advice import loss as loss_advice
-from penultimate.advice.consistency import effective_share, is_consistent
 from penultimate.advice.families import SOFTMAX, SQUARED
 from penultimate.advice.figures import Figures
 from penultimate.advice.goals import Goal
 from penultimate.advice.loss import advise_loss
 from penultimate.advice.status import Reason, Status
 from penultimate.losses import CrossEntropy, SquaredError, resolve
+from penultimate.losses.consistency import effective_share, is_consistent
 from penultimate.report.advice.loss_words import loss_words
 
 SIX = pen.ClassCounts([400, 200, 90, 40, 20, 10])

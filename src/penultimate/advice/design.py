@@ -15,12 +15,12 @@ A consistent loss is not searched: its strength is known. Its curve is traced al
 import math
 from dataclasses import dataclass, field, replace
 
-from penultimate.advice.consistency import effective_share
 from penultimate.advice.families import Family
 from penultimate.advice.figures import Figures
 from penultimate.advice.goals import Goal
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.forecast import Forecast
+from penultimate.losses.consistency import effective_share
 from penultimate.minimisers.minimising import minimise
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
@@ -106,7 +106,7 @@ class Option(OneLine):
     keeps_directions : bool
         Whether as many directions survive as with the plain loss.
     effective_samples : float
-        Share of the samples that its class weights leave (`penultimate.advice.consistency.effective_share`).
+        Share of the samples that its class weights leave (`penultimate.losses.consistency.effective_share`).
     """
 
     family: Family

@@ -27,7 +27,7 @@ class Family:
     strongest : float
         Where the search ends: well beyond what the literature uses.
     consistent : float or None
-        The strength at which it decides best for balanced accuracy (`penultimate.advice.consistency`), if there is one.
+        The strength at which it decides best for balanced accuracy (`penultimate.losses.consistency`), if there is one.
     known_as : str or None
         The loss's usual name at that strength.
     """

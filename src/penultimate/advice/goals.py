@@ -52,7 +52,7 @@ class Goal(Enum):
         Returns
         -------
         float
-            NaN for `CONSISTENT`, which a loss is or is not (`penultimate.advice.consistency`).
+            NaN for `CONSISTENT`, which a loss is or is not (`penultimate.losses.consistency`).
         """
         if self is Goal.CONSISTENT:
             return math.nan

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from penultimate.advice.coarsening import coarsened
-from penultimate.advice.consistency import effective_share, is_consistent
 from penultimate.advice.design import Option, Target, design, solve_point
 from penultimate.advice.families import families_of
 from penultimate.advice.figures import Figures
@@ -14,6 +13,7 @@ from penultimate.advice.goals import Goal
 from penultimate.advice.status import Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.losses.consistency import effective_share, is_consistent
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
 

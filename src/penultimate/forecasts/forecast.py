@@ -21,6 +21,7 @@ from penultimate.forecasts.samples_to_gain import samples_to_gain
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.forecasts.timeline import Timeline, timeline
 from penultimate.losses import Loss, resolve
+from penultimate.losses.consistency import is_consistent
 from penultimate.minimisers.minimising import minimise
 from penultimate.minimisers.solution import Solution
 from penultimate.model.geometry import Geometry
@@ -286,6 +287,16 @@ class Forecast(Reported, presenter="forecast"):
         """Whether the loss puts the largest class below the smallest: its margin is smaller by a tenth or more."""
         margins = self.geometry.group_margins
         return bool(self.survivors > 0 and margins[0] < 0.9 * margins[-1])
+
+    @cached_property
+    def smaller_margins_intended(self) -> bool:
+        """Whether frequent classes end with smaller training margins because the loss is made for balanced accuracy.
+
+        Then it is no over-correction, unless a direction is lost by it: what decides best depends on where classes
+        overlap, not on training margins (`penultimate.losses.consistency`).
+        """
+        whole = self.over_corrects and self.survivors == self.directions
+        return whole and is_consistent(self.problem.loss, self.counts)
 
     def worst_groups(self, number: int) -> Int[np.ndarray, " b"]:
         """First class of each of the groups (distinct counts) that retain least, then have the fewest samples."""

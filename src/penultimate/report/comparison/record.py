@@ -40,6 +40,7 @@ def _loss_record(name: str, forecast: Forecast) -> dict[str, object]:
         # Asked for only where it is short to find: elsewhere it would take all critical decays.
         "critical_weight_decays_note": forecast.critical_note if safe is None else "",
         "over_corrects": forecast.over_corrects,
+        "smaller_margins_intended": forecast.smaller_margins_intended,
         "objective": solution.objective,
         "gap": solution.gap,
         "status": solution.outcome.name.lower(),

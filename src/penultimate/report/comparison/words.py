@@ -32,7 +32,12 @@ def paragraphs(comparison: LossComparison) -> list[str]:
         best, worst = (pick(rarest, key=lambda name: rarest[name]) for pick in (max, min))
         text += f" The rarest class is separated best with {best} (margin {number(rarest[best], 3)}) and "
         text += f"worst with {worst} ({number(rarest[worst], 3)})."
-    over = [name for name, forecast in forecasts.items() if forecast.over_corrects]
+    turned = {name: forecast.smaller_margins_intended for name, forecast in forecasts.items() if forecast.over_corrects}
+    intended = [name for name, meant in turned.items() if meant]
+    over = [name for name, meant in turned.items() if not meant]
+    if intended:
+        text += " Frequent classes get smaller training margins than rare ones, as intended for balanced accuracy: "
+        text += f"{', '.join(intended)}."
     if over:
         names = ", ".join(over)
         text += f" On training samples the most frequent class ends up with a smaller margin than the rarest: {names}."

@@ -32,6 +32,7 @@ def record(forecast: Forecast, classes: Classes = 20) -> dict[str, object]:
             "samples_needed": finite(forecast.samples_needed),
             "classes_below": forecast.classes_below,
             "over_corrects": forecast.over_corrects,
+            "smaller_margins_intended": forecast.smaller_margins_intended,
             "smallest_surviving_count": forecast.smallest_surviving_count,
             "largest_safe_weight_decay": forecast.largest_safe_weight_decay,
             "critical_weight_decays_note": forecast.critical_note,

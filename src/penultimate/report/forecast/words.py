@@ -66,7 +66,9 @@ def _caveats(forecast: Forecast) -> str:
         )
     if forecast.over_corrects:
         most, least = (number(float(forecast.geometry.group_margins[g]), 3) for g in (0, -1))
-        text += f" On training samples the largest class has a smaller margin than the smallest ({most} and {least})."
+        text += f" On training samples the largest class has a smaller margin than the smallest ({most} and {least})"
+        meant = forecast.smaller_margins_intended
+        text += ", as intended: this loss decides best for balanced accuracy." if meant else "."
     if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:

@@ -13,10 +13,13 @@ for no strength.
 
 import numpy as np
 
-from penultimate.advice.goals import NEAR
 from penultimate.counts import ClassCounts
-from penultimate.losses import CrossEntropy, Loss, resolve
+from penultimate.losses.cross_entropy import CrossEntropy
+from penultimate.losses.names import Loss, resolve
 from penultimate.losses.weights import normalised
+
+# No class is favoured over another by more: strengths as people write them, such as ρ = 0.99, are not told apart.
+_NEAR = 0.05
 
 
 def is_consistent(loss: str | Loss, counts: ClassCounts) -> bool:
@@ -50,7 +53,7 @@ def is_consistent(loss: str | Loss, counts: ClassCounts) -> bool:
         # Smoothed, a rare class's probability is no longer in proportion to η, which the offsets count on.
         return False
     favour = np.log(vectors.get("weights", np.ones(1))) + np.log(counts.values[seen]) - offsets
-    return bool(np.ptp(favour) <= np.log1p(NEAR))
+    return bool(np.ptp(favour) <= np.log1p(_NEAR))
 
 
 def effective_share(loss: str | Loss, counts: ClassCounts) -> float:
