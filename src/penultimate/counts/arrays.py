@@ -1,5 +1,6 @@
 """Counts from array files, .npy and .npz, read in blocks. Nothing is ever unpickled."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,8 @@ def flat(array: NDArray[Any], what: str) -> NDArray[Any]:
 
 def _rows(layout: Layout) -> int:
     """How many labels are read at once."""
-    width = 2 if layout.dtype == "bfloat16" else np.dtype(layout.dtype).itemsize
-    return max(1, _BLOCK // max(1, width))
+    bits = re.search(r"\d+$", layout.dtype)  # NumPy's names of types end in them: int64, str96
+    return max(1, 8 * _BLOCK // max(8, int(bits[0]) if bits else 8))
 
 
 def _check_labels(layout: Layout, wish: Wish) -> None:
