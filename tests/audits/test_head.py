@@ -214,7 +214,7 @@ def test_fifty_thousand_classes_take_memory_in_proportion_to_the_head(monkeypatc
     assert audit.forecast.survivors <= dimension
 
 
-def test_classes_without_samples_have_no_figures_of_their_own():
+def test_classes_without_samples_have_a_row_and_no_forecast():
     counts = pen.ClassCounts([0, 60, 30, 0, 10])
     head = random_head(5, 4, 3)
     audit = pen.audit_head(head, counts)
@@ -222,7 +222,9 @@ def test_classes_without_samples_have_no_figures_of_their_own():
     np.testing.assert_allclose(audit.direction_norm, alone.direction_norm)
     np.testing.assert_allclose(audit.norms[[1, 2, 4]], alone.norms)
     row = audit.to_dict()["classes"][0]
-    assert row["head_norm"] is row["nearest"] is row["forecast_norm"] is None and row["count"] == 0
+    assert row["forecast_norm"] is None and row["count"] == 0
+    mean = head.product[[1, 2, 4]].mean(axis=0)
+    assert row["head_norm"] == pytest.approx(np.linalg.norm(head.product[0] - mean))
 
 
 def test_a_narrow_head_is_forecast_with_its_width():
@@ -308,3 +310,37 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
 def test_the_command_says_in_one_line_what_is_wrong(penultimate, options, message):
     status, out, err = penultimate("audit", "cnn-mse", *options)
     assert (status, out) == (2, "") and message in err and err.count("\n") == 1
+
+
+def untrained(loss, bias, seed=0):
+    """A head of 60 classes whose last 20 were never trained: their rows are one vector, up to a ten-thousandth."""
+    rng = np.random.default_rng(seed)
+    counts = np.concatenate([np.repeat([400, 120, 30, 9], 10), np.zeros(20)])
+    start = rng.normal(size=48)
+    weight = np.concatenate([rng.normal(size=(40, 48)), start + 1e-4 * rng.normal(size=(20, 48))])
+    head = pen.Head((weight,), rng.normal(size=60) if bias else None)
+    return head, pen.ClassCounts(counts), pen.audit_head(head, counts, loss=loss, weight_decay=1e-3)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("loss", ["mse", "ce"])
+def test_rows_that_were_never_trained_are_found_and_leave_the_forecast(loss, bias):
+    head, counts, audit = untrained(loss, bias)
+    assert [group.tolist() for group in audit.neighbours.merged] == [list(range(40, 60))]
+    assert set(audit.nearest[40:].tolist()) <= set(range(40, 60))
+    np.testing.assert_allclose(
+        audit.norms,
+        np.linalg.norm(head.product - (head.product[:40].mean(axis=0) if audit.rows.shift.any() else 0), axis=1),
+    )
+    # Everything that is held against the forecast is as if these classes were not there.
+    kept = pen.Head((head.product[:40],), None if head.bias is None else head.bias[:40])
+    alone = pen.audit_head(kept, pen.ClassCounts(counts.values[:40]), loss=loss, weight_decay=1e-3)
+    assert audit.along.error == pytest.approx(alone.along.error, rel=1e-6)
+    assert audit.off_diagonal_share == pytest.approx(alone.off_diagonal_share, rel=1e-6)
+    assert audit.slopes == pytest.approx(alone.slopes, rel=1e-6)
+    np.testing.assert_allclose(audit.expected_norms[:40], alone.expected_norms, rtol=1e-6)
+    assert np.isnan(audit.expected_norms[40:]).all()
+    record = audit.to_dict(classes="all")
+    assert record["classes"][45]["forecast_norm"] is None and record["classes"][45]["head_norm"] > 0
+    assert "20 of 60 classes have no training samples. The forecast leaves them out" in audit.verdict
+    assert alone.notes == ()

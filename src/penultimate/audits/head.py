@@ -68,6 +68,8 @@ class HeadAudit(Reported, presenter="head_audit"):
         For these counts and decays.
     rows : HeadRows
         Rows of classes with training samples, centred where there is a bias.
+    every : HeadRows
+        Those of classes without samples too, less the same mean: what never was trained shows among them.
     neighbours : Neighbours
         Which rows lie nearest to which, and which merged.
     merged_at : float
@@ -95,6 +97,7 @@ class HeadAudit(Reported, presenter="head_audit"):
     head: Head
     forecast: Forecast
     rows: HeadRows
+    every: HeadRows
     neighbours: Neighbours
     merged_at: float
     multiplicity: Int[np.ndarray, " t"]
@@ -173,13 +176,15 @@ class HeadAudit(Reported, presenter="head_audit"):
 
     @property
     def zero_rows(self) -> tuple[int, int]:
-        """Rows with less than a hundredth of the root mean square length of all: measured, and forecast."""
-        return _short_rows(self.norms[self.rows.classes]), _short_rows(self.expected_norms[self.rows.classes])
+        """Rows with less than a hundredth of the root mean square length of those trained: measured, and forecast."""
+        typical = float(np.sqrt(np.mean(self.rows.norms**2)))
+        expected = self.expected_norms[self.rows.classes]
+        return _short_rows(self.norms, typical), _short_rows(expected, float(np.sqrt(np.mean(expected**2))))
 
     @cached_property
     def norms(self) -> Float[np.ndarray, " K"]:
-        """Length of each centred row, shape (K,); NaN for classes without training samples."""
-        return self._per_class(self.rows.classes, self.rows.norms)
+        """Length of each centred row, shape (K,)."""
+        return self.every.norms
 
     @cached_property
     def expected_norms(self) -> Float[np.ndarray, " K"]:
@@ -316,15 +321,21 @@ def audit_head(
     _check(known, counts, merged_at)
     task = one_order(None, known, counts, features=False)
     counts = counts if task.counts is None else task.counts
-    expected = forecast(counts, problem=_narrowed(problem_of(known, weight_decay, loss, problem), known))
+    asked = _narrowed(problem_of(known, weight_decay, loss, problem), known)
     seen = np.flatnonzero(counts.values > 0)
-    rows = HeadRows(known, seen, _unseen(expected.problem, counts))
+    # A softmax without a bias has no forecast for classes that were never trained: the others have one by themselves.
+    alone = seen.size < counts.classes and asked.bias == "none" and unseen_shift(asked.loss, counts) is not None
+    trained = ClassCounts(counts.values[seen], [counts.names[k] for k in seen.tolist()]) if alone else counts
+    expected = forecast(trained, problem=asked)
+    shift = _unseen(expected.problem, counts)
+    rows = HeadRows(known, seen, shift)
+    every = rows if seen.size == counts.classes else HeadRows(known, np.arange(counts.classes), shift, rows.mean)
     if not rows.norms.any():
         raise FeaturesError("all rows of the head are equal, so they tell no class from another: check the weights")
     svd = expected.geometry.svd
     entry = leading_directions(svd)
     size = np.bincount(entry)
-    along = rows.project(svd, entry.size)
+    along = rows.project(svd, entry.size, seen if alone else slice(None))
     squares = np.bincount(entry, weights=np.einsum("rd,rd->r", along, along)) / size
     small = along @ along.T if len(along) <= along.shape[1] else along.T @ along
     return HeadAudit(
@@ -332,13 +343,14 @@ def audit_head(
         head=known,
         forecast=expected,
         rows=rows,
-        neighbours=rows.neighbours(np.argsort(counts.values[seen], kind="stable"), merged_at),
+        every=every,
+        neighbours=every.neighbours(np.argsort(counts.values, kind="stable"), merged_at),
         merged_at=merged_at,
         multiplicity=size,
         direction_norm=np.sqrt(squares),
         off_diagonal_share=off_share(size * squares**2, float(np.sum(small**2))),
         leading=along[:_LEADING].copy(),
-        notes=task.notes,
+        notes=(*task.notes, *_untrained(counts)),
     )
 
 
@@ -365,5 +377,14 @@ def _unseen(problem: Problem, counts: ClassCounts) -> Float[np.ndarray, " K"] | 
     return np.ones(counts.classes) if shift is None and problem.bias != "none" else shift
 
 
-def _short_rows(norms: Float[np.ndarray, " s"]) -> int:
-    return int((norms <= _SHORT * np.sqrt(np.mean(norms**2))).sum())
+def _untrained(counts: ClassCounts) -> tuple[str, ...]:
+    if not counts.unseen.size:
+        return ()
+    return (
+        f"{counts.unseen.size} of {counts.classes} classes have no training samples. The forecast leaves them out; "
+        "their rows are kept among those that are merged, identical or short, where rows that were never trained show.",
+    )
+
+
+def _short_rows(norms: Float[np.ndarray, " s"], typical: float) -> int:
+    return int((norms <= _SHORT * typical).sum())

@@ -62,6 +62,8 @@ class HeadRows:
         Which rows count: those of classes with training samples.
     shift : ndarray of shape (K,) or None
         The shift that is taken off: of ones, the plain mean row.
+    mean : ndarray of shape (d,), optional
+        What is taken off, times the shift; by default that of these rows.
 
     Attributes
     ----------
@@ -73,15 +75,21 @@ class HeadRows:
         ``W Wᵀ`` (s × s) where there are no more classes than features, else ``WᵀW`` (d × d).
     """
 
-    def __init__(self, head: Head, classes: Int[np.ndarray, " s"], shift: Float[np.ndarray, " K"] | None) -> None:
+    def __init__(
+        self,
+        head: Head,
+        classes: Int[np.ndarray, " s"],
+        shift: Float[np.ndarray, " K"] | None,
+        mean: Float[np.ndarray, " d"] | None = None,
+    ) -> None:
         self._last = head.weights[-1]
         below = [layer.astype(np.float64) for layer in reversed(head.weights[:-1])]
         self._below = None if not below else below[0] if len(below) == 1 else np.linalg.multi_dot(below)
         self.classes = classes
         self.dimension = head.dimension
         self.shift = np.zeros(head.classes) if shift is None else shift
-        self.mean = np.zeros(head.dimension)
-        if shift is not None:
+        self.mean = np.zeros(head.dimension) if mean is None else mean
+        if shift is not None and mean is None:
             total = np.zeros(head.dimension)
             for place, rows in self.blocks():
                 total += shift[classes[place]] @ rows
@@ -101,17 +109,22 @@ class HeadRows:
         last = self._last[classes].astype(np.float64)
         return last if self._below is None else last @ self._below
 
-    def project(self, svd: GroupedSVD, count: int) -> Float[np.ndarray, "r d"]:
-        """``UᵀW`` along the leading directions, shape (count, d), from some columns of W at a time."""
+    def project(
+        self, svd: GroupedSVD, count: int, classes: Int[np.ndarray, " s"] | slice = slice(None)
+    ) -> Float[np.ndarray, "r d"]:
+        """``UᵀW`` along the leading directions, shape (count, d), from some columns of W at a time.
+
+        `classes` are those that the directions are of.
+        """
         out = np.empty((count, self.dimension))
         step = max(1, _ENTRIES // self._last.shape[0])
         for start in range(0, self.dimension, step):
             columns = slice(start, start + step)
-            if self._below is None:
-                wide = self._last[:, columns].astype(np.float64)
-            else:
-                wide = self._last @ self._below[:, columns]
-            out[:, columns] = svd.project("left", wide - self.shift[:, None] * self.mean[columns], count)
+            last = (
+                self._last[classes, columns] if self._below is None else self._last[classes] @ self._below[:, columns]
+            )
+            centred = last.astype(np.float64) - self.shift[classes, None] * self.mean[columns]
+            out[:, columns] = svd.project("left", centred, count)
         return out
 
     @cached_property

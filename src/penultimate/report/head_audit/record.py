@@ -56,7 +56,7 @@ def record(audit: "HeadAudit", classes: Classes = "all") -> dict[str, object]:
             "merged_at": audit.merged_at,
             "compared": audit.neighbours.compared.size,
             keys.MERGED: _names(audit, audit.neighbours.merged),
-            "identical": _names(audit, audit.rows.identical),
+            "identical": _names(audit, audit.every.identical),
             "zero": dict(zip(("measured", "forecast"), audit.zero_rows, strict=True)),
         },
         keys.CLASSES: class_records(audit, select_classes(audit, classes)),
@@ -81,7 +81,7 @@ def direction_records(audit: "HeadAudit") -> list[dict[str, object]]:
 
 
 def class_records(audit: "HeadAudit", chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
-    """One record for each of some classes; figures of a class without samples are None, the forecast is scaled."""
+    """One record for each of some classes; a class without samples has no forecast; that of others is scaled."""
     counts, nearest, cosine = audit.counts, audit.nearest, audit.nearest_cosine
     expected = scaled(audit.expected_norms[chosen], audit.along.scale)
     bias = audit.head.offset if audit.centred else np.full(counts.classes, np.nan)

@@ -42,7 +42,7 @@ def bias_words(audit: HeadAudit) -> str:
 
 def compared_words(audit: HeadAudit) -> str:
     """Say of which classes the neighbours were looked for."""
-    compared, seen = audit.neighbours.compared.size, audit.rows.classes.size
+    compared, seen = audit.neighbours.compared.size, audit.every.classes.size
     if compared + audit.zero_rows[0] >= seen:
         return "every row with every other"
     return f"the rows of the {number(compared)} rarest classes with all {number(seen)}, to save time"
@@ -98,7 +98,7 @@ def _scale(audit: HeadAudit) -> str:
 
 def _merged(audit: HeadAudit) -> str:
     groups, at = audit.neighbours.merged, f"cosine {number(audit.merged_at)} or more"
-    some = audit.neighbours.compared.size + audit.zero_rows[0] < audit.rows.classes.size
+    some = audit.neighbours.compared.size + audit.zero_rows[0] < audit.every.classes.size
     among = f" among the {number(audit.neighbours.compared.size)} rarest classes and all others" if some else ""
     if not groups:
         return f"No two rows of the last layer point the same way ({at}){among}."
@@ -109,7 +109,7 @@ def _merged(audit: HeadAudit) -> str:
 
 
 def _identical(audit: HeadAudit) -> str:
-    groups = audit.rows.identical
+    groups = audit.every.identical
     if not groups:
         return ""
     rows = number(float(sum(group.size for group in groups)))
