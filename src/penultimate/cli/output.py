@@ -8,8 +8,6 @@ import sys
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-import click
-
 _WIDTH = 120  # columns when the output is no terminal and COLUMNS does not say: rich's own 80 would wrap the tables
 _NARROWEST = 40  # below this no table can be read
 
@@ -85,7 +83,10 @@ def is_unicode(stream: TextIO | None) -> bool:
 
 def note(text: str) -> None:
     """Write one line to standard error."""
-    click.echo(visible(text), err=True)
+    # The library click would write UTF-8 to a stream that says it is ASCII.
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.flush()
 
 
 def _columns() -> int | None:
