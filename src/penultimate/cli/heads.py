@@ -50,6 +50,8 @@ def heads(
         result = compare_heads(
             train, valid, head=head_path, many=many, few=few, seed=seed, progress=partial(step, "VALID")
         )
+    for line in result.notes:
+        note(line)
     if out is not None:
         result.save_head(out)
         note(f"wrote {out}; to use it in PyTorch:\n{_USE.format(out=out)}")

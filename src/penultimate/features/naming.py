@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames
@@ -87,7 +89,7 @@ def one_order(
     if names is None and set(wanted) == set(NumberedNames(len(wanted))):
         owner, wanted = "the features", NumberedNames(len(wanted))  # labels are numbers, and mean themselves
     elif names is None and features:
-        notes.append(_as_it_stands("The features", wanted, owner))
+        notes.append(as_it_stands("The features", wanted, owner))
     if head is not None:
         order = _order(head.names, wanted, "the head", owner, notes)
         head = head if order is None else head_in_order(head, order)
@@ -124,17 +126,7 @@ def doubts(
     -------
     tuple of str
     """
-    found: list[str] = []
-    other = permuted(decisions.confusion) if decisions.confusion is not None else None
-    if other is not None:
-        moved = other.moved[:_LISTED].tolist()
-        pairs = ", ".join(f"{names[k]!r} as {names[int(other.meaning[k])]!r}" for k in moved)
-        more = f" and {other.moved.size - len(moved)} more" if other.moved.size > len(moved) else ""
-        found.append(
-            f"Labels and head seem to number the classes in different orders: the head answers {pairs}{more}. Read so, "
-            f"it is right on {100 * other.would_be:.1f} % of the samples instead of {100 * other.accuracy:.1f} %. "
-            "Check the order of the classes before you believe the figures of any class."
-        )
+    found = [] if decisions.confusion is None else other_order(decisions.confusion, names, "Labels")
     if counts is not None and not np.array_equal(counts.values, samples):
         if np.array_equal(np.sort(counts.values), np.sort(samples)):
             found.append(
@@ -142,6 +134,54 @@ def doubts(
                 "classes of one of the two are out of order."
             )
     return tuple(found)
+
+
+def other_order(confusion: "NDArray[np.integer] | coo_array", names: Sequence[str], whose: str) -> list[str]:
+    """Say it where labels seem to number the classes in another order than the head does.
+
+    Parameters
+    ----------
+    confusion : ndarray or sparse array of shape (K, K)
+        Samples by label (row) and answer (column).
+    names : sequence of str
+        Of the head's classes.
+    whose : str
+        Whose labels they are, at the beginning of a sentence and in the plural.
+
+    Returns
+    -------
+    list of str
+        One sentence or none.
+    """
+    other = permuted(confusion)
+    if other is None:
+        return []
+    moved = other.moved[:_LISTED].tolist()
+    pairs = ", ".join(f"{names[k]!r} as {names[int(other.meaning[k])]!r}" for k in moved)
+    more = f" and {other.moved.size - len(moved)} more" if other.moved.size > len(moved) else ""
+    return [
+        f"{whose} and head seem to number the classes in different orders: the head answers {pairs}{more}. Read so, "
+        f"it is right on {100 * other.would_be:.1f} % of the samples instead of {100 * other.accuracy:.1f} %. "
+        "Check the order of the classes before you believe the figures of any class."
+    ]
+
+
+def as_it_stands(whose: str, names: Sequence[str], owner: str) -> str:
+    """Say in which order the classes of one side were taken that does not name them.
+
+    Parameters
+    ----------
+    whose, owner : str
+        Who has no names, at the beginning of a sentence, and whose they are.
+    names : sequence of str
+
+    Returns
+    -------
+    str
+    """
+    first = ", ".join(f"{k} {'is taken ' if k == 0 else ''}as {name!r}" for k, name in enumerate(names[:_LISTED]))
+    more = ", …" if len(names) > _LISTED else ""
+    return f"{whose} came without class names: {first}{more}, in the order of {owner}."
 
 
 def _agreed(given: dict[str, Sequence[str] | None], head: Head | None, counts: ClassCounts | None) -> int | None:
@@ -167,7 +207,7 @@ def _order(
     if names is None and isinstance(wanted, NumberedNames):
         return None
     if not compared(names, wanted):
-        notes.append(_as_it_stands(whose.capitalize(), wanted, owner))
+        notes.append(as_it_stands(whose.capitalize(), wanted, owner))
     if names is None:
         return None
     order = np.argsort(places(names, wanted, whose, owner))
@@ -175,9 +215,3 @@ def _order(
         return None
     notes.append(f"The classes of {whose} were put in the order of {owner}, by their names.")
     return order
-
-
-def _as_it_stands(whose: str, names: Sequence[str], owner: str) -> str:
-    first = ", ".join(f"{k} {'is taken ' if k == 0 else ''}as {name!r}" for k, name in enumerate(names[:_LISTED]))
-    more = ", …" if len(names) > _LISTED else ""
-    return f"{whose} came without class names: {first}{more}, in the order of {owner}."

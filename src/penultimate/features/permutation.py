@@ -47,7 +47,7 @@ class Permuted:
         return np.flatnonzero(self.meaning != np.arange(self.meaning.size))
 
 
-def permuted(confusion: "NDArray[Any] | csr_array") -> Permuted | None:
+def permuted(confusion: "NDArray[Any] | coo_array") -> Permuted | None:
     """Whether the labels seem to count the classes in another order than the head.
 
     The one-to-one assignment of labels to classes that explains most answers is believed where the same, found on one

@@ -7,7 +7,7 @@ adjustment that theory says is made, and nothing is claimed of it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from penultimate.counts import ClassCounts
 from penultimate.datasets.by_name import head_given, source_of
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
+from penultimate.features.naming import one_order
 from penultimate.features.sources.writing import save_head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
-from penultimate.heads.comparison.samples import Samples, gather, held_out
+from penultimate.heads.comparison.samples import Samples, gather, held_out, order_notes
 from penultimate.heads.comparison.scoring import Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Curve, Tried, cross_fit
 from penultimate.reported import Reported
@@ -112,6 +113,8 @@ class HeadComparison(Reported, presenter="head_comparison"):
         The one that theory says for balanced classes, τ = 1.
     left_out : dict of str to str
         What was not tried, and why.
+    notes : tuple of str
+        What was put in order by class names, what was taken as it stands, and what speaks against that.
 
     Examples
     --------
@@ -137,6 +140,7 @@ class HeadComparison(Reported, presenter="head_comparison"):
     blend_head: Head | None
     theory_head: Head
     left_out: dict[str, str]
+    notes: tuple[str, ...]
 
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write W, b and class names of `head` as .npz, whole or not at all; `Head.read` reads it.
@@ -200,12 +204,13 @@ def compare_heads(
     'τ-normalised'
     """
     source = source_of(train)
-    present = _present(head, source)
+    task = one_order(source.names, _present(head, source), None)
+    present = cast(Head, task.head)
     statistics = FeatureStatistics(present.classes, source.dimension)
     for batch in source.batches():
         statistics.update(batch.features, batch.labels, batch.weights)
-    names = source.names if source.names is not None else present.names
-    counts = ClassCounts(statistics.counts, names)
+    names = None if task.names is None else tuple(task.names)
+    counts = ClassCounts(statistics.counts, task.names)
     afford = valid is not None and affordable(source.samples, source.dimension, present.classes)
     training = Training(present, statistics, gather(source) if afford else None)
     by_theory, changed = training.by_theory
@@ -228,8 +233,10 @@ def compare_heads(
             blend_head=None,
             theory_head=changed,
             left_out={},
+            notes=task.notes,
         )
-    samples = held_out(source_of(valid), present, counts, FOLDS)
+    others = source_of(valid)
+    samples = held_out(others, present, counts, FOLDS)
     tried_ones, left_out = candidates(training, samples)
     tried = Tried(tried_ones, samples, present.classes)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
@@ -258,6 +265,7 @@ def compare_heads(
         blend_head=blend_head,
         theory_head=changed,
         left_out=left_out,
+        notes=(*task.notes, *order_notes(others, samples, present, counts)),
     )
 
 

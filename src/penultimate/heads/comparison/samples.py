@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.sparse import coo_array
 
 from penultimate.counts import ClassCounts
+from penultimate.counts.class_names import NumberedNames
+from penultimate.counts.matching import places
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
+from penultimate.features.naming import as_it_stands, other_order
 from penultimate.features.statistics import FeatureStatistics
 
 if TYPE_CHECKING:
@@ -63,8 +67,7 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
     """
     if source.dimension != present.dimension:
         raise FeaturesError(f"VALID has features of width {source.dimension} and TRAIN of {present.dimension}")
-    if source.names is not None and tuple(source.names) != tuple(counts.names):
-        raise FeaturesError("VALID and TRAIN name different classes: give features of one task")
+    own = None if source.names is None else places(source.names, counts.names, "VALID", "TRAIN", all_of_them=False)
     samples = gather(source)
     if not len(samples.labels):
         raise FeaturesError("VALID has no samples: give some, or leave it out")
@@ -72,6 +75,8 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
         raise FeaturesError(
             f"VALID has label {int(samples.labels.max())}: the head has classes 0 … {present.classes - 1}"
         )
+    if own is not None:
+        samples = Samples(samples.features, _renumbered(samples.labels, own))
     number = np.bincount(samples.labels, minlength=present.classes)
     strange = np.flatnonzero((number > 0) & (counts.values == 0))
     if strange.size:
@@ -85,6 +90,42 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
             f"{2 * parts} samples of two classes; without VALID the head is adjusted as theory says"
         )
     return samples
+
+
+def _renumbered(labels: Int[np.ndarray, " M"], own: Int[np.ndarray, " n"]) -> Int[np.ndarray, " M"]:
+    """Labels that count by VALID's own names, as labels that count by those of TRAIN."""
+    if int(labels.max()) >= own.size:
+        raise FeaturesError(f"VALID has label {int(labels.max())} and names {own.size} classes: name each of them")
+    return own[labels]
+
+
+def order_notes(source: "FeatureSource", samples: Samples, present: Head, counts: ClassCounts) -> tuple[str, ...]:
+    """What was taken of the order of VALID's classes, and what speaks against it.
+
+    Parameters
+    ----------
+    source : FeatureSource
+        VALID.
+    samples : Samples
+        Of it, with labels in the order of TRAIN.
+    present : Head
+    counts : ClassCounts
+        Of TRAIN.
+
+    Returns
+    -------
+    tuple of str
+    """
+    notes: list[str] = []
+    names = counts.names
+    if source.names is None and not isinstance(names, NumberedNames):
+        notes.append(as_it_stands("VALID", names, "TRAIN"))
+    elif source.names is not None and tuple(source.names) != tuple(names):
+        notes.append("The classes of VALID were put in the order of TRAIN, by their names.")
+    answers = present.predict(samples.features)
+    shape = (present.classes, present.classes)
+    table = coo_array((np.ones(answers.size, dtype=np.int64), (samples.labels, answers)), shape=shape)
+    return (*notes, *other_order(table, names, "The labels of VALID"))
 
 
 def gather(source: "FeatureSource") -> Samples:

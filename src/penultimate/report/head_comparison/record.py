@@ -33,6 +33,7 @@ def record(comparison: HeadComparison, classes: Classes = "none") -> dict[str, o
         "by_theory": comparison.by_theory,
         "keeps": comparison.keeps,
         "left_out": comparison.left_out,
+        "notes": list(comparison.notes),
         "verdict": verdict(comparison),
     }
 

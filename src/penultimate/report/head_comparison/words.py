@@ -19,7 +19,11 @@ def verdict(comparison: HeadComparison) -> str:
 
 
 def paragraphs(comparison: HeadComparison) -> list[str]:
-    """The same, one thought a paragraph."""
+    """The same, one thought a paragraph: first what was taken of the order of the classes, and what speaks against it."""
+    return [*comparison.notes, *_judgement(comparison)]
+
+
+def _judgement(comparison: HeadComparison) -> list[str]:
     present, blend = comparison.present, comparison.blend
     if present is None or blend is None:
         return [
