@@ -19,7 +19,7 @@ def verdict(comparison: HeadComparison) -> str:
 
 
 def paragraphs(comparison: HeadComparison) -> list[str]:
-    """The same, one thought a paragraph: first what was taken of the order of the classes, and what speaks against it."""
+    """The same, one thought a paragraph: first what was taken of the order of the classes."""
     return [*comparison.notes, *_judgement(comparison)]
 
 
