@@ -201,7 +201,9 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     assert capsys.readouterr().err == ""
     announce(45.0, 5 << 30, "much")
     assert capsys.readouterr().err == "this takes about 45 seconds and about 5 GiB of memory (much); Ctrl-C ends it\n"
-    announce_forecast(pen.ClassCounts(np.arange(1.0, 160_001)))
-    assert "13 minutes (160,000 distinct counts)" in capsys.readouterr().err
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 160_001)), pen.Problem.from_decays())
+    assert "13 minutes (160,000 classes of 160,000 distinct counts)" in capsys.readouterr().err
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="ce"))
+    assert "32 minutes and about 3 GiB of memory (3,000 classes" in capsys.readouterr().err
     announce_head(50_257, 768)
     assert "2 minutes (50,257 rows of width 768)" in capsys.readouterr().err

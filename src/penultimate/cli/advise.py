@@ -87,10 +87,12 @@ def advise(
     if out is not None and train is None:
         raise ProblemError("--out writes a head for the features of TRAIN: give --train beside it")
     from penultimate.advice.advice import advise as make_advice
+    from penultimate.model.problem import Problem
 
     class_counts = read(counts, counts_file)
     scale = torch_scale(torch_loss, loss, class_counts.classes)
-    announce_forecast(class_counts, 5)  # advice forecasts a handful of problems
+    problem = Problem.from_decays(scaled(weight_decay, scale), loss=loss)
+    announce_forecast(class_counts, *[problem] * 5)  # advice forecasts a handful
     audits_own = audit_path is not None and not given("weight_decay")
     with progress("weighing changes", "parts") as step:
         result = make_advice(

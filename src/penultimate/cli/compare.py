@@ -53,9 +53,10 @@ def compare(
     """
     one_of(feature_decay, feature_ratio)
     from penultimate.forecasts.comparison import compare_losses
+    from penultimate.model.problem import Problem
 
     class_counts = read(counts, counts_file)
-    announce_forecast(class_counts, len(losses))
+    announce_forecast(class_counts, *(Problem.from_decays(weight_decay, bias=bias, loss=loss) for loss in losses))
     with progress("comparing"):
         result = compare_losses(
             class_counts,

@@ -1,8 +1,7 @@
 """How long work will take, and how much memory, said before it begins where it is much.
 
-The constants were measured on one core of a server of 2023 (`forecast` of 4,000 and 8,000 distinct counts, `audit
---head-only` of 50,257 rows of width 768); other machines differ by a factor of two or three, which an order of
-magnitude bears.
+What a forecast takes stands in `penultimate.minimisers.cost`. The constant here was measured on one core of a server of
+2023 (`audit --head-only` of 50,257 rows of width 768); other machines differ by a factor of two or three.
 """
 
 from typing import TYPE_CHECKING
@@ -11,20 +10,23 @@ from penultimate.cli.output import note
 
 if TYPE_CHECKING:
     from penultimate.counts import ClassCounts
+    from penultimate.model.problem import Problem
 
 # Nobody wants to be told of less.
 _SECONDS = 30.0
 _BYTES = 2 << 30
 
-# Squared error: seconds for each pair of distinct counts.
-_PAIR = 3e-8
 # Rows of a head are all compared with all: seconds for a product of two numbers.
 _PRODUCT = 5e-11
 
 
-def announce_forecast(counts: "ClassCounts", losses: int = 1) -> None:
-    """Say what forecasts with squared error will cost."""
-    announce(losses * _PAIR * counts.distinct.size**2, 0, f"{counts.distinct.size:,} distinct counts")
+def announce_forecast(counts: "ClassCounts", *problems: "Problem") -> None:
+    """Say what forecasts will cost."""
+    from penultimate.minimisers.cost import expected
+
+    costs = [expected(counts, problem) for problem in problems]
+    what = f"{counts.classes:,} classes of {counts.distinct.size:,} distinct counts"
+    announce(sum(cost.seconds for cost in costs), max(cost.size for cost in costs), what)
 
 
 def announce_head(classes: int, dimension: int) -> None:

@@ -93,7 +93,7 @@ def forecast(
             width=width,
             loss=loss,
         )
-        announce_forecast(class_counts)
+        announce_forecast(class_counts, problem)
         with progress("forecasting"):
             result = make_forecast(class_counts, problem=problem)
     deliver(result, json_path, html_path, classes)

@@ -19,6 +19,7 @@ from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
 from penultimate.minimisers.convex.solving import build, solve
+from penultimate.minimisers.cost import expected
 from penultimate.minimisers.shrinkage import Shrinkage, balanced_geometry
 from penultimate.minimisers.solution import Outcome, Solution
 from penultimate.model.problem import Problem
@@ -53,11 +54,7 @@ def solve_factored(counts: ClassCounts, problem: Problem, *, near: Solution | No
     ProblemError
         If the loss does not fit the counts, or there are too many classes.
     """
-    if counts.seen > _MOST_CLASSES:
-        raise ProblemError(
-            f"{counts.seen} classes, but several layers, or a width that binds, with this loss take a numerical search "
-            f"over K² numbers, made for at most {_MOST_CLASSES}: use one layer, a wider one, or squared error"
-        )
+    check_classes(counts, problem)
     alone = counts.split(np.arange(counts.classes))
     samples = counts.samples
     single = replace(problem, weight_decay=(problem.kappa(samples),), feature_decay=problem.kappa(samples), width=None)
@@ -68,6 +65,23 @@ def solve_factored(counts: ClassCounts, problem: Problem, *, near: Solution | No
     ends = [objective.descend(begin) for begin in objective.starts(near, np.random.default_rng(seed))]
     value, factors, bias = min(ends, key=lambda end: end[0])
     return _solution(objective, problem, value, factors, bias, near)
+
+
+def check_classes(counts: ClassCounts, problem: Problem) -> None:
+    """Refuse more classes than the search is made for.
+
+    Raises
+    ------
+    ProblemError
+        With what the classes, the width and the loss would take.
+    """
+    if counts.seen > _MOST_CLASSES:
+        what = "several layers" if problem.layers > 1 else f"a width of {problem.width} that binds"
+        raise ProblemError(
+            f"{counts.seen:,} classes, but {what} with the loss {str(problem.loss)!r} take a numerical search over K² "
+            f"numbers, made for at most {_MOST_CLASSES:,}: use one layer, leave out the width (then "
+            f"{expected(counts, problem)}), or take squared error"
+        )
 
 
 def _alone(base: ConvexModel, alone: ClassCounts, problem: Problem) -> ConvexModel:
@@ -187,7 +201,7 @@ def _solution(
             strength,
             surviving,
             model.group_bias(bias),
-            unseen_bias=0.0 if model.unseen is None else -np.inf,
+            unseen_bias=model.bias_of_unseen,
         ),
     )
 

@@ -3,10 +3,13 @@
 from penultimate.counts.given import Counts, counts_of
 from penultimate.losses import resolve
 from penultimate.minimisers.convex.solving import limits, solve
-from penultimate.minimisers.factored import solve_factored
+from penultimate.minimisers.cost import expected
+from penultimate.minimisers.factored import check_classes, solve_factored
 from penultimate.minimisers.solution import Solution
 from penultimate.minimisers.squared_error import minimise_squared_error
 from penultimate.model.problem import Problem
+
+_LONG = 30.0  # seconds that nobody should wait for a refusal
 
 
 def minimise(
@@ -56,6 +59,8 @@ def minimise(
         return minimise_squared_error(counts, problem)
     if problem.layers > 1:
         return solve_factored(counts, problem)
+    if problem.width is not None and problem.width < counts.seen - 1 and expected(counts, problem).seconds > _LONG:
+        check_classes(counts, problem)  # before the work: only where it is short is it worth seeing whether it binds
     solution = solve(counts, problem, gap=gap, steps=steps, seconds=seconds)
     if problem.width is not None and solution.survivors > problem.width:
         return solve_factored(counts, problem, near=solution)

@@ -98,6 +98,13 @@ class ConvexModel:
         return vector / np.linalg.norm(vector)
 
     @property
+    def bias_of_unseen(self) -> float:
+        """The bias of a class without samples: a softmax drives a free one to −∞; NaN where it is not known."""
+        if self.unseen is None or self.bias == "none":
+            return 0.0
+        return -np.inf if self.bias == "free" else np.nan
+
+    @property
     def directions(self) -> int:
         """How many mixed directions can live: one cannot where the loss or a free bias leaves one out."""
         return self.size.size - int(self.unseen is not None or self.bias == "free")

@@ -11,9 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from penultimate.counts import ClassCounts
-from penultimate.errors import ProblemError
-from penultimate.losses import Loss, resolve
-from penultimate.losses.squared_error import SquaredError
+from penultimate.losses import resolve
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
 from penultimate.minimisers.convex.newton import Limits, Run, rounding, run
 from penultimate.minimisers.convex.point import Point
@@ -73,13 +71,15 @@ def limits(gap: float, steps: int, seconds: float | None) -> Limits:
 def build(counts: ClassCounts, problem: Problem) -> ConvexModel:
     """Set up the problem on groups of classes that neither counts nor loss tell apart.
 
+    Classes without samples are left out. With a free bias that is what the minimum does, too; else it is said
+    (`Forecast.leaves_out_unseen`).
+
     Raises
     ------
     ProblemError
         If the loss does not fit the counts.
     """
     loss = resolve(problem.loss, counts)
-    _check_unseen(counts, problem, loss)
     groups = counts.split(*loss.vectors.values())
     return ConvexModel(groups, loss.grouped(groups), problem.kappa(counts.samples), problem.bias)
 
@@ -113,7 +113,7 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
         strength,
         surviving,
         model.group_bias(found.bias),
-        unseen_bias=0.0 if model.unseen is None else -np.inf,
+        unseen_bias=model.bias_of_unseen,
     )
     return Solution(
         counts=counts,
@@ -146,19 +146,6 @@ def directions(model: ConvexModel, point: Point) -> tuple[Float[np.ndarray, " p"
     sigma = (point.singular + step * point.subgradient)[:kept]
     inside = np.abs(alpha) + step * np.abs(point.inside_subgradient)
     return np.concatenate([sigma, inside]), np.concatenate([point.singular[:kept] > 0, alpha != 0])
-
-
-def _check_unseen(counts: ClassCounts, problem: Problem, loss: Loss) -> None:
-    if isinstance(loss, SquaredError) or not counts.unseen.size:
-        return
-    name = counts.names[int(counts.unseen[0])]
-    if loss.smoothing > 0:
-        raise ProblemError(f"class {name!r} has no samples, and label smoothing gives it a share: leave it out")
-    if problem.bias != "free":
-        raise ProblemError(
-            f"class {name!r} has no samples: with a free bias a softmax drives its output to −∞ and it drops out, with "
-            f"bias {problem.bias!r} it does not; leave it out of the counts, or free the bias"
-        )
 
 
 def _method(found: Run, gap: float) -> str:

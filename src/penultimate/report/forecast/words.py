@@ -73,4 +73,5 @@ def _caveats(forecast: Forecast) -> str:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:
         text += f" {number(forecast.counts.unseen.size)} classes have no samples, so nothing is said of them."
+        text += " They are left out of the forecast." if forecast.leaves_out_unseen else ""
     return text
