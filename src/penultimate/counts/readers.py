@@ -35,6 +35,7 @@ from penultimate.errors import FileError, PenultimateError
 
 # The annotations of LVIS, the longest JSON of the field, take 1.1 GB.
 _MOST_JSON = 2_000_000_000
+_PIECE = 1 << 24
 
 
 def read_counts(path: Path, wish: Wish | None = None, kind: str | None = None) -> Counted:
@@ -103,10 +104,14 @@ def _lines(text: IO[str]) -> Iterator[str]:
 
 
 def _whole(text: IO[str]) -> str:
-    content = text.read(_MOST_JSON + 1)
-    if len(content) > _MOST_JSON:
-        raise FileError(f"the JSON is longer than {_MOST_JSON:,} letters: write one record a line, as .jsonl")
-    return content
+    # In pieces: read() takes the memory for all that it may give before it knows how much there is.
+    pieces, letters = list[str](), 0
+    while piece := text.read(_PIECE):
+        pieces.append(piece)
+        letters += len(piece)
+        if letters > _MOST_JSON:
+            raise FileError(f"the JSON is longer than {_MOST_JSON:,} letters: write one record a line, as .jsonl")
+    return "".join(pieces)
 
 
 def _told(found: Counted, wish: Wish) -> Counted:
