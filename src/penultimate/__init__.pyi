@@ -42,5 +42,7 @@ from .model.geometry import Factors as Factors
 from .model.geometry import Geometry as Geometry
 from .model.grouped_matrix import GroupedMatrix as GroupedMatrix
 from .model.problem import Problem as Problem
+from .scans.scan import Scan as Scan
+from .scans.scan import scan as scan
 from .spectrum.label_spectrum import LabelSpectrum as LabelSpectrum
 from .version import __version__ as __version__

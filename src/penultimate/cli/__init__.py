@@ -15,6 +15,7 @@ from penultimate.cli.heads import heads
 from penultimate.cli.interrupts import INTERRUPTED, heeding_interrupts
 from penultimate.cli.options import examples
 from penultimate.cli.output import note, prepare
+from penultimate.cli.scan import scan
 from penultimate.errors import PenultimateError
 from penultimate.version import __version__
 
@@ -32,7 +33,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (forecast, compare, audit, heads, advise, data):
+for _command in (forecast, compare, audit, heads, advise, scan, data):
     cli.add_command(_command)
 
 

@@ -95,12 +95,18 @@ if TYPE_CHECKING:
     import penultimate.report.head_comparison.record
     import penultimate.report.head_comparison.table
     import penultimate.report.head_comparison.words
+    import penultimate.report.scan.charts
+    import penultimate.report.scan.page
+    import penultimate.report.scan.record
+    import penultimate.report.scan.table
+    import penultimate.report.scan.words
     from penultimate.advice.advice import Advice
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
     from penultimate.forecasts.comparison import LossComparison
     from penultimate.forecasts.forecast import Forecast
     from penultimate.heads.comparison.comparison import HeadComparison
+    from penultimate.scans.scan import Scan
 
     _R = TypeVar("_R")
     _Presenter = tuple[Charts[_R], Page[_R], Record[_R], Table[_R], Words[_R]]
@@ -146,4 +152,11 @@ if TYPE_CHECKING:
         penultimate.report.head_comparison.record,
         penultimate.report.head_comparison.table,
         penultimate.report.head_comparison.words,
+    )
+    _scan: _Presenter[Scan] = (
+        penultimate.report.scan.charts,
+        penultimate.report.scan.page,
+        penultimate.report.scan.record,
+        penultimate.report.scan.table,
+        penultimate.report.scan.words,
     )

@@ -1,0 +1,108 @@
+"""A scan in plain sentences: which classes were never or hardly ever trained."""
+
+from penultimate.report.kit.numbers import number, percent
+from penultimate.scans.groups import Group, Kind
+from penultimate.scans.scan import FEWEST, Scan
+
+# Names in a sentence.
+_NAMED = 8
+# A mean row with less of the squared length is not worth a sentence.
+_SHARED = 0.05
+
+_SAYS = {
+    Kind.ONE_VECTOR: "have one and the same row, up to little noise",
+    Kind.EQUAL_AS_STORED: "have rows that are equal within the rounding of the file",
+    Kind.INITIAL: "have rows that are one vector and noise without direction, as initialisation leaves it",
+    Kind.NEAR_ZERO: "have rows that are next to zero",
+    Kind.DRIFTED: "have rows that started as one vector and moved by unequal amounts",
+}
+_MEANS = (
+    "Training never showed these classes, or hardly ever: a softmax leaves the rows of classes that it does not see on "
+    "one path."
+)
+
+
+def verdict(scan: Scan) -> str:
+    """The scan in one paragraph."""
+    return " ".join(paragraphs(scan))
+
+
+def paragraphs(scan: Scan) -> list[str]:
+    """What was found, the rest of the rows, and what can be done."""
+    found = [group for group in scan.groups if group.kind is not Kind.HALO]
+    first = [_group(scan, group) for group in found] or [_nothing(scan)]
+    if found:
+        first.append(_MEANS)
+    first += [_halo(scan, group) for group in scan.groups if group.kind is Kind.HALO]
+    parts = [" ".join(first), _rest(scan)]
+    if found:
+        parts.append(
+            "You can leave these rows as they are, mask their outputs, drop the classes, or give them new rows before "
+            "you train on."
+        )
+    return parts
+
+
+def named(scan: Scan, group: Group, limit: int = _NAMED) -> str:
+    """The first classes of a group by name, those nearest to its centre first."""
+    shown = ", ".join(scan.name(row) for row in group.rows[:limit].tolist())
+    return f"{shown} and {number(group.rows.size - limit)} more" if group.rows.size > limit else shown
+
+
+def _group(scan: Scan, group: Group) -> str:
+    share = percent(group.rows.size / scan.classes, 2)
+    text = f"{number(group.rows.size)} of {number(scan.classes)} classes ({share}) {_SAYS[group.kind]}: "
+    text += f"{named(scan, group)}."
+    return text + (f" {number(group.nearly.size)} more lie near them." if group.nearly.size else "")
+
+
+def _halo(scan: Scan, group: Group) -> str:
+    more = f", with {number(group.nearly.size)} at its rim" if group.nearly.size else ""
+    return (
+        f"{number(group.rows.size)} rows form a halo around them{more}: these classes were seen a little, or long ago."
+    )
+
+
+def _nothing(scan: Scan) -> str:
+    if scan.classes - scan.damaged.size < FEWEST:
+        return (
+            f"With fewer than {FEWEST} classes only copies and zero rows can be looked for, not rows that were never "
+            "trained."
+        )
+    return (
+        "No group of untrained rows stands out. If the network was trained for long this means that every class was "
+        "seen; if it was trained briefly, this scan cannot tell."
+    )
+
+
+def _rest(scan: Scan) -> str:
+    said = [
+        _count(
+            scan.damaged.size,
+            "row holds NaN or infinity and was left out",
+            "rows hold NaN or infinity and were left out",
+        ),
+        _count(scan.zero.size, "row is all zeros", "rows are all zeros"),
+        _copies(scan),
+        _count(scan.runaway.size, "row is far longer than the others", "rows are far longer than the others"),
+    ]
+    sentences = [sentence for sentence in said if sentence]
+    if not sentences:
+        sentences = ["There are no zero rows, no copies, and no rows of runaway length."]
+    if scan.mean_row_share > _SHARED:
+        sentences.append(
+            f"All rows share {percent(scan.mean_row_share, 2)} of their squared length, which a softmax does not see."
+        )
+    return " ".join(sentences)
+
+
+def _copies(scan: Scan) -> str:
+    total = sum(rows.size for rows in scan.duplicates)
+    if not total:
+        return ""
+    groups = "one group" if len(scan.duplicates) == 1 else f"{number(len(scan.duplicates))} groups"
+    return f"{number(total)} rows are copies of one another, in {groups}."
+
+
+def _count(size: int, one: str, many: str) -> str:
+    return "" if not size else f"One {one}." if size == 1 else f"{number(size)} {many}."

@@ -1,0 +1,279 @@
+"""What a last layer's rows say by themselves: which classes were never or hardly ever trained (docs/theory §8).
+
+weight → `scan` → `Scan`: groups of rows that are one vector, copies, zero rows, and rows of unusual length.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from penultimate.errors import FeaturesError
+from penultimate.features.arrays import as_array
+from penultimate.features.head import Head, checked_names
+from penultimate.reported import Reported
+from penultimate.scans.candidates import find_candidates
+from penultimate.scans.groups import Group, Kind, find_group
+from penultimate.scans.reading import fitting, read_layer, read_names
+from penultimate.scans.rows import Rows
+from penultimate.scans.valleys import find_valleys
+
+# With fewer rows no density can be told from another: only copies and zeros are looked for.
+FEWEST = 64
+# Groups looked for, one after another.
+_GROUPS = 4
+# Relative rounding of stored numbers, a few units in the last place; rows are compared in single precision.
+_ROUNDING = {"float64": 1e-6, "float32": 1e-6, "float16": 5e-4, "bfloat16": 2e-3}
+_ALPHA = 1e-3
+# How many of the longest rows are listed.
+_LISTED = 12
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scan(Reported, presenter="scan"):
+    """What the rows of a last layer say by themselves.
+
+    Made by `scan`.
+
+    Attributes
+    ----------
+    source : str or None
+        Which weight of which file it is of.
+    names : tuple of str or None
+        Of the classes.
+    dtype : str
+        What the weights were stored in.
+    rounding : float
+        Relative rounding of that type.
+    bias : ndarray of shape (K,) or None
+    lengths : ndarray of shape (K,)
+        Lengths of the rows; NaN for those that hold NaN or infinity.
+    mean_row_share : float
+        Squared length of the mean row over the mean squared length: what all rows share.
+    groups : tuple of Group
+        The most certain first.
+    duplicates : tuple of ndarray
+        Rows that are equal bit by bit, largest group first; zero rows are not among them.
+    runaway : ndarray
+        Rows that a valley in the density of lengths parts from the others, longest first.
+    distances : ndarray of shape (K,)
+        From the centre of the most certain group; NaN where there is none.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> rng = np.random.default_rng(0)
+    >>> weight = rng.normal(size=(500, 64))
+    >>> weight[:50] = rng.normal(size=64) + 0.01 * rng.normal(size=(50, 64))      # never trained: one vector
+    >>> found = pen.scan(weight)
+    >>> [(group.kind.value, group.rows.size) for group in found.groups]
+    [('still at initialisation', 50)]
+    """
+
+    source: str | None
+    names: tuple[str, ...] | None
+    dtype: str
+    dimension: int
+    rounding: float
+    bias: Float[np.ndarray, " K"] | None
+    lengths: Float[np.ndarray, " K"]
+    mean_row_share: float
+    groups: tuple[Group, ...]
+    duplicates: tuple[Int[np.ndarray, " _g"], ...]
+    runaway: Int[np.ndarray, " r"]
+    distances: Float[np.ndarray, " K"]
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.lengths.size
+
+    @cached_property
+    def typical(self) -> float:
+        """The median length of a row; 0 where all are damaged."""
+        known = self.lengths[np.isfinite(self.lengths)]
+        return float(np.median(known)) if known.size else 0.0
+
+    @cached_property
+    def damaged(self) -> Int[np.ndarray, " b"]:
+        """Rows that hold NaN or infinity; they are left out of everything else."""
+        return np.flatnonzero(np.isnan(self.lengths))
+
+    @cached_property
+    def zero(self) -> Int[np.ndarray, " z"]:
+        """Rows that are nothing but zeros."""
+        return np.flatnonzero(self.lengths == 0.0)
+
+    @cached_property
+    def untrained(self) -> Int[np.ndarray, " u"]:
+        """Rows that were never or hardly ever trained: those of all groups but halos, in order."""
+        groups = [group.rows for group in self.groups if group.kind is not Kind.HALO]
+        return np.sort(np.concatenate(groups)) if groups else np.empty(0, dtype=np.int64)
+
+    @cached_property
+    def longest(self) -> Int[np.ndarray, " l"]:
+        """The longest rows, longest first, at most twelve."""
+        known = np.nan_to_num(self.lengths, nan=-1.0)
+        return np.argsort(-known, kind="stable")[: min(_LISTED, self.classes - self.damaged.size)]
+
+    def name(self, row: int) -> str:
+        """The name of a class, or its index."""
+        return str(row) if self.names is None else self.names[row]
+
+
+def scan(
+    weight: object,
+    *,
+    bias: object = None,
+    names: "Sequence[str] | str | os.PathLike[str] | None" = None,
+    key: str | None = None,
+    rounding: float | None = None,
+    seed: int = 0,
+) -> Scan:
+    """Find the rows of a last layer that were never or hardly ever trained.
+
+    Parameters
+    ----------
+    weight : array-like of shape (K, d), Head, or path
+        One row a class; or a checkpoint, as for `Head.read`.
+    bias : array-like of shape (K,), optional
+        Reported beside the groups.
+    names : sequence of str or path, optional
+        Of the classes; or a file with one name a line, or a ``tokenizer.json``. A checkpoint brings its own, or those
+        of the ``tokenizer.json`` beside it. Rows beyond the last name, which pad a vocabulary, get their number.
+    key : str, optional
+        Which weight of a checkpoint, where several may be the last layer.
+    rounding : float, optional
+        Relative rounding of the numbers as they were stored, for weights that were quantised; by default that of their
+        type.
+    seed : int, default 0
+        Of the random sketch.
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    FeaturesError
+        When the weights are no matrix of numbers with at least two columns, or bias or names do not fit.
+    FileError
+        When a file cannot be read.
+
+    Notes
+    -----
+    Memory beyond the weights is O(48 K + d²); nothing of size K × K is made. With fewer than 64 rows only copies and
+    zero rows are looked for.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> weight = np.random.default_rng(0).normal(size=(500, 64))
+    >>> weight[100:140] = weight[100]
+    >>> found = pen.scan(weight, names=[f"token {i}" for i in range(500)])
+    >>> found.untrained.size, found.name(found.groups[0].rows[0]), found.groups[0].kind.value
+    (40, 'token 100', 'equal as stored')
+    """
+    source, own = None, None
+    if isinstance(weight, str | os.PathLike):
+        weight, bias, own, source = read_layer(cast("str | os.PathLike[str]", weight), key)
+    elif isinstance(weight, Head):
+        weight, bias, own = _only(weight), weight.bias, weight.names
+    matrix = as_array(weight, "weights")
+    if matrix.dtype.kind != "f" or matrix.ndim != 2 or matrix.shape[1] < 2 or not len(matrix):
+        raise FeaturesError(
+            f"weights are {matrix.dtype} of shape {matrix.shape}: give floats of shape (K, d), one row a class, d ≥ 2"
+        )
+    known = _names(names, own, len(matrix))
+    offsets = None if bias is None else np.asarray(as_array(bias, "bias"), dtype=np.float64)
+    if offsets is not None and offsets.shape != (len(matrix),):
+        raise FeaturesError(f"the bias has shape {offsets.shape} for {len(matrix)} rows: give one number a row")
+    eps = _ROUNDING.get(matrix.dtype.name, 1e-6) if rounding is None else rounding
+    lengths, mean, copies = _first_pass(Rows(matrix))
+    whole = Rows(matrix, np.flatnonzero(np.isfinite(lengths)))
+    square = float(np.nanmean(lengths**2)) if len(whole) else 0.0
+    groups = _groups(whole, lengths, eps, np.random.default_rng(seed)) if len(whole) >= FEWEST else ()
+    return Scan(
+        source=source,
+        names=known,
+        dtype=matrix.dtype.name,
+        dimension=matrix.shape[1],
+        rounding=eps,
+        bias=offsets,
+        lengths=lengths,
+        mean_row_share=float(mean @ mean) / square if square else 0.0,
+        groups=groups,
+        duplicates=copies,
+        runaway=_runaway(lengths, groups),
+        distances=Rows(matrix).distances([groups[0].centre])[0] if groups else np.full(len(matrix), np.nan),
+    )
+
+
+def _names(
+    given: "Sequence[str] | str | os.PathLike[str] | None", own: tuple[str, ...] | None, rows: int
+) -> tuple[str, ...] | None:
+    if given is None:
+        return own
+    read = read_names(given) if isinstance(given, str | os.PathLike) else tuple(given)
+    return checked_names(fitting(read, rows, "names"), rows)
+
+
+def _only(head: Head) -> NDArray[np.floating]:
+    if len(head.weights) != 1:
+        raise FeaturesError(f"the head has {len(head.weights)} layers: scan them one at a time, or their product")
+    (weight,) = head.weights
+    return weight
+
+
+def _first_pass(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[NDArray[np.int64], ...]]:
+    """Lengths (NaN for damaged rows), the mean row, and rows that are equal bit by bit."""
+    lengths, total = np.empty(len(rows)), np.zeros(rows.dimension)
+    digests: dict[bytes, list[int]] = {}
+    for place, block in rows.blocks():
+        good = np.isfinite(block).all(axis=1)
+        lengths[place] = np.where(good, np.sqrt(np.einsum("bd,bd->b", block, block, dtype=np.float64)), np.nan)
+        total += block[good].sum(axis=0, dtype=np.float64)
+        for row in np.flatnonzero(good & (lengths[place] > 0)):
+            digests.setdefault(hashlib.blake2b(block[row].tobytes(), digest_size=16).digest(), []).append(
+                place.start + int(row)
+            )
+    copies = [np.array(same, dtype=np.int64) for same in digests.values() if len(same) > 1]
+    copies.sort(key=lambda same: (-same.size, int(same[0])))
+    return lengths, total / max(int(np.isfinite(lengths).sum()), 1), tuple(copies)
+
+
+def _groups(rows: Rows, lengths: NDArray[np.float64], rounding: float, rng: np.random.Generator) -> tuple[Group, ...]:
+    typical = float(np.median(lengths[rows.chosen]))
+    found: list[Group] = []
+    while len(found) < _GROUPS and len(rows) >= FEWEST:
+        centres = find_candidates(rows, lengths[rows.chosen], rng)
+        group = find_group(rows, centres, typical, rounding, found, rng) if centres else None
+        if group is None:
+            break
+        found.append(group)
+        rows = rows.without(np.isin(rows.chosen, np.concatenate([group.rows, group.nearly])))
+    return tuple(found)
+
+
+def _runaway(lengths: NDArray[np.float64], groups: tuple[Group, ...]) -> NDArray[np.int64]:
+    """Rows beyond the first valley right of most lengths, leaving out what a group explains."""
+    apart = np.isfinite(lengths) & (lengths > 0)
+    for group in groups:
+        apart[group.rows] = apart[group.nearly] = False
+    index = np.flatnonzero(apart)
+    if index.size < FEWEST:
+        return np.empty(0, dtype=np.int64)
+    x = np.log(lengths[index])
+    beyond = [
+        valley.right for valley in find_valleys(x, _ALPHA, in_log=True) if np.sum(x >= valley.right) <= x.size / 2
+    ]
+    if not beyond:
+        return np.empty(0, dtype=np.int64)
+    long = index[x >= beyond[0]]
+    return long[np.argsort(-lengths[long], kind="stable")]
