@@ -84,7 +84,7 @@ def _read_features(path: Path, rng: random.Random) -> None:
     for _ in source.batches():
         pass
     if rng.random() < 0.2:
-        pen.audit(source).to_dict()
+        pen.audit(source).to_dict(classes=20)
 
 
 def _features(folder: Path) -> list[Area]:

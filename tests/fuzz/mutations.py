@@ -91,7 +91,7 @@ def _change(record: object, rng: random.Random) -> None:
             continue
         if rng.random() < 0.15:
             del record[key]
-        elif isinstance(inner, int | float) and rng.random() < 0.3:
+        elif isinstance(inner, int | float) and abs(inner) < 1e300 and rng.random() < 0.3:
             record[key] = rng.choice((-inner, inner * 1e300, inner / 1e300, inner + 1, str(inner)))
         else:
             record[key] = rng.choice(_VALUES)

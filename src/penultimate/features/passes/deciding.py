@@ -97,10 +97,10 @@ class AffineScores:
         squares = np.einsum("kd,kd->k", self.vectors, self.vectors)
         radii = np.zeros(classes)
         step = max(1, _ENTRIES // (4 * classes))
-        known = np.isfinite(points).all(axis=1) & np.isfinite(self.offsets)
-        for start in range(0, classes, step):
-            rows = np.arange(start, min(start + step, classes))
-            rows = rows[known[rows]]
+        # A single odd label may make millions of classes, nearly all without samples: they are passed over.
+        known = np.flatnonzero(np.isfinite(points).all(axis=1) & np.isfinite(self.offsets))
+        for start in range(0, known.size, step):
+            rows = known[start : start + step]
             scores = points[rows] @ self.vectors.T + self.offsets
             own = scores[np.arange(rows.size), rows]
             size = np.abs(own) + np.linalg.norm(points[rows], axis=1) * np.sqrt(squares.max(initial=0.0))
