@@ -31,7 +31,7 @@ BAD_VALUES = {
     "text-array": (np.array(["3", "4"]), "counts are of type <U1, not numbers"),
     "one-text": ("34", "counts are of type str"),
     "boolean": ([3, True], "class 1 has count True of type bool"),
-    "numpy-boolean": ([3, np.True_], "class 1 has count np.True_ of type bool"),
+    "numpy-boolean": ([3, np.True_], "class 1 has count True of type bool"),
     "boolean-array": (np.array([True, True]), "counts are of type bool, not numbers"),
     "complex": (np.array([1j, 2]), "counts are of type complex128"),
     "object": ([3, None], "class 1 has count None of type NoneType"),

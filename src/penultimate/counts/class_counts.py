@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -178,12 +178,8 @@ class ClassCounts:
 
         Raises
         ------
-        FileError
-            When the file is missing, damaged, or not what its suffix says.
-        CountsError
-            When what it holds cannot be class counts.
-        MissingDependencyError
-            When it is Parquet and pyarrow is not installed.
+        FileError, CountsError
+            When the file cannot be read, may be read in several ways, or holds what cannot be class counts.
 
         Examples
         --------
@@ -198,9 +194,7 @@ class ClassCounts:
             return cls(*read_counts(Path(path), Wish(column, holds, order), format))
 
     @classmethod
-    def long_tailed(
-        cls, classes: int, largest: Number, ratio: Number, profile: Profile = "exponential"
-    ) -> "ClassCounts":
+    def long_tailed(cls, classes: int, largest: Number, ratio: Number, profile: Profile = "exponential") -> Self:
         """Make a long-tailed split as the literature does (Cao et al. 2019, arXiv:1906.07413).
 
         Parameters
@@ -213,8 +207,7 @@ class ClassCounts:
             Largest count over smallest, at least 1.
         profile : {"exponential", "step", "zipf"}, default "exponential"
             Samples of class k: ``largest * (1/ratio)**(k/(K-1))`` (CIFAR-LT); ``largest`` for k < K//2, then ``largest
-            / ratio``; or ``largest * (k+1)**-a`` that ends at ``largest / ratio``. Each is cut to a whole number (after
-            raising it by one part in 10¹², lest rounding error turn it into the one below).
+            / ratio``; or ``largest * (k+1)**-a`` that ends at ``largest / ratio``. Each is cut to a whole number.
 
         Raises
         ------

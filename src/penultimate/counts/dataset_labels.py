@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from penultimate.counts.labels import as_array_or_list
+from penultimate.counts.unwrapping import as_array_or_list
 from penultimate.errors import CountsError
 
 
@@ -67,13 +67,14 @@ def labels_of(dataset: Any, column: str | None = None) -> DatasetLabels:
     for attribute in ("targets", "labels"):
         if getattr(dataset, attribute, None) is not None:
             return DatasetLabels(getattr(dataset, attribute), getattr(dataset, "classes", None))
-    if isinstance(dataset, Mapping) and len(dataset):
-        splits = list(map(repr, cast(Mapping[Any, Any], dataset)))
+    splits = [repr(split) for split in cast(Mapping[Any, Any], dataset)] if isinstance(dataset, Mapping) else []
+    if splits:
         raise CountsError(
             f"this is a mapping of data sets: give one of them, as dataset[{splits[0]}] of {', '.join(splits)}"
         )
+    kind = type(cast(object, dataset)).__name__
     raise CountsError(
-        f"no labels found in the data set of type {type(dataset).__name__}: looked for "
+        f"no labels found in the data set of type {kind}: looked for "
         "targets or labels (torchvision), features and column_names (Hugging Face, one split), "
         "dataset and indices (Subset); collect the labels and use ClassCounts.from_labels"
     )

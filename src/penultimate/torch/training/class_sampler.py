@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_counts import Classes
-from penultimate.counts.labels import as_array_or_list
+from penultimate.counts.unwrapping import as_array_or_list
 from penultimate.errors import ProblemError
 
 
