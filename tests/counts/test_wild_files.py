@@ -137,6 +137,20 @@ K1 = {
     "index-and-label": ("a.csv", "0,0\n1,0\n2,0\n3,0\n4,1\n5,1\n6,1\n7,2\n", {}, "--holds"),
     "column-by-number": ("a.csv", listed("{name}.png,{label}\n"), {"column": "2"}, LIST),
 }
+K1.update(
+    {
+        "json-files": ("a.json", json.dumps({f"{i}.jpg": i % 3 for i in range(30)}), {}, {"0": 10, "1": 10, "2": 10}),
+        "json-files-text": ("a.json", '{"a.jpg": "cat", "b.jpg": "dog", "c.jpg": "cat"}', {}, {"cat": 2, "dog": 1}),
+        "json-in-csv": ("a.csv", '{"cat": 100, "dog": 40}\n', {}, "--format json"),
+        "libsvm": ("a.txt", "".join(f"{i % 2} 1:{i}.5 2:3\n" for i in range(30)), {}, "--"),
+        "video": (
+            "a.txt",
+            "".join(f"v/{i}.avi {i % 3 + 100} {i % 3}\n" for i in range(30)),
+            {},
+            {"0": 10, "1": 10, "2": 10},
+        ),
+    }
+)
 K2 = {
     "5-pandas-1": ("a.csv", ",label\ncat,100\ndog,40\neel,7\n", {}, PETS),
     "5-pandas-1-numbers": ("a.csv", ",label\n2,100\n0,40\n1,7\n", {}, {"0": 40, "1": 7, "2": 100}),

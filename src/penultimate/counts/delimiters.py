@@ -22,7 +22,7 @@ LONGEST = 1 << 26
 
 _RULE = re.compile(r"[\s|+\-=:─━│┃║┏┓┗┛┡┩╇┳┻┼├┤└┘┌┐┬┴╞╡╪═╔╗╚╝╠╣╦╩╬┠┨┯┷┿┣┫╋╂╷╵╶╴╭╮╰╯]+")
 _BOXES = str.maketrans("│┃║", "|||")
-_PAIR = re.compile(r"""^\s*(?:-\s+)?(?P<name>.*?\S)\s*[:=]\s*(?P<count>[^\s:=]+?)\s*,?\s*$""")
+_PAIR = re.compile(r"""^\s*(?:-\s+)?(?P<name>[^:=]*[^:=\s])\s*[:=]\s*(?P<count>[^\s:=]+?)\s*,?\s*$""")
 _PRINTED = re.compile(r"(Name: .*, )?dtype: \w+")
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from penultimate.counts.class_names import is_whole
 from penultimate.counts.counted import Counted, Wish, of_counts, refuse_choices
 from penultimate.counts.tables import Lines, Rows, count_rows
+from penultimate.counts.texts import is_file
 from penultimate.errors import CountsError, FileError, PenultimateError
 
 
@@ -47,6 +48,8 @@ def read_json(text: str, wish: Wish) -> Counted:
     if isinstance(mapping.get("annotations"), list):
         refuse_choices("a file of annotations", wish)
         return _count_annotations(mapping)
+    if mapping and all(map(is_file, mapping)):  # a label for each file
+        return _of_table(["", ""], mapping.items(), wish)
     return _of_mapping(mapping, wish)
 
 

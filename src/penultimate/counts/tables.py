@@ -88,6 +88,8 @@ def read_table(lines: Iterable[str], wish: Wish, suffix: str = "") -> Counted:
     head, mark, dropped = _head(rest)
     if not head:
         raise FileError("the file is empty: give one class or one label a line")
+    if head[0].lstrip().startswith(("{", "Counter(")):
+        raise FileError("the file is no table, it seems: if it is JSON, call it .json or say --format json")
     cut = len(head) >= _HEAD_LINES or sum(map(len, head)) >= _HEAD_LETTERS
     with long_fields():
         delimiter = find_delimiter(head, suffix, cut=cut) if mark is None else csv_delimiter(mark)
