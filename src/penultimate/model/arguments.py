@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import SupportsFloat, cast
+from typing import Any, SupportsFloat, cast
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from penultimate.errors import ProblemError
 
@@ -102,7 +103,7 @@ def several_decays(value: object) -> Float[np.ndarray, " w"]:
 def _each(value: object) -> list[object]:
     """The entries of a sequence or a vector; anything else is one entry."""
     if isinstance(value, np.ndarray) and value.ndim > 0:
-        return list(value)
+        return list(cast(NDArray[Any], value))
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return list(cast(Sequence[object], value))
     return [value]

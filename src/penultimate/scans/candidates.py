@@ -85,14 +85,16 @@ def _starts(
     yield sketch[order[-few:]].mean(axis=0)
     for grid in range(max(1, min(_GRIDS, sketch.shape[1] // _CELL))):
         part = sketch[:, grid * _CELL : (grid + 1) * _CELL].astype(np.float64)
-        for width in 2.0 * scatter * 0.5 ** np.arange(_WIDTHS):
-            for members in _fullest(np.floor(part / width + rng.random(part.shape[1])).astype(np.int64), rng):
+        for halvings in range(_WIDTHS):
+            shift = rng.random(int(part.shape[1]))
+            cells = np.floor(part / (2.0 * scatter * 0.5**halvings) + shift).astype(np.int64)
+            for members in _fullest(cells, rng):
                 yield np.median(sketch[members], axis=0)
 
 
 def _fullest(cells: Int[np.ndarray, "n h"], rng: np.random.Generator) -> Iterator[Int[np.ndarray, " m"]]:
     """The rows of the fullest cells; cells are told apart by a random hash, which wraps around on purpose."""
-    keys: NDArray[np.int64] = cells @ rng.integers(1 << 20, 1 << 62, cells.shape[1])
+    keys = cells @ rng.integers(1 << 20, 1 << 62, int(cells.shape[1]))
     order = np.argsort(keys, kind="stable")
     _, first, sizes = np.unique(keys[order], return_index=True, return_counts=True)
     for cell in np.argsort(-sizes, kind="stable")[:_FULLEST]:
