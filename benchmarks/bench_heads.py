@@ -64,7 +64,7 @@ def gains(splits: int) -> None:
             heads = {"present": source.head, "by theory, τ = 1": pen.compare_heads(network).head}
             heads |= {kind: by_hand(kind, statistics, source.head, chosen_on) for kind in BY_HAND}
             heads["corrected on that half"] = corrected(source.head, statistics.counts, chosen_on)
-            heads["the blend"] = comparison.blend_head or comparison.head
+            heads["the blend"] = comparison.blend.head
             for name, head in heads.items():
                 found.setdefault(name, []).append(judged(head, *rest))
         for name, figures in found.items():
@@ -106,7 +106,7 @@ def by_size(splits: int) -> None:
                 comparison = pen.compare_heads(network, pen.ArraySource(features[chosen], labels[chosen]), seed=seed)
                 rest = features[second], labels[second]
                 before = judged(present, *rest)[0]
-                for name, head in (("blend", comparison.blend_head), ("certain", comparison.head)):
+                for name, head in (("blend", comparison.blend.head), ("certain", comparison.head)):
                     gain[name].append(100 * (judged(head or present, *rest)[0] - before))
                 kept += comparison.keeps
             row: list[str] = []

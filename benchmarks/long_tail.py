@@ -92,7 +92,7 @@ def judge(recipe: Recipe, network: Network) -> dict[str, Any]:
         comparison = pen.compare_heads(source, pen.ArraySource(*valid), seed=recipe.seed)
         advice = advise_head(pen.forecast(data.counts, DECAY, loss=recipe.loss), None, comparison)
         found |= {"loss and head": {"certain": comparison.head}, "loss and advice": {"advised": advice.head}}
-        took = {id(comparison.blend_head): "blend", id(comparison.theory_head): "theory"}.get(
+        took = {id(comparison.blend.head): "blend", id(comparison.theory.head): "theory"}.get(
             id(advice.head), "present"
         )
         chosen = {"kept": comparison.keeps, "advised": took}
@@ -100,7 +100,7 @@ def judge(recipe: Recipe, network: Network) -> dict[str, Any]:
         more = pen.compare_heads(source, pen.ArraySource(*test.take(large_rows)), seed=recipe.seed)
         found |= {
             "head": kinds(present, train, valid, recipe.seed),
-            "more VALID": {"blend": more.blend_head},
+            "more VALID": {"blend": more.blend.head},
             "scikit-learn": dict(logistic_heads(train, valid, recipe.seed)),
         }
         chosen |= {"kept of more": more.keeps}

@@ -176,7 +176,7 @@ def test_without_proof_the_likelier_head_is_taken_unless_it_is_proven_to_lose(li
     advice = advise_head(pen.forecast(COUNTS, 1e-2, loss=loss), None, comparison)
     if loss == "mse" and high >= 0.0:
         assert (advice.status, advice.reason) == (Status.CHANGE, Reason.NOT_PROVEN)
-        assert advice.head is getattr(comparison, f"{likely}_head")
+        assert advice.head is getattr(comparison, likely).head
         text, cost = head_words(advice)
         assert f"{100 * (high - 0.05):+.1f} points" in text.replace("−", "-")
         assert ("the blend of all heads" in text) == (likely == "blend") and "proves nothing" in text and cost

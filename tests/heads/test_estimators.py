@@ -98,6 +98,27 @@ def test_the_exported_head_and_the_torch_layer_give_the_same_answers(estimator):
     np.testing.assert_allclose(fitted.predict_proba(X), torch.softmax(torch.tensor(scores), dim=1).numpy(), atol=1e-12)
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_the_same_samples_in_any_order_give_the_same_answers(estimator):
+    X, y = data()
+    shuffled = np.random.default_rng(3).permutation(y.size)
+    one, again, other = (
+        type(estimator)(**estimator.get_params()).fit(rows, labels)
+        for rows, labels in ((X, y), (X, y), (X[shuffled], y[shuffled]))
+    )
+    np.testing.assert_array_equal(one.coef_, again.coef_)
+    np.testing.assert_array_equal(one.intercept_, again.intercept_)
+    np.testing.assert_allclose(other.predict_proba(X), one.predict_proba(X), atol=2e-3)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_labels_in_another_order_give_the_same_answers_in_that_order(estimator):
+    X, y = data()
+    order = np.array([2, 0, 3, 1])
+    one, other = (type(estimator)(**estimator.get_params()).fit(X, labels) for labels in (y, order[y]))
+    np.testing.assert_allclose(other.predict_proba(X)[:, order], one.predict_proba(X), atol=2e-3)
+
+
 def test_labels_in_words_name_the_rows():
     X, y = data()
     fitted = heads.DiscriminantHead().fit(X, np.array(["ant", "bee", "cat", "dog"])[y])

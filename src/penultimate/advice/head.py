@@ -84,8 +84,8 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     if comparison is not None and comparison.held_out is not None:
         status, reason = (Status.KEEP if comparison.keeps else Status.CHANGE), None
         unproven = likelier(comparison) if comparison.keeps and by_theory is not None else None
-        if unproven is not None and unproven[0].gains["balanced_accuracy"][2] >= 0.0:
-            status, reason, head = Status.CHANGE, Reason.NOT_PROVEN, unproven[1]
+        if unproven is not None and unproven.gains["balanced_accuracy"][2] >= 0.0:
+            status, reason, head = Status.CHANGE, Reason.NOT_PROVEN, unproven.head
     elif comparison is not None:
         status, reason, by_theory, after = Status.CHANGE, Reason.NO_HELD_OUT, comparison.by_theory, None
     elif now.survivors == 0:
@@ -98,14 +98,11 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     return HeadAdvice(status, reason, by_theory, before, after, figures.lost, audited, comparison, head)
 
 
-def likelier(comparison: "HeadComparison") -> "tuple[HeadResult, Head] | None":
+def likelier(comparison: "HeadComparison") -> "HeadResult | None":
     """Of the blend and the head by theory the one of less balanced log loss; None where none was judged."""
-    blend, theory = comparison.blend, comparison.theory
-    if blend is None or theory is None or comparison.blend_head is None:
+    if comparison.blend is None:
         return None
-    if theory.figures["log_loss"] < blend.figures["log_loss"]:
-        return theory, comparison.theory_head
-    return blend, comparison.blend_head
+    return min(comparison.blend, comparison.theory, key=lambda one: one.figures["log_loss"])
 
 
 def _logit_adjusted(now: Forecast) -> Margins:

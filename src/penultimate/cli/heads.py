@@ -6,7 +6,7 @@ import click
 
 from penultimate.cli.options import HTML, JSON, examples
 from penultimate.cli.output import note
-from penultimate.cli.results import deliver, progress
+from penultimate.cli.results import deliver, progress, say_origin
 
 _USE = """    import penultimate as pen
     pen.torch.put_head(model, pen.Head.read({out!r}))"""
@@ -50,6 +50,7 @@ def heads(
         result = compare_heads(
             train, valid, head=head_path, many=many, few=few, seed=seed, progress=partial(step, "VALID")
         )
+    say_origin(result.present.head)
     for line in result.notes:
         note(line)
     if out is not None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.errors import MissingDependencyError
+from penultimate.optional import needed
 
 try:
     from sklearn.base import BaseEstimator as BaseEstimator
@@ -13,9 +13,8 @@ try:
     from sklearn.exceptions import ConvergenceWarning as ConvergenceWarning
     from sklearn.utils import multiclass, validation
 except ImportError:
-    raise MissingDependencyError(
-        "heads need scikit-learn, which is not installed: pip install 'penultimate[heads]'"
-    ) from None
+    needed("sklearn", "heads", "a better head")  # says which extra brings it
+    raise
 
 _multiclass, _validation = cast(Any, multiclass), cast(Any, validation)
 _FLOATS = [np.float64, np.float32]

@@ -105,7 +105,7 @@ def test_the_blend_is_the_weighted_sum_of_the_heads_and_says_its_weights():
     weights = [kind.weight for kind in kinds]
     assert min(weights) >= 0.0 and max(weights) > 0.3
     assert {record["name"]: record["weight"] for record in comparison.to_dict()["heads"]}["corrected"] in weights
-    assert np.isnan(comparison.present.weight) and np.isnan(comparison.blend.weight)
+    assert comparison.present.weight is None and comparison.blend.weight is None
     heaviest = max(kinds, key=lambda kind: kind.weight)
     assert f"It weighs most: '{heaviest.name}'" in comparison.verdict
 
@@ -113,7 +113,7 @@ def test_the_blend_is_the_weighted_sum_of_the_heads_and_says_its_weights():
 def test_a_network_that_was_trained_to_be_balanced_is_left_nearly_as_it_is():
     """Theory would adjust twice; the blend begins with the present head, which is the likelier one."""
     source, _ = compared("cnn-ce"), halves("cnn-ce")
-    adjusted = source.theory_head
+    adjusted = source.theory.head
     rng = np.random.default_rng(0)
     features, labels = arrays("cnn-ce")
     chosen = rng.permutation(3000)[:200]
@@ -121,7 +121,7 @@ def test_a_network_that_was_trained_to_be_balanced_is_left_nearly_as_it_is():
     comparison = pen.compare_heads(
         pen.ArraySource(features, labels, head=adjusted), pen.ArraySource(held_out[chosen], theirs[chosen])
     )
-    twice, blend = (balanced(head, *unseen) for head in (comparison.theory_head, comparison.blend_head))
+    twice, blend = (balanced(head, *unseen) for head in (comparison.theory.head, comparison.blend.head))
     before = balanced(adjusted, *unseen)
     assert twice < before - 0.01 and blend > before - 0.003
 
@@ -140,7 +140,7 @@ def test_nothing_is_changed_where_nothing_is_to_be_gained():
 def test_the_head_by_theory_is_judged_without_choosing(network):
     comparison, (features, labels) = compared(network), halves(network)[0]
     alone = pen.compare_heads(network).head
-    assert np.array_equal(comparison.theory_head.product, alone.product)
+    assert np.array_equal(comparison.theory.head.product, alone.product)
     gain, low, high = comparison.theory.gains["balanced_accuracy"]
     difference = balanced(alone, features, labels) - balanced(pen.datasets.features(network).head, features, labels)
     assert gain == pytest.approx(difference, abs=1e-12) and low < gain < high
@@ -151,7 +151,7 @@ def test_without_held_out_samples_theory_decides_and_nothing_is_claimed():
     for network, best in (("cnn-ce", "logit adjustment"), ("cnn-mse", "τ-normalised")):
         comparison = pen.compare_heads(network)
         assert comparison.by_theory == best and "τ = 1" in comparison.verdict
-        assert comparison.present is None and comparison.blend is None and comparison.results == ()
+        assert comparison.present.figures == {} and comparison.blend is None and comparison.results == ()
         features, labels = arrays(f"{network}-test")
         before = balanced(pen.datasets.features(network).head, features, labels)
         assert balanced(comparison.head, features, labels) > before + 0.015
@@ -197,7 +197,7 @@ def test_a_class_without_training_samples_keeps_its_row_and_is_never_the_answer(
     X, V = (2 * np.eye(4)[y] + rng.normal(size=(y.size, 4)) for y in (labels, others))
     present = pen.Head((2 * np.eye(4),), np.array([2.0, 1.0, 0.0, -1.0]))
     comparison = pen.compare_heads(pen.ArraySource(X, labels, head=present), pen.ArraySource(V, others))
-    for head in (comparison.blend_head, comparison.theory_head):
+    for head in (comparison.blend.head, comparison.theory.head):
         assert np.isfinite(head.product).all() and np.isfinite(head.offset).all()
         assert not np.any(head.predict(V) == unseen)
     # As good as one that never heard of the class, up to what its 120 samples leave to luck.

@@ -5,9 +5,9 @@ training features: they are collapsed onto their class means, so any head is rig
 adjustment that theory says is made, and nothing is claimed of it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -42,38 +42,41 @@ _SCORES = 3e6
 
 @dataclass(frozen=True)
 class HeadResult:
-    """One kind of head on held-out samples.
+    """One kind of head, and how it does on held-out samples.
 
     Attributes
     ----------
     name, what : str
         What it is called, and what it does.
-    learns_from : str
-        "TRAIN", "VALID", or "–" for the present head.
+    head : Head
+        Made of all that it learns from. The figures are those of heads made without the samples they are judged on.
+    learns_from : "train", "valid" or None
+        None is the present head, which learned before.
     symbol : str
         Of its setting; empty where it has none.
-    setting : float
-        The setting chosen on all of VALID; NaN where there is none.
-    weight : float
-        In the blend; NaN for the present head and the blend itself.
+    setting : float or None
+        The one chosen on all of VALID; None where there is none.
+    weight : float or None
+        In the blend; None for the present head and the blend itself, and without VALID.
     figures : dict of str to float
         ``accuracy``, ``balanced_accuracy``, ``many``, ``medium``, ``few``, ``macro_f1``, ``calibration_error``,
-        ``log_loss``, all but the first for balanced classes; NaN for a band that VALID lacks.
+        ``log_loss``, all but the first for balanced classes; NaN for a band that VALID lacks. Empty without VALID.
     gains : dict of str to tuple
-        Difference to the present head and the ends of its paired 95 % bootstrap interval.
+        Difference to the present head and the ends of its paired 95 % bootstrap interval; empty for that head itself.
     curve : Curve or None
         Balanced accuracy over the settings, on all of VALID.
     """
 
     name: str
     what: str
-    learns_from: str
-    symbol: str
-    setting: float
-    weight: float
-    figures: dict[str, float]
-    gains: dict[str, Interval]
-    curve: Curve | None
+    head: Head
+    learns_from: Literal["train", "valid"] | None = None
+    symbol: str = ""
+    setting: float | None = None
+    weight: float | None = None
+    figures: dict[str, float] = field(default_factory=dict[str, float])
+    gains: dict[str, Interval] = field(default_factory=dict[str, Interval])
+    curve: Curve | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,31 +89,25 @@ class HeadComparison(Reported, presenter="head_comparison"):
     ----------
     counts : ClassCounts
         Training samples of each class.
-    held_out : ClassCounts or None
-        Samples of each class in VALID; None without it.
     bounds : tuple of float
         Classes with more training samples than the first are "many", with fewer than the second "few".
-    repeats, folds, seed : int
+    seed : int
         Of the cross-fitting.
-    present : HeadResult or None
-        The head as it is; None without VALID.
+    present : HeadResult
+        The head as it is.
+    theory : HeadResult
+        The head that theory says for balanced classes, τ = 1.
+    by_theory : str
+        What that is: "logit adjustment" or "τ-normalised".
+    held_out : ClassCounts or None
+        Samples of each class in VALID; without it nothing is judged.
+    repeats, folds : int
+        Of the cross-fitting.
     results : tuple of HeadResult
         Each other kind, most balanced accuracy first; settings chosen on other parts of VALID than it is judged on.
     blend : HeadResult or None
-        All kinds added, settings and weights chosen on other parts than it is judged on: the honest expectation of
-        what `blend_head` does; None without VALID.
-    theory : HeadResult or None
-        `theory_head` on the same samples; None without VALID.
-    by_theory : str
-        What that is: "logit adjustment" or "τ-normalised".
-    keeps : bool
-        Whether the present head is kept, because the interval of the gain of the blend reaches zero.
-    head : Head
-        The head to use: the blend, or the present one; without VALID that by theory.
-    blend_head : Head or None
-        The blend, fitted to all of VALID; None without it.
-    theory_head : Head
-        The one that theory says for balanced classes, τ = 1.
+        All kinds added, settings and weights chosen on other parts than it is judged on: its figures are the honest
+        expectation of what its head does. None without VALID.
     left_out : dict of str to str
         What was not tried, and why.
     notes : tuple of str
@@ -125,22 +122,29 @@ class HeadComparison(Reported, presenter="head_comparison"):
     """
 
     counts: ClassCounts
-    held_out: ClassCounts | None
     bounds: tuple[float, float]
-    repeats: int
-    folds: int
     seed: int
-    present: HeadResult | None
-    results: tuple[HeadResult, ...]
-    blend: HeadResult | None
-    theory: HeadResult | None
+    present: HeadResult
+    theory: HeadResult
     by_theory: str
-    keeps: bool
-    head: Head
-    blend_head: Head | None
-    theory_head: Head
-    left_out: dict[str, str]
-    notes: tuple[str, ...]
+    held_out: ClassCounts | None = None
+    repeats: int = 0
+    folds: int = 0
+    results: tuple[HeadResult, ...] = ()
+    blend: HeadResult | None = None
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+    notes: tuple[str, ...] = ()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the present head is kept, because the interval of the gain of the blend reaches zero."""
+        return self.blend is not None and not self.blend.gains["balanced_accuracy"][1] > 0.0
+
+    @property
+    def head(self) -> Head:
+        """The head to use: the blend, or the present one; without VALID that by theory."""
+        used = self.present if self.keeps else self.blend or self.theory
+        return used.head
 
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write W, b and class names of `head` as .npz, whole or not at all; `Head.read` reads it.
@@ -209,104 +213,86 @@ def compare_heads(
     statistics = FeatureStatistics(present.classes, source.dimension)
     for batch in source.batches():
         statistics.update(batch.features, batch.labels, batch.weights)
-    names = None if task.names is None else tuple(task.names)
-    counts = ClassCounts(statistics.counts, task.names)
     afford = valid is not None and affordable(source.samples, source.dimension, present.classes)
     training = Training(present, statistics, gather(source) if afford else None)
+    names = None if task.names is None else tuple(task.names)
     by_theory, changed = training.by_theory
-    changed = _named(changed, names)
-    if valid is None:
-        return HeadComparison(
-            counts=counts,
-            held_out=None,
-            bounds=(many, few),
-            repeats=0,
-            folds=0,
-            seed=seed,
-            present=None,
-            results=(),
-            blend=None,
-            theory=None,
-            by_theory=by_theory,
-            keeps=False,
-            head=changed,
-            blend_head=None,
-            theory_head=changed,
-            left_out={},
-            notes=task.notes,
-        )
-    others = source_of(valid)
-    samples = held_out(others, present, counts, FOLDS)
-    tried_ones, left_out = candidates(training, samples)
-    tried = Tried(tried_ones, samples, present.classes)
+    unjudged = HeadComparison(
+        counts=ClassCounts(statistics.counts, task.names),
+        bounds=(many, few),
+        seed=seed,
+        present=HeadResult(PRESENT, "the head as it is", _named(present, names)),
+        theory=HeadResult(BY_THEORY, f"{by_theory} with τ = 1", _named(changed, names), "train"),
+        by_theory=by_theory,
+        notes=task.notes,
+    )
+    return unjudged if valid is None else _judged(unjudged, training, source_of(valid), names, progress)
+
+
+def _judged(
+    unjudged: HeadComparison,
+    training: Training,
+    valid: "FeatureSource",
+    names: tuple[str, ...] | None,
+    progress: Callable[[int], object] | None,
+) -> HeadComparison:
+    """Try every kind of head on held-out samples, and their blend."""
+    present, counts, seed = training.present, unjudged.counts, unjudged.seed
+    samples = held_out(valid, present, counts, FOLDS)
+    kinds, left_out = candidates(training, samples)
+    tried = Tried(kinds, samples, present.classes)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
     # Thousands of small products: a second thread of BLAS gains little, and costs many times as much on a busy machine.
     with one_thread_of_blas():
         answers, blended = cross_fit(tried, repeats, seed, progress)
         final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
-    rows = _judge(tried_ones, answers, blended, final, blend, present, samples, counts.bands(many, few), seed)
-    keeps = not rows[BLEND].gains["balanced_accuracy"][1] > 0.0
-    kinds = [rows[candidate.name] for candidate in tried_ones if candidate.name != BY_THEORY]
-    blend_head = _named(blend.head, names)
-    return HeadComparison(
-        counts=counts,
+    heads = [unjudged.present, *(_fitted(kind, final[kind.name], blend, names) for kind in kinds)]
+    heads.append(HeadResult(BLEND, "all of them added", _named(blend.head, names), "valid"))
+    said = _figured(heads, [*answers.values(), blended], samples, counts.bands(*unjudged.bounds), seed)
+    by_name = {one.name: one for one in said}
+    before, added, theory = (by_name.pop(name) for name in (PRESENT, BLEND, BY_THEORY))
+    return replace(
+        unjudged,
         held_out=ClassCounts(np.bincount(samples.labels, minlength=present.classes), counts.names),
-        bounds=(many, few),
         repeats=repeats,
         folds=FOLDS,
-        seed=seed,
-        present=rows[PRESENT],
-        results=tuple(sorted(kinds, key=lambda row: -row.figures["balanced_accuracy"])),
-        blend=rows[BLEND],
-        theory=rows[BY_THEORY],
-        by_theory=by_theory,
-        keeps=keeps,
-        head=_named(present, names) if keeps else blend_head,
-        blend_head=blend_head,
-        theory_head=changed,
+        present=before,
+        # The head that is handed out without VALID: the temperature, which is from VALID, changes no answer.
+        theory=replace(theory, head=unjudged.theory.head),
+        results=tuple(sorted(by_name.values(), key=lambda one: -one.figures["balanced_accuracy"])),
+        blend=added,
         left_out=left_out,
-        notes=(*task.notes, *order_notes(others, samples, present, counts)),
+        notes=(*unjudged.notes, *order_notes(valid, samples, present, counts)),
     )
 
 
-def _judge(
-    tried: list[Candidate],
-    answers: dict[str, Answers],
-    blended: Answers,
-    final: dict[str, Chosen],
-    blend: Blend,
-    head: Head,
-    samples: Samples,
-    bands: np.ndarray,
-    seed: int,
-) -> dict[str, HeadResult]:
+def _fitted(kind: Candidate, chosen: Chosen, blend: Blend, names: tuple[str, ...] | None) -> HeadResult:
+    """One kind of head as it was chosen on all of VALID, without figures."""
+    return HeadResult(
+        name=kind.name,
+        what=kind.what,
+        head=_named(chosen.head, names),
+        learns_from="valid" if kind.held_out else "train",
+        symbol=kind.symbol,
+        setting=chosen.setting if kind.symbol else None,
+        weight=blend.weights[kind.name],
+        curve=chosen.curve if kind.symbol else None,
+    )
+
+
+def _figured(
+    heads: Sequence[HeadResult], answers: Sequence[Answers], samples: Samples, bands: np.ndarray, seed: int
+) -> list[HeadResult]:
+    """The present head, which is first, and the others with their figures; `answers` are those of the others."""
     scorer = Scorer(samples.labels, bands)
     present = Answers.empty(1, len(samples.labels))
-    present.note(0, np.arange(len(samples.labels)), head, *samples)
+    present.note(0, np.arange(len(samples.labels)), heads[0].head, *samples)
     # Resampled alike, so that heads may be compared with one another too.
-    judged = {**answers, BLEND: blended}
-    gains = dict(zip(judged, scorer.gains([*judged.values()], present, seed), strict=True))
-    nothing = float("nan")
-    rows = {
-        PRESENT: HeadResult(PRESENT, "the head as it is", "–", "", nothing, nothing, scorer.figures(present), {}, None),
-        BLEND: HeadResult(
-            BLEND, "all of them added", "VALID", "", nothing, nothing, scorer.figures(blended), gains[BLEND], None
-        ),
-    }
-    for candidate in tried:
-        chosen = final[candidate.name]
-        rows[candidate.name] = HeadResult(
-            name=candidate.name,
-            what=candidate.what,
-            learns_from="VALID" if candidate.held_out else "TRAIN",
-            symbol=candidate.symbol,
-            setting=chosen.setting if candidate.symbol else nothing,
-            weight=blend.weights[candidate.name],
-            figures=scorer.figures(answers[candidate.name]),
-            gains=gains[candidate.name],
-            curve=chosen.curve if candidate.symbol else None,
-        )
-    return rows
+    gains: list[dict[str, Interval]] = [{}, *scorer.gains(answers, present, seed)]
+    return [
+        replace(one, figures=scorer.figures(own), gains=gain)
+        for one, own, gain in zip(heads, [present, *answers], gains, strict=True)
+    ]
 
 
 def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSource") -> Head:
@@ -318,4 +304,4 @@ def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSourc
 
 
 def _named(head: Head, names: tuple[str, ...] | None) -> Head:
-    return Head(head.weights, head.bias, names)
+    return replace(head, names=names)

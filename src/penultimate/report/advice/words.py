@@ -231,12 +231,12 @@ def _unproven(comparison: "HeadComparison") -> str:
     likely = likelier(comparison)
     if likely is None:
         return ""
-    gain, low, high = likely[0].gains["balanced_accuracy"]
-    which = "the blend of all heads" if likely[0] is comparison.blend else f"the head by theory, {likely[0].what}"
+    gain, low, high = likely.gains["balanced_accuracy"]
+    which = "the blend of all heads" if likely is comparison.blend else f"the head by theory, {likely.what}"
     return (
         f"Take {which}: on held-out samples it changes balanced accuracy by {points(gain)} points (95 % interval "
         f"{points(low)} to {points(high)}). That proves nothing, but its probabilities are better than those of "
-        f"{'theory' if likely[0] is comparison.blend else 'the blend'}, and the loss left the class shares in the "
+        f"{'theory' if likely is comparison.blend else 'the blend'}, and the loss left the class shares in the "
         "scores of the present head."
     )
 

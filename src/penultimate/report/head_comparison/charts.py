@@ -18,7 +18,7 @@ _STEP = 17
 
 def gains(comparison: HeadComparison) -> alt.LayerChart:
     """Draw what each kind of head gains over the present one in balanced accuracy, with its interval."""
-    assert comparison.blend is not None and comparison.theory is not None
+    assert comparison.blend is not None
     rows: list[Row] = []
     for result in (comparison.blend, comparison.theory, *comparison.results):
         gain, low, high = (100 * value for value in result.gains["balanced_accuracy"])

@@ -47,7 +47,7 @@ def summary(comparison: HeadComparison) -> str:
 def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
     """The figures that matter most, each with a remark."""
     present, blend = comparison.present, comparison.blend
-    if present is None or blend is None:
+    if blend is None:
         return [("Head", comparison.by_theory, "by theory, τ = 1, unjudged")]
     gain, low, high = blend.gains["balanced_accuracy"]
     before, after = present.figures, blend.figures

@@ -41,7 +41,7 @@ def heads(comparison: HeadComparison) -> Fitted:
 def cells(comparison: HeadComparison) -> list[tuple[str, ...]]:
     """The rows of that table as texts; none where heads were not judged."""
     judged = (comparison.present, comparison.blend, comparison.theory, *comparison.results)
-    return [_row(result) for result in judged if result is not None]
+    return [_row(result) for result in judged if result is not None and result.figures]
 
 
 def _row(result: HeadResult) -> tuple[str, ...]:
@@ -52,9 +52,9 @@ def _row(result: HeadResult) -> tuple[str, ...]:
         gain = (middle, f"{low}\u00a0…\u00a0{high}")
     return (
         result.name,
-        result.learns_from,
+        (result.learns_from or "–").upper(),
         setting(result),
-        number(result.weight, 2) if result.weight == result.weight else "",
+        "" if result.weight is None else number(result.weight, 2),
         *figures,
         number(result.figures["log_loss"], 3),
         *gain,

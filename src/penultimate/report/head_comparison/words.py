@@ -25,7 +25,7 @@ def paragraphs(comparison: HeadComparison) -> list[str]:
 
 def _judgement(comparison: HeadComparison) -> list[str]:
     present, blend = comparison.present, comparison.blend
-    if present is None or blend is None:
+    if blend is None:
         return [
             f"Untested recommendation, because without held-out features no classifier can be judged: "
             f"{comparison.by_theory} with τ = 1 ({_WHY[comparison.by_theory]}).",
@@ -43,7 +43,7 @@ def percent(value: float) -> str:
 
 def setting(result: HeadResult) -> str:
     """The setting of a head, where it has one."""
-    return f"{result.symbol}\u00a0=\u00a0{number(result.setting, 3)}" if result.symbol else ""
+    return "" if result.setting is None else f"{result.symbol}\u00a0=\u00a0{number(result.setting, 3)}"
 
 
 def how(comparison: HeadComparison) -> list[tuple[str, str]]:
@@ -80,8 +80,6 @@ def _kept(comparison: HeadComparison, present: HeadResult, blend: HeadResult) ->
 
 def _theory(comparison: HeadComparison) -> str:
     """What the head that is handed out without VALID does on it."""
-    if comparison.theory is None:
-        return ""
     gain, low, high = comparison.theory.gains["balanced_accuracy"]
     return (
         f"The recommendation that needs no held-out samples ({comparison.theory.what}) changes it by {points(gain)} "
@@ -101,9 +99,9 @@ def _gain(comparison: HeadComparison, present: HeadResult, blend: HeadResult) ->
 
 
 def _mixture(comparison: HeadComparison) -> str:
-    kinds = (comparison.theory, *comparison.results)
-    heaviest = sorted((kind for kind in kinds if kind is not None), key=lambda kind: -kind.weight)[:_NAMED]
-    told = ", ".join(f"'{kind.name}' ({number(kind.weight, 2)})" for kind in heaviest if kind.weight >= _LIGHT)
+    weights = {kind.name: kind.weight or 0.0 for kind in (comparison.theory, *comparison.results)}
+    heaviest = sorted(weights.items(), key=lambda entry: -entry[1])[:_NAMED]
+    told = ", ".join(f"'{name}' ({number(weight, 2)})" for name, weight in heaviest if weight >= _LIGHT)
     return f"It weighs most: {told}." if told else ""
 
 
