@@ -381,3 +381,13 @@ def test_every_format_tells_the_same(tmp_path, mapping):
     parquet(tmp_path / "a.parquet", count=values, **{"class": names})
     for name in ("a.csv", "a.json", "a.npz", "a.parquet"):
         assert read(tmp_path / name) == expected
+
+
+def test_ids_from_0_are_no_counts_whatever_they_are_called(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("class,count\ncat,2\ndog,0\neel,1\n")
+    with pytest.raises(pen.CountsError, match="--holds counts"):
+        pen.ClassCounts.read(path)
+    assert pen.ClassCounts.read(path, holds="counts").values.tolist() == [2, 0, 1]
+    path.write_text("class,count\ncat,3\ndog,2\neel,1\n")
+    assert pen.ClassCounts.read(path).values.tolist() == [3, 2, 1]

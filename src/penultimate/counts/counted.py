@@ -157,7 +157,7 @@ def of_counts(values: Sequence[float], names: Sequence[str] | None, wish: Wish, 
     wish : Wish
     origin : str
     certain : bool
-        Whether it was said that they are counts.
+        Whether it was said that they are counts, by name or by the caller.
 
     Returns
     -------
@@ -166,7 +166,8 @@ def of_counts(values: Sequence[float], names: Sequence[str] | None, wish: Wish, 
     Raises
     ------
     CountsError
-        When they are 0 … K-1 or 1 … K in some order, and nobody said that they are counts.
+        When they are 0 … K-1 in some order and the caller did not say that they are counts, or 1 … K and neither did
+        the name.
 
     Examples
     --------
@@ -174,7 +175,9 @@ def of_counts(values: Sequence[float], names: Sequence[str] | None, wish: Wish, 
     >>> of_counts([7, 40], ["1", "0"], Wish(), "counts", False)
     Counted(values=[40, 7], names=NumberedNames(2), origin='counts')
     """
-    if not certain and len(values) > 1 and are_ids(values):
+    # No training set has 0, 1, 2, … samples, whatever the column is called; 3, 2, 1 under "count" may be an example.
+    believed = wish.holds is not None or (certain and min(values, default=0) > 0)
+    if not believed and len(values) > 1 and are_ids(values):
         raise CountsError(
             f"the numbers are {min(values):g} … {max(values):g}, each once, as the ids of {len(values)} classes are: "
             "say --holds counts if they are counts, or choose another column with --column"
