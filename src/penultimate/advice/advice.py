@@ -17,6 +17,7 @@ from penultimate.advice.head import HeadAdvice, advise_head
 from penultimate.advice.loss import LossAdvice, advise_loss
 from penultimate.advice.samples import SamplesAdvice, advise_samples
 from penultimate.advice.status import Reason
+from penultimate.advice.steps import Step, steps_of
 from penultimate.advice.width import WidthAdvice, advise_width
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
@@ -86,6 +87,11 @@ class Advice(Reported, presenter="advice"):
     def counts(self) -> ClassCounts:
         """The class counts."""
         return self.forecast.counts
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What to do, cheapest first, nothing beside what it would undo or double; empty if nothing is to change."""
+        return steps_of(self.head, self.decay, self.loss, self.width, self.samples)
 
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write W, b and class names of the head advised as .npz, whole or not at all; `Head.read` reads it.

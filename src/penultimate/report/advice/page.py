@@ -7,9 +7,10 @@ from penultimate.advice.status import Status
 from penultimate.report.advice.charts import charts
 from penultimate.report.advice.effects import changes, figure_cells, loss_cells
 from penultimate.report.advice.record import too_small
+from penultimate.report.advice.steps import head_gain
 from penultimate.report.advice.words import STATUSES, paragraphs, pieces, verdict
 from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
-from penultimate.report.kit.numbers import number, percent
+from penultimate.report.kit.numbers import number, percent, points
 
 # Rows of the table of classes that are too small, one for all of equal count.
 _LISTED = 20
@@ -65,8 +66,11 @@ def summary(advice: Advice) -> str:
 def key_figures(advice: Advice) -> list[KeyFigure]:
     """The figures that matter most, each with a remark."""
     decay, loss, samples, width = advice.decay, advice.loss, advice.samples, advice.width
+    gain = head_gain(advice)
+    measured = ("Head", "–", "not measured") if gain is None else ("Head", f"{points(gain[0])} points", "held out")
     added = f"more, to bring every class to {number(samples.floor)}" if samples.floor else "enough, or not known"
     return [
+        measured,
         ("Weight decay", number(decay.advised, 3), f"or less; now {number(decay.in_use)}"),
         ("Loss", STATUSES[loss.status], loss.chosen or f"now {advice.forecast.problem.loss}"),
         ("Samples", number(samples.total) if samples.floor else "–", added),

@@ -8,6 +8,7 @@ from penultimate.advice.evidence import Audited
 from penultimate.advice.figures import Figures
 from penultimate.advice.status import Reason, Status
 from penultimate.forecasts.forecast import Forecast
+from penultimate.report.advice.steps import step_records
 from penultimate.report.advice.words import verdict
 from penultimate.report.kit.numbers import finite, plain
 from penultimate.reported import Classes
@@ -36,6 +37,7 @@ def record(advice: "Advice", classes: Classes = 20) -> dict[str, object]:
         "penultimate": __version__,
         "counts": advice.counts.to_dict(),
         "problem": advice.forecast.problem.to_dict(advice.counts.samples),
+        "steps": step_records(advice),
         "now": figures_record(advice.forecast),
         "audit": None if advice.audited is None else _audited(advice.audited),
         "decay": _decay(advice.decay),

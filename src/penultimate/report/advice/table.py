@@ -12,7 +12,7 @@ from penultimate.advice.goals import Goal
 from penultimate.advice.status import Status
 from penultimate.report.advice.effects import changes, figure_cells, loss_cells
 from penultimate.report.advice.record import too_small
-from penultimate.report.advice.words import STATUSES, pieces, verdict
+from penultimate.report.advice.words import STATUSES, paragraphs, pieces
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.terminal import LOOK, as_float
@@ -33,7 +33,8 @@ COST_NOTE = (
 
 def table(advice: Advice, classes: Classes = 20) -> Group:
     """Every piece, with what backs it."""
-    parts: list[Any] = [Text(verdict(advice), style="bold"), Text(), said(advice), Text(), effects(advice)]
+    parts: list[Any] = [Text(f"• {one}", style="bold") for one in paragraphs(advice)]
+    parts += [Text(), said(advice), Text(), effects(advice)]
     parts.append(Text(NOTES, style="dim"))
     if advice.loss.options:
         parts += [Text(), losses(advice), Text(COST_NOTE, style="dim")]

@@ -12,6 +12,7 @@ from penultimate.advice.status import Reason, Status
 from penultimate.advice.width import WidthAdvice
 from penultimate.forecasts.forecast import Forecast
 from penultimate.report.advice.loss_words import loss_words
+from penultimate.report.advice.steps import said_steps
 from penultimate.report.kit.numbers import number, percent, points
 
 if TYPE_CHECKING:
@@ -60,10 +61,15 @@ def verdict(advice: Advice) -> str:
 
 
 def paragraphs(advice: Advice) -> list[str]:
-    """The same, one sentence or piece a paragraph."""
+    """The same: one step a paragraph, cheapest first, then what needs no change and what is not known."""
     said = pieces(advice)
-    changes = [piece.text for piece in said if piece.status == STATUSES[Status.CHANGE]]
-    sentences = changes or ["Nothing needs to change."]
+    steps = said_steps(advice)
+    sentences = [step.text for step in steps] or ["Nothing needs to change."]
+    if advice.loss.status is Status.CHANGE and advice.head.status is Status.CHANGE:
+        sentences.append(
+            f"Keep the loss beside that head: {advice.loss.chosen!r} would adjust for imbalance a second time. It is "
+            "the choice for the next training, if its own head then stays."
+        )
     for status, words in _SUMMARIES.items():
         topics = [piece.topic for piece in said if piece.status == STATUSES[status]]
         if topics:
