@@ -166,3 +166,36 @@ def test_no_serious_barrier(opened, case):
     found = module.Axe().run(opened(case).page).response["violations"]
     grave = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
     assert grave == []
+
+
+@pytest.mark.parametrize("case", ["lvis", "cnn-mse", "cnn-ce", "head-mse", "advice", "compared-heads"])
+def test_on_paper_no_column_is_cut(opened, case, browser):
+    """An upright A4 page leaves some 700 pixels between its margins."""
+    page = browser.new_page(viewport={"width": 700, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto(opened(case).page.url)
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth + 1).map(box => "
+        "box.ariaLabel + ' ' + box.scrollWidth)"
+    )
+    assert wide == []
+    page.close()
+
+
+def test_dark_mode_is_dark_and_without_barriers(opened, browser):
+    module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
+    page = browser.new_page(color_scheme="dark")
+    page.goto(opened("cnn-mse").page.url)
+    page.wait_for_function("document.querySelectorAll('.chart svg.marks').length === 7", timeout=30_000)
+    shade = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+    assert max(page.evaluate(shade)) < 60
+    violations = module.Axe().run(page).response["violations"]
+    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+    page.close()
+
+
+def test_captions_are_read_whole_on_a_narrow_screen(opened):
+    page = opened("lvis").page
+    page.set_viewport_size({"width": 390, "height": 900})
+    widths = page.eval_on_selector_all(".caption", "captions => captions.map(c => c.getBoundingClientRect().right)")
+    assert widths and max(widths) <= 390
