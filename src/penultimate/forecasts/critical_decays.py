@@ -13,6 +13,7 @@ from jaxtyping import Float
 from penultimate.minimisers.solution import Solution
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
+from penultimate.spectrum.grouped_svd import GroupedSVD
 
 if TYPE_CHECKING:
     from penultimate.minimisers.convex.deaths import CriticalDecay
@@ -94,13 +95,29 @@ def find_critical(solution: Solution, first: "CriticalDecay | None") -> Critical
         critical = np.where(before < (problem.width or np.inf), critical, np.nan)
         return CriticalDecays(critical, np.stack([critical, critical], axis=1), "")
     out = np.full((solution.sigma.size, 3), np.nan)
-    svd = solution.geometry.svd
-    for death in (*_deaths(solution, first), *([] if first is None else [first])):
-        index = (svd.mixed_index if death.kind == "mixed" else svd.inside_index)[death.index]
+    deaths = {(death.kind, death.index): death for death in _deaths(solution, first)}
+    if first is not None:  # which is bracketed more closely than the others
+        deaths[first.kind, first.index] = first
+    for index, death in _joined(solution.geometry.svd, list(deaths.values())):
         out[index] = death.weight_decay, *death.bracket
     if first is not None:  # of deaths closer together than their brackets none may come before the first
         out[:, 0] = np.maximum(out[:, 0], first.weight_decay)
     return CriticalDecays(out[:, 0], out[:, 1:], _note(solution, out))
+
+
+def _joined(svd: GroupedSVD, deaths: "list[CriticalDecay]") -> "list[tuple[int, CriticalDecay]]":
+    """Each death with the index of the distinct σ whose direction dies.
+
+    Deaths are numbered by the rank of their σ where they die, and singular values cross on the way there: a loss that
+    turns the order of classes round kills first what is strongest at small decays. So mixed directions are joined by
+    their right vectors, as a whole for the largest overlap.
+    """
+    inside = [(int(svd.inside_index[death.index]), death) for death in deaths if death.kind == "inside"]
+    mixed = [(death, death.right) for death in deaths if death.right is not None]
+    if not mixed:
+        return inside
+    columns = svd.mixed_like(np.stack([right for _, right in mixed], axis=1))
+    return inside + [(int(svd.mixed_index[at]), death) for at, (death, _) in zip(columns, mixed, strict=True)]
 
 
 def _deaths(solution: Solution, first: "CriticalDecay | None") -> "tuple[CriticalDecay, ...]":
@@ -131,6 +148,14 @@ def _note(solution: Solution, found: Float[np.ndarray, "t 3"]) -> str:
             f"that have a closed form; with {groups:,} distinct counts "
             "penultimate.solution_path finds the others, which takes long"
         )
+    notes: list[str] = []
     if groups > _CLOSELY:
-        return f"bracketed to {_LOOSE:g}, the first to {_CLOSE:g}, relative; penultimate.solution_path: all to 1e-6"
-    return ""
+        notes.append(
+            f"bracketed to {_LOOSE:g}, the first to {_CLOSE:g}, relative; penultimate.solution_path: all to 1e-6"
+        )
+    if not known.all():
+        notes.append(f"{directions[~known].sum():,} of {directions.sum():,} directions live at no weight decay")
+    wide = found[:, 2] > found[:, 1] * (1.0 + 1.01 * (_CLOSE if groups <= _CLOSELY else _LOOSE))
+    if wide.any():
+        notes.append(f"not closely found for {directions[wide].sum():,} directions: critical_bracket says between what")
+    return "; ".join(notes)

@@ -59,5 +59,7 @@ def _solved_strengths(solution: Solution, weight_decay: Float[np.ndarray, " w"])
     out = np.zeros((weight_decay.size, solution.sigma.size))
     several = np.flatnonzero(inside >= 0)
     out[order[:, None], inside[several]] = family.strength[:, mixed.size + several]
-    out[order[:, None], mixed] = family.strength[:, : mixed.size]
+    for row, there, strength in zip(order, family.solutions, family.strength, strict=True):
+        right = there.geometry.svd.quotient.vectors("right", np.arange(mixed.size))
+        out[row, mixed[svd.mixed_like(right)]] = strength[: mixed.size]
     return out

@@ -261,11 +261,15 @@ class GroupedCrossEntropy:
         """``Δ (p − y)``, one's own entry as minus the sum of the others, which do not cancel."""
         return self.scale * self._residual(logits)
 
-    def conjugate(self, logits: Float[np.ndarray, "m1 m"], shrink: float) -> Float[np.ndarray, " m"]:
-        """``Σ p log p − Σ (p − y) ι`` at ``p = y + shrink · (softmax − y)``."""
+    def best_multiple(self, slope: Float[np.ndarray, "m1 m"], weight: Float[np.ndarray, " m"]) -> float:
+        """1: beyond, a probability may leave its range."""
+        return 1.0
+
+    def conjugate(self, slope: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, " m"]:
+        """``Σ p log p − Σ (p − y) ι`` at ``p = y + slope/Δ``."""
         from scipy.special import entr
 
-        residual = shrink * self._residual(logits)
+        residual = slope / self.scale
         p = np.maximum(self.target + residual, 0.0)
         # p log p of one's own entry through log1p: it is close to one, and the others are what matters.
         own = p[-1] * np.log1p(np.minimum(self.target[-1] - 1.0 + residual[-1], 0.0))

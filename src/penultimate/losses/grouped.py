@@ -84,6 +84,10 @@ class GroupedLoss(Protocol):
         """First derivatives for the certificate, in one class of each row."""
         ...
 
-    def conjugate(self, logits: Float[np.ndarray, "m1 m"], shrink: float) -> Float[np.ndarray, " m"]:
-        """Convex conjugate at `shrink` ≤ 1 times the first derivative at some logits: always inside its domain."""
+    def best_multiple(self, slope: Float[np.ndarray, "m1 m"], weight: Float[np.ndarray, " m"]) -> float:
+        """The multiple of these derivatives with the least weighted conjugate; 1 if more may leave its domain."""
+        ...
+
+    def conjugate(self, slope: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, " m"]:
+        """Convex conjugate at first derivatives at some logits, times at most 1: always inside its domain."""
         ...

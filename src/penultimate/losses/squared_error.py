@@ -139,10 +139,14 @@ class GroupedSquaredError:
         residual[-1] -= 1.0
         return residual
 
-    def conjugate(self, logits: Float[np.ndarray, "m1 m"], shrink: float) -> Float[np.ndarray, " m"]:
-        """``½ ‖r‖² + r_own`` at ``r = shrink · (z − y)``."""
-        residual = shrink * self.slope(logits)
-        return 0.5 * np.sum(self.multiplicity * residual**2, axis=0) + residual[-1]
+    def best_multiple(self, slope: Float[np.ndarray, "m1 m"], weight: Float[np.ndarray, " m"]) -> float:
+        """``−Σ w r_own / Σ w ‖r‖²``: 1 at the minimum, but for rounding."""
+        size = float(weight @ np.sum(self.multiplicity * slope**2, axis=0))
+        return max(-float(weight @ slope[-1]) / size, 0.0) if size > 0 else 1.0
+
+    def conjugate(self, slope: Float[np.ndarray, "m1 m"]) -> Float[np.ndarray, " m"]:
+        """``½ ‖r‖² + r_own``, finite for any r."""
+        return 0.5 * np.sum(self.multiplicity * slope**2, axis=0) + slope[-1]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
+from penultimate.minimisers.certificate import ROUNDING
 from penultimate.minimisers.shrinkage import Shrinkage, balanced_geometry, keep_widest
 from penultimate.minimisers.solution import Outcome, Solution
 from penultimate.model.problem import Problem
@@ -95,7 +96,8 @@ def minimise_regularised_bias(counts: ClassCounts, problem: Problem, decay: floa
     values = [objective(point) for point in points]
     best = int(np.argmin([value for value, _ in values]))
     bias, (value, gradient) = points[best], values[best]
-    gap = float(gradient @ gradient) / (2.0 * decay) if convex else None
+    # What the bound says below the rounding of the objective itself is luck.
+    gap = max(float(gradient @ gradient) / (2.0 * decay), ROUNDING * value) if convex else None
     svd = objective.svd(bias)
     strength, share = objective.surviving_strength(svd)
     surviving = np.rint(share * svd.multiplicity).astype(np.int64)

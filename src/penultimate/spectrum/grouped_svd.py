@@ -113,6 +113,27 @@ class GroupedSVD:
         """Right singular vectors as an operator of shape (K, rank); column i belongs to the i-th largest value."""
         return self._operator("right")
 
+    def mixed_like(self, right: Float[np.ndarray, "m b"]) -> Int[np.ndarray, " b"]:
+        """Which mixed directions some right vectors of the quotient are, each another one, for the largest overlap.
+
+        Singular values cross where a problem changes, and their ranks then say nothing; the vectors do.
+
+        Parameters
+        ----------
+        right : ndarray of shape (m, b)
+            Unit vectors on ``1_g/√s_g``, b at most as many as there are mixed directions.
+
+        Returns
+        -------
+        ndarray of int of shape (b,)
+            Columns of the quotient.
+        """
+        from scipy.optimize import linear_sum_assignment
+
+        own = self.quotient.vectors("right", np.arange(self.mixed_index.size))
+        _, columns = linear_sum_assignment(np.square(right.T @ own), maximize=True)
+        return columns
+
     def vectors(self, side: Side, columns: Int[np.ndarray, " b"] | None = None) -> Float[np.ndarray, "K b"]:
         """Singular vectors as a dense array.
 

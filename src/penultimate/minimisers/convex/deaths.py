@@ -16,10 +16,11 @@ How exact a solution has to be follows from the width of the bracket: the gradie
 import bisect
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.minimisers.convex.family import Family
@@ -33,10 +34,13 @@ _SHARE = 0.2  # of a bracket, that a sign may be wrong by
 _TIGHTEST, _LOOSEST = 1e-11, 1e-5  # relative gaps asked for
 _STEEPNESS = (-1.3, -0.7)  # of log(σ/Nμ) over log μ where dead; -1 where σ stands still
 _TINY = 1e-300
-_SOLUTIONS = 40  # for one direction, at most
+_SOLUTIONS = 60  # for one direction, at most; most take three or four
+_LONGER = 8.0  # each step down, where the guess fell short, over the one before
+_TRUSTED = 5  # guesses from the dead side; after as many each is as long as such a step at least
 
 Kind = Literal["mixed", "inside"]
 Found = tuple[float, float, float]  # log μ of a death, and of the ends of its bracket
+Side = list[tuple[float, float]]  # log μ and log(σ/Nμ)
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,6 +59,9 @@ class CriticalDecay(OneLine):
         λ_1 at which they die, all layers' decays scaled together; NaN if not found.
     bracket : tuple of float
         Alive at the first, dead at the second; no wider than rounding where a closed form is known.
+    right : ndarray of shape (m,), optional
+        Its right singular vector where it dies, on the vectors ``1_g/√s_g``; None inside a group. Ranks are those of
+        sorted singular values, and singular values cross: this says which direction it is.
 
     Examples
     --------
@@ -70,6 +77,7 @@ class CriticalDecay(OneLine):
     multiplicity: int
     weight_decay: float
     bracket: tuple[float, float]
+    right: Float[np.ndarray, " m"] | None = field(default=None, compare=False, repr=False)
 
 
 def find_deaths(counts: ClassCounts, problem: Problem, bracket: float = 1e-6) -> tuple[CriticalDecay, ...]:
@@ -121,6 +129,15 @@ def closed_deaths(counts: ClassCounts, problem: Problem) -> tuple[CriticalDecay,
     return search.deaths(search.closed)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What one solution says: log μ, log(σ/Nμ) of every direction, and the right vectors of the mixed ones."""
+
+    log: float
+    ratio: Float[np.ndarray, " p"]
+    right: Float[np.ndarray, "m q"]
+
+
 class _Search:
     """What is known of every direction at the μ solved so far.
 
@@ -131,7 +148,8 @@ class _Search:
         self.family, self.width, self.mixed = family, math.log1p(bracket), family.model.directions
         self.columns = [*range(self.mixed), *(self.mixed + np.flatnonzero(family.model.several)).tolist()]
         self.top = math.log(family.pull.max())
-        self._known = [(self.top, np.log(np.maximum(family.pull / family.pull.max(), _TINY)))]
+        ratio = np.log(np.maximum(family.pull / family.pull.max(), _TINY))
+        self._known = [_Known(self.top, ratio, family.pull_right)]
 
     @property
     def closed(self) -> dict[int, Found]:
@@ -150,7 +168,8 @@ class _Search:
                 continue
             decay, low, high = (self.family.decay_of(math.exp(log)) for log in logs)
             if column < self.mixed:
-                out.append(CriticalDecay("mixed", column, 1, decay, (low, high)))
+                nearest = min(self._known, key=lambda known: abs(known.log - logs[0]))
+                out.append(CriticalDecay("mixed", column, 1, decay, (low, high), nearest.right[:, column]))
             else:
                 group = column - self.mixed
                 out.append(CriticalDecay("inside", group, int(self.family.model.several[group]), decay, (low, high)))
@@ -158,43 +177,50 @@ class _Search:
 
     def resolve(self, column: int, floor: float = -math.inf) -> Found | None:
         """Log μ of a death and of its bracket; None for a direction that never lives, or dies above a floor."""
-        low, high, guess = -math.inf, self.top, self.top
+        low, high, guess, step = -math.inf, self.top, self.top, 0.98 * self.width
         for attempt in range(_SOLUTIONS):
-            low, dead = self._ends(column)
-            high, (guess, doubt) = dead[-1][0], _guess(dead)
+            alive, dead = self._sides(column)
+            low, high, (guess, doubt) = alive[-1][0] if alive else -math.inf, dead[-1][0], _guess(dead)
             if low >= floor > -math.inf or guess < self.top + math.log(_LOWEST):
                 return None
             if high - low <= self.width:
                 break
-            self._solve(floor if low < floor < guess else self._next(low, high, guess, doubt, attempt))
+            target = guess + max(0.45 * self.width, 0.5 * doubt)
+            if guess >= high - step or attempt >= _TRUSTED:
+                # A dead σ that grows with μ almost as fast as the threshold makes every guess fall just short.
+                target, step = min(target, high - step), _LONGER * step
+            if target <= low:
+                target = self._between(alive, high, attempt)
+            self._solve(floor if low < floor < guess else target)
         return min(max(guess, low), high), low, high
 
-    def _next(self, low: float, high: float, guess: float, doubt: float, attempt: int) -> float:
-        """Where to solve next: just above the guess, or where the other end of the bracket may be."""
-        reach = 0.98 * self.width
-        target = high - reach
-        if guess < target:
-            target = guess + max(0.45 * self.width, 0.5 * doubt)
-        if target > low:
-            return target
+    def _between(self, alive: Side, high: float, attempt: int) -> float:
+        """Where to solve next between both ends: just below where the strength on the living side would be zero."""
+        low, ratio = alive[-1]
         middle = (low + high) / 2.0
-        return middle if attempt % 2 else min(low + reach, middle)
+        if attempt % 2:
+            return middle
+        before, ratio_before = alive[-2] if len(alive) > 1 else (low - 1.0, math.inf)
+        zero = low + ratio * (low - before) / (ratio_before - ratio) if ratio_before > ratio else high
+        return min(max(zero, low + 0.98 * self.width), middle)
 
-    def _ends(self, column: int) -> tuple[float, list[tuple[float, float]]]:
-        """The largest μ at which a direction lives, and its log(σ/Nμ) at the larger ones, the nearest last."""
-        dead: list[tuple[float, float]] = []
-        for log, ratio in reversed(self._known):
-            if ratio[column] > 0:
-                return log, dead
-            dead.append((log, float(ratio[column])))
-        return -math.inf, dead
+    def _sides(self, column: int) -> tuple[Side, Side]:
+        """Log μ and log(σ/Nμ) of a direction where it lives and where it is dead, each with the nearest last."""
+        dead: Side = []
+        for place in range(len(self._known) - 1, -1, -1):
+            known = self._known[place]
+            if known.ratio[column] > 0:
+                return [(one.log, float(one.ratio[column])) for one in self._known[: place + 1]], dead
+            dead.append((known.log, float(known.ratio[column])))
+        return [], dead
 
     def _solve(self, log: float) -> None:
         family, mu = self.family, math.exp(log)
         point = family.solve(mu, self._gap(mu)).point
         sigma, alive = directions(family.model_at(mu), point)
         ratio = np.log(np.maximum(sigma / (family.counts.samples * mu), _TINY))
-        bisect.insort(self._known, (log, np.where(alive, np.abs(ratio), -np.abs(ratio))), key=lambda known: known[0])
+        known = _Known(log, np.where(alive, np.abs(ratio), -np.abs(ratio)), point.right[:, : self.mixed])
+        bisect.insort(self._known, known, key=lambda known: known.log)
 
     def _gap(self, mu: float) -> float:
         """Relative gap at which singular values are right to a share of the bracket."""

@@ -62,9 +62,24 @@ class Family:
         From the largest of all as μ everything is dead.
         """
         model = self.model
-        slope, inside = model.adjoint(model.loss.at(model.logits(self.dead)).slope)
-        mixed = np.linalg.svd(model.project(slope), compute_uv=False)[: model.directions]
-        return np.concatenate([mixed, np.where(model.several > 0, np.abs(inside) / model.root_several, 0.0)])
+        _, mixed, _ = self._mixed_pull
+        inside = np.where(model.several > 0, np.abs(self._slope_at_nothing[1]) / model.root_several, 0.0)
+        return np.concatenate([mixed[: model.directions], inside])
+
+    @property
+    def pull_right(self) -> Float[np.ndarray, "m q"]:
+        """Right singular vectors of that gradient, one for each mixed direction."""
+        return self._mixed_pull[2].T[:, : self.model.directions]
+
+    @cached_property
+    def _mixed_pull(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"], Float[np.ndarray, "m m"]]:
+        left, sigma, right = np.linalg.svd(self.model.project(self._slope_at_nothing[0]))
+        return left, sigma, right
+
+    @cached_property
+    def _slope_at_nothing(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"]]:
+        model = self.model
+        return model.adjoint(model.loss.at(model.logits(self.dead)).slope)
 
     @cached_property
     def collapse(self) -> float:
@@ -91,6 +106,8 @@ class Family:
     def solve(self, mu: float, gap: float) -> Run:
         """Solve to a relative gap."""
         found = run(self.model_at(mu), limits(gap, 200, None), self._start(mu))
+        if found.ended == "interrupted":
+            raise KeyboardInterrupt  # the one point at hand is no use to a search over many
         self._solved[mu] = replace(found.point.unknowns, bias=found.bias)
         if len(self._solved) > _KEPT:
             del self._solved[next(iter(self._solved))]

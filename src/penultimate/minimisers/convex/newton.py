@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from penultimate.minimisers.certificate import Certificate, certify
+from penultimate.minimisers.certificate import ROUNDING, Certificate, certify
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
 from penultimate.minimisers.convex.newton_step import NewtonModel
 from penultimate.minimisers.convex.point import Point, proximal_step
@@ -137,7 +137,7 @@ def rounding(run: Run) -> float:
     curvature = point.at.pair_curvature() * model.share * (model.row * model.column) ** 2
     of_matrix = np.max(curvature * np.spacing(np.abs(point.unknowns.matrix))) / (2.0 * model.mu)
     spread = np.ptp(model.group_bias(run.bias)) if model.bias == "free" else 0.0
-    return float(max(of_matrix, np.finfo(np.float64).eps / 2.0 * spread / run.certificate.primal))
+    return float(max(of_matrix, np.finfo(np.float64).eps / 2.0 * spread / run.certificate.primal, ROUNDING))
 
 
 def judge(model: ConvexModel, unknowns: Unknowns) -> tuple[Unknowns, Certificate]:
