@@ -2,16 +2,21 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from penultimate.advice.status import Reason, Status
 from penultimate.counts import ClassCounts
+from penultimate.forecasts.critical_decays import is_closed
 from penultimate.forecasts.forecast import Forecast, forecast
-from penultimate.forecasts.samples_to_gain import common_floor
+from penultimate.forecasts.samples_to_gain import common_floor, raised_to, smallest_floor
+from penultimate.minimisers.shrinkage import Shrinkage
+from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
+from penultimate.spectrum.label_spectrum import LabelSpectrum
 
-# The floor is exact for squared error where two classes or more are raised; other losses may need a little more.
+# The floor is the smallest for squared error with a free or no bias; other losses may need a little more than theirs.
 _RAISE, _TRIES = 1.02, 12
 
 
@@ -51,7 +56,7 @@ class SamplesAdvice(OneLine):
 
 
 def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvice:
-    """Find the smallest common floor under the counts at which all directions survive, and forecast with it.
+    """Find a floor under the counts at which all directions survive, for squared error the smallest, and forecast it.
 
     Parameters
     ----------
@@ -78,34 +83,24 @@ def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvi
     if math.isnan(judged.samples_needed):
         several = judged.problem.layers > 1
         return nothing(Status.UNKNOWN, Reason.SEVERAL_LAYERS if several else Reason.MOVING_WEIGHTS)
-    fixed = judged.problem.feature_decay is not None
-    power = (judged.problem.layers + 1) / judged.problem.layers if fixed else 1.0
-    floor = common_floor(judged.counts.distinct, judged.counts.multiplicity, judged.samples_needed, power)
+    n, size, needed = judged.counts.distinct, judged.counts.multiplicity, judged.samples_needed
+    floor = common_floor(n, size, needed, judged.problem.samples_exponent)
+    if is_closed(judged.solution):
+        floor = smallest_floor(judged.counts, partial(_survives, judged.problem), floor)
     if math.isinf(floor):
         return nothing(Status.OUT_OF_REACH, None)
     for _ in range(_TRIES):
         after = forecast(raised_to(judged.counts, floor), problem=judged.problem)
         if after.survivors == after.directions:
-            gain = np.maximum(floor - judged.counts.distinct, 0.0) * judged.counts.multiplicity
-            raised = int(judged.counts.multiplicity[gain > 0].sum())
-            found = (judged.samples_needed, floor, raised, float(gain.sum()), judged, after)
-            return SamplesAdvice(Status.CHANGE, None, *found)
+            gain = np.maximum(floor - n, 0.0) * size
+            raised = int(size[gain > 0].sum())
+            return SamplesAdvice(Status.CHANGE, None, needed, floor, raised, float(gain.sum()), judged, after)
         floor = math.ceil(floor * _RAISE)
     return nothing(Status.UNKNOWN, Reason.NOT_REACHED)
 
 
-def raised_to(counts: ClassCounts, floor: float) -> ClassCounts:
-    """The counts with every seen class at `floor` or above.
-
-    Parameters
-    ----------
-    counts : ClassCounts
-        As they are.
-    floor : float
-        Samples.
-
-    Returns
-    -------
-    ClassCounts
-    """
-    return ClassCounts(np.where(counts.values > 0, np.maximum(counts.values, floor), 0.0), counts.names)
+def _survives(problem: Problem, counts: ClassCounts) -> bool:
+    """Whether every direction survives, for squared error: no root is found for it."""
+    spectrum = LabelSpectrum(counts, centred=problem.bias == "free")
+    threshold = Shrinkage(counts.samples, problem.kappa(counts.samples), problem.layers).threshold
+    return spectrum.count_above(threshold) == counts.seen - int(spectrum.centred)

@@ -1,9 +1,16 @@
 """How many samples a class, or all that have too few, must gain to stand above the threshold, which grows with them."""
 
+import bisect
+import math
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float, Int
 
+from penultimate.counts import ClassCounts
+
 _MAX_STEPS = 100
+_TRIED = 65  # floors, evenly by logarithm, among which the first that does is looked for before it is narrowed down
 
 
 def samples_to_gain(n: Float[np.ndarray, " m"], samples: float, needed: float, power: float) -> Float[np.ndarray, " m"]:
@@ -83,3 +90,57 @@ def common_floor(n: Float[np.ndarray, " m"], multiplicity: Int[np.ndarray, " m"]
         if step <= 1e-9 * floor:
             break
     return float(np.floor(floor)) + 1.0
+
+
+def raised_to(counts: ClassCounts, floor: float) -> ClassCounts:
+    """The counts with every seen class at `floor` or above.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        As they are.
+    floor : float
+        Samples.
+
+    Returns
+    -------
+    ClassCounts
+    """
+    return ClassCounts(np.where(counts.values > 0, np.maximum(counts.values, floor), 0.0), counts.names)
+
+
+def smallest_floor(counts: ClassCounts, survives: Callable[[ClassCounts], bool], known: float) -> float:
+    """Smallest whole number of samples at which every direction survives when all classes with fewer are raised to it.
+
+    The threshold grows with all samples, so a floor may be too high as well as too low: some are tried from the
+    smallest count up, and what lies below the first that does is halved.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        At which some direction dies.
+    survives : callable
+        Whether all directions survive for other counts.
+    known : float
+        A floor that is tried too, such as `common_floor`; infinite if there is none.
+
+    Returns
+    -------
+    float
+        Infinite where no floor tried does.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.ClassCounts([10000, 1])       # σ² = 2 n_1 n_2 / N, and one direction
+    >>> smallest_floor(counts, lambda raised: pen.LabelSpectrum(raised).count_above(10.0) == 1, known=101.0)
+    51.0
+    """
+    low = math.floor(counts.smallest)
+    tried = np.ceil(np.geomspace(counts.smallest, max(counts.largest, 1.0), _TRIED))
+    tried = np.unique(np.append(tried, known if math.isfinite(known) else []))
+    for floor in tried[tried > low].astype(np.int64).tolist():
+        if survives(raised_to(counts, floor)):
+            return float(bisect.bisect_left(range(floor), True, low + 1, key=lambda f: survives(raised_to(counts, f))))
+        low = floor
+    return math.inf
