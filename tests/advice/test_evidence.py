@@ -122,6 +122,34 @@ def test_an_audit_settles_the_problem_and_its_decay(audits, written):
             pen.advise(FASHION, audit=audits["features"], **options)
 
 
+def test_what_agrees_with_an_audit_is_accepted_and_what_contradicts_it_is_not(audits):
+    audit, of_head = audits["features"], audits["head"]
+    plain = pen.advise(FASHION, audit=audit).forecast.problem
+    ratio = plain.feature_decay * FASHION.samples / plain.weight_decay[0]
+    agreeing = [
+        *({"loss": loss} for loss in ("mse", pen.losses.SquaredError())),
+        *({"layers": 1}, {"bias": "free"}, {"feature_decay": plain.feature_decay}, {"feature_ratio": ratio}),
+        {"loss": "mse", "layers": 1, "bias": "free"},
+        {"problem": plain},
+    ]
+    for options in agreeing:
+        assert pen.advise(FASHION, audit=audit, **options).forecast.problem == plain, options
+    assert pen.advise(FASHION, audit=of_head, layers=1, bias="free", loss="ce").forecast.problem.loss == "ce"
+    for options in ({"layers": 2}, {"bias": "none"}):
+        with pytest.raises(pen.ProblemError, match="settles"):
+            pen.advise(FASHION, audit=of_head, **options)
+    with pytest.raises(pen.ProblemError, match="settles loss: mse there, ce beside it"):
+        pen.advise(FASHION, audit=audit, problem=pen.Problem.from_decays(5e-4, loss="ce"))
+
+
+def test_an_audit_with_cross_entropy_does_not_accept_squared_error():
+    """`loss="mse"` was the default and went for not given: it was passed over in silence."""
+    audit = pen.audit("cnn-ce", weight_decay=5e-4, loss="ce")
+    with pytest.raises(pen.ProblemError, match="settles loss: ce there, mse beside it"):
+        pen.advise(FASHION, audit=audit, loss="mse")
+    assert pen.advise(FASHION, audit=audit, loss="ce").forecast.problem.loss == "ce"
+
+
 def test_advice_on_features_and_on_a_head(audits):
     of_features, of_head = (pen.advise(FASHION, audit=audits[of]) for of in ("features", "head"))
     assert of_features.width.in_use == of_head.width.in_use == 64

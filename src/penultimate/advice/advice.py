@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from penultimate.advice.decay import DecayAdvice, advise_decay
 from penultimate.advice.evidence import Audited
 from penultimate.advice.goals import Goal
@@ -25,6 +23,7 @@ from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
+from penultimate.model.arguments import decays, whole
 from penultimate.model.problem import Bias, Problem
 from penultimate.reported import Reported
 
@@ -117,11 +116,11 @@ def advise(
     counts: Counts,
     weight_decay: float | Sequence[float] | None = None,
     *,
-    loss: str | Loss = "mse",
+    loss: str | Loss | None = None,
     layers: int | None = None,
     feature_decay: float | None = None,
-    feature_ratio: float = 1.0,
-    bias: Bias = "free",
+    feature_ratio: float | None = None,
+    bias: Bias | None = None,
     width: int | None = None,
     problem: Problem | None = None,
     audit: "Audit | HeadAudit | os.PathLike[str] | str | None" = None,
@@ -141,8 +140,8 @@ def advise(
     weight_decay : float or sequence of float, optional
         λ in use; by default the audited network's own, or 5e-4.
     loss, layers, feature_decay, feature_ratio, bias, width, problem
-        As for `forecast`. An audit of features and their head settles all but the width, one of a head alone layers
-        and bias.
+        As for `forecast`, with its defaults. An audit of features and their head settles all but the width, one of a
+        head alone layers and bias: what agrees with it may be given beside it, what contradicts it is refused.
     audit : Audit, HeadAudit or path, optional
         Of the network, or the JSON that ``penultimate audit --json`` wrote. Where it measured the feature decay by
         strengths, advice rests on the cautious end of its quartiles.
@@ -166,7 +165,7 @@ def advise(
     Raises
     ------
     ProblemError
-        For a problem that cannot be, an unknown goal, options that the audit settles, an audit of other counts, and
+        For a problem that cannot be, an unknown goal, options that contradict the audit, an audit of other counts, and
         held-out features without training features.
     FileError
         When a file cannot be read, or holds no audit.
@@ -190,30 +189,30 @@ def advise(
     counts = counts_of(counts)
     if valid is not None and train is None:
         raise ProblemError("held-out features need training features beside them: give both")
-    wished = Goal.from_name(goal)
+    wished, width = Goal.from_name(goal), None if width is None else whole(width, "the width")
     audited = _audited(audit)
     if audited is not None:
         audited.check(counts)
-    decays = None if weight_decay is None else tuple(float(decay) for decay in np.atleast_1d(weight_decay))
+    options = {
+        "loss": loss,
+        "layers": layers,
+        "feature_decay": feature_decay,
+        "feature_ratio": feature_ratio,
+        "bias": bias,
+        "width": width,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if problem is not None:
+        weight_decay, width, given = problem.weight_decay, problem.width, _options(problem)
+    if audited is not None:
+        given = audited.agreed(given, counts.samples)
+    decay = None if weight_decay is None else decays(weight_decay)
     if audited is not None and audited.calibration is not None:
-        if (loss, layers, feature_decay, feature_ratio, bias, problem) != ("mse", None, None, 1.0, "free", None):
-            raise ProblemError(
-                "the audited network settles loss, layers, feature decay and bias: leave them out beside its audit"
-            )
-        now = audited.forecast(counts, decays)
+        now = audited.forecast(counts, decay)
     else:
-        known = None if audited is None else audited.problem
-        given = problem or Problem.from_decays(
-            decays or (_DECAY if known is None else known.weight_decay),
-            layers=layers if known is None else known.layers,
-            feature_decay=feature_decay,
-            feature_ratio=feature_ratio,
-            bias=bias if known is None else known.bias,
-            width=width,
-            loss=loss,
-        )
-        width = given.width
-        now = forecast(counts, problem=replace(given, width=None))
+        of_audit = None if audited is None or audited.problem is None else audited.problem.weight_decay
+        given["width"] = None
+        now = forecast(counts, problem=Problem.from_decays(decay or of_audit or _DECAY, **given))  # pyright: ignore[reportArgumentType]
     narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:
         now = _narrowed(now, narrowest)
@@ -227,6 +226,13 @@ def advise(
         width=advise_width(now, narrowest, misfit),
         head=advise_head(now, audited, _compared(counts, train, valid, head, seed, progress)),
     )
+
+
+def _options(problem: Problem) -> dict[str, object]:
+    """What a problem says, as options; of the feature decay and its ratio the one that holds."""
+    known = problem.feature_decay is not None
+    feature = {"feature_decay": problem.feature_decay} if known else {"feature_ratio": problem.feature_ratio}
+    return {"loss": problem.loss, "layers": problem.layers, "bias": problem.bias, **feature}
 
 
 def _audited(audit: "Audit | HeadAudit | os.PathLike[str] | str | None") -> Audited | None:

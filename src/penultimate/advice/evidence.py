@@ -14,7 +14,7 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.matching import compared, places
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasts.forecast import Forecast
-from penultimate.losses import check_name
+from penultimate.losses import check_name, plainly
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
 from penultimate.version import __version__
@@ -132,6 +132,40 @@ class Audited(OneLine):
                     f"the audit is of other counts (class {name!r} has {samples:,.10g} samples "
                     f"there, {counts.values[place]:,.10g} here): give the counts that the network was trained on"
                 )
+
+    def agreed(self, given: Mapping[str, object], samples: float) -> dict[str, object]:
+        """Options beside the audit, with what it settles in their place.
+
+        Parameters
+        ----------
+        given : mapping of str to object
+            Options of `penultimate.forecast`.
+        samples : float
+            N.
+
+        Returns
+        -------
+        dict of str to object
+
+        Raises
+        ------
+        ProblemError
+            If one contradicts the audit.
+        """
+        known = self.problem if self.calibration is None else self.calibration.problem(samples)
+        if known is None:
+            return dict(given)
+        settled: dict[str, object] = {"layers": known.layers, "bias": known.bias}
+        if known.feature_decay is not None:
+            ratio = known.feature_decay * samples / known.weight_decay[0]
+            settled |= {"loss": known.loss, "feature_decay": known.feature_decay, "feature_ratio": ratio}
+        for name, value in settled.items():
+            if name in given and not _same(plainly(given[name]) if name == "loss" else given[name], value):
+                raise ProblemError(
+                    f"the audited network settles {name.replace('_', ' ')}: {value} there, {given[name]} beside it; "
+                    "leave it out"
+                )
+        return {**given, "layers": known.layers, "bias": known.bias}
 
     def forecast(self, counts: ClassCounts, weight_decay: tuple[float, ...] | None) -> Forecast:
         """Forecast with the feature decay that was measured; there has to be a `calibration`.
@@ -253,6 +287,12 @@ def _check_loss(loss: str, where: str) -> None:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-6)  # as printed
+    return one == other
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -64,8 +64,11 @@ def limits(gap: float, steps: int, seconds: float | None) -> Limits:
     ProblemError
         If one is not positive.
     """
-    known = math.inf if seconds is None or seconds == math.inf else positive(seconds, "the time limit in seconds")
-    return Limits(positive(gap, "the relative gap"), whole(steps, "the number of Newton steps"), known)
+    try:
+        known = math.inf if seconds is None or seconds == math.inf else positive(seconds, "the time in seconds")
+        return Limits(positive(gap, "the relative gap"), whole(steps, "the number of steps"), known)
+    except ProblemError as error:
+        raise ProblemError(f"limits must be positive: {error}") from None
 
 
 def build(counts: ClassCounts, problem: Problem) -> ConvexModel:
