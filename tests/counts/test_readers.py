@@ -386,8 +386,8 @@ def test_every_format_tells_the_same(tmp_path, mapping):
 def test_ids_from_0_are_no_counts_whatever_they_are_called(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text("class,count\ncat,2\ndog,0\neel,1\n")
-    with pytest.raises(pen.CountsError, match="--holds counts"):
-        pen.ClassCounts.read(path)
-    assert pen.ClassCounts.read(path, holds="counts").values.tolist() == [2, 0, 1]
+    with pytest.raises(CountsError, match="--holds counts"):
+        ClassCounts.read(path)
+    assert ClassCounts.read(path, holds="counts").values.tolist() == [2, 0, 1]
     path.write_text("class,count\ncat,3\ndog,2\neel,1\n")
-    assert pen.ClassCounts.read(path).values.tolist() == [3, 2, 1]
+    assert ClassCounts.read(path).values.tolist() == [3, 2, 1]

@@ -51,7 +51,10 @@ def well_formed(page: Page) -> None:
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert dict(page.tags[0][1])["lang"] == "en"
     tags = [tag for tag, _ in page.tags]
-    assert tags.count("table") == tags.count("caption")
+    described = {dict(attributes).get("aria-describedby") for tag, attributes in page.tags if tag == "table"}
+    assert len(described) == tags.count("table") and described <= {
+        dict(attributes).get("id") for _, attributes in page.tags
+    }
     assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
