@@ -118,11 +118,11 @@ def test_a_missing_folder_is_one_clear_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_or_device_is_not_replaced(tmp_path):
+def test_a_folder_is_not_replaced_and_a_device_takes_the_page(tmp_path):
     with pytest.raises(FileError, match="it is a folder"):
         CASES["fashion"]().report(tmp_path)
-    with pytest.raises(FileError, match="not a plain file"):
-        CASES["fashion"]().report(os.devnull)
+    CASES["fashion"]().report(os.devnull)
+    assert not os.path.isfile(os.devnull)
 
 
 def test_a_folder_without_rights_is_one_clear_line(tmp_path, monkeypatch):
