@@ -17,10 +17,13 @@ from penultimate.advice.samples import SamplesAdvice, advise_samples
 from penultimate.advice.status import Reason
 from penultimate.advice.steps import Step, steps_of
 from penultimate.advice.width import WidthAdvice, advise_width
+from penultimate.audits.audit import Audit
+from penultimate.audits.head import HeadAudit
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
+from penultimate.features.sources.writing import save_head
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
 from penultimate.model.arguments import decays, whole
@@ -30,8 +33,6 @@ from penultimate.reported import Reported
 if TYPE_CHECKING:
     import os
 
-    from penultimate.audits.audit import Audit
-    from penultimate.audits.head import HeadAudit
     from penultimate.features.head import Head
     from penultimate.heads.comparison.comparison import Features, HeadComparison
 
@@ -104,8 +105,6 @@ class Advice(Reported, presenter="advice"):
         FileError
             When the file cannot be written.
         """
-        from penultimate.features.sources.writing import save_head
-
         if self.head.head is None:
             reason = self.head.reason or Reason.NO_FEATURES
             raise ProblemError(f"no head is advised: {reason.why}; needed: {reason.needed}")
@@ -236,9 +235,6 @@ def _options(problem: Problem) -> dict[str, object]:
 
 
 def _audited(audit: "Audit | HeadAudit | os.PathLike[str] | str | None") -> Audited | None:
-    from penultimate.audits.audit import Audit
-    from penultimate.audits.head import HeadAudit
-
     if audit is None:
         return None
     return Audited.from_audit(audit) if isinstance(audit, Audit | HeadAudit) else Audited.read(audit)

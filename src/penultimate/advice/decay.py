@@ -77,7 +77,7 @@ def advise_decay(now: Forecast, obstacle: Reason | None = None) -> DecayAdvice:
 
     if obstacle is not None:
         return nothing(Status.UNKNOWN, obstacle)
-    if (now.problem.width or now.directions) < now.directions:
+    if now.width_binds:
         return nothing(Status.OUT_OF_REACH, Reason.WIDTH)
     largest = now.largest_safe_weight_decay
     if largest is None:

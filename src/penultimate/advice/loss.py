@@ -152,7 +152,7 @@ def _rank(option: Option) -> tuple[bool, bool, float]:
 def _obstacle(now: Forecast) -> Reason | None:
     if now.problem.layers > 1:
         return Reason.SEVERAL_LAYERS
-    if (now.problem.width or now.directions) < now.directions:
+    if now.width_binds:
         return Reason.WIDTH
     if now.survivors == 0:
         return Reason.COLLAPSED

@@ -78,7 +78,7 @@ def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvi
         return nothing(Status.UNKNOWN, obstacle)
     if judged.survivors == judged.directions:
         return nothing(Status.KEEP, None)
-    if (judged.problem.width or judged.directions) < judged.directions:
+    if judged.width_binds:
         return nothing(Status.OUT_OF_REACH, Reason.WIDTH)
     if math.isnan(judged.samples_needed):
         several = judged.problem.layers > 1

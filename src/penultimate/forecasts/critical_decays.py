@@ -5,18 +5,15 @@ closed form are found, and beyond some more none; what is not known is NaN, and 
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
+from penultimate.minimisers.convex.deaths import CriticalDecay, closed_deaths, find_deaths, first_death
 from penultimate.minimisers.solution import Solution
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
-
-if TYPE_CHECKING:
-    from penultimate.minimisers.convex.deaths import CriticalDecay
 
 # Distinct counts up to which all deaths are bracketed closely, or loosely, or only the first: seconds, not minutes.
 _CLOSELY, ALL_DEATHS, _FIRST_DEATH = 24, 128, 500
@@ -53,28 +50,20 @@ def followed(solution: Solution) -> Problem | None:
     None for plain squared error, which needs no following, for several layers, and for a width that may bind.
     """
     problem = solution.problem
-    if problem.is_plain_squared_error or problem.layers > 1 or (problem.width or np.inf) < solution.geometry.svd.rank:
+    if problem.is_plain_squared_error or problem.layers > 1 or solution.width_binds:
         return None
     return replace(problem, width=None)
 
 
-def decay_exponent(solution: Solution) -> float:
-    """λ ∝ θ^this: the threshold grows like κ^{(L+1)/(2L)}, and κ^{L+1} like λ^{L+1}, or λ^L when λ_H is fixed."""
-    problem = solution.problem
-    return 2.0 if problem.feature_decay is not None else 2.0 * problem.layers / (problem.layers + 1)
-
-
-def find_first(solution: Solution) -> "CriticalDecay | None":
+def find_first(solution: Solution) -> CriticalDecay | None:
     """The directions that die first as decay grows, for a problem that is followed; None where it is not looked for."""
-    from penultimate.minimisers.convex.deaths import first_death
-
     problem, groups = followed(solution), solution.counts.distinct.size
     if problem is None or groups > _FIRST_DEATH:
         return None
     return first_death(solution.counts, problem, _CLOSE if groups <= ALL_DEATHS else _FIRST)
 
 
-def find_critical(solution: Solution, first: "CriticalDecay | None") -> CriticalDecays:
+def find_critical(solution: Solution, first: CriticalDecay | None) -> CriticalDecays:
     """λ_1 at which each distinct direction dies, all layers' decays scaled together.
 
     Parameters
@@ -90,7 +79,7 @@ def find_critical(solution: Solution, first: "CriticalDecay | None") -> Critical
     """
     if is_closed(solution):
         svd, problem = solution.geometry.svd, solution.problem
-        critical = problem.weight_decay[0] * (svd.sigma / solution.threshold) ** decay_exponent(solution)
+        critical = problem.weight_decay[0] * (svd.sigma / solution.threshold) ** problem.decay_exponent
         before = np.cumsum(svd.multiplicity) - svd.multiplicity
         critical = np.where(before < (problem.width or np.inf), critical, np.nan)
         return CriticalDecays(critical, np.stack([critical, critical], axis=1), "")
@@ -105,7 +94,7 @@ def find_critical(solution: Solution, first: "CriticalDecay | None") -> Critical
     return CriticalDecays(out[:, 0], out[:, 1:], _note(solution, out))
 
 
-def _joined(svd: GroupedSVD, deaths: "list[CriticalDecay]") -> "list[tuple[int, CriticalDecay]]":
+def _joined(svd: GroupedSVD, deaths: list[CriticalDecay]) -> list[tuple[int, CriticalDecay]]:
     """Each death with the index of the distinct σ whose direction dies.
 
     Deaths are numbered by the rank of their σ where they die, and singular values cross on the way there: a loss that
@@ -120,9 +109,7 @@ def _joined(svd: GroupedSVD, deaths: "list[CriticalDecay]") -> "list[tuple[int, 
     return inside + [(int(svd.mixed_index[at]), death) for at, (death, _) in zip(columns, mixed, strict=True)]
 
 
-def _deaths(solution: Solution, first: "CriticalDecay | None") -> "tuple[CriticalDecay, ...]":
-    from penultimate.minimisers.convex.deaths import closed_deaths, find_deaths
-
+def _deaths(solution: Solution, first: CriticalDecay | None) -> tuple[CriticalDecay, ...]:
     problem, groups = followed(solution), solution.counts.distinct.size
     if problem is None or first is None:
         return ()

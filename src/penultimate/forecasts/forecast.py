@@ -5,9 +5,8 @@ counts → `forecast` → `Forecast`: thresholds, critical weight decays, and fo
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,49 +14,20 @@ from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
-from penultimate.forecasts.critical_decays import ALL_DEATHS, CriticalDecays, find_critical, find_first, is_closed
-from penultimate.forecasts.over_decay import can_sweep, shares_at, strengths_at
+from penultimate.forecasts.by_ratio import RatioForecast, by_ratio
+from penultimate.forecasts.critical_decays import CriticalDecays, find_critical, find_first, is_closed
+from penultimate.forecasts.over_decay import shares_at, strengths_at
 from penultimate.forecasts.samples_to_gain import samples_to_gain
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.forecasts.timeline import Timeline, timeline
 from penultimate.losses import Loss, SquaredError, resolve
 from penultimate.losses.consistency import is_consistent
+from penultimate.minimisers.convex.deaths import CriticalDecay
 from penultimate.minimisers.minimising import minimise
 from penultimate.minimisers.solution import Solution
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
 from penultimate.reported import Reported
-from penultimate.spectrum.label_spectrum import LabelSpectrum
-
-if TYPE_CHECKING:
-    from penultimate.minimisers.convex.deaths import CriticalDecay
-
-RATIOS = (0.01, 0.1, 1.0, 10.0, 100.0)
-
-
-@dataclass(frozen=True)
-class RatioForecast:
-    """The forecast for one value of the unknown ratio ``c = N λ_H / λ_1`` (docs/theory §1).
-
-    Attributes
-    ----------
-    ratio : float
-        c.
-    samples_needed : float
-        What `Forecast.samples_needed` would be.
-    classes_below : int
-        Seen classes that do not have more than they need.
-    survivors : int or None
-        Directions that survive; None where that would take too long to find.
-    largest_safe_weight_decay : float or None
-        λ_1 below which every direction survives; None if the width already takes some.
-    """
-
-    ratio: float
-    samples_needed: float
-    classes_below: int
-    survivors: int | None
-    largest_safe_weight_decay: float | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,6 +122,11 @@ class Forecast(Reported, presenter="forecast"):
         return self.solution.survivors
 
     @property
+    def width_binds(self) -> bool:
+        """Whether the width holds fewer directions than there are, however small the decay."""
+        return self.solution.width_binds
+
+    @property
     def directions(self) -> int:
         """Directions that there are: seen − 1 with a free bias, seen otherwise."""
         return self.geometry.svd.rank
@@ -220,14 +195,14 @@ class Forecast(Reported, presenter="forecast"):
 
         `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts.
         """
-        if (self.problem.width or np.inf) < self.directions:
+        if self.width_binds:
             return None
         if is_closed(self.solution):
             return float(self.critical_weight_decay.min())
         return None if self._first_death is None else self._first_death.weight_decay
 
     @cached_property
-    def _first_death(self) -> "CriticalDecay | None":
+    def _first_death(self) -> CriticalDecay | None:
         return find_first(self.solution)
 
     @cached_property
@@ -243,8 +218,7 @@ class Forecast(Reported, presenter="forecast"):
         """
         if math.isnan(self.samples_needed):
             return np.full(self.counts.distinct.size, np.nan)
-        fixed = self.problem.feature_decay is not None
-        power = (self.problem.layers + 1) / self.problem.layers if fixed else 1.0
+        power = self.problem.samples_exponent
         return samples_to_gain(self.counts.distinct, self.counts.samples, self.samples_needed, power)
 
     @cached_property
@@ -252,32 +226,7 @@ class Forecast(Reported, presenter="forecast"):
         """The answer as a function of c, when the feature decay is not known; empty when it is."""
         if self.problem.feature_decay is not None or math.isnan(self.threshold):
             return ()
-        return tuple(self._at_ratio(ratio) for ratio in RATIOS)
-
-    def _at_ratio(self, ratio: float) -> RatioForecast:
-        layers, width = self.problem.layers, self.problem.width or self.directions
-        change = ratio / self.problem.feature_ratio
-        threshold = self.threshold * change ** (1.0 / (2 * layers))
-        needed = self.group_samples_needed * (threshold / self.threshold) ** 2
-        safe = self.largest_safe_weight_decay
-        return RatioForecast(
-            ratio=ratio,
-            samples_needed=self.samples_needed * (threshold / self.threshold) ** 2,
-            classes_below=int(self.counts.multiplicity[self.counts.distinct <= needed].sum()),
-            survivors=self._survivors_at_ratio(ratio, threshold, width),
-            largest_safe_weight_decay=None if safe is None else safe * change ** (-1.0 / (layers + 1)),
-        )
-
-    def _survivors_at_ratio(self, ratio: float, threshold: float, width: int) -> int | None:
-        spectrum = self.geometry.svd
-        if isinstance(spectrum, LabelSpectrum):
-            return min(spectrum.count_above(threshold), width)
-        # Otherwise the singular values move with the decays, so the problem is solved again where that takes no time.
-        if can_sweep(self.solution) and self.counts.distinct.size <= ALL_DEATHS:
-            return minimise(self.counts, replace(self.problem, feature_ratio=ratio), gap=1e-6).survivors
-        # c acts like the square of the weight decay.
-        decay = self.problem.weight_decay[0] * math.sqrt(ratio / self.problem.feature_ratio)
-        return self.directions if decay < (self.largest_safe_weight_decay or 0.0) else None
+        return by_ratio(self.solution, self.group_samples_needed, self.samples_needed, self.largest_safe_weight_decay)
 
     def strengths_at(self, weight_decay: ArrayLike) -> Float[np.ndarray, "w t"]:
         """Strength of every distinct direction at other weight decays λ_1 (all layers scaled alike), shape (w, t).

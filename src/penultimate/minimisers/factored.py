@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
+from penultimate.losses import resolve
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
 from penultimate.minimisers.convex.solving import build, solve
 from penultimate.minimisers.cost import expected
@@ -86,8 +87,6 @@ def check_classes(counts: ClassCounts, problem: Problem) -> None:
 
 def _alone(base: ConvexModel, alone: ClassCounts, problem: Problem) -> ConvexModel:
     """The model with every class its own group."""
-    from penultimate.losses import resolve
-
     return ConvexModel(alone, resolve(problem.loss, alone).grouped(alone), base.mu, base.bias)
 
 

@@ -116,6 +116,11 @@ class Solution(OneLine):
         return self.geometry.svd.multiplicity
 
     @property
+    def width_binds(self) -> bool:
+        """Whether the width holds fewer directions than there are."""
+        return self.problem.width is not None and self.problem.width < self.geometry.svd.rank
+
+    @property
     def survivors(self) -> int:
         """Number of directions that survive."""
         return int(self.surviving.sum())

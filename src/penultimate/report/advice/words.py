@@ -1,5 +1,6 @@
 """Advice in plain sentences: each piece says what to do, the numbers that back it, its cost, and what is missing."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,7 @@ def samples_words(samples: SamplesAdvice) -> tuple[str, str]:
     before = samples.before
     if samples.status is Status.KEEP:
         text = "Every class has enough samples to keep its direction: "
-        if samples.needed != samples.needed:
+        if math.isnan(samples.needed):
             return f"{text}all {number(before.directions)} directions survive.", ""
         return (
             f"{text}the smallest has {number(before.counts.smallest)} and needs about {number(samples.needed, 3)}.",

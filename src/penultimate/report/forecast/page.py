@@ -1,5 +1,7 @@
 """The report of a forecast: one HTML file that opens without a network, and its small table for notebooks."""
 
+import math
+
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.report.forecast.charts import charts
@@ -70,7 +72,7 @@ def summary(forecast: Forecast) -> str:
     counts, status = forecast.counts, _status(forecast)
     unseen = f", {number(counts.unseen.size)} without samples" if counts.unseen.size else ""
     bands = ", ".join(f"{number(size)} {name}" for name, size in status.items())
-    alike = forecast.samples_needed == forecast.samples_needed
+    alike = not math.isnan(forecast.samples_needed)
     needed = f"more than {number(forecast.samples_needed, 3)}" if alike else "differs from class to class"
     rows = [
         ("classes", f"{bands}{unseen}"),

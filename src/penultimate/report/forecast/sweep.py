@@ -193,7 +193,7 @@ def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
         lines.append("Shaded: survivors between the quartiles of the network's own feature decay")
     if int(_real(forecast).sum()) > len(figures.labels):
         lines.append(f"{len(figures.labels)} of {number(forecast.directions)} directions, evenly by rank")
-    if (forecast.problem.width or np.inf) < forecast.directions:
+    if forecast.width_binds:
         lines.append(
             f"The width has room for {number(forecast.problem.width)} of {number(forecast.directions)} directions"
         )

@@ -1,5 +1,6 @@
 """Tables for the terminal, built with rich."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
 
 
 def _needed(forecast: Forecast) -> str:
-    if forecast.samples_needed == forecast.samples_needed:
+    if not math.isnan(forecast.samples_needed):
         return f"a class needs about {number(forecast.samples_needed, 3)} samples to keep its own direction"
     below = f"{number(forecast.classes_below)} classes have fewer"
     return (

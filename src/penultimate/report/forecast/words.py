@@ -1,5 +1,7 @@
 """The forecast in plain sentences."""
 
+import math
+
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.solution import Outcome
 from penultimate.report.kit.numbers import number
@@ -22,7 +24,10 @@ def _what_happens(forecast: Forecast) -> str:
     if forecast.survivors == 0:
         return f"{at} no class keeps a direction: all features collapse to zero, and only the bias is learnt."
     if own == seen:
-        return f"{at} all {number(seen)} classes keep a direction of their own."
+        # Silence would be read as good news for a class of a few samples.
+        few = number(forecast.counts.smallest)
+        text = f"{at} all {number(seen)} classes keep a direction of their own. Weight decay is not the problem here;"
+        return f"{text} how well {few} samples stand for new ones is another question, which no forecast answers."
     shared, lost = forecast.classes_with("shared"), forecast.classes_with("lost")
     text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
     losers = [f"{number(lost)} {'loses its own' if lost == 1 else 'lose theirs'}"] if lost else []
@@ -35,7 +40,7 @@ def _what_happens(forecast: Forecast) -> str:
         text += f". {number(forecast.negative_margins)} classes are assigned to another even at their own mean"
     if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS) or _is_full(forecast):
         return f"{text}. A width of {forecast.problem.width} holds no more directions."
-    if forecast.samples_needed != forecast.samples_needed:
+    if math.isnan(forecast.samples_needed):
         return f"{text}."
     return f"{text}. A class needs about {number(forecast.samples_needed, 3)} samples to keep its own."
 
