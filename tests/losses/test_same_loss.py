@@ -1,6 +1,5 @@
 """A loss is the same however it is given: by name, as an object, or with weights that are all alike."""
 
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -51,7 +50,6 @@ def test_a_comparison_does_not_take_one_loss_twice():
 
 
 @pytest.mark.parametrize("loss", [None, 1.0, b"mse", ["mse"], pen.losses.SquaredError])
-def test_what_is_no_loss_is_refused(loss, monkeypatch):
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+def test_what_is_no_loss_is_refused(loss):
     with pytest.raises(pen.ProblemError, match="a loss is a name"):
         pen.forecast(COUNTS, loss=loss)

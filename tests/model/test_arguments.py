@@ -2,20 +2,12 @@
 
 import math
 
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penultimate as pen
-
-
-@pytest.fixture(autouse=True)
-def own_checks(monkeypatch):
-    """The package's own checks are under test, as a user meets them."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-
 
 COUNTS = pen.ClassCounts([60, 30, 10])
 NO_NUMBERS = [None, "0.1", "free?", b"1", True, [], {}, ..., 1j, math.nan, math.inf, -math.inf, np.array([1, 2])]
@@ -61,6 +53,7 @@ def test_decays_and_layers_must_agree(layers):
         pen.Problem.from_decays([1e-3, 1e-2] if layers == 3 else 1e-3, layers=layers)
 
 
+@pytest.mark.usefixtures("own_checks")
 def test_numbers_of_any_kind_are_numbers():
     expected = pen.Problem((0.5,), width=3)
     for half in (0.5, np.float32(0.5), np.array(0.5), np.array([0.5]), [0.5], (np.float64(0.5),)):

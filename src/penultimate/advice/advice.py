@@ -257,7 +257,7 @@ def _compared(
 ) -> "HeadComparison | None":
     if train is None:
         return None
-    from penultimate.heads.comparison.comparison import compare_heads
+    from penultimate.heads.comparison.comparison import compare_heads  # needs an optional library
 
     comparison = compare_heads(train, valid, head=head, seed=seed, progress=progress)
     places(comparison.counts.names, counts.names, "TRAIN", "the counts")  # refuses other classes

@@ -294,7 +294,8 @@ def _figures(
     statistics: FeatureStatistics, metrics: CollapseMetrics, judged: LayerAudit | None
 ) -> dict[str, NDArray[np.float64]]:
     """Every figure that gets an interval."""
-    figures = {f"metrics/{name}": np.array(np.nan if v is None else v) for name, v in metrics.to_dict().items()}
+    values = {name: np.nan if value is None else value for name, value in metrics.to_dict().items()}
+    figures = {f"metrics/{name}": np.asarray(value, dtype=np.float64) for name, value in values.items()}
     figures["classes/spread"] = np.sqrt(variances(statistics))
     figures["classes/mean_norm"] = np.linalg.norm(centred_means(statistics), axis=1)
     if judged is None:
