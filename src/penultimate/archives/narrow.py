@@ -36,8 +36,8 @@ def widened(kind: str, stored: NDArray[Any]) -> NDArray[np.float32]:
     --------
     >>> import numpy as np
     >>> from penultimate.archives.narrow import widened
-    >>> widened("float8_e4m3fn", np.array([0x38, 0x7E, 0x81], np.uint8))
-    array([ 1.0000000e+00,  4.4800000e+02, -1.9531250e-03], dtype=float32)
+    >>> widened("float8_e4m3fn", np.array([0x38, 0x7E, 0x81], np.uint8)).tolist()
+    [1.0, 448.0, -0.001953125]
     """
     return _WIDENERS[kind](stored)
 
