@@ -58,5 +58,5 @@ def test_a_width_that_does_not_bind_leaves_the_proof():
 
 
 def test_too_many_classes_are_refused():
-    with pytest.raises(pen.ProblemError, match="at most 2000"):
+    with pytest.raises(pen.ProblemError, match="at most 2,000"):
         pen.minimise(pen.ClassCounts(np.ones(3000)), pen.Problem.from_decays(layers=2, loss="ce"))

@@ -70,7 +70,7 @@ class Advice(Reported, presenter="advice"):
     >>> advice.decay.status.value, round(advice.decay.largest, 4)
     ('a change is advised', 0.0332)
     >>> advice.samples.floor, advice.samples.raised, advice.samples.total
-    (11.0, 1, 5.0)
+    (9.0, 1, 3.0)
     >>> advice.samples.after.survivors, advice.width.needed
     (4, 3)
     """

@@ -91,7 +91,7 @@ def test_the_budget_adds_up_to_what_is_missing():
     alignment = audit("cnn-mse").last_layer.alignment
     for place in range(9):
         parts = rows("cnn-mse", "budget", direction=str(place + 1))
-        assert {row["part"] for row in parts} == {"decay", "noise", "other directions", "unsettled"}
+        assert {row["part"] for row in parts} == {"decay", "noise", "other directions", "residual"}
         missing = 1 - alignment.strength[place] / alignment.sigma[place]
         assert sum(row["lost"] for row in parts) == pytest.approx(missing, abs=1e-12)
     assert {row["part"] for row in rows("cnn-mse-test", "budget") if "part" in row} == {"decay", "other directions"}
@@ -142,5 +142,5 @@ def test_a_head_is_drawn_beside_the_scaled_forecast():
     expected = np.array([row["value"] for row in rows("head-mse", "spectrum", series="forecast, scaled")])
     # The scale is the one of least squares: what is left is orthogonal to the forecast.
     assert (np.array(shown) - expected) @ expected == pytest.approx(0.0, abs=1e-9)
-    lengths = {row["where"]: row["value"] for row in rows("head-mse", "norms", series="rows of the head")}
+    lengths = {row["where"]: row["value"] for row in rows("head-mse", "norms", series="rows of the last layer")}
     assert [lengths[str(k)] for k in range(10)] == pytest.approx(np.linalg.norm(weight, axis=1))

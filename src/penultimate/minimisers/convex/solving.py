@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from penultimate.counts import ClassCounts
+from penultimate.errors import ProblemError
 from penultimate.losses import resolve
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
 from penultimate.minimisers.convex.newton import Limits, Run, rounding, run
