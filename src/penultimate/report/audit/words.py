@@ -37,7 +37,7 @@ def findings(audit: Audit) -> list[tuple[str, str]]:
     found.append(("Overlap", _merged_pairs(audit)))
     if layer is not None and not layer.forecast.problem.is_plain_squared_error:
         found.append(("Its own loss", _own_law(layer)))
-    if layer is not None and not layer.fits_loss:
+    if layer is not None:
         found.append(("Which loss", _evidence(layer)))
     if layer is not None and layer.fits_loss:
         found += [("Geometry", _factors(layer)), ("Feature decay", _decay(layer))]
@@ -122,8 +122,8 @@ def _evidence(layer: LayerAudit) -> str:
         f"With squared error the bias would equal the class shares, but it differs by up to "
         f"{number(layer.measured.bias_error, 2)}; directions are {number(strong, 2)} times as strong as the labels ask."
     )
-    squared = layer.forecast.problem.is_plain_squared_error
-    return " ".join(text for text in (against if squared else "", _try(layer)) if text)
+    speaks = layer.forecast.problem.is_plain_squared_error and not layer.fits_loss
+    return " ".join(text for text in (against if speaks else "", _try(layer)) if text)
 
 
 def _try(layer: LayerAudit) -> str:
