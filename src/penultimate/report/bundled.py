@@ -11,7 +11,8 @@ def data_tables() -> Group:
     """Everything that can be named instead of a file."""
     table = Table()
     for heading in ("name", "what", "classes", "samples", "ratio", "licence"):
-        table.add_column(heading, justify="right" if heading in ("classes", "samples", "ratio") else "left")
+        right = heading in ("classes", "samples", "ratio")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading == "name")
     for info in datasets.table():
         table.add_row(
             info.name,
@@ -23,7 +24,7 @@ def data_tables() -> Group:
         )
     held = Table()
     for heading in ("features", "what"):
-        held.add_column(heading)
+        held.add_column(heading, no_wrap=heading == "features")
     for name in datasets.feature_names():
         held.add_row(name, datasets.describe_features(name))
     return Group(table, held)
