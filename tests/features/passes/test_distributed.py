@@ -367,7 +367,8 @@ def test_an_interrupt_on_the_command_line_leaves_no_process(tmp_path):
     _, told = process.communicate(timeout=60)
     # On a slow machine the cluster has no time to close, and Python's tracker of semaphores says so afterwards.
     assert (told.splitlines()[0], process.returncode) == ("penultimate: interrupted", 130)
-    assert not any(psutil.pid_exists(int(file.name)) for file in tmp_path.iterdir())
+    left = [psutil.Process(int(file.name)) for file in tmp_path.iterdir() if psutil.pid_exists(int(file.name))]
+    assert not psutil.wait_procs(left, timeout=60)[1]
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.randoms(use_true_random=False))
