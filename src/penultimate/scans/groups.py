@@ -12,7 +12,7 @@ from enum import Enum
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from penultimate.scans.rows import Rows
 from penultimate.scans.valleys import Valley, find_valleys
@@ -167,7 +167,7 @@ def _judge(
     isotropy = _isotropy(rows, np.flatnonzero(inside), cloud.centre)
     if isotropy > _ISOTROPIC:  # noise without direction ends at a shell, which may lie within the valley
         middle = float(np.exp(np.median(x[inside])))
-        reach = middle * np.sqrt(chi2.isf(1 / len(rows), d) / chi2.median(d))
+        reach = middle * np.sqrt(chdtri(d, 1 / len(rows)) / chdtri(d, 0.5))
         inside |= x <= min(np.log(reach), cloud.valley.right)
     members = np.flatnonzero(inside)
     nearly = np.flatnonzero(~inside & (x < cloud.valley.right))
