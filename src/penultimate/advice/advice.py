@@ -210,7 +210,7 @@ def advise(
         now = audited.forecast(counts, decay)
     else:
         of_audit = None if audited is None or audited.problem is None else audited.problem.weight_decay
-        given["width"] = None
+        given.pop("width", None)
         now = forecast(counts, problem=Problem.from_decays(decay or of_audit or _DECAY, **given))  # pyright: ignore[reportArgumentType]
     narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:

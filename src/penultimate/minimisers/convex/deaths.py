@@ -168,8 +168,10 @@ class _Search:
                 continue
             decay, low, high = (self.family.decay_of(math.exp(log)) for log in logs)
             if column < self.mixed:
-                nearest = min(self._known, key=lambda known: abs(known.log - logs[0]))
-                out.append(CriticalDecay("mixed", column, 1, decay, (low, high), nearest.right[:, column]))
+                at = logs[0]
+                right = min(self._known, key=lambda known: abs(known.log - at)).right
+                vector = None if right is None else right[:, column]
+                out.append(CriticalDecay("mixed", column, 1, decay, (low, high), vector))
             else:
                 group = column - self.mixed
                 out.append(CriticalDecay("inside", group, int(self.family.model.several[group]), decay, (low, high)))
