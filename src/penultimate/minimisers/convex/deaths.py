@@ -168,10 +168,9 @@ class _Search:
                 continue
             decay, low, high = (self.family.decay_of(math.exp(log)) for log in logs)
             if column < self.mixed:
-                at = logs[0]
-                right = min(self._known, key=lambda known: abs(known.log - at)).right
-                vector = None if right is None else right[:, column]
-                out.append(CriticalDecay("mixed", column, 1, decay, (low, high), vector))
+                at: float = logs[0]
+                nearest = min(self._known, key=lambda known: abs(known.log - at))
+                out.append(CriticalDecay("mixed", column, 1, decay, (low, high), nearest.right[:, column]))
             else:
                 group = column - self.mixed
                 out.append(CriticalDecay("inside", group, int(self.family.model.several[group]), decay, (low, high)))
