@@ -107,7 +107,7 @@ def read_npz(path: Path, wish: Wish) -> Counted:
             names = None if classes is None or len(classes) != values.size else classes
             certain = wish.holds is not None or names_counts(key)
             origin = f"counts in {key!r}" + ("" if names is None else f", classes in {named!r}")
-            return of_counts(values.tolist(), names, wish, origin, certain)
+            return of_counts(values, names, wish, origin, certain)
         _check_labels(archive.layout(key), wish)
         found = tally_blocks(archive.blocks(key, 0, _rows(archive.layout(key))))
     where = f" in {key!r}"

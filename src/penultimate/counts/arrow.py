@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from penultimate.archives.archive import reporting_damage
 from penultimate.counts.columns import is_training, label_rank
 from penultimate.counts.counted import Counted, Wish, believe_labels, of_counts, of_labels
@@ -150,23 +153,47 @@ def _usable(field: Any, wish: Wish) -> bool:
 
 
 def _counts(batches: Iterator[Any], wanted: list[str], kinds: list[Any], wish: Wish, choice: Choice) -> Counted:
-    values: list[float] = []
-    names: list[str] = []
-    named = wanted[1] if choice.names is not None else None
+    # Ten million classes: numbers stay arrays, and only texts become texts.
+    values: list[NDArray[Any]] = []
+    names: list[NDArray[Any]] = []
+    named = choice.names is not None
+    rows = 0
     for batch in batches:
-        for i, column in enumerate(batch.columns[: 1 + (named is not None)]):
-            _refuse_nulls(column, wanted[i], len(values))
-        for text in map(_text, batch.column(0).to_pylist()):
-            found = number(text)
-            if found is None:
-                example = f" (row {len(values) + 1}: {text!r})"
-                raise FileError(
-                    f"column {wanted[0]!r} holds {kinds[0]}, not numbers{example}: choose another with --column"
-                )
-            values.append(found)
-        names += [_text(name) for name in batch.column(1).to_pylist()] if named is not None else []
-    origin = f"counts in column {wanted[0]!r}" + ("" if named is None else f", classes in column {named!r}")
-    return of_counts(values, names if named is not None else None, wish, origin, choice.certain)
+        for i, column in enumerate(batch.columns[: 1 + named]):
+            _refuse_nulls(column, wanted[i], rows)
+        values.append(_numbers(batch.column(0), wanted[0], kinds[0], rows))
+        if named:
+            names.append(_whole_or_text(batch.column(1)))
+        rows += batch.num_rows
+    origin = f"counts in column {wanted[0]!r}" + (f", classes in column {wanted[1]!r}" if named else "")
+    found = np.concatenate(values)
+    if not named:
+        return of_counts(found, None, wish, origin, choice.certain)
+    held = np.concatenate(names)
+    return of_counts(found, held if held.dtype.kind == "i" else held.tolist(), wish, origin, choice.certain)
+
+
+def _numbers(column: Any, name: str, kind: Any, before: int) -> NDArray[Any]:
+    types = needed("pyarrow", "parquet", "a Parquet file").types
+    if types.is_integer(kind) or types.is_floating(kind):
+        return column.to_numpy(zero_copy_only=False)
+    found: list[float] = []
+    for text in map(_text, column.to_pylist()):
+        value = number(text)
+        if value is None:
+            raise FileError(
+                f"column {name!r} holds {kind}, not numbers (row {before + len(found) + 1}: {text!r}): choose another "
+                "with --column"
+            )
+        found.append(value)
+    return np.array(found)
+
+
+def _whole_or_text(column: Any) -> NDArray[Any]:
+    types = needed("pyarrow", "parquet", "a Parquet file").types
+    if types.is_signed_integer(column.type):
+        return column.to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.array([_text(name) for name in column.to_pylist()], dtype=object)
 
 
 def _labels(

@@ -3,6 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from penultimate.counts.checks import as_floats
 from penultimate.counts.class_names import NumberedNames, is_whole
 from penultimate.counts.deciding import are_ids
 from penultimate.counts.texts import number, several_labels
@@ -147,13 +151,19 @@ def sorted_labels(labels: Iterable[str], order: Order = "number") -> list[str]:
     return sorted(held, key=lambda label: (int(label) if is_whole(label) else float(label), label))
 
 
-def of_counts(values: Sequence[float], names: Sequence[str] | None, wish: Wish, origin: str, certain: bool) -> Counted:
+def of_counts(
+    values: Sequence[float] | NDArray[Any],
+    names: Sequence[str] | NDArray[np.integer[Any]] | None,
+    wish: Wish,
+    origin: str,
+    certain: bool,
+) -> Counted:
     """Counts with the names beside them; those that look like ids are refused.
 
     Parameters
     ----------
-    values : sequence of float
-    names : sequence of str, or None
+    values : array-like of shape (K,)
+    names : sequence of str, or whole numbers of shape (K,), or None
     wish : Wish
     origin : str
     certain : bool
@@ -167,42 +177,55 @@ def of_counts(values: Sequence[float], names: Sequence[str] | None, wish: Wish, 
     ------
     CountsError
         When they are 0 … K-1 in some order and the caller did not say that they are counts, or 1 … K and neither did
-        the name.
+        the name; or when one is no number.
 
     Examples
     --------
     >>> from penultimate.counts.counted import Wish, of_counts
     >>> of_counts([7, 40], ["1", "0"], Wish(), "counts", False)
-    Counted(values=[40, 7], names=NumberedNames(2), origin='counts')
+    Counted(values=array([40.,  7.]), names=NumberedNames(2), origin='counts')
     """
+    counts = as_floats(values, None if isinstance(names, np.ndarray) else names)
     # No training set has 0, 1, 2, … samples, whatever the column is called; 3, 2, 1 under "count" may be an example.
-    believed = wish.holds is not None or (certain and min(values, default=0) > 0)
-    if not believed and len(values) > 1 and are_ids(values):
+    believed = wish.holds is not None or (certain and counts.min(initial=np.inf) > 0)
+    if not believed and counts.size > 1 and are_ids(counts):
         raise CountsError(
-            f"the numbers are {min(values):g} … {max(values):g}, each once, as the ids of {len(values)} classes are: "
+            f"the numbers are {counts.min():g} … {counts.max():g}, each once, as the ids of {counts.size} classes are: "
             "say --holds counts if they are counts, or choose another column with --column"
         )
     if names is None:
-        return Counted(values, None, origin)
-    kept = [i for i in range(len(names)) if not _is_total(i, names, values)]
-    left_out = [names[i] for i in range(len(names)) if i not in set(kept)] if len(kept) < len(names) else []
-    note = f"; left out {', '.join(map(repr, left_out))}" if left_out else ""
-    if all(is_whole(names[i]) for i in kept) and wish.order == "number":
-        kept = sorted(kept, key=lambda i: int(names[i]))
+        return Counted(counts, None, origin)
+    if isinstance(names, np.ndarray):
+        return _of_numbered(counts, names, wish, origin)
+    totals = _totals(names, counts)
+    kept = [i for i in range(len(names)) if i not in totals]
+    note = f"; left out {', '.join(repr(names[i]) for i in sorted(totals))}" if totals else ""
+    if wish.order == "number" and all(is_whole(names[i]) for i in kept):
+        kept.sort(key=lambda i: int(names[i]))
     held = [names[i] for i in kept]
     numbered = all(name == str(i) for i, name in enumerate(held))
-    return Counted([values[i] for i in kept], NumberedNames(len(held)) if numbered else held, origin + note)
+    return Counted(counts[kept], NumberedNames(len(held)) if numbered else held, origin + note)
 
 
-def _is_total(index: int, names: Sequence[str], values: Sequence[float]) -> bool:
-    """Whether a row sums the others up, or is an average of a report of scores."""
-    name = names[index].casefold()
-    if name in _AVERAGES:
-        return "accuracy" in names or "micro avg" in names
-    if name not in _TOTALS or len(names) < 3:
-        return False
-    others = sum(v for i, v in enumerate(values) if i != index and names[i].casefold() not in _AVERAGES)
-    return values[index] == others
+def _of_numbered(counts: NDArray[np.float64], names: NDArray[np.integer[Any]], wish: Wish, origin: str) -> Counted:
+    """The same without a text for each of what may be ten million classes."""
+    order = np.argsort(names if wish.order == "number" else names.astype(str), kind="stable")
+    counts, names = counts[order], names[order]
+    numbered = np.array_equal(names, np.arange(names.size))
+    return Counted(counts, NumberedNames(names.size) if numbered else list(map(str, names.tolist())), origin)
+
+
+def _totals(names: Sequence[str], counts: NDArray[np.float64]) -> set[int]:
+    """Rows that sum the others up, or are averages of a report of scores."""
+    named = [(i, name) for i, name in enumerate(map(str.casefold, names)) if name in _TOTALS or name in _AVERAGES]
+    averages = {i for i, name in named if name in _AVERAGES}
+    left_out = averages if "accuracy" in names or "micro avg" in names else set[int]()
+    others = counts.sum() - counts[sorted(averages)].sum()
+    # Whole numbers add up exactly, and fractions to rounding; a "total" of anything else is a class of that name.
+    sums = {
+        i for i, name in named if name in _TOTALS and len(names) > 2 and abs(2 * counts[i] - others) <= 1e-12 * others
+    }
+    return left_out | sums
 
 
 def _without_points(tallied: Mapping[str, int]) -> Mapping[str, int]:

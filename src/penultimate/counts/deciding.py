@@ -21,6 +21,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from penultimate.counts.columns import (
     label_rank,
     names_classes,
@@ -138,12 +141,12 @@ class Column:
         return repr(self.name) if self.name else str(self.place)
 
 
-def are_ids(numbers: Sequence[float]) -> bool:
+def are_ids(numbers: Sequence[float] | NDArray[np.float64]) -> bool:
     """Whether numbers are 0 … n-1, or 1 … n, in some order.
 
     Parameters
     ----------
-    numbers : sequence of float
+    numbers : array-like of shape (n,)
 
     Returns
     -------
@@ -155,8 +158,8 @@ def are_ids(numbers: Sequence[float]) -> bool:
     >>> are_ids([2, 0, 1]), are_ids([1, 2, 3]), are_ids([3, 3, 1])
     (True, True, False)
     """
-    ordered = sorted(numbers)
-    return any(ordered == list(range(low, low + len(ordered))) for low in (0, 1))
+    ordered = np.sort(np.asarray(numbers, dtype=np.float64))
+    return any(np.array_equal(ordered, np.arange(low, low + ordered.size)) for low in (0, 1))
 
 
 def decide(columns: Sequence[Column], column: str | None = None, holds: str | None = None) -> Choice:

@@ -36,7 +36,7 @@ def read_json(text: str, wish: Wish) -> Counted:
     >>> from penultimate.counts.counted import Wish
     >>> from penultimate.counts.records import read_json
     >>> read_json('{"cat": 100, "dog": 40}', Wish())
-    Counted(values=[100, 40], names=['cat', 'dog'], origin='counts of a mapping')
+    Counted(values=array([100.,  40.]), names=['cat', 'dog'], origin='counts of a mapping')
     """
     content = _parsed(text)
     if isinstance(content, list):
