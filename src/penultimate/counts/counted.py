@@ -220,11 +220,11 @@ def _totals(names: Sequence[str], counts: NDArray[np.float64]) -> set[int]:
     named = [(i, name) for i, name in enumerate(map(str.casefold, names)) if name in _TOTALS or name in _AVERAGES]
     averages = {i for i, name in named if name in _AVERAGES}
     left_out = averages if "accuracy" in names or "micro avg" in names else set[int]()
-    others = counts.sum() - counts[sorted(averages)].sum()
+    with np.errstate(all="ignore"):  # counts that cannot be are refused by their class afterwards
+        others = counts.sum() - counts[sorted(averages)].sum()
+        apart = np.abs(2 * counts - others)
     # Whole numbers add up exactly, and fractions to rounding; a "total" of anything else is a class of that name.
-    sums = {
-        i for i, name in named if name in _TOTALS and len(names) > 2 and abs(2 * counts[i] - others) <= 1e-12 * others
-    }
+    sums = {i for i, name in named if name in _TOTALS and len(names) > 2 and apart[i] <= 1e-12 * others}
     return left_out | sums
 
 
