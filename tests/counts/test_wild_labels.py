@@ -1,5 +1,6 @@
 """Labels as people have them in memory: shapes, types, categories, data sets of other libraries."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,6 +128,39 @@ def test_lazy_columns_are_read_in_one_slice():
 
     counts = ClassCounts.from_dataset(Table(label=Lazy(np.arange(1000) % 2)))
     assert counts == ClassCounts({"cat": 500, "dog": 500})
+
+
+class LazyColumn(Lazy, Sequence):
+    """The same with its data set and its name, as `dataset["label"]` gives it."""
+
+    def __init__(self, values, source=None):
+        super().__init__(values)
+        self.source, self.column_name = source, "label"
+
+    def __len__(self):
+        return len(self.values)
+
+
+def test_a_lazy_column_alone_is_read_in_one_slice():
+    assert ClassCounts.from_labels(LazyColumn([0, 1, 1])) == ClassCounts([1, 2])
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_of_a_shuffled_set_the_labels_are_gathered_at_once(alone):
+    rows = np.random.default_rng(0).permutation(1000)[:300]
+    labels = np.arange(1000) % 7 % 2
+    dataset = SimpleNamespace(
+        features={"label": SimpleNamespace(names=["cat", "dog"])},
+        column_names=["label"],
+        format={"type": None},
+        data=pa.table({"label": pa.chunked_array([labels[:400], labels[400:]])}),
+        _indices=pa.table({"indices": pa.chunked_array([rows[:100], rows[100:]])}),
+    )
+    right = np.bincount(labels[rows]).tolist()
+    if alone:
+        assert ClassCounts.from_labels(LazyColumn([], dataset)).values.tolist() == right
+    else:
+        assert ClassCounts.from_dataset(dataset) == ClassCounts({"cat": right[0], "dog": right[1]})
 
 
 def test_a_mapping_of_splits_is_told():

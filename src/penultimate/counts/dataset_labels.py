@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from penultimate.counts.lazy_columns import column_of
 from penultimate.counts.unwrapping import as_array_or_list
 from penultimate.errors import CountsError
 
@@ -92,8 +93,7 @@ def _of_table(dataset: Any, column: str | None) -> DatasetLabels:
     name = _only_label_column(features) if column is None else column
     if name not in features:
         raise CountsError(f"the data set has no column {name!r}: choose one of {', '.join(features)}")
-    # A column may be lazy: cut out at once, for one by one its rows take seconds.
-    return DatasetLabels(dataset[name][:], getattr(features[name], "names", None))
+    return DatasetLabels(column_of(dataset, name), getattr(features[name], "names", None))
 
 
 def _only_label_column(features: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.archives.archive import check_texts
+from penultimate.counts.lazy_columns import at_once
 from penultimate.errors import CountsError
 
 
@@ -36,6 +37,7 @@ def as_array_or_list(labels: object) -> NDArray[Any] | list[Any]:
     """
     if hasattr(labels, "__array__") or hasattr(labels, "__dlpack__"):
         return _as_array(labels)
+    labels = at_once(labels)
     if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
         raise CountsError(f"labels are of type {type(labels).__name__}: give a sequence with one label for each sample")
     return list(cast(Iterable[Any], labels))
