@@ -19,7 +19,7 @@ _UNCHECKED = (
     *("features.moments", "features.passes.deciding", "features.passes.replicates"),
     *("cli.", "archives.", "features.head", "features.sources.", "features.checkpoints."),
     *("torch.capturing.", "torch.training.", "torch.monitoring.monitor", "torch.replacing"),
-    *("torch.class_order", "counts.matching"),
+    *("torch.class_order", "counts.matching", "equivalents.read_out"),
 )
 _SOURCE = Path(__file__).parents[1] / "src" / "penultimate"
 

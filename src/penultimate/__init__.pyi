@@ -1,6 +1,7 @@
 """The public names and where they live; `__init__` reads this list and loads each name when it is first used."""
 
 from . import datasets as datasets
+from . import equivalents as equivalents
 from . import heads as heads
 from . import losses as losses
 from . import torch as torch
