@@ -1,6 +1,6 @@
 """Least squares on one-hot labels with weight decay: what squared error makes of fixed features."""
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Int
@@ -11,6 +11,8 @@ from penultimate.features.statistics import FeatureStatistics, mean_of
 from penultimate.heads.class_weights import ClassWeight, class_weights
 from penultimate.heads.covariance import divided
 from penultimate.heads.linear_head import StatisticsHead, filled_means
+from penultimate.heads.ridge_risk import RidgeRisk
+from penultimate.heads.scikit import check_fitted
 
 
 class RidgeHead(StatisticsHead):
@@ -21,11 +23,18 @@ class RidgeHead(StatisticsHead):
 
     Parameters
     ----------
-    weight_decay : float, default 5e-4
-        λ, in the convention of docs/theory §1.
+    weight_decay : float or "auto", default 5e-4
+        λ, in the convention of docs/theory §1; "auto" takes the one that should leave the least squared error on new
+        samples (`explain`), with class weights as without. It needs no samples, only statistics; with samples at hand
+        cross-validation chooses better (docs/heads).
     class_weight : "balanced", mapping of label to float, or None, default None
         ω_k: N / (K n_k), so that every class weighs alike; as given; or 1. From statistics, weights need the scatter of
         every class (``FeatureStatistics(…, per_class=True)``).
+
+    Attributes
+    ----------
+    weight_decay_ : float
+        λ, as given or chosen.
 
     Notes
     -----
@@ -42,41 +51,72 @@ class RidgeHead(StatisticsHead):
 
     _scores_are_shares = True
 
-    weight_decay: float
+    weight_decay: float | Literal["auto"]
     class_weight: ClassWeight
+    weight_decay_: float
+    _seen: FeatureStatistics
 
-    def __init__(self, weight_decay: float = 5e-4, *, class_weight: ClassWeight = None) -> None:
+    def __init__(self, weight_decay: float | Literal["auto"] = 5e-4, *, class_weight: ClassWeight = None) -> None:
         self.weight_decay = weight_decay
         self.class_weight = class_weight
 
+    def explain(self) -> RidgeRisk:
+        """Bias, variance and noise of the error on new samples, for one weight decay after another.
+
+        Returns
+        -------
+        RidgeRisk
+
+        Raises
+        ------
+        FeaturesError
+            With class weights, for which the law is another; and as `RidgeRisk.from_statistics`.
+        NotFittedError
+            Before `fit`.
+        """
+        check_fitted(self)
+        if self.class_weight is not None:
+            raise FeaturesError(
+                "with class weights the closed form is another: leave class_weight out to see that of equal weights"
+            )
+        return RidgeRisk.from_statistics(self._seen)
+
     def _fit_rows(self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]) -> Self:
-        counts = np.bincount(own, minlength=len(self.classes_)).astype(np.float64)
+        plain = FeatureStatistics.from_features(rows, own, len(self.classes_))
+        if self.class_weight is None:
+            return self._fit_statistics(plain)
+        counts = plain.counts
         weighted = FeatureStatistics(len(self.classes_), self.n_features_in_)
         weighted.update(rows, own, class_weights(self.class_weight, self.classes_, counts)[own])
-        return self._solve(weighted, weighted.within_scatter, counts)
+        return self._solve(weighted, weighted.within_scatter, plain)
 
     def _fit_statistics(self, statistics: FeatureStatistics) -> Self:
-        counts = statistics.counts
         if self.class_weight is None:
-            return self._solve(statistics, statistics.within_scatter, counts)
-        weights = class_weights(self.class_weight, self.classes_, counts)
+            return self._solve(statistics, statistics.within_scatter, statistics)
+        weights = class_weights(self.class_weight, self.classes_, statistics.counts)
         scatter = np.einsum("k,kde->de", weights, statistics.class_scatters)
-        return self._solve(statistics, scatter, counts, weights)
+        return self._solve(statistics, scatter, statistics, weights)
+
+    def _decay(self, plain: FeatureStatistics) -> float:
+        if self.weight_decay == "auto":
+            return RidgeRisk.from_statistics(plain).best
+        if isinstance(self.weight_decay, str) or not self.weight_decay > 0.0:
+            raise FeaturesError(f"weight_decay={self.weight_decay!r}: give a positive number, or 'auto'")
+        return float(self.weight_decay)
 
     def _solve(
         self,
         statistics: FeatureStatistics,
         scatter: NDArray[np.float64],
-        counts: NDArray[np.float64],
+        plain: FeatureStatistics,
         weights: NDArray[np.float64] | float = 1.0,
     ) -> Self:
-        if not self.weight_decay > 0.0:
-            raise FeaturesError(f"weight_decay={self.weight_decay!r}: give a positive number")
+        self._seen, self.weight_decay_ = plain.copy(), self._decay(plain)
         mass: NDArray[np.float64] = statistics.counts * weights
         shares, means = mass / mass.sum(), filled_means(statistics)
         centre = mean_of(means, mass)
         lifted = (means - centre) * mass[:, None]
         system = scatter + (means - centre).T @ lifted
-        system[np.diag_indices_from(system)] += self.weight_decay * counts.sum()
+        system[np.diag_indices_from(system)] += self.weight_decay_ * plain.samples
         rows = divided(lifted, system)
-        return self._settle((rows, shares - rows @ centre), counts, shares)
+        return self._settle((rows, shares - rows @ centre), plain.counts, shares)
