@@ -88,14 +88,14 @@ def test_a_regression_is_one_class():
     second = np.sum((values / (values + kappa)) ** 2) / samples
     bias = kappa**2 * np.sum(slope**2 * values / (values + kappa) ** 2) / (1.0 - second)
     variance = noise * second / (1.0 - second)
-    error = np.sum(values * (law.weight[0] - slope) ** 2) + law.covariance_of(law.noise_of(law.coupling.T))[0, 0, 0]
+    error = np.sum(values * (law.weight[0] - slope) ** 2) + law.class_noise()[0, 0, 0]
     assert error == pytest.approx(bias + variance, rel=1e-9)
 
 
 def test_with_many_samples_the_head_is_that_of_the_population():
     mixture, n = Mixture.random(3, 20, seed=1), np.array([5e7, 2e7, 1e7])
     law = ScoreLaw(mixture.population, n, 0.1, "balanced")
-    held = mixture.population.extended()
+    held = mixture.population.extended
     moments = held.covariances + held.means[:, :, None] * held.means[:, None]
     system = moments.mean(axis=0) + np.diag([0.1] * 20 + [0.0])
     assert np.hstack([law.weight, law.offset[:, None]]) == pytest.approx(
@@ -130,6 +130,8 @@ def test_shared_covariances_are_those_of_each():
     assert one.delta == pytest.approx(own.delta) and one.coupling == pytest.approx(own.coupling)
     assert one.noise(rows) == pytest.approx(own.noise(rows))
     assert one.class_scores().covariance == pytest.approx(own.class_scores().covariance)
+    assert one.class_noise(own.population) == pytest.approx(own.class_noise(one.population))
+    assert own.class_noise(own.population) == pytest.approx(own.class_noise())
     assert one.probabilities(rows) == pytest.approx(own.probabilities(rows), abs=0.1)
 
 

@@ -1,6 +1,7 @@
 """What a law needs to know of the classes: means and covariances of their features, and what the head shall answer."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -155,6 +156,7 @@ class Population:
         scatters /= np.bincount(groups, weights=free)[:, None, None]
         return cls(means, scatters, groups=groups)
 
+    @cached_property
     def extended(self) -> "Population":
         """The same with a feature more, which is always one: what a bias is multiplied with."""
         size, width = self.means.shape

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
@@ -88,7 +88,7 @@ class ScoreLaw:
         if not (np.isfinite(weight_decay) and weight_decay > 0.0):
             raise ProblemError(f"the weight decay must be positive and finite, got {weight_decay}")
         self.population, self.weight_decay, self.bias = population, float(weight_decay), bias
-        self._extended = population.extended() if bias else population
+        self._extended = population.extended if bias else population
         self.counts = _positive(counts, population.classes, "counts")
         self.class_weight = class_weights(class_weight, self.counts)
         self._shares = self.class_weight * self.counts / self.samples
@@ -133,12 +133,7 @@ class ScoreLaw:
     @cached_property
     def coupling(self) -> Float[np.ndarray, "K K"]:
         """``S_kl = tr(C_k Q̄ C_l Q̄)/N``: how the noise of one class is felt in the directions of another."""
-        # In the coordinates in which Q̄ is the identity every trace is an inner product.
-        flat = self._seen.reshape(len(self._seen), -1)
-        own, means, groups = flat @ flat.T, self._seen_means, self._extended.groups
-        forms = _quadratic_forms(means, self._seen)
-        crossed = forms[:, groups]
-        return (own[np.ix_(groups, groups)] + crossed + crossed.T + (means @ means.T) ** 2) / self.samples
+        return self._coupled(self._seen, self._seen_means, self.population.groups)
 
     def noise_of(self, moments: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M K"]:
         """``v_l = D (I − S D)⁻¹ a``: weights of the classes' residuals in the noise of the scores.
@@ -195,6 +190,33 @@ class ScoreLaw:
         spread = np.tensordot(self._by_covariance(noise), self.residual_covariances, axes=1)
         return spread + np.einsum("ml,lc,ld->mcd", noise, self.residuals, self.residuals, optimize=True)
 
+    def class_noise(self, population: Population | None = None) -> Float[np.ndarray, "K c c"]:
+        """What the noise of the head adds to the covariance of the scores of each class.
+
+        Parameters
+        ----------
+        population : Population, optional
+            Of the samples that are judged, where it is not that of the samples the head is fitted on.
+
+        Returns
+        -------
+        ndarray of shape (K, c, c)
+
+        Raises
+        ------
+        FeaturesError
+            When the width is another.
+        """
+        if population is None:
+            return self.covariance_of(self.noise_of(self.coupling))
+        if population.dimension != self.population.dimension:
+            raise FeaturesError(
+                f"features of width {population.dimension} for a law of width {self.population.dimension}"
+            )
+        other = population.extended if self.bias else population
+        seen, means = self._root.T @ other.covariances @ self._root, other.means @ self._root
+        return self.covariance_of(self.noise_of(self._coupled(seen, means, other.groups)))
+
     def class_scores(self) -> Scores:
         """Mean and covariance of the scores of each class, over its samples and over heads.
 
@@ -204,7 +226,7 @@ class ScoreLaw:
         """
         held = self.population
         spread = (self.weight @ held.covariances @ self.weight.T)[held.groups]
-        return Scores(self._answers(held.means), spread + self.covariance_of(self.noise_of(self.coupling.T)))
+        return Scores(self._answers(held.means), spread + self.class_noise())
 
     def mean_scores(self, features: object) -> Float[np.ndarray, "N c"]:
         """Scores of each sample under the mean head, shape (N, c); errors as `noise`."""
@@ -322,6 +344,15 @@ class ScoreLaw:
     @cached_property
     def _seen_means(self) -> Float[np.ndarray, "K d"]:
         return self._extended.means @ self._root
+
+    def _coupled(
+        self, seen: Float[np.ndarray, "H d d"], means: Float[np.ndarray, "M d"], groups: Int[np.ndarray, " M"]
+    ) -> Float[np.ndarray, "M K"]:
+        """``tr(A_m Q̄ C_l Q̄)/N`` for second moments A in the coordinates in which Q̄ is the identity."""
+        own = self._extended.groups
+        scatter = seen.reshape(len(seen), -1) @ self._seen.reshape(len(self._seen), -1).T
+        crossed = _quadratic_forms(means, self._seen)[:, own] + _quadratic_forms(self._seen_means, seen)[:, groups].T
+        return (scatter[np.ix_(groups, own)] + crossed + (means @ self._seen_means.T) ** 2) / self.samples
 
     def _by_covariance(self, of_classes: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... G"]:
         """Sums over the classes that share a covariance."""
