@@ -249,9 +249,9 @@ def test_pickles_are_never_loaded(tmp_path, suffix):
 def test_other_files(tmp_path):
     with pytest.raises(FileError, match="no such file"):
         Head.read(tmp_path / "model.npz")
-    (tmp_path / "model.onnx").write_bytes(b"onnx")
-    with pytest.raises(FileError, match=r"none of \.npz, \.safetensors"):
-        Head.read(tmp_path / "model.onnx")
+    (tmp_path / "model.tflite").write_bytes(b"TFL3")
+    with pytest.raises(FileError, match=r"none of \.npz, \.safetensors, .*\.onnx"):
+        Head.read(tmp_path / "model.tflite")
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-160, 1e-100, 1e75, 1e160, 1e300])

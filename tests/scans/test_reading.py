@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import penultimate as pen
-from penultimate.scans.reading import read_names
+from penultimate.scans.naming import read_names
 from scans_planted import planted
 
 TOKENIZER = {
@@ -89,3 +89,104 @@ def test_names_that_are_too_many_and_pickles_are_refused(model, tmp_path):
     (tmp_path / "model.pt").write_bytes(b"\x80\x04")
     with pytest.raises(pen.PenultimateError):
         pen.scan(tmp_path / "model.pt")
+
+
+def test_all_layers_are_scanned_one_after_another(tmp_path, penultimate):
+    rows, which = planted()
+    arrays = {
+        "embed_tokens.weight": rows,
+        "lm_head.weight": rows[::-1].copy(),
+        "layers.0.mlp.weight": rows[:70],
+        "ids": np.zeros((3, 4), np.int64),
+    }
+    np.savez(tmp_path / "m.npz", **arrays)
+    status, out, _ = penultimate("scan", str(tmp_path / "m.npz"), "--all-layers", "--json", "-")
+    head, embedding = json.loads(out)
+    assert status == 0 and "lm_head" in head["head"]["name"] and "embed_tokens" in embedding["head"]["name"]
+    assert sorted(embedding["groups"][0]["rows"]) == which.tolist() and embedding["head"]["tied"]
+    status, out, _ = penultimate("scan", str(tmp_path / "m.npz"), "--all-layers")
+    assert status == 0 and out.count("40 of 600 classes") == 2
+    status, _, err = penultimate("scan", str(tmp_path / "m.npz"), "--all-layers", "--key", "x")
+    assert status == 2 and "--all-layers goes without" in err
+
+
+def test_without_a_head_the_embedding_is_scanned_and_said_to_be_one(tmp_path):
+    rows, which = planted()
+    np.savez(tmp_path / "m.npz", **{"wte.weight": rows, "wpe.weight": rows[:80], "h.0.mlp.weight": rows[:90]})
+    found = pen.scan(tmp_path / "m.npz")
+    np.testing.assert_array_equal(found.untrained, which)
+    assert found.tied and "the embedding, to which a head may be tied" in found.source
+    assert "also an embedding of inputs" in found.verdict
+
+
+def test_a_file_without_a_head_says_what_was_looked_at(tmp_path):
+    np.savez(tmp_path / "m.npz", **{"h.0.mlp.weight": np.ones((4, 3)), "h.1.mlp.weight": np.ones((5, 3))})
+    with pytest.raises(pen.FeaturesError, match=r"the matrices are h\.0\.mlp\.weight \(4 × 3\), h\.1"):
+        pen.scan(tmp_path / "m.npz")
+
+
+def test_a_matrix_alone_is_scanned(tmp_path):
+    rows, which = planted()
+    np.save(tmp_path / "rows.npy", rows)
+    np.save(tmp_path / "other.npy", rows[:5])
+    np.testing.assert_array_equal(pen.scan(tmp_path / "rows.npy").untrained, which)
+
+
+def test_names_of_classes_come_from_the_configuration(model):
+    path, _ = model
+    named = {"id2label": {str(i): f"kind {i}" for i in range(600)}}
+    (path.parent / "config.json").write_text(json.dumps(named))
+    assert pen.scan(path).name(17) == "kind 17"
+    (path.parent / "config.json").write_text('{"id2label": 3}')
+    assert pen.scan(path).names is None
+
+
+def test_a_tokenizer_of_another_size_beside_the_file_is_left_alone(model):
+    path, _ = model
+    (path.parent / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {f"t{i}": i for i in range(700)}}}))
+    assert pen.scan(path).names is None
+
+
+def test_a_shard_that_is_missing_is_named(tmp_path):
+    rows, which = planted()
+    save_file({"lm_head.weight": rows.astype(np.float32)}, tmp_path / "model-00002-of-00002.safetensors")
+    where = {
+        "lm_head.weight": "model-00002-of-00002.safetensors",
+        "score.weight": "model-00001-of-00002.safetensors",
+    }
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"lm_head.weight": where["lm_head.weight"]}}))
+    np.testing.assert_array_equal(pen.scan(index).untrained, which)
+    index.write_text(json.dumps({"weight_map": where}))
+    with pytest.raises(pen.FileError, match=r"model-00001-of-00002\.safetensors: there is no such file"):
+        pen.scan(index)
+
+
+def test_whole_numbers_without_a_scale_are_refused_and_with_one_multiplied(tmp_path):
+    rows, which = planted()
+    scale = (np.abs(rows).max(axis=1) / 127).astype(np.float32)
+    codes = np.round(rows / scale[:, None]).astype(np.int8)
+    save_file({"lm_head.weight": codes}, tmp_path / "bare.safetensors")
+    with pytest.raises(pen.FeaturesError, match=r"lm_head\.weight .* int8 numbers, and no scale"):
+        pen.scan(tmp_path / "bare.safetensors")
+    save_file({"lm_head.weight": codes, "lm_head.weight_scale": scale}, tmp_path / "m.safetensors")
+    found = pen.scan(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(found.untrained, which)
+    assert (found.dtype, found.rounding) == ("int8", 1e-2)
+
+
+def test_large_halves_stay_halves_and_give_the_same(tmp_path, monkeypatch):
+    from penultimate.archives.packed import Packed
+    from penultimate.features.checkpoints import stored
+
+    rows, which = planted()
+    bits = (rows.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    header = {"lm_head.weight": {"dtype": "BF16", "shape": list(rows.shape), "data_offsets": [0, bits.nbytes]}}
+    text = json.dumps(header).encode()
+    (tmp_path / "m.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bits.tobytes())
+    whole = pen.scan(tmp_path / "m.safetensors")
+    monkeypatch.setattr(stored, "_SMALL", 0)
+    packed = pen.scan(tmp_path / "m.safetensors")
+    assert isinstance(packed.weight, Packed) and packed.weight.stored.nbytes == bits.nbytes
+    assert (whole.dtype, whole.rounding) == (packed.dtype, packed.rounding) == ("bfloat16", 2e-3)
+    assert packed.to_dict() == whole.to_dict() and packed.untrained.tolist() == which.tolist()

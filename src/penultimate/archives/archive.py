@@ -26,10 +26,14 @@ class Layout(NamedTuple):
     shape : tuple of int
     dtype : str
         NumPy's name of the type, or "bfloat16", which is read as float32.
+    rounding : float, optional
+        Of numbers that were stored in fewer bits and are read as floats all the same: how far they lie from what was
+        rounded, relative to their usual size.
     """
 
     shape: tuple[int, ...]
     dtype: str
+    rounding: float | None = None
 
 
 @runtime_checkable
@@ -54,6 +58,15 @@ class Archive(Protocol):
 
     def classes(self) -> Sequence[object] | None:
         """Class names, if the file has them."""
+        ...
+
+
+@runtime_checkable
+class Named(Protocol):
+    """An archive whose metadata may name the rows of a layer."""
+
+    def vocabulary(self, rows: int) -> Sequence[object] | None:
+        """Names for so many rows, perhaps fewer where some pad a vocabulary; None where it has none that fit."""
         ...
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from penultimate.archives.archive import Layout, check_size, check_texts
 from penultimate.archives.blocks import spans
 from penultimate.archives.narrow import widened
+from penultimate.archives.packed import Packed
 from penultimate.errors import FileError
 
 
@@ -63,13 +65,32 @@ class Region:
         FileError
             When it takes more than 4 GiB, or the file ends before it does.
         """
+        return self._widened(self._stored())
+
+    def packed(self) -> Packed | NDArray[Any]:
+        """A matrix as it is stored, if NumPy lacks its type and its rows lie one after another.
+
+        Returns
+        -------
+        Packed or ndarray
+
+        Raises
+        ------
+        FileError
+            As `read`.
+        """
+        if self.narrow is None or len(self.shape) != 2:
+            return self.read()
+        return Packed(self._stored(), (self.shape[0], self.shape[1]), partial(widened, self.narrow))
+
+    def _stored(self) -> NDArray[Any]:
         check_size(self.shape, self.dtype.itemsize, f"{self.path}: an array")
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.offset)
             flat = np.empty(math.prod(self.shape), self.dtype)
             fill(file, flat, self.path)
         check_texts(flat, f"{self.path}: an array")
-        return self._widened(flat.reshape(self.shape, order="F" if self.by_column else "C"))
+        return flat.reshape(self.shape, order="F" if self.by_column else "C")
 
     def blocks(self, start: int, size: int) -> Iterator[NDArray[Any]]:
         """Rows from one on, cut at the multiples of a size.

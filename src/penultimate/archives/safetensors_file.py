@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from penultimate.archives.archive import Layout, reporting_damage
 from penultimate.archives.narrow import NARROW
+from penultimate.archives.packed import Packed
 from penultimate.archives.region import Region
 from penultimate.errors import FileError
 
@@ -91,6 +92,10 @@ class SafetensorsArchive:
     def read(self, name: str) -> NDArray[Any]:
         """All of a tensor."""
         return self._region(name).read()
+
+    def packed(self, name: str) -> Packed | NDArray[Any]:
+        """A matrix as it is stored, where NumPy lacks its type."""
+        return self._region(name).packed()
 
     def blocks(self, name: str, start: int, size: int) -> Iterator[NDArray[Any]]:
         """Rows of a tensor from `start` on, cut at the multiples of `size`."""

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,13 +11,24 @@ from numpy.typing import NDArray
 
 from penultimate.archives.archive import Archive, Layout
 from penultimate.archives.formats import open_archive
+from penultimate.archives.gguf_file import open_gguf
+from penultimate.archives.onnx_file import open_onnx
+from penultimate.archives.packed import Packed, read_packed
+from penultimate.archives.torch_file import PYTORCH, open_torch
 from penultimate.errors import FileError
+from penultimate.files import regular
 
 _INDEX = ".index.json"
 _SHARD = re.compile(r"-\d+-of-\d+\.safetensors$")
-_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+_PICKLES = (*PYTORCH, ".pkl", ".pickle")
 # An index of a hundred thousand tensors takes 10 MiB.
 _LARGEST_INDEX = 256 << 20
+_ARRAYS = (".npz", ".safetensors", ".npy")
+_READERS: Mapping[str, Callable[[Path], AbstractContextManager[Archive]]] = {
+    ".onnx": open_onnx,
+    ".gguf": open_gguf,
+    **dict.fromkeys(PYTORCH, open_torch),
+}
 
 
 @contextmanager
@@ -27,7 +38,8 @@ def open_checkpoint(path: Path) -> Generator[Archive]:
     Parameters
     ----------
     path : Path
-        A .npz or .safetensors file; the ``….safetensors.index.json`` of shards; or the folder of either.
+        A .npz, .npy, .safetensors, .onnx or .gguf file; one of PyTorch's (.pt, .pth, .bin, .ckpt), which its
+        weights_only loader reads; the ``….safetensors.index.json`` of shards; or a folder of .npz or .safetensors.
 
     Yields
     ------
@@ -36,8 +48,15 @@ def open_checkpoint(path: Path) -> Generator[Archive]:
     Raises
     ------
     FileError
-        When it is missing, damaged, a pickle, or a folder that does not tell which file is meant.
+        When it is missing, damaged, a pickle of more than tensors, or a folder that does not tell which file is meant.
+    MissingDependencyError
+        When the library that reads it is not installed.
     """
+    reader = None if path.is_dir() else _READERS.get(path.suffix.casefold())
+    if reader is not None:
+        with reader(regular(path)) as archive:
+            yield archive
+        return
     if path.is_dir():
         files = _of_folder(path)
     else:
@@ -46,7 +65,10 @@ def open_checkpoint(path: Path) -> Generator[Archive]:
     if isinstance(files, Path) and files.name.endswith(_INDEX):
         files = _of_index(files)
     if isinstance(files, Path):
-        with open_archive(files, (".npz", ".safetensors")) as archive:
+        regular(files)
+        if files.suffix.casefold() not in _ARRAYS:
+            raise FileError(f"{files}: this is none of {', '.join([*_ARRAYS, *_READERS])}: write it as one of these")
+        with open_archive(files, _ARRAYS) as archive:
             yield archive
         return
     with ExitStack() as stack:
@@ -95,6 +117,10 @@ class ShardedArchive:
     def read(self, name: str) -> NDArray[Any]:
         """All of an array."""
         return self._shard(name).read(name)
+
+    def packed(self, name: str) -> Packed | NDArray[Any]:
+        """A matrix as it is stored, where its shard can keep it so."""
+        return read_packed(self._shard(name), name)
 
     def blocks(self, name: str, start: int, size: int) -> Iterator[NDArray[Any]]:
         """Rows of an array from `start` on, cut at the multiples of `size`."""

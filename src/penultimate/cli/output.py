@@ -63,8 +63,8 @@ def show(renderable: Any) -> None:
     write(_shown(captured.get()))
 
 
-def as_json(record: dict[str, object], *, ascii_only: bool = False) -> str:
-    """A record as JSON in which nothing is invisible."""
+def as_json(record: "dict[str, object] | list[dict[str, object]]", *, ascii_only: bool = False) -> str:
+    """A record, or several, as JSON in which nothing is invisible."""
     text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=ascii_only)
     return re.sub(f"[\x7f-\x9f{_INVISIBLE}]", lambda found: json.dumps(found[0])[1:-1], text)
 

@@ -9,7 +9,7 @@ from penultimate.cli.output import as_json, is_unicode, note, show, write
 from penultimate.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
     from rich.progress import TaskID
 
@@ -51,6 +51,21 @@ def deliver(result: "Reported", json_path: str | None, html_path: str | None, cl
         write(as_json(record, ascii_only=not is_unicode(sys.stdout)) + "\n")
     if table is not None:
         show(table)
+
+
+def deliver_all(results: "Iterable[Reported]", json_path: str | None) -> None:
+    """Print several results one after another as each is made, or write them as one list."""
+    records: list[dict[str, object]] = []
+    for result in results:
+        if json_path is not None:
+            records.append(result.to_dict())
+        if json_path not in _STDOUT:
+            show(result.table())
+    if json_path in _STDOUT:
+        write(as_json(records, ascii_only=not is_unicode(sys.stdout)) + "\n")
+    elif json_path is not None:
+        write_whole(json_path, as_json(records) + "\n")
+        note(f"wrote {json_path}")
 
 
 def say_origin(head: "Head") -> None:

@@ -3,30 +3,44 @@
 import click
 
 from penultimate.cli.options import HTML, JSON, examples
-from penultimate.cli.results import deliver
+from penultimate.cli.results import deliver, deliver_all
 
 
 @click.command(
     short_help="Which classes of a last layer were never trained.",
     epilog=examples(
         "penultimate scan model.safetensors --html scan.html",
+        "penultimate scan recogniser.onnx --json scan.json",
         "penultimate scan model/ --key model.embed_tokens.weight --names tokenizer.json",
     ),
 )
 @click.argument("model")
 @click.option("--key", metavar="NAME", help="Weight of the layer, where the file holds several candidates.")
 @click.option("--names", "names_path", metavar="FILE", help="Class names, one a line, or a tokenizer.json.")
+@click.option("--all-layers", is_flag=True, help="Scan every weight that may be a last layer or an embedding.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random sketch.")
 @JSON
 @HTML
 def scan(
-    model: str, key: str | None, names_path: str | None, seed: int, json_path: str | None, html_path: str | None
+    model: str,
+    key: str | None,
+    names_path: str | None,
+    all_layers: bool,
+    seed: int,
+    json_path: str | None,
+    html_path: str | None,
 ) -> None:
     """Find the classes of MODEL's last layer that were never or hardly ever trained.
 
-    MODEL is a checkpoint as for `penultimate audit --head-only`: a .safetensors or .npz file, a folder of shards, or
-    their index. No sample and no count is needed: the rows of such classes are one vector and little noise.
+    MODEL is a .safetensors, .npz, .npy, .onnx, .gguf or PyTorch file (of tensors alone), a folder of shards, or their
+    index. No sample and no count is needed: the rows of such classes are one vector and little noise.
     """
+    from penultimate.scans.reading import read_layers
     from penultimate.scans.scan import scan as make_scan
 
-    deliver(make_scan(model, key=key, names=names_path, seed=seed), json_path, html_path)
+    if not all_layers:
+        deliver(make_scan(model, key=key, names=names_path, seed=seed), json_path, html_path)
+        return
+    if key is not None or names_path is not None or html_path is not None:
+        raise click.UsageError("--all-layers goes without --key, --names and --html: scan one layer for these")
+    deliver_all((make_scan(layer, seed=seed) for layer in read_layers(model)), json_path)

@@ -179,13 +179,14 @@ class Head(OneLine):
         classes: int | None = None,
         dimension: int | None = None,
     ) -> "Head":
-        """Read a head from ``.npz`` or ``.safetensors``; only its own bytes are read, and nothing is ever unpickled.
+        """Read a head from a file or a checkpoint; only its own bytes are read, and no code in it is ever run.
 
         Parameters
         ----------
         path : path-like
-            A file with ``W`` (or ``W_1`` … ``W_L``) and perhaps ``b`` and ``classes``; or a checkpoint: a file, its
-            folder, or the index of its shards (``model.safetensors.index.json``).
+            A file with ``W`` (or ``W_1`` … ``W_L``) and perhaps ``b`` and ``classes``; or a checkpoint: a file
+            (.safetensors, .npz, .npy; .onnx and .gguf with the extra ``models``; .pt, .pth, .bin and .ckpt by PyTorch's
+            weights_only loader), its folder, or the index of its shards (``model.safetensors.index.json``).
         key : str, optional
             Name of the weight in a checkpoint where several may be the head, or one of another name.
         classes, dimension : int, optional
@@ -199,7 +200,9 @@ class Head(OneLine):
         Raises
         ------
         FileError
-            When the file is missing, damaged, or a pickle.
+            When the file is missing, damaged, or a pickle of more than tensors.
+        MissingDependencyError
+            When the library that reads it is not installed.
         FeaturesError
             When there is no head in it, or more than one (the message lists them), its arrays do not fit, or they
             are stored in a way that cannot be undone.

@@ -1,138 +1,122 @@
-"""What is scanned, out of files: a last layer of a checkpoint, and names for its rows."""
+"""What is scanned, out of files: a last layer of a model, and whether its rows are an embedding of inputs as well."""
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from penultimate.archives.npy_set import npy_parts
+from penultimate.archives.packed import Packed
 from penultimate.archives.sharded import open_checkpoint
-from penultimate.errors import FeaturesError, FileError
-from penultimate.features.checkpoints.reading import read_checkpoint
-from penultimate.files import regular
+from penultimate.errors import FeaturesError
+from penultimate.features.checkpoints.finding import Candidate, Grade, find_bias, find_candidates, find_head
+from penultimate.scans.naming import names_of
 
-# What tokenizers of the usual libraries are saved as, beside the weights.
-_TOKENIZER = "tokenizer.json"
+if TYPE_CHECKING:
+    from penultimate.archives.archive import Archive
 
 
 class Layer(NamedTuple):
-    """A last layer as it is stored."""
+    """A last layer as it is stored.
 
-    weight: NDArray[Any]
+    Attributes
+    ----------
+    weight : Packed or ndarray
+        Its rows, as they are stored or widened.
+    bias : ndarray or None
+    names : sequence of object or None
+        Those that the file, or what lies beside it, has; perhaps fewer than rows.
+    source : str
+        Which weight of which file, and what was done with it.
+    dtype : str
+        What it is stored in.
+    rounding : float
+        Relative rounding of that.
+    tied : bool
+        Whether its rows are an embedding of inputs.
+    """
+
+    weight: Packed | NDArray[Any]
     bias: NDArray[Any] | None
     names: tuple[str, ...] | None
     source: str
+    dtype: str
+    rounding: float
+    tied: bool
 
 
 def read_layer(path: "str | os.PathLike[str]", key: str | None = None) -> Layer:
-    """Read the last layer of a checkpoint, with damaged rows as they are.
+    """Read the last layer of a model, or where it has none the embedding of its tokens; damaged rows as they are.
 
     Parameters
     ----------
     path : path-like
-        As for `Head.read`.
+        As for `Head.read`, or a .npy file with a matrix.
     key : str, optional
         Name of the weight, where several may be the last layer.
 
     Returns
     -------
     Layer
-        Its names are those in the file, or of the ``tokenizer.json`` beside it.
 
     Raises
     ------
-    FileError, FeaturesError
-        As `Head.read`; and when there is more than one layer.
+    FileError, FeaturesError, MissingDependencyError
+        As `Head.read`.
     """
     place = Path(path)
     with open_checkpoint(place) as archive:
         try:
-            layers, bias, names, origin = read_checkpoint(archive, key, None, None)
+            wanted = npy_parts(place)[1] if key is None and place.suffix.casefold() == ".npy" else key
+            return _read(archive, place, *find_head(archive, wanted, None, None, embedding=True))
         except FeaturesError as error:
             raise FeaturesError(f"{place}: {error}") from None
-    if len(layers) != 1:
-        raise FeaturesError(f"{place}: the head has {len(layers)} layers: scan one of them, by its name (--key)")
-    (weight,) = layers
-    beside = (place if place.is_dir() else place.parent) / _TOKENIZER
-    if names is None and beside.is_file():
-        names = fitting(read_names(beside), len(weight), beside)
-    return Layer(weight, bias, names, f"{place.name}, {origin}" if origin else place.name)
 
 
-def read_names(path: "str | os.PathLike[str]") -> tuple[str, ...]:
-    """Names of classes: one a line, a list in JSON, or the tokens of a ``tokenizer.json`` by their numbers.
+def read_layers(path: "str | os.PathLike[str]") -> Iterator[Layer]:
+    """Read every weight that may be a last layer or an embedding, one after another.
 
     Parameters
     ----------
     path : path-like
+        As for `read_layer`.
 
-    Returns
-    -------
-    tuple of str
+    Yields
+    ------
+    Layer
 
     Raises
     ------
-    FileError
-        When the file cannot be read, is no text, or its JSON holds no names.
+    FileError, FeaturesError, MissingDependencyError
+        As `read_layer`; and when there is none.
     """
-    place = regular(path)
-    try:
-        text = place.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{place}: the names cannot be read ({error}): give UTF-8 text, one name a line") from None
-    if place.suffix.lower() != ".json":
-        return tuple(text.removesuffix("\n").split("\n")) if text else ()
-    try:
-        held: Any = json.loads(text)
-        tokens = cast(list[object], held) if isinstance(held, list) else _tokens(held)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        tokens = None
-    names = [name for name in tokens or [] if isinstance(name, str)]
-    if tokens is None or len(names) < len(tokens):
-        raise FileError(f"{place}: no list of names and no tokenizer: give one name a line, or a tokenizer.json")
-    return tuple(names)
+    place = Path(path)
+    with open_checkpoint(place) as archive:
+        try:
+            found = find_candidates(archive)
+            if not found:
+                raise FeaturesError("there is no matrix outside the body of a network: give the file of its last layer")
+            for candidate in found:
+                yield _read(archive, place, candidate, "")
+        except FeaturesError as error:
+            raise FeaturesError(f"{place}: {error}") from None
 
 
-def fitting(names: Sequence[str], rows: int, what: object) -> tuple[str, ...]:
-    """Names for all rows; those that pad a vocabulary to a round number of rows get their number.
-
-    Parameters
-    ----------
-    names : sequence of str
-    rows : int
-        K.
-    what : object
-        Where the names come from, for the message.
-
-    Returns
-    -------
-    tuple of str
-        Different from one another.
-
-    Raises
-    ------
-    FeaturesError
-        When there are more names than rows.
-    """
-    if len(names) > rows:
-        raise FeaturesError(f"{what}: {len(names)} names for {rows} rows: give the names of this layer")
-    taken: dict[str, int] = {}
-    told: list[str] = []
-    for row in range(rows):
-        name = names[row] if row < len(names) else f"(row {row}, no name)"
-        told.append(f"{name} (row {row})" if name in taken else name)
-        taken[name] = row
-    return tuple(told)
-
-
-def _tokens(held: Any) -> list[object]:
-    """The tokens of a tokenizer by their numbers; numbers that none has are gaps."""
-    vocabulary: Any = held["model"]["vocab"]
-    if not isinstance(vocabulary, dict):  # pieces with their scores, in order
-        vocabulary = {entry[0]: number for number, entry in enumerate(vocabulary)}
-    listed = cast(Mapping[Any, Any], vocabulary)
-    numbered = {int(number): str(token) for token, number in listed.items()}
-    numbered |= {int(added["id"]): str(added["content"]) for added in held.get("added_tokens", [])}
-    return [numbered.get(number, f"(no token {number})") for number in range(max(numbered, default=-1) + 1)]
+def _read(archive: "Archive", place: Path, found: Candidate, remark: str) -> Layer:
+    stored = found.stored
+    bias, of_bias = find_bias(archive, found)
+    weight = stored.read(archive).T if found.transposed else stored.packed(archive)
+    turned = "transposed from (width, classes)" if found.transposed else ""
+    said = [str(found), stored.how, turned, of_bias, remark]
+    is_tied = getattr(archive, "is_tied", None)
+    return Layer(
+        weight,
+        None if bias is None else archive.read(bias).ravel(),
+        names_of(archive, place, len(weight)),
+        f"{place.name}, {', '.join(filter(None, said))}",
+        stored.dtype,
+        stored.rounding,
+        found.grade is Grade.EMBEDDING or (is_tied is not None and is_tied(found.name)),
+    )

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from penultimate.archives.packed import Packed
+
 # Numbers of a block: 32 MiB in float32.
 _ENTRIES = 1 << 23
 
@@ -19,13 +21,13 @@ class Rows:
 
     Parameters
     ----------
-    weight : ndarray of shape (K, d)
+    weight : ndarray or Packed, of shape (K, d)
         Floats of any precision.
     chosen : ndarray of shape (n,), optional
         Which rows, in rising order; all by default.
     """
 
-    def __init__(self, weight: NDArray[np.floating], chosen: Int[np.ndarray, " n"] | None = None) -> None:
+    def __init__(self, weight: Packed | NDArray[np.floating], chosen: Int[np.ndarray, " n"] | None = None) -> None:
         self._weight = weight
         self.chosen: NDArray[np.int64] = np.arange(len(weight)) if chosen is None else chosen.astype(np.int64)
 

@@ -14,13 +14,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from penultimate.archives.packed import Packed
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_array
+from penultimate.features.checkpoints.stored import ROUNDING
 from penultimate.features.head import Head, checked_names
 from penultimate.reported import Reported
 from penultimate.scans.candidates import find_candidates
 from penultimate.scans.groups import Group, Kind, find_group
-from penultimate.scans.reading import fitting, read_layer, read_names
+from penultimate.scans.naming import fitting, read_names
+from penultimate.scans.reading import Layer, read_layer
 from penultimate.scans.rows import Rows
 from penultimate.scans.valleys import find_valleys
 
@@ -28,8 +31,6 @@ from penultimate.scans.valleys import find_valleys
 FEWEST = 64
 # Groups looked for, one after another.
 _GROUPS = 4
-# Relative rounding of stored numbers, a few units in the last place; rows are compared in single precision.
-_ROUNDING = {"float64": 1e-6, "float32": 1e-6, "float16": 5e-4, "bfloat16": 2e-3}
 _ALPHA = 1e-3
 # How many of the longest rows are listed.
 _LISTED = 12
@@ -46,11 +47,15 @@ class Scan(Reported, presenter="scan"):
     source : str or None
         Which weight of which file it is of.
     names : tuple of str or None
-        Of the classes.
+        Of the classes; rows beyond the last name have their number.
+    named : int
+        How many names there were: fewer than rows where some pad a vocabulary.
     dtype : str
         What the weights were stored in.
     rounding : float
         Relative rounding of that type.
+    tied : bool
+        Whether the rows are also an embedding of inputs, as far as the file tells.
     bias : ndarray of shape (K,) or None
     lengths : ndarray of shape (K,)
         Lengths of the rows; NaN for those that hold NaN or infinity.
@@ -64,6 +69,8 @@ class Scan(Reported, presenter="scan"):
         Rows that a valley in the density of lengths parts from the others, longest first.
     distances : ndarray of shape (K,)
         From the centre of the most certain group; NaN where there is none.
+    weight : ndarray or Packed
+        What was scanned, as it is stored.
 
     Examples
     --------
@@ -78,9 +85,11 @@ class Scan(Reported, presenter="scan"):
 
     source: str | None
     names: tuple[str, ...] | None
+    named: int
     dtype: str
     dimension: int
     rounding: float
+    tied: bool
     bias: Float[np.ndarray, " K"] | None
     lengths: Float[np.ndarray, " K"]
     mean_row_share: float
@@ -88,6 +97,7 @@ class Scan(Reported, presenter="scan"):
     duplicates: tuple[Int[np.ndarray, " _g"], ...]
     runaway: Int[np.ndarray, " r"]
     distances: Float[np.ndarray, " K"]
+    weight: Packed | NDArray[np.floating]
 
     @property
     def classes(self) -> int:
@@ -180,48 +190,63 @@ def scan(
     >>> found.untrained.size, found.name(found.groups[0].rows[0]), found.groups[0].kind.value
     (40, 'token 100', 'equal as stored')
     """
-    source, own = None, None
-    if isinstance(weight, str | os.PathLike):
-        weight, bias, own, source = read_layer(cast("str | os.PathLike[str]", weight), key)
-    elif isinstance(weight, Head):
-        weight, bias, own = _only(weight), weight.bias, weight.names
-    matrix = as_array(weight, "weights")
-    if matrix.dtype.kind != "f" or matrix.ndim != 2 or matrix.shape[1] < 2 or not len(matrix):
-        raise FeaturesError(
-            f"weights are {matrix.dtype} of shape {matrix.shape}: give floats of shape (K, d), one row a class, d ≥ 2"
-        )
-    known = _names(names, own, len(matrix))
-    offsets = None if bias is None else np.asarray(as_array(bias, "bias"), dtype=np.float64)
-    if offsets is not None and offsets.shape != (len(matrix),):
-        raise FeaturesError(f"the bias has shape {offsets.shape} for {len(matrix)} rows: give one number a row")
-    eps = _ROUNDING.get(matrix.dtype.name, 1e-6) if rounding is None else rounding
-    lengths, mean, copies = _first_pass(Rows(matrix))
-    whole = Rows(matrix, np.flatnonzero(np.isfinite(lengths)))
+    layer = _layer(weight, bias, key)
+    rows = len(layer.weight)
+    known = _names(names, layer.names, rows)
+    offsets = None if layer.bias is None else np.asarray(as_array(layer.bias, "bias"), dtype=np.float64)
+    if offsets is not None and offsets.shape != (rows,):
+        raise FeaturesError(f"the bias has shape {offsets.shape} for {rows} rows: give one number a row")
+    eps = layer.rounding if rounding is None else rounding
+    lengths, mean, copies = _first_pass(Rows(layer.weight))
+    whole = Rows(layer.weight, np.flatnonzero(np.isfinite(lengths)))
     square = float(np.nanmean(lengths**2)) if len(whole) else 0.0
     groups = _groups(whole, lengths, eps, np.random.default_rng(seed)) if len(whole) >= FEWEST else ()
     return Scan(
-        source=source,
-        names=known,
-        dtype=matrix.dtype.name,
-        dimension=matrix.shape[1],
+        source=layer.source or None,
+        names=None if known is None else checked_names(fitting(known, rows, "names"), rows),
+        named=0 if known is None else len(known),
+        dtype=layer.dtype,
+        dimension=layer.weight.shape[1],
         rounding=eps,
+        tied=layer.tied,
         bias=offsets,
         lengths=lengths,
         mean_row_share=float(mean @ mean) / square if square else 0.0,
         groups=groups,
         duplicates=copies,
         runaway=_runaway(lengths, groups),
-        distances=Rows(matrix).distances([groups[0].centre])[0] if groups else np.full(len(matrix), np.nan),
+        distances=Rows(layer.weight).distances([groups[0].centre])[0] if groups else np.full(rows, np.nan),
+        weight=layer.weight,
     )
+
+
+def _layer(weight: object, bias: object, key: str | None) -> Layer:
+    """What is to be scanned, wherever it is from."""
+    names = None
+    if isinstance(weight, Layer):
+        return weight
+    if isinstance(weight, str | os.PathLike):
+        read = read_layer(cast("str | os.PathLike[str]", weight), key)
+        return read if bias is None else read._replace(bias=as_array(bias, "bias"))
+    if isinstance(weight, Head):
+        weight, bias, names = _only(weight), weight.bias, weight.names
+    matrix = as_array(weight, "weights")
+    if matrix.dtype.kind != "f" or matrix.ndim != 2 or matrix.shape[1] < 2 or not len(matrix):
+        raise FeaturesError(
+            f"weights are {matrix.dtype} of shape {matrix.shape}: give floats of shape (K, d), one row a class, d ≥ 2"
+        )
+    offsets = None if bias is None else as_array(bias, "bias")
+    kind = matrix.dtype.name
+    return Layer(matrix, offsets, names, "", kind, ROUNDING.get(kind, ROUNDING["float32"]), False)
 
 
 def _names(
     given: "Sequence[str] | str | os.PathLike[str] | None", own: tuple[str, ...] | None, rows: int
 ) -> tuple[str, ...] | None:
+    """Names as they are given, or as the file has them; perhaps fewer than rows."""
     if given is None:
         return own
-    read = read_names(given) if isinstance(given, str | os.PathLike) else tuple(given)
-    return checked_names(fitting(read, rows, "names"), rows)
+    return read_names(given) if isinstance(given, str | os.PathLike) else tuple(given)
 
 
 def _only(head: Head) -> NDArray[np.floating]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from penultimate.errors import FeaturesError
 from penultimate.features.checkpoints.stored import Stored, stored_weights
@@ -25,7 +25,7 @@ _USUAL = frozenset(
 # The same where they stand below one of the above: classifier.out_proj, cls.predictions.decoder, head.proj.
 _BELOW = frozenset("out_proj decoder proj fc linear head dense_out out output layer predictions conv".split())
 _LIKELY = re.compile(r"head|class|score|logit|pred|cls")
-_EMBEDDING = re.compile(r"embed_tokens|wte|(word|tok|token)_embeddings?|embed_in|shared|embedding")
+_EMBEDDING = re.compile(r"embed_tokens|wte|(word|tok|token)_emb(eddings?|d)|embed_in|shared|embedding")
 # Numbered modules, and those of any depth that are never the last.
 _STACK = re.compile(r"layers?|blocks?|stages?|h|resblocks|groups|features|encoder|decoder|transformer|experts")
 _BODY = re.compile(
@@ -33,8 +33,10 @@ _BODY = re.compile(
     r"rel_pos|rotary|position).*"
 )
 # Neither helps to tell one layer from another.
-_WRAPPERS = frozenset("weight kernel w base_layer modules_to_save default module params model".split())
+_WRAPPERS = frozenset("weight kernel w base_layer modules_to_save default module params model state_dict".split())
 _LISTED = 12
+# What positions and masks are stored in, and weights never.
+_INDICES = ("int64", "int32", "bool")
 
 
 class Grade(IntEnum):
@@ -87,7 +89,18 @@ class Candidate:
         return f"{self.name} ({self.shape[0]} × {self.shape[1]})"
 
 
-def find_head(archive: "Archive", key: str | None, classes: int | None, dimension: int | None) -> tuple[Candidate, str]:
+@runtime_checkable
+class _Graph(Protocol):
+    """An archive that knows how its weights follow one another."""
+
+    def last(self) -> list[str]:
+        """The weights that outputs are computed with."""
+        ...
+
+
+def find_head(
+    archive: "Archive", key: str | None, classes: int | None, dimension: int | None, embedding: bool = False
+) -> tuple[Candidate, str]:
     """The weight of the head, and what to say of the choice.
 
     Parameters
@@ -98,6 +111,8 @@ def find_head(archive: "Archive", key: str | None, classes: int | None, dimensio
         Name of the weight, of one of its parts, or of its module.
     classes, dimension : int or None
         Rows and columns that it must have, where they are known.
+    embedding : bool, default False
+        Whether the embedding of tokens will do where there is no head.
 
     Returns
     -------
@@ -110,20 +125,46 @@ def find_head(archive: "Archive", key: str | None, classes: int | None, dimensio
         When there is none, or several fit equally well; the message lists the best first.
     """
     weights = stored_weights(archive)
-    # What peft keeps of the head from before its own training is not the head.
-    own = [stored for stored in weights.values() if "original_module" not in stored.name]
-    found = [_candidate(stored, classes, dimension) for stored in own]
-    found.sort(key=lambda one: (not one.fits, one.grade, one.depth))
+    found = _found(weights, classes, dimension)
     if key is not None:
         return _by_key(archive, key, weights, found), ""
-    best = _best(found, sure=classes is not None)
+    if isinstance(archive, _Graph):  # which knows better than names
+        ends = archive.last()
+        best = [one for one in found if one.fits and one.name in ends]
+    else:
+        best = _best(found, sure=classes is not None)
+    if not best and embedding:
+        best = [one for one in found if one.fits and one.grade is Grade.EMBEDDING]
     if len(best) > 1:
         best = _last_of_sequence(best)
     if len(best) > 1:
         raise FeaturesError(f"several weights may be the head, {_listed(best)}: choose one (key=, --key)")
     if not best:
         raise _nothing(archive, found, classes, dimension)
+    _check_missing(archive, weights, best[0].grade)
     return best[0], _remark(best[0], found, classes)
+
+
+def find_candidates(archive: "Archive") -> list[Candidate]:
+    """All weights that may be a head or an embedding, those with the best names first.
+
+    Parameters
+    ----------
+    archive : Archive
+
+    Returns
+    -------
+    list of Candidate
+    """
+    found = _found(stored_weights(archive), None, None)
+    return [one for one in found if one.grade < Grade.BODY and one.stored.dtype not in _INDICES]
+
+
+def _found(weights: Mapping[str, Stored], classes: int | None, dimension: int | None) -> list[Candidate]:
+    # What peft keeps of the head from before its own training is not the head.
+    own = [stored for stored in weights.values() if "original_module" not in stored.name]
+    found = [_candidate(stored, classes, dimension) for stored in own]
+    return sorted(found, key=lambda one: (not one.fits, one.grade, one.depth))
 
 
 def find_bias(archive: "Archive", weight: Candidate) -> tuple[str | None, str]:
@@ -184,7 +225,8 @@ def _candidate(stored: Stored, classes: int | None, dimension: int | None) -> Ca
 
 
 def _grade(name: str) -> Grade:
-    words = [word for word in re.split(r"[./]", name.casefold().removesuffix(":0")) if word not in _WRAPPERS]
+    parts = [word.strip("_") for word in re.split(r"[./]", name.casefold().removesuffix(":0"))]
+    words = [word for word in parts if word not in _WRAPPERS]
     if any(_EMBEDDING.fullmatch(word) for word in words):
         return Grade.EMBEDDING
     below_head = False
@@ -263,9 +305,18 @@ def _nothing(
     return FeaturesError(f"{why}; the matrices are {_listed(found)}: choose one (key=, --key){hint}")
 
 
+def _check_missing(archive: "Archive", weights: Mapping[str, Stored], grade: Grade) -> None:
+    """Make sure that no weight with as good a name lies in a shard that is not there, or is damaged."""
+    known = {part for stored in weights.values() for part in stored.parts}
+    for name in archive.names():
+        if name not in known and re.search(r"(weight|kernel)$", name) and _grade(name) <= grade:
+            archive.layout(name)  # says what is wrong with it
+
+
 def _remark(chosen: Candidate, found: Sequence[Candidate], classes: int | None) -> str:
     if chosen.grade is Grade.EMBEDDING:
-        return f"the embedding, to which a head may be tied: nothing else has {classes} rows"
+        why = "there is no other" if classes is None else f"nothing else has {classes} rows"
+        return f"the embedding, to which a head may be tied: {why}"
     rest = [one for one in found if one.fits and one is not chosen and one.shape == chosen.shape]
     others = [one.name for one in rest if one.grade <= (Grade.LIKELY if classes is None else Grade.OTHER)]
     return f"not {', '.join(others[:3])}, which would fit too" if others else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from numpy.typing import NDArray
 
+from penultimate.archives.archive import Named
 from penultimate.errors import FeaturesError
 from penultimate.features.checkpoints.finding import find_bias, find_head
 from penultimate.features.checkpoints.stored import stored_weights
@@ -142,4 +143,7 @@ def _arrays(archive: "Archive", layers: Sequence[NDArray[Any]], bias: str | None
     if vector is not None and vector.dtype.kind != "f":
         raise FeaturesError(f"{bias} holds {vector.dtype} numbers: multiply it with its scale, or save it as float32")
     names = archive.classes()
+    if names is None and isinstance(archive, Named):
+        known = archive.vocabulary(len(layers[-1]))
+        names = known if known is not None and len(known) == len(layers[-1]) == len(set(known)) else None
     return HeadArrays(tuple(layers), vector, None if names is None else cast(Any, names), origin)

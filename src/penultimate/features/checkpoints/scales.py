@@ -11,6 +11,7 @@ from penultimate.errors import FeaturesError
 _BLOCK = 128
 # bitsandbytes stores the largest size in a row, which is 127 steps (Dettmers et al. 2022, arXiv 2208.07339).
 _STEPS = 127.0
+_ROWS = 4096
 
 
 def scaled(
@@ -45,11 +46,19 @@ def scaled(
     array([[ 1. , -0.5],
            [ 1. ,  2. ]], dtype=float32)
     """
-    numbers = stored.astype(np.float64)
-    if zero is not None:
-        numbers -= _spread(zero.astype(np.float64), numbers.shape, called)
     steps = _STEPS if called.endswith("SCB") else 1.0
-    return (numbers * _spread(scale.astype(np.float64) / steps, numbers.shape, called)).astype(np.float32)
+    factor = _spread(scale.astype(np.float64) / steps, stored.shape, called)
+    less = np.zeros((1, 1)) if zero is None else _spread(zero.astype(np.float64), stored.shape, called)
+    out = np.empty(stored.shape, dtype=np.float32)
+    # A thousand million numbers in double precision would not fit beside them.
+    for start in range(0, len(stored), _ROWS):
+        rows = slice(start, start + _ROWS)
+        out[rows] = (stored[rows].astype(np.float64) - less[_some(less, rows)]) * factor[_some(factor, rows)]
+    return out
+
+
+def _some(spread: NDArray[np.float64], rows: slice) -> slice:
+    return rows if len(spread) > 1 else slice(None)
 
 
 def _spread(scale: NDArray[np.float64], shape: tuple[int, ...], called: str) -> NDArray[np.float64]:

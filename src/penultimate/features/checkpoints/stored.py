@@ -4,14 +4,16 @@ Whole numbers and 8-bit floats are multiplied by the scales beside them, which g
 normalisations and pruning leave are put together. What cannot be made a weight is refused by name, never taken for one.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate.archives.packed import Packed, read_packed
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.checkpoints.scales import scaled
 
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
     from penultimate.archives.archive import Archive, Layout
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
+# Relative rounding of stored numbers, a few units in the last place, for rows are compared in single precision; of
+# eight bits whose largest takes all steps, half a step over the usual size of a number.
+ROUNDING = {
+    **{"float64": 1e-6, "float32": 1e-6, "float16": 5e-4, "bfloat16": 2e-3},
+    **{"int8": 1e-2, "uint8": 1e-2, "float8_e4m3fn": 4e-2, "float8_e5m2": 8e-2},
+}
 # What follows the name of a weight in the names of its parts, and what the part is: PyTorch's weight norm, spectral
 # norm and pruning; compressed-tensors, DeepSeek, ModelOpt, quanto and bitsandbytes.
 _AFTER = {
@@ -64,6 +72,8 @@ _BESIDE = {
 _ALONE = ("length", "direction", "original", "numbers", "packed")
 # How torch.nn.utils.parametrizations calls the same parts.
 _PARAMETRIZED = {"original": "_orig", "original0": "_g", "original1": "_v", "0._u": "_u", "0._v": "_v"}
+# So many numbers are widened once: as float32 they take no more than 512 MiB.
+_SMALL = 1 << 27
 _ADAPTER = re.compile(r"(^|[._])(lora|ia3|hada|oft)_")
 
 
@@ -83,6 +93,10 @@ class Stored:
         What is done with them; empty where the weight is stored as it is.
     refused : str
         Why it cannot be made, and the way out; empty where it can.
+    dtype : str
+        What its numbers are stored in.
+    rounding : float
+        How far they lie from what was rounded, relative to their usual size.
     """
 
     name: str
@@ -90,6 +104,8 @@ class Stored:
     parts: tuple[str, ...]
     how: str = ""
     refused: str = ""
+    dtype: str = "float32"
+    rounding: float = ROUNDING["float32"]
     _made: "Callable[..., NDArray[Any]]" = np.asarray
 
     def read(self, archive: "Archive") -> NDArray[Any]:
@@ -103,6 +119,19 @@ class Stored:
         if self.refused:
             raise FeaturesError(f"{self.name} cannot be read as a weight: {self.refused}")
         return self._made(*map(archive.read, self.parts)).reshape(self.shape)
+
+    def packed(self, archive: "Archive") -> Packed | NDArray[Any]:
+        """The weight as it lies in the file, where that saves memory and nothing is to be done with it but to widen it.
+
+        Raises
+        ------
+        FeaturesError
+            As `read`.
+        """
+        plain = len(self.parts) == 1 and not self.how and not self.refused
+        if math.prod(self.shape) <= _SMALL or not plain or archive.layout(self.parts[0]).shape != self.shape:
+            return self.read(archive)
+        return read_packed(archive, self.parts[0])
 
 
 def stored_weights(archive: "Archive") -> dict[str, Stored]:
@@ -129,7 +158,9 @@ def stored_weights(archive: "Archive") -> dict[str, Stored]:
         layout = _layout(archive, main) if main is not None and weight else None
         sides = None if layout is None else _sides(layout.shape, "kernel" in name.casefold(), "packed" in parts)
         if layout is not None and sides is not None:
-            found[name] = _stored(name, parts, sides, layout.dtype, families)
+            made = _stored(name, parts, sides, layout, families)
+            rounding = layout.rounding or ROUNDING.get(layout.dtype, ROUNDING["float32"])
+            found[name] = replace(made, dtype=layout.dtype, rounding=rounding)
     return found
 
 
@@ -178,7 +209,7 @@ def _sides(shape: Sequence[int], channels_last: bool, packed: bool) -> tuple[int
 
 
 def _stored(
-    name: str, parts: Mapping[str, str], sides: tuple[int, int], dtype: str, families: Mapping[str, object]
+    name: str, parts: Mapping[str, str], sides: tuple[int, int], layout: "Layout", families: Mapping[str, object]
 ) -> Stored:
     """Put the parts together, or say why that cannot be."""
 
@@ -197,7 +228,8 @@ def _stored(
     adapter = _adapter(name, families)
     if adapter:
         return refused(f"{adapter} is to be added, by a factor that is not here: merge the adapter and save again")
-    numbers, few_bits = parts["numbers"], dtype not in _FLOATS
+    dtype = layout.dtype
+    numbers, few_bits = parts["numbers"], dtype not in _FLOATS and layout.rounding is None
     scale = parts.get("scale") or (parts.get("module's scale") if few_bits else None)
     zero = parts.get("zero") or (parts.get("module's zero") if few_bits else None)
     if scale is None:

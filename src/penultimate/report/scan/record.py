@@ -28,6 +28,8 @@ def record(scan: "Scan", classes: Classes = "all") -> dict[str, object]:
             "dtype": scan.dtype,
             "rounding": scan.rounding,
             "bias": scan.bias is not None,
+            "tied": scan.tied,
+            "names": scan.named,
         },
         "groups": [_group(scan, group, classes) for group in scan.groups],
         "duplicates": [_named(scan, rows, classes) for rows in scan.duplicates],

@@ -27,8 +27,10 @@ def table(scan: Scan, classes: Classes = 20) -> Parts:
 def facts(scan: Scan) -> list[tuple[str, str]]:
     """What was looked at, one figure a line."""
     bias = "with a bias" if scan.bias is not None else "no bias"
+    tied = ", also an embedding of inputs" * scan.tied
     rows = [
-        ("head", f"{number(scan.classes)} × {number(scan.dimension)}, {scan.dtype}, {bias}"),
+        ("head", f"{number(scan.classes)} × {number(scan.dimension)}, {scan.dtype}, {bias}{tied}"),
+        ("names", number(scan.named) if scan.named else "none: classes are called by their numbers"),
         ("compared within", f"{number(scan.rounding)} of a row's length, the rounding of what was stored"),
         ("median length", number(scan.typical)),
         ("mean row", f"{percent(scan.mean_row_share, 2)} of the squared length"),

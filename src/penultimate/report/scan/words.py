@@ -36,9 +36,10 @@ def paragraphs(scan: Scan) -> list[str]:
     first += [_halo(scan, group) for group in scan.groups if group.kind is Kind.HALO]
     parts = [" ".join(first), _rest(scan)]
     if found:
+        tied = " The rows are also an embedding of inputs, so whatever you change is changed there too."
         parts.append(
             "You can leave these rows as they are, mask their outputs, drop the classes, or give them new rows before "
-            "you train on."
+            "you train on." + tied * scan.tied
         )
     return parts
 
@@ -53,7 +54,7 @@ def _group(scan: Scan, group: Group) -> str:
     share = percent(group.rows.size / scan.classes, 2)
     text = f"{number(group.rows.size)} of {number(scan.classes)} classes ({share}) {_SAYS[group.kind]}: "
     text += f"{named(scan, group)}."
-    return text + (f" {number(group.nearly.size)} more lie near them." if group.nearly.size else "")
+    return text + _count(group.nearly.size, "more lies near them", "more lie near them", " ")
 
 
 def _halo(scan: Scan, group: Group) -> str:
@@ -77,6 +78,7 @@ def _nothing(scan: Scan) -> str:
 
 def _rest(scan: Scan) -> str:
     said = [
+        _padding(scan),
         _count(
             scan.damaged.size,
             "row holds NaN or infinity and was left out",
@@ -87,13 +89,20 @@ def _rest(scan: Scan) -> str:
         _count(scan.runaway.size, "row is far longer than the others", "rows are far longer than the others"),
     ]
     sentences = [sentence for sentence in said if sentence]
-    if not sentences:
-        sentences = ["There are no zero rows, no copies, and no rows of runaway length."]
+    if not any(said[1:]):
+        sentences += ["There are no zero rows, no copies, and no rows of runaway length."]
     if scan.mean_row_share > _SHARED:
         sentences.append(
             f"All rows share {percent(scan.mean_row_share, 2)} of their squared length, which a softmax does not see."
         )
     return " ".join(sentences)
+
+
+def _padding(scan: Scan) -> str:
+    more = scan.classes - scan.named
+    if not scan.named or not more:
+        return ""
+    return f"There are {number(scan.named)} names for {number(scan.classes)} rows: the last {number(more)} are padding."
 
 
 def _copies(scan: Scan) -> str:
@@ -104,5 +113,5 @@ def _copies(scan: Scan) -> str:
     return f"{number(total)} rows are copies of one another, in {groups}."
 
 
-def _count(size: int, one: str, many: str) -> str:
-    return "" if not size else f"One {one}." if size == 1 else f"{number(size)} {many}."
+def _count(size: int, one: str, many: str, before: str = "") -> str:
+    return "" if not size else f"{before}One {one}." if size == 1 else f"{before}{number(size)} {many}."
