@@ -71,7 +71,7 @@ long-tail: .make/dev .make/studies-data
 
 # All of them in full, at most an hour on two cores; what is interrupted goes on where it was. QUICK=--quick for minutes.
 studies: .make/dev .make/studies-data
-	@for name in model spectrum sweep constancy timeline sampling text; do \
+	@for name in model spectrum sweep constancy timeline sampling untrained text; do \
 		$(BIN)/python -m studies.$$name $(QUICK) || exit 1; done
 
 docs: .make/docs

@@ -8,6 +8,7 @@
     constancy        is the feature decay of a network a constant, and where does the law break?
     timeline         when each direction is learnt
     sampling         what drawing classes evenly does to the geometry
+    untrained        does a scan of the last layer name the classes that a network has never seen?
     text             the same law on other data: 45 classes of dictionary glosses
 
 What they share stands in `results` (claims, tables, files), `charts`, `data`, `training` and `law`. A study writes

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import penultimate as pen
-from studies import constancy, model, sampling, spectrum, sweep, text, timeline, training
+from studies import constancy, model, sampling, spectrum, sweep, text, timeline, training, untrained
 from studies.data import available, digits, long_tail
 from studies.results import Study
 from torch_networks import SEED
@@ -95,6 +95,16 @@ def test_even_sampling_of_a_small_network():
     assert told(found)
     claimed = {claim.claim for claim in found.claims}
     assert {f"λ = 0.002: gains of own logits, if {name} count" for name in ("draws", "samples")} <= claimed
+
+
+def test_networks_with_unseen_classes_are_scanned():
+    """What a scan of a network finds is judged, not asserted: that rules which are told the number name as many is."""
+    found = untrained.study(quick=True, seed=SEED)
+    assert told(found) and set(found.figures) == {"recall"}
+    [planted] = found.facts["planted"]
+    assert planted["unseen"] >= 50 and set(planted["by_rule"]) == set(untrained.RULES[1:])
+    assert found.facts["controls"][0]["unseen"] < planted["unseen"]
+    assert found.tables["planted"].count("\n") == 2 + 2 and found.tables["barely"].count("\n") == 2 + 1
 
 
 @pytest.mark.skipif(not available()["wordnet-base"] and "CI" not in os.environ, reason="needs wordnet-base")

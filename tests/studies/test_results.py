@@ -9,8 +9,9 @@ import pytest
 
 from studies.results import RESULTS, Claim, Study, markdown, table, write
 
-STUDIES = ("model", "spectrum", "sweep", "constancy", "timeline", "sampling", "text")
-PAGE = Path(__file__).parents[2] / "docs" / "does-it-hold.md"
+DOCS = Path(__file__).parents[2] / "docs"
+SHOWN = dict.fromkeys(("model", "spectrum", "sweep", "constancy", "timeline", "sampling", "text"), "does-it-hold.md")
+SHOWN |= {"untrained": "untrained.md"}
 
 
 def claim(distance: float, allowed: float = 1.0) -> Claim:
@@ -43,7 +44,7 @@ def test_everything_is_written_with_command_seed_and_versions(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", list(SHOWN))
 def test_committed_results_are_whole_and_shown(name):
     record = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     assert (
@@ -51,11 +52,11 @@ def test_committed_results_are_whole_and_shown(name):
     )
     claims = [Claim(**{k: v for k, v in found.items() if k != "verdict"}) for found in record["claims"]]
     assert [found["verdict"] for found in record["claims"]] == [c.verdict for c in map(_restored, claims)]
-    page = PAGE.read_text(encoding="utf-8")
+    page = (DOCS / SHOWN[name]).read_text(encoding="utf-8")
     shown = {path for path in RESULTS.glob(f"{name}*") if path.suffix in (".md", ".svg")}
     assert len(shown) > 1
     for path in shown:
-        assert f"studies/results/{path.name}" in page, f"{path.name} is not shown in {PAGE.name}"
+        assert f"studies/results/{path.name}" in page, f"{path.name} is not shown in {SHOWN[name]}"
 
 
 def _restored(found: Claim) -> Claim:
