@@ -111,6 +111,26 @@ def test_labels_that_fit_the_head_far_better_in_another_order_are_doubted():
     audit = pen.audit(FEATURES, np.array([1, 2, 0])[LABELS], head=pen.Head(HEAD.weights, HEAD.bias))
     assert audit.notes[0].startswith("Labels and head seem to number the classes in different orders")
     assert "instead of" in said(audit)
+    # What follows from an order that may be wrong would only mislead.
+    assert audit.verdict.startswith(audit.doubts[0]) and "holds" not in audit.verdict
+
+
+@pytest.mark.parametrize("top", [1000, 10**6, 2**62])
+def test_one_damaged_label_does_not_make_a_million_classes(top):
+    labels = LABELS.copy()
+    labels[-1] = top
+    with pytest.raises(pen.FeaturesError, match=f"the largest is {top}, and there are {labels.size} samples in all"):
+        pen.audit(FEATURES, labels)
+    with pytest.raises(pen.PenultimateError):
+        pen.audit(FEATURES, labels, head=HEAD)
+
+
+def test_classes_that_only_the_largest_label_speaks_for_are_doubted():
+    labels = LABELS.copy()
+    labels[-1] = 255
+    audit = pen.audit(FEATURES, labels)
+    assert audit.verdict.startswith("Only 4 of 256 classes have samples: the largest label, 255")
+    assert pen.audit(FEATURES, LABELS).doubts == ()
 
 
 def test_shards_may_count_in_different_orders(tmp_path):

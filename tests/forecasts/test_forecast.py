@@ -192,6 +192,7 @@ def test_verdict_names_the_numbers():
     assert "all 10 classes keep" in pen.forecast(LONG_TAIL, 5e-4).verdict
     assert str(pen.forecast(LONG_TAIL, 0.1)) == text
     assert "2 classes have no samples" in pen.forecast(pen.ClassCounts([5, 4, 0, 0]), 1e-3).verdict
+    assert "1 class has no samples" in pen.forecast(pen.ClassCounts([5, 4, 0]), 1e-3).verdict
 
 
 def test_unknown_losses_are_refused():

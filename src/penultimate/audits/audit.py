@@ -82,8 +82,10 @@ class Audit(Reported, presenter="audit"):
     intervals : dict of str to ndarray
         95 % jackknife intervals of the figures of `metrics`, of the alignment and of classes; empty where memory does
         not hold several parts.
+    doubts : tuple of str
+        What speaks against the classes, or the order of them, that were taken; the verdict begins with it.
     notes : tuple of str
-        What was taken of the order of the classes, and what speaks against it.
+        The doubts, and what was taken of the order of the classes.
 
     Examples
     --------
@@ -104,6 +106,7 @@ class Audit(Reported, presenter="audit"):
     classes: ClassMetrics
     last_layer: LayerAudit | None
     intervals: dict[str, NDArray[np.float64]]
+    doubts: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -241,8 +244,8 @@ def audit(
         second = deciding if slopes is None else Together({"answers": deciding, "slopes": slopes})
         passes.run(second, "answers", held, _step(progress, "answers"))
     residuals = None if slopes is None else slopes.residuals()
-    notes = doubts(counts, whole.counts, deciding.decisions, training.names) + task.notes
-    result = _judge(whole, replicates, deciding, residuals, training, last, model, source.dtype, notes)
+    doubted = doubts(counts, whole.counts, deciding.decisions, None if task.classes is None else training.names)
+    result = _judge(whole, replicates, deciding, residuals, training, last, model, source.dtype, doubted, task.notes)
     if held is not None:
         held.remove()
     return result
@@ -266,6 +269,7 @@ def _judge(
     head: Head | None,
     problem: Problem,
     dtype: str,
+    doubted: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> Audit:
     layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
@@ -286,7 +290,8 @@ def _judge(
         classes=class_metrics(whole, product),
         last_layer=layer,
         intervals={name: interval for name, interval in intervals.items() if interval is not None},
-        notes=notes,
+        doubts=doubted,
+        notes=(*doubted, *notes),
     )
 
 

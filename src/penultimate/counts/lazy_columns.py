@@ -52,5 +52,6 @@ def at_once(labels: object) -> object:
     source, name = getattr(labels, "source", None), getattr(labels, "column_name", None)
     if isinstance(name, str) and hasattr(source, "column_names"):
         return column_of(source, name)
-    lazy = isinstance(labels, Sequence) and not isinstance(labels, list | tuple | str | bytes)
-    return cast(Sequence[Any], labels)[:] if lazy else labels
+    if isinstance(labels, list | tuple | str | bytes) or not isinstance(labels, Sequence):
+        return cast(object, labels)
+    return cast(Sequence[object], labels)[:]

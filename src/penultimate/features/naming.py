@@ -108,9 +108,9 @@ def head_in_order(head: Head, order: Int[np.ndarray, " K"]) -> Head:
 
 
 def doubts(
-    counts: ClassCounts | None, samples: Float[np.ndarray, " K"], decisions: Decisions, names: Sequence[str]
+    counts: ClassCounts | None, samples: Float[np.ndarray, " K"], decisions: Decisions, names: Sequence[str] | None
 ) -> tuple[str, ...]:
-    """What speaks against the order of the classes that was taken.
+    """What speaks against the classes, or the order of them, that were taken.
 
     Parameters
     ----------
@@ -120,12 +120,21 @@ def doubts(
         Of each class among the features.
     decisions : Decisions
         Answers of the head.
-    names : sequence of str
+    names : sequence of str, or None
+        None where nothing but the largest label says how many classes there are.
 
     Returns
     -------
     tuple of str
     """
+    if names is None:
+        seen = int(np.count_nonzero(samples))
+        if 2 * seen >= samples.size:
+            return ()
+        return (
+            f"Only {seen:,} of {samples.size:,} classes have samples: the largest label, {samples.size - 1}, says how "
+            "many there are. If that label is damaged, or means no class, leave its samples out.",
+        )
     found = [] if decisions.confusion is None else other_order(decisions.confusion, names, "Labels")
     if counts is not None and not np.array_equal(counts.values, samples):
         if np.array_equal(np.sort(counts.values), np.sort(samples)):
@@ -157,10 +166,11 @@ def other_order(confusion: "NDArray[np.integer] | coo_array", names: Sequence[st
     if other is None:
         return []
     moved = other.moved[:_LISTED].tolist()
-    pairs = ", ".join(f"{names[k]!r} as {names[int(other.meaning[k])]!r}" for k in moved)
+    pairs = ", ".join(f"{names[k]!r} with {names[int(other.meaning[k])]!r}" for k in moved)
     more = f" and {other.moved.size - len(moved)} more" if other.moved.size > len(moved) else ""
     return [
-        f"{whose} and head seem to number the classes in different orders: the head answers {pairs}{more}. Read so, "
+        f"{whose} and head seem to number the classes in different orders: the head answers samples of {pairs}"
+        f"{more}. Read so, "
         f"it is right on {100 * other.would_be:.1f} % of the samples instead of {100 * other.accuracy:.1f} %. "
         "Check the order of the classes before you believe the figures of any class."
     ]

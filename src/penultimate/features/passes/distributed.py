@@ -172,7 +172,7 @@ class Cluster:
 
     def classes(self, known: int | None) -> int:
         """K, as known or else as the largest label says; samples of each class before every shard are counted too."""
-        classes = known or inferred_classes(max(self._of_labels(_largest)), self._dimension)
+        classes = known or inferred_classes(self._of_labels(_largest), self._dimension)
         counts = np.array(self._of_labels(partial(_count, classes)))
         self._before = list(np.cumsum(counts, axis=0) - counts)
         return classes
@@ -361,8 +361,10 @@ def _look(function: Callable[[Any], Item], name: str, source: FeatureSource | No
         return function(labels if source is None else source.labels())
 
 
-def _largest(blocks: Sequence[NDArray[Any]]) -> int:
-    return max(int(labels.max(initial=0)) for labels in blocks)
+def _largest(blocks: Sequence[NDArray[Any]]) -> tuple[int, int]:
+    """The largest label of a shard, and how many there are."""
+    found = [(int(labels.max(initial=0)), len(labels)) for labels in blocks]
+    return max(top for top, _ in found), sum(number for _, number in found)
 
 
 def _count(classes: int, blocks: Sequence[NDArray[Any]]) -> Counts:

@@ -1,6 +1,6 @@
 """Passes over features that can be interrupted, and go on from a checkpoint to the same result bit for bit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from penultimate.archives.archive import LARGEST
@@ -10,6 +10,9 @@ from penultimate.features.passes.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from penultimate.features.sources import FeatureSource
+
+# So many classes cost nothing, whether they have samples or not.
+_FEW = 1000
 
 
 class OneProcess:
@@ -29,8 +32,8 @@ class OneProcess:
         """K, as known or else as the largest label says."""
         if known is not None:
             return known
-        top = max((int(labels.max(initial=0)) for labels in self._source.labels()), default=0)
-        return inferred_classes(top, self._source.dimension)
+        blocks = [(int(labels.max(initial=0)), len(labels)) for labels in self._source.labels()]
+        return inferred_classes(blocks, self._source.dimension)
 
     def run(
         self,
@@ -43,8 +46,21 @@ class OneProcess:
         run(self._source, accumulator, stage, checkpoint, progress)
 
 
-def inferred_classes(top: int, dimension: int) -> int:
-    """K for the largest label; an error when it can be no index of a class."""
+def inferred_classes(blocks: Iterable[tuple[int, int]], dimension: int) -> int:
+    """K by the largest label, from that of every block and its number of labels.
+
+    Raises
+    ------
+    FeaturesError
+        When it can be no index of a class: one damaged label would make the work of a million classes.
+    """
+    largest, numbers = zip(*blocks, strict=True)
+    top, samples = max(largest), sum(numbers)
+    if top >= max(samples, _FEW):
+        raise FeaturesError(
+            f"labels: the largest is {top}, and there are {samples} samples in all: number the classes from 0, or, if "
+            "most classes have none here, give their number by the head or the counts"
+        )
     if 8 * top * dimension > LARGEST:
         raise FeaturesError(
             f"labels: the largest is {top}, so that class means alone would take more than 4 GiB: "

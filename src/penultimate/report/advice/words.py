@@ -140,10 +140,9 @@ def samples_words(samples: SamplesAdvice) -> tuple[str, str]:
         text = "Every class has enough samples to keep its direction: "
         if math.isnan(samples.needed):
             return f"{text}all {number(before.directions)} directions survive.", ""
-        return (
-            f"{text}the smallest has {number(before.counts.smallest)} and needs about {number(samples.needed, 3)}.",
-            "",
-        )
+        smallest = number(before.counts.smallest)
+        text += f"the smallest has {smallest} and needs about {number(samples.needed, 3)}. How well {smallest} samples "
+        return f"{text}stand for new ones is another question, which no forecast answers.", ""
     if samples.floor is None or samples.after is None:
         if samples.reason is not None:
             return _why(samples.reason), ""

@@ -42,8 +42,8 @@ _READINGS = {
     ),
     "classes": Reading(
         "Recall of each class",
-        "A class with a low recall whose direction the forecast retains is hard for another reason than its number of "
-        "samples.",
+        "A class with a low recall whose direction the forecast retains does not fail by the imbalance: it is hard to "
+        "tell, or its samples are too few to stand for new ones, as those of a class of 100 or fewer may be.",
     ),
     "norms": Reading(
         "Lengths from frequent to rare classes",

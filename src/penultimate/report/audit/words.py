@@ -19,6 +19,9 @@ _DIAGONAL = 0.05
 def verdict(audit: Audit) -> str:
     """Say in at most five sentences what an audit means; `findings` has the rest."""
     sentences, layer = [_answers(audit), _merged(audit)], audit.last_layer
+    if audit.doubts:
+        # Three sentences already; what follows from an order that may be wrong would only mislead.
+        return " ".join([audit.doubts[0], _answers(audit)])
     if layer is None:
         sentences.append("There is no classifier among these features, so nothing is compared with a forecast.")
     else:
@@ -33,7 +36,10 @@ def paragraphs(audit: Audit) -> list[str]:
 
 def findings(audit: Audit) -> list[tuple[str, str]]:
     """What else there is to say, by heading."""
-    found, layer = [("Please note", " ".join(audit.notes)), ("Spread", _collapse(audit))], audit.last_layer
+    found, layer = (
+        [("Please note", " ".join(audit.notes[len(audit.doubts[:1]) :])), ("Spread", _collapse(audit))],
+        audit.last_layer,
+    )
     found.append(("Overlap", _merged_pairs(audit)))
     if layer is not None and not layer.forecast.problem.is_plain_squared_error:
         found.append(("Its own loss", _own_law(layer)))

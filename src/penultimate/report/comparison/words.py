@@ -2,7 +2,7 @@
 
 from penultimate.forecasts.comparison import LossComparison
 from penultimate.losses import SquaredError, resolve
-from penultimate.report.kit.numbers import number
+from penultimate.report.kit.numbers import how_many, number
 
 
 def verdict(comparison: LossComparison) -> str:
@@ -18,7 +18,8 @@ def paragraphs(comparison: LossComparison) -> list[str]:
     if max(alive.values()) == 0:
         return [f"At weight decay {decay} all features collapse to zero with every loss. Lower it."]
     if min(alive.values()) == max(alive.values()):
-        text = f"At weight decay {decay}, {number(max(alive.values()))} directions survive with every loss."
+        same = how_many(max(alive.values()), "direction survives", "directions survive")
+        text = f"At weight decay {decay}, {same} with every loss."
     else:
         most, fewest = (pick(alive, key=lambda name: alive[name]) for pick in (max, min))
         text = f"At weight decay {decay}, {most} keeps the most directions ({number(alive[most])}) and "

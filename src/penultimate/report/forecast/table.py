@@ -13,7 +13,7 @@ from penultimate.forecasts.status import LOST, OWN
 from penultimate.report.forecast.record import class_records, select_classes
 from penultimate.report.forecast.words import verdict
 from penultimate.report.kit.fitted import Fitted
-from penultimate.report.kit.numbers import number
+from penultimate.report.kit.numbers import how_many, number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float
 from penultimate.reported import Classes
 
@@ -52,7 +52,7 @@ def summary(forecast: Forecast) -> Table:
         ("classes keep", bands),
         (
             "misclassified",
-            f"{number(forecast.negative_margins)} classes are assigned to another class even at their own mean",
+            f"{how_many(forecast.negative_margins, 'class', 'classes')}, assigned to another even at their own mean",
         ),
         ("samples needed", _needed(forecast)),
         ("safe weight decay", _safe(forecast)),
@@ -78,7 +78,7 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
 def _needed(forecast: Forecast) -> str:
     if not math.isnan(forecast.samples_needed):
         return f"a class needs about {number(forecast.samples_needed, 3)} samples to keep its own direction"
-    below = f"{number(forecast.classes_below)} classes have fewer"
+    below = f"{how_many(forecast.classes_below, 'class has', 'classes have')} fewer"
     return (
         f"differ from class to class with this loss; {below} than they need"
         if forecast.problem.layers == 1

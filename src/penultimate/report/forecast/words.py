@@ -4,7 +4,7 @@ import math
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.solution import Outcome
-from penultimate.report.kit.numbers import number
+from penultimate.report.kit.numbers import how_many, number
 
 
 def verdict(forecast: Forecast) -> str:
@@ -77,6 +77,7 @@ def _caveats(forecast: Forecast) -> str:
     if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:
-        text += f" {number(forecast.counts.unseen.size)} classes have no samples, so nothing is said of them."
-        text += " They are left out of the forecast." if forecast.leaves_out_unseen else ""
+        unseen = how_many(forecast.counts.unseen.size, "class has", "classes have")
+        left_out = " and the forecast leaves them out" if forecast.leaves_out_unseen else " and nothing is said of them"
+        text += f" {unseen} no samples,{left_out}."
     return text

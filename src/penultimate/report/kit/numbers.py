@@ -19,6 +19,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
+def how_many(value: int, one: str, many: str) -> str:
+    """A number with what it counts: "1 class keeps", "1,200 classes keep"."""
+    return f"{number(value)} {one if value == 1 else many}"
+
+
 def percent(value: float, digits: int = 4) -> str:
     """Write a share for people; – for none."""
     return "–" if value != value else f"{number(round(100 * value, 6), digits)} %"
