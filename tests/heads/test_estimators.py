@@ -54,7 +54,7 @@ ON_A_HEAD = [
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks([*ESTIMATORS, heads.RandomFeaturesHead(50)])
 @pytest.mark.usefixtures("own_checks")
 def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)

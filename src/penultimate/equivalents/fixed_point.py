@@ -59,6 +59,9 @@ def positive_fixed_point(
             points, moves = points[-1:], moves[-1:]
         best = min(best, size)
         x = _mixed(points, moves)
+        if not float(np.abs(x).max()) < _LARGEST:  # a secant of two nearly parallel steps may lead anywhere
+            points, moves = points[-1:], moves[-1:]
+            x = _mixed(points, moves)
         if not float(np.abs(x).max()) < _LARGEST:
             break
         points.append(x)

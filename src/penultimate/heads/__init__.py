@@ -7,6 +7,9 @@ from penultimate.heads.framed import FrameHead as FrameHead
 from penultimate.heads.linear_head import LinearHead as LinearHead
 from penultimate.heads.logistic import LogisticHead as LogisticHead
 from penultimate.heads.nearest_mean import NearestMeanHead as NearestMeanHead
+from penultimate.heads.random_features import RandomFeaturesHead as RandomFeaturesHead
+from penultimate.heads.random_features_forecast import RandomFeaturesForecast as RandomFeaturesForecast
+from penultimate.heads.random_features_forecast import forecast_random_features as forecast_random_features
 from penultimate.heads.rescaled import LogitAdjustedHead as LogitAdjustedHead
 from penultimate.heads.rescaled import PriorScaledHead as PriorScaledHead
 from penultimate.heads.rescaled import TauNormalisedHead as TauNormalisedHead

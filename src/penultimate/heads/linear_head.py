@@ -1,34 +1,33 @@
-"""What all heads share: scores ``W h + b``, answers, probabilities, another prior, and the way out to a network.
+"""Heads that are linear in the features: scores ``W h + b``, and the way out to a network.
 
 Two kinds of heads differ in what they are fitted on: `StatisticsHead` needs no more than counts, means and scatter, so
 one streaming pass is enough; `SamplesHead` needs the samples themselves.
 """
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from penultimate.errors import FeaturesError, MissingDependencyError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.heads.scikit import BaseEstimator, ClassifierMixin, check_fitted, checked_rows, checked_samples
+from penultimate.heads.scikit import check_fitted
+from penultimate.heads.scoring_head import ScoringHead
 
 if TYPE_CHECKING:
     import torch
 
-Prior = Literal["balanced"] | Float[np.ndarray, " K"] | None
 Weights = tuple[Float[np.ndarray, "K d"], Float[np.ndarray, " K"]]
 
 # The bias of a class without samples: finite, so that files and float32 hold it, and never the answer.
 NEVER = -1e30
 
 
-class LinearHead(ClassifierMixin, BaseEstimator):
-    """A classifier whose scores are linear in the features; the base of all heads.
+class LinearHead(ScoringHead):
+    """A classifier whose scores are linear in the features; the base of all heads that a network can take.
 
     Attributes
     ----------
@@ -44,57 +43,8 @@ class LinearHead(ClassifierMixin, BaseEstimator):
         d.
     """
 
-    classes_: NDArray[Any]
     coef_: NDArray[np.float64]
     intercept_: NDArray[np.float64]
-    prior_: NDArray[np.float64] | None
-    n_features_in_: int
-
-    # Whether scores are shares of probability (least squares) instead of their logarithms.
-    _scores_are_shares = False
-
-    def decision_function(self, X: object, prior: Prior = None) -> NDArray[np.floating]:
-        """Scores of every class; with two classes, the second's less the first's.
-
-        Parameters
-        ----------
-        X : array-like of shape (N, d)
-        prior : "balanced" or array of shape (K,), optional
-            Class shares where the head is used; by default those it was fitted for. `prior_` is taken out and this put
-            in, so that an adjustment made in fitting and one made here are not confused.
-
-        Returns
-        -------
-        ndarray of shape (N, K), or (N,) for two classes
-
-        Raises
-        ------
-        FeaturesError
-            When the prior is none, or the head's scores carry none that could be replaced.
-        NotFittedError
-            Before `fit`.
-        """
-        scores = self._scores(X, prior)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
-
-    def predict(self, X: object, prior: Prior = None) -> NDArray[Any]:
-        """The label that scores highest; parameters and errors as `decision_function`.
-
-        Returns
-        -------
-        ndarray of shape (N,)
-        """
-        best = np.argmax(self._scores(X, prior), axis=1)
-        return self.classes_[best]
-
-    def predict_proba(self, X: object, prior: Prior = None) -> NDArray[np.floating]:
-        """Softmax of the scores; parameters and errors as `decision_function`.
-
-        Returns
-        -------
-        ndarray of shape (N, K)
-        """
-        return softmax(self._scores(X, prior), axis=1)
 
     def head(self) -> Head:
         """W and b for a network, a file or an audit.
@@ -136,50 +86,8 @@ class LinearHead(ClassifierMixin, BaseEstimator):
             layer.bias.copy_(torch.as_tensor(self.intercept_))
         return layer
 
-    def _scores(self, X: object, prior: Prior) -> NDArray[np.floating]:
-        check_fitted(self)
-        rows = checked_rows(self, X)
-        scores = rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
-        if prior is None:
-            return scores
-        old, new = self._known_prior(), self._checked_prior(prior)
-        seen = old > 0
-        if self._scores_are_shares:
-            scores[:, seen] *= (new[seen] / old[seen]).astype(rows.dtype)
-        else:
-            scores[:, seen] += (np.log(new[seen]) - np.log(old[seen])).astype(rows.dtype)
-        return scores
-
-    def _known_prior(self) -> NDArray[np.float64]:
-        if self.prior_ is None:
-            raise FeaturesError(
-                f"the scores of {type(self).__name__} carry no prior that another could replace: leave prior= out, "
-                "or put the head into CalibratedHead"
-            )
-        return self.prior_
-
-    def _checked_prior(self, prior: Prior) -> NDArray[np.float64]:
-        size = len(self.classes_)
-        shares = np.ones(size) if isinstance(prior, str) and prior == "balanced" else np.asarray(prior)
-        if shares.shape != (size,) or shares.dtype.kind not in "fiu" or not np.all(np.isfinite(shares) & (shares > 0)):
-            raise FeaturesError(f"prior={prior!r}: give 'balanced', or one positive share for each of {size} classes")
-        return shares / shares.sum()
-
-    def _take(self, X: object, y: object, classes: int | None) -> tuple[NDArray[np.floating], Int[np.ndarray, " N"]]:
-        """Check what `fit` was given, note classes and width, and return rows and class indices.
-
-        With `classes` given, labels are indices themselves, and classes may lack samples.
-        """
-        rows, labels = checked_samples(self, X, y)
-        if classes is not None:
-            if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
-                raise FeaturesError(f"labels beside a head must be whole numbers from 0 to {classes - 1}, its rows")
-            self.classes_ = np.arange(classes)
-            return rows, labels.astype(np.int64)
-        self.classes_, own = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise FeaturesError(f"all labels are {self.classes_[0]!r}: one class is not enough")
-        return rows, own
+    def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+        return rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
 
     def _settle(self, weights: Weights, counts: Float[np.ndarray, " K"], prior: NDArray[np.float64] | None) -> Self:
         """Note the fitted head; classes without samples are switched off."""
