@@ -21,6 +21,7 @@ RESULTS = {
     "comparison": lambda: pen.compare_losses(COUNTS, ["ce", "la:1"], 5e-2),
     "audit": lambda: pen.audit("cnn-mse"),
     "head_audit": lambda: pen.audit_head("cnn-mse", pen.datasets.counts("fashion-mnist-lt")),
+    "row_audit": lambda: pen.audit_head(pen.Head((planted()[0],)), 1e6 / np.arange(1, 601)),
     "head_comparison": lambda: pen.compare_heads("cnn-mse"),
     "advice": lambda: pen.advise(COUNTS, 0.12),
     "scan": lambda: pen.scan(planted()[0]),

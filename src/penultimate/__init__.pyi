@@ -10,7 +10,8 @@ from .advice.advice import advise as advise
 from .audits.audit import Audit as Audit
 from .audits.audit import audit as audit
 from .audits.head import HeadAudit as HeadAudit
-from .audits.head import audit_head as audit_head
+from .audits.head_auditing import audit_head as audit_head
+from .audits.row_audit import RowAudit as RowAudit
 from .counts import ClassCounts as ClassCounts
 from .errors import ClusterError as ClusterError
 from .errors import CountsError as CountsError

@@ -31,7 +31,7 @@ def dense(head, counts, centred=True):
 @given(st.lists(st.integers(1, 900), min_size=2, max_size=9, unique=True), st.integers(2, 12), st.integers(0, 99))
 def test_figures_are_those_of_dense_linear_algebra(counts, dimension, seed):
     head = random_head(len(counts), dimension, seed)
-    audit = pen.audit_head(head, pen.ClassCounts(counts))
+    audit = pen.audit_head(head, pen.ClassCounts(counts), loss="mse")
     p, weight = dense(head, counts)
     np.testing.assert_allclose(audit.direction_norm, np.linalg.norm(p, axis=1), atol=1e-7)
     gram = p @ p.T
@@ -176,10 +176,10 @@ def test_blocks_do_not_change_the_result(monkeypatch, dtype, layers):
     shapes = [(11, 7), (90, 11)] if layers == 2 else [(90, 7)]
     head = pen.Head(tuple(rng.normal(size=shape).astype(dtype) for shape in shapes), rng.normal(size=90))
     counts = pen.ClassCounts(rng.integers(1, 400, size=90))
-    whole = pen.audit_head(head, counts, merged_at=0.8)
+    whole = pen.audit_head(head, counts, merged_at=0.8, loss="mse")
     monkeypatch.setattr(head_rows, "_ENTRIES", 100)
     monkeypatch.setattr(head_rows, "_TABLE", (4, 9))
-    pieces = pen.audit_head(head, counts, merged_at=0.8)
+    pieces = pen.audit_head(head, counts, merged_at=0.8, loss="mse")
     np.testing.assert_allclose(pieces.direction_norm, whole.direction_norm, rtol=1e-10)
     np.testing.assert_allclose(pieces.singular_values, whole.singular_values, rtol=1e-7)
     np.testing.assert_allclose(pieces.nearest_cosine, whole.nearest_cosine, atol=1e-6)
@@ -190,7 +190,7 @@ def test_beyond_a_budget_the_rarest_classes_are_compared_and_it_is_said(monkeypa
     counts = pen.ClassCounts(np.arange(40, 0, -1))
     head = random_head(40, 5, 2)
     monkeypatch.setattr(head_rows, "_WORK", 40 * 5 * 6)
-    audit = pen.audit_head(head, counts)
+    audit = pen.audit_head(head, counts, loss="mse")
     assert sorted(audit.neighbours.compared.tolist()) == [34, 35, 36, 37, 38, 39]
     assert np.all(audit.nearest[:34] == -1) and np.all(audit.nearest[34:] >= 0)
     assert "among the 6 rarest classes and all others" in audit.verdict
@@ -205,7 +205,7 @@ def test_fifty_thousand_classes_take_memory_in_proportion_to_the_head(monkeypatc
     counts = pen.ClassCounts(np.maximum(1.0, np.round(1e5 / np.arange(1, classes + 1))))
     pen.audit_head("cnn-mse", FASHION)  # kernels are compiled, libraries loaded
     tracemalloc.start()
-    audit = pen.audit_head(head, counts)
+    audit = pen.audit_head(head, counts, loss="mse")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # A float64 copy of the head is 26 MB, K × K numbers would be 20 GB.
@@ -229,7 +229,7 @@ def test_classes_without_samples_have_a_row_and_no_forecast():
 
 def test_a_narrow_head_is_forecast_with_its_width():
     counts = pen.ClassCounts(np.arange(12, 0, -1) * 50)
-    audit = pen.audit_head(random_head(12, 4, 5), counts)
+    audit = pen.audit_head(random_head(12, 4, 5), counts, loss="mse")
     assert audit.forecast.problem.width == 4 and audit.forecast.survivors == 4
     assert audit.singular_values.size == 4 and audit.dead[1] == 7
 
@@ -278,7 +278,7 @@ def test_what_does_not_fit_is_refused(head, counts, more, error, message):
 
 
 def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
-    weight = np.random.default_rng(0).normal(size=(10, 6))
+    weight = np.random.default_rng(0).normal(size=(10, 9))
     arrays = {"fc.weight": weight, "fc.bias": np.full(10, 0.1), "head.weight": weight, "head.bias": np.zeros(10)}
     np.savez(tmp_path / "model.npz", **arrays)
     given = ("audit", tmp_path / "model.npz", "--head-only", "--counts", "fashion-mnist-lt")
@@ -287,7 +287,7 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
     page, record = tmp_path / "page.html", tmp_path / "record.json"
     status, out, err = penultimate(*given, "--key", "fc.weight", "--html", page, "--json", record)
     assert status == 0 and "The biases add up to 1" in " ".join(out.split())
-    assert err == f"head: fc.weight (10 × 6), bias fc.bias\nwrote {page}\nwrote {record}\n"
+    assert err == f"head: fc.weight (10 × 9), bias fc.bias\nwrote {page}\nwrote {record}\n"
     expected = pen.audit_head(pen.Head((weight,), np.full(10, 0.1)), FASHION).to_dict()
     assert json.loads(record.read_text()) == json.loads(json.dumps(expected))
     _, out, _ = penultimate(*given, "--key", "fc.weight", "--torch-loss", "mse", "--json", "-")
@@ -315,8 +315,8 @@ def untrained(loss, bias, seed=0):
     """A head of 60 classes whose last 20 were never trained: their rows are one vector, up to a ten-thousandth."""
     rng = np.random.default_rng(seed)
     counts = np.concatenate([np.repeat([400, 120, 30, 9], 10), np.zeros(20)])
-    start = rng.normal(size=48)
-    weight = np.concatenate([rng.normal(size=(40, 48)), start + 1e-4 * rng.normal(size=(20, 48))])
+    start = rng.normal(size=64)
+    weight = np.concatenate([rng.normal(size=(40, 64)), start + 1e-4 * rng.normal(size=(20, 64))])
     head = pen.Head((weight,), rng.normal(size=60) if bias else None)
     return head, pen.ClassCounts(counts), pen.audit_head(head, counts, loss=loss, weight_decay=1e-3)
 

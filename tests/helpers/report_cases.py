@@ -94,8 +94,10 @@ HEADS = {
     "head-ce": lambda: pen.audit_head("cnn-ce", FASHION),
     "head-two-classes": lambda: pen.audit_head(pen.Head((np.eye(2),), np.zeros(2)), pen.ClassCounts([40, 7])),
     "head-hostile": lambda: pen.audit_head(
-        pen.Head((np.random.default_rng(6).normal(size=(12, 5)),), np.zeros(12)), hostile_counts()
+        pen.Head((np.random.default_rng(6).normal(size=(12, 5)),), np.zeros(12)), hostile_counts(), loss="mse"
     ),
     "head-collapsed": lambda: pen.audit_head("cnn-mse", FASHION, weight_decay=10.0),
-    "head-long-tail": lambda: pen.audit_head(pen.Head((np.random.default_rng(7).normal(size=(400, 16)),)), long_tail()),
+    "head-long-tail": lambda: pen.audit_head(
+        pen.Head((np.random.default_rng(7).normal(size=(400, 16)),)), long_tail(), loss="mse"
+    ),
 }

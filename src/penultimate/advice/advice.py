@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from penultimate.advice.decay import DecayAdvice, advise_decay
-from penultimate.advice.evidence import Audited
+from penultimate.advice.evidence import ROWS_ALONE, Audited
 from penultimate.advice.goals import Goal
 from penultimate.advice.head import HeadAdvice, advise_head
 from penultimate.advice.loss import LossAdvice, advise_loss
@@ -19,6 +19,7 @@ from penultimate.advice.steps import Step, steps_of
 from penultimate.advice.width import WidthAdvice, advise_width
 from penultimate.audits.audit import Audit
 from penultimate.audits.head import HeadAudit
+from penultimate.audits.row_audit import RowAudit
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.counts.matching import places
@@ -122,7 +123,7 @@ def advise(
     bias: Bias | None = None,
     width: int | None = None,
     problem: Problem | None = None,
-    audit: "Audit | HeadAudit | os.PathLike[str] | str | None" = None,
+    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None" = None,
     goal: str = "consistent",
     train: "Features | None" = None,
     valid: "Features | None" = None,
@@ -234,9 +235,11 @@ def _options(problem: Problem) -> dict[str, object]:
     return {"loss": problem.loss, "layers": problem.layers, "bias": problem.bias, **feature}
 
 
-def _audited(audit: "Audit | HeadAudit | os.PathLike[str] | str | None") -> Audited | None:
+def _audited(audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None") -> Audited | None:
     if audit is None:
         return None
+    if isinstance(audit, RowAudit):
+        raise ProblemError(ROWS_ALONE)
     return Audited.from_audit(audit) if isinstance(audit, Audit | HeadAudit) else Audited.read(audit)
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import os
 
 
+ROWS_ALONE = (
+    "this is an audit of a head with more classes than d + 1, which holds no forecast that advice could rest on: give "
+    "an audit of features, or no audit"
+)
 # Keys that are read, besides those of version and counts.
 _KEYS = {
     "features": (keys.FEATURES, keys.METRICS, keys.CLASSES, keys.ALIGNMENT, keys.CALIBRATION),
@@ -203,6 +207,8 @@ def _of_head(audit: HeadAudit) -> Audited:
 
 
 def _of_record(record: Mapping[str, Any], where: str) -> Audited:
+    if keys.LENGTHS in record:
+        raise FileError(f"{where}: {ROWS_ALONE}")
     of: Literal["features", "head"] = "head" if keys.HEAD in record else "features"
     missing = [key for key in (keys.VERSION, keys.COUNTS, *_KEYS[of]) if key not in record]
     if missing:

@@ -19,7 +19,6 @@ is left to test is that the biases add up to 1. A softmax does not see their sum
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,25 +26,16 @@ from numpy.typing import NDArray
 
 from penultimate.audits.alignment import leading_directions, off_share
 from penultimate.audits.head_rows import HeadRows, Neighbours
-from penultimate.audits.problems import problem_of
 from penultimate.audits.shape import Shape
 from penultimate.counts import ClassCounts
-from penultimate.counts.given import Counts, counts_of
-from penultimate.datasets.by_name import head_given
-from penultimate.errors import FeaturesError, ProblemError
+from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.metrics.frames import norm_slope
-from penultimate.features.naming import one_order
 from penultimate.forecasts.forecast import Forecast, forecast
-from penultimate.losses import Loss, unseen_shift
+from penultimate.losses import unseen_shift
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported
 
-if TYPE_CHECKING:
-    import os
-
-
-MERGED_AT = 0.9
 # A row, or a direction, is next to nothing below this part of the typical row, or of the strongest direction.
 _SHORT = 0.01
 _LEADING = 64
@@ -55,8 +45,8 @@ _LEADING = 64
 class HeadAudit(Reported, presenter="head_audit"):
     """What the rows of a head tell about its classes.
 
-    Made by `audit_head`. Arrays over directions hold one entry for each distinct σ of the label matrix, arrays over
-    classes one for each class.
+    Made by `audit_head`, of a head of at most d + 1 classes or one that squared error trained. Arrays over directions
+    hold one entry for each distinct σ of the label matrix, arrays over classes one for each class.
 
     Attributes
     ----------
@@ -265,35 +255,21 @@ class HeadAudit(Reported, presenter="head_audit"):
         return out
 
 
-def audit_head(
-    head: "Head | os.PathLike[str] | str",
-    counts: Counts,
-    *,
-    key: str | None = None,
-    weight_decay: float | tuple[float, ...] = 5e-4,
-    loss: str | Loss = "mse",
-    problem: Problem | None = None,
-    merged_at: float = MERGED_AT,
+def audit_directions(
+    head: Head, counts: ClassCounts, problem: Problem, *, merged_at: float, notes: tuple[str, ...]
 ) -> HeadAudit:
-    """Audit the last layer of a network of which no features are at hand.
+    """Hold a head against the forecast for its counts, direction by direction.
 
     Parameters
     ----------
-    head : Head, path, or name
-        A head, a file that holds one (`Head.read`), or the name of bundled features, whose head is taken.
-    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
-        Samples of each class in training.
-    key : str, optional
-        Name of the weight in a file that has several candidates.
-    weight_decay : float or tuple of float, default 5e-4
-        λ of every linear layer, in the convention of `Problem`.
-    loss : str, CrossEntropy or SquaredError, default "mse"
-        Whose forecast to compare with, as for `Problem`.
-    problem : Problem, optional
-        Instead of decay and loss, for example with a known feature decay. Without one, ``λ_H = λ_1/N`` is assumed:
-        it decides which directions die, and scales all others alike.
-    merged_at : float, default 0.9
+    head, counts
+        Of the same classes, in one order.
+    problem : Problem
+        Whose forecast.
+    merged_at : float
         Cosine from which on two centred rows count as merged.
+    notes : tuple of str
+        To go on with.
 
     Returns
     -------
@@ -302,34 +278,17 @@ def audit_head(
     Raises
     ------
     FeaturesError
-        When head and counts are of other classes, the head has one row, or all its rows are equal.
-    FileError
-        When a file cannot be read.
-    ProblemError
-        For decays that cannot be, a regularised bias, and a threshold that is no cosine.
-
-    Examples
-    --------
-    >>> import penultimate as pen
-    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2).geometry.factors(d=4)
-    >>> audit = pen.audit_head(pen.Head(ideal.weights, ideal.bias), pen.ClassCounts([60, 30, 10]), weight_decay=1e-2)
-    >>> round(audit.along.scale, 6), round(audit.along.error, 6), round(audit.off_diagonal_share, 5)
-    (1.0, 0.0, 0.0)
+        When all rows are equal.
     """
-    counts = counts_of(counts)
-    known = head_given(head, key, classes=counts.classes)
-    _check(known, counts, merged_at)
-    task = one_order(None, known, counts, features=False)
-    counts = counts if task.counts is None else task.counts
-    asked = _narrowed(problem_of(known, weight_decay, loss, problem), known)
+    asked = _narrowed(problem, head)
     seen = np.flatnonzero(counts.values > 0)
     # A softmax without a bias has no forecast for classes that were never trained: the others have one by themselves.
     alone = seen.size < counts.classes and asked.bias == "none" and unseen_shift(asked.loss, counts) is not None
     trained = ClassCounts(counts.values[seen], [counts.names[k] for k in seen.tolist()]) if alone else counts
     expected = forecast(trained, problem=asked)
     shift = _unseen(expected.problem, counts)
-    rows = HeadRows(known, seen, shift)
-    every = rows if seen.size == counts.classes else HeadRows(known, np.arange(counts.classes), shift, rows.mean)
+    rows = HeadRows(head, seen, shift)
+    every = rows if seen.size == counts.classes else HeadRows(head, np.arange(counts.classes), shift, rows.mean)
     if not rows.norms.any():
         raise FeaturesError("all rows of the head are equal, so they tell no class from another: check the weights")
     svd = expected.geometry.svd
@@ -340,7 +299,7 @@ def audit_head(
     small = along @ along.T if len(along) <= along.shape[1] else along.T @ along
     return HeadAudit(
         counts=counts,
-        head=known,
+        head=head,
         forecast=expected,
         rows=rows,
         every=every,
@@ -350,25 +309,19 @@ def audit_head(
         direction_norm=np.sqrt(squares),
         off_diagonal_share=off_share(size * squares**2, float(np.sum(small**2))),
         leading=along[:_LEADING].copy(),
-        notes=(*task.notes, *_untrained(counts)),
+        notes=(*notes, *_untrained(counts)),
     )
 
 
-def _check(head: Head, counts: ClassCounts, merged_at: float) -> None:
-    if head.classes < 2:
-        raise FeaturesError("the head has one row: a head-only audit compares the rows of two classes or more")
-    if head.classes != counts.classes:
-        raise FeaturesError(
-            f"the head has {head.classes} classes and the counts have {counts.classes}: give those of one task"
-        )
-    if not 0.0 < merged_at <= 1.0:
-        raise ProblemError(f"merged_at is a cosine: give a number in (0, 1], got {merged_at}")
+def narrowest(head: Head) -> int:
+    """The most directions that its layers let through."""
+    return min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.weights))
 
 
 def _narrowed(problem: Problem, head: Head) -> Problem:
     """With the width of this head, where that leaves no room for all directions."""
-    narrowest = min(min(layer.shape) if index else layer.shape[1] for index, layer in enumerate(head.weights))
-    return replace(problem, width=min(narrowest, problem.width or narrowest))
+    width = narrowest(head)
+    return replace(problem, width=min(width, problem.width or width))
 
 
 def _unseen(problem: Problem, counts: ClassCounts) -> Float[np.ndarray, " K"] | None:

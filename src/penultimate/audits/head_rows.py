@@ -133,6 +133,18 @@ class HeadRows:
         return np.sqrt(np.maximum(np.linalg.eigvalsh(self.gram)[::-1], 0.0))
 
     @cached_property
+    def unit_gram(self) -> Float[np.ndarray, "r r"]:
+        """`gram` of the same rows, all of length one; a row without length stays as it is."""
+        lengths = np.where(self.norms > 0.0, self.norms, 1.0)
+        if self.classes.size <= self.dimension:
+            return self.gram / np.outer(lengths, lengths)
+        gram = np.zeros_like(self.gram)
+        for place, rows in self.blocks():
+            units = rows / lengths[place, None]
+            gram += units.T @ units
+        return gram
+
+    @cached_property
     def identical(self) -> tuple[Int[np.ndarray, " _g"], ...]:
         """Groups of classes whose rows are equal to the last bit, largest first."""
         label: dict[bytes, int] = {}

@@ -21,3 +21,6 @@ RECALL_BY_MEANS = "recall_by_means"
 HEAD = "head"
 PROBLEM = "problem"
 ROWS = "rows"
+
+# Of an audit of the rows of a head, which is not read again.
+LENGTHS = "lengths"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penultimate.cli.checks import refuse, scaled, torch_scale
+from penultimate.cli.checks import given, refuse, scaled, torch_scale
 from penultimate.cli.costs import announce_head
 from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY, CountsFile, examples, reads_counts
 from penultimate.cli.output import note
@@ -14,6 +14,7 @@ from penultimate.errors import ProblemError
 if TYPE_CHECKING:
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
+    from penultimate.audits.row_audit import RowAudit
     from penultimate.counts import ClassCounts
     from penultimate.features.head import Head
 
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 @LOSS
 @TORCH_LOSS
 @WEIGHT_DECAY
+@click.option(
+    "--proxy-counts",
+    is_flag=True,
+    help="COUNTS are of another corpus than the network was trained on. With --head-only, for more classes than d + 1.",
+)
 @click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")
 @click.option("--checkpoint", metavar="FILE", help="From which an interrupted audit goes on.")
 @click.option(
@@ -51,6 +57,7 @@ def audit(
     loss: str,
     torch_loss: str | None,
     weight_decay: tuple[float, ...],
+    proxy_counts: bool,
     drop_bad: bool,
     checkpoint: str | None,
     dask: str | None,
@@ -64,8 +71,13 @@ def audit(
     features, .npz or .safetensors.
     """
     if head_only:
-        _audit_head(features, key, counts_path, counts_file, loss, torch_loss, weight_decay, json_path, html_path)
+        asked = loss if given("loss") or torch_loss is not None else None
+        decays = weight_decay if given("weight_decay") or torch_loss is not None else None
+        _audit_head(
+            features, key, counts_path, counts_file, asked, torch_loss, decays, proxy_counts, json_path, html_path
+        )
         return
+    refuse("proxy_counts", "features", "an audit of features needs the counts in training, and has them by itself")
     if counts_path is None:
         for name in ("column", "holds", "order", "format"):
             refuse(name, "features without --counts", "it says how the file of --counts is read")
@@ -98,9 +110,10 @@ def _audit_head(
     key: str | None,
     counts_path: str | None,
     counts_file: CountsFile,
-    loss: str,
+    loss: str | None,
     torch_loss: str | None,
-    weight_decay: tuple[float, ...],
+    weight_decay: tuple[float, ...] | None,
+    proxy_counts: bool,
     json_path: str | None,
     html_path: str | None,
 ) -> None:
@@ -109,22 +122,23 @@ def _audit_head(
         refuse(name, "--head-only", "no features are read, leave it out")
     if counts_path is None:
         raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")
-    from penultimate.audits.head import audit_head
+    from penultimate.audits.head_auditing import audit_head, audits_rows
     from penultimate.datasets.by_name import head_given
 
     counts = read(counts_path, counts_file)
-    decays = scaled(weight_decay, torch_scale(torch_loss, loss, counts.classes))
+    scale = torch_scale(torch_loss, loss or "ce", counts.classes)
+    decays = None if weight_decay is None else scaled(weight_decay, scale)
     with progress("reading the head"):
         head = head_given(path, key, classes=counts.classes)
     say_origin(head)
-    announce_head(head.classes, head.dimension)
+    announce_head(head.classes, head.dimension, compared=not audits_rows(head, counts, loss))
     with progress("auditing the head"):
-        result = audit_head(head, counts, weight_decay=decays, loss=loss)
+        result = audit_head(head, counts, weight_decay=decays, loss=loss, proxy_counts=proxy_counts)
     _notes(result)
     deliver(result, json_path, html_path)
 
 
-def _notes(result: "Audit | HeadAudit") -> None:
+def _notes(result: "Audit | HeadAudit | RowAudit") -> None:
     """What was taken of the order of the classes is said even where nobody reads the verdict."""
     for line in result.notes:
         note(line)

@@ -95,6 +95,11 @@ if TYPE_CHECKING:
     import penultimate.report.head_comparison.record
     import penultimate.report.head_comparison.table
     import penultimate.report.head_comparison.words
+    import penultimate.report.row_audit.charts
+    import penultimate.report.row_audit.page
+    import penultimate.report.row_audit.record
+    import penultimate.report.row_audit.table
+    import penultimate.report.row_audit.words
     import penultimate.report.scan.charts
     import penultimate.report.scan.page
     import penultimate.report.scan.record
@@ -103,6 +108,7 @@ if TYPE_CHECKING:
     from penultimate.advice.advice import Advice
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
+    from penultimate.audits.row_audit import RowAudit
     from penultimate.forecasts.comparison import LossComparison
     from penultimate.forecasts.forecast import Forecast
     from penultimate.heads.comparison.comparison import HeadComparison
@@ -152,6 +158,13 @@ if TYPE_CHECKING:
         penultimate.report.head_comparison.record,
         penultimate.report.head_comparison.table,
         penultimate.report.head_comparison.words,
+    )
+    _row_audit: _Presenter[RowAudit] = (
+        penultimate.report.row_audit.charts,
+        penultimate.report.row_audit.page,
+        penultimate.report.row_audit.record,
+        penultimate.report.row_audit.table,
+        penultimate.report.row_audit.words,
     )
     _scan: _Presenter[Scan] = (
         penultimate.report.scan.charts,

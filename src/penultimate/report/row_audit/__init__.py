@@ -1,0 +1,1 @@
+"""An audit of a head with more classes than d + 1, presented."""
