@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from penultimate.advice.status import Reason, Status
+from penultimate.advice.status import Piece, Reason, Status
 from penultimate.forecasts.forecast import Forecast, forecast
-from penultimate.reported import OneLine
 
 # A critical decay found along a path is known to 4e-7 on either side; just below and just above it mean this far.
 _BESIDE = 1e-5
 
 
-@dataclass(frozen=True, repr=False)
-class DecayAdvice(OneLine):
+@dataclass(frozen=True, repr=False, kw_only=True)
+class DecayAdvice(Piece):
     """Which weight decay to take.
 
     Attributes
@@ -35,15 +34,13 @@ class DecayAdvice(OneLine):
         Just below the decay advised; None where nothing is to change.
     """
 
-    status: Status
-    reason: Reason | None
     in_use: float
-    largest: float | None
-    quartiles: tuple[float, float] | None
-    below: int | None
-    above: int | None
+    largest: float | None = None
+    quartiles: tuple[float, float] | None = None
+    below: int | None = None
+    above: int | None = None
     before: Forecast
-    after: Forecast | None
+    after: Forecast | None = None
 
     @property
     def advised(self) -> float | None:
@@ -73,7 +70,7 @@ def advise_decay(now: Forecast, obstacle: Reason | None = None) -> DecayAdvice:
     in_use = now.problem.weight_decay[0]
 
     def nothing(status: Status, reason: Reason) -> DecayAdvice:
-        return DecayAdvice(status, reason, in_use, None, None, None, None, now, None)
+        return DecayAdvice(status=status, reason=reason, in_use=in_use, before=now)
 
     if obstacle is not None:
         return nothing(Status.UNKNOWN, obstacle)
@@ -87,8 +84,16 @@ def advise_decay(now: Forecast, obstacle: Reason | None = None) -> DecayAdvice:
     below, above = (_at(now, largest * (1.0 + side)).survivors for side in (-_BESIDE, _BESIDE))
     keep = in_use < advised
     after = None if keep else _at(now, advised * (1.0 - _BESIDE))
-    status = Status.KEEP if keep else Status.CHANGE
-    return DecayAdvice(status, None, in_use, largest, quartiles, below, above, now, after)
+    return DecayAdvice(
+        status=Status.KEEP if keep else Status.CHANGE,
+        in_use=in_use,
+        largest=largest,
+        quartiles=quartiles,
+        below=below,
+        above=above,
+        before=now,
+        after=after,
+    )
 
 
 def _quartiles(now: Forecast) -> tuple[float, float] | None:

@@ -8,9 +8,8 @@ import numpy as np
 
 from penultimate.advice.evidence import Audited
 from penultimate.advice.figures import Figures, of_thirds
-from penultimate.advice.status import Reason, Status
+from penultimate.advice.status import Piece, Reason, Status
 from penultimate.forecasts.forecast import Forecast
-from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
     from penultimate.features.head import Head
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 Margins = tuple[float, float]
 
 
-@dataclass(frozen=True, repr=False)
-class HeadAdvice(OneLine):
+@dataclass(frozen=True, repr=False, kw_only=True)
+class HeadAdvice(Piece):
     """Which head to take.
 
     Attributes
@@ -44,8 +43,6 @@ class HeadAdvice(OneLine):
         The head to take; None without features.
     """
 
-    status: Status
-    reason: Reason | None
     by_theory: str | None
     before: Margins
     after: Margins | None
@@ -95,7 +92,17 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     else:
         status, reason = Status.UNKNOWN, Reason.NO_FEATURES
     before = figures.many_margin, figures.few_margin
-    return HeadAdvice(status, reason, by_theory, before, after, figures.lost, audited, comparison, head)
+    return HeadAdvice(
+        status=status,
+        reason=reason,
+        by_theory=by_theory,
+        before=before,
+        after=after,
+        lost=figures.lost,
+        audited=audited,
+        comparison=comparison,
+        head=head,
+    )
 
 
 def likelier(comparison: "HeadComparison") -> "HeadResult | None":

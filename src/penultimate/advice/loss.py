@@ -10,20 +10,19 @@ from penultimate.advice.design import Option, Target, design, solve_point
 from penultimate.advice.families import families_of
 from penultimate.advice.figures import Figures
 from penultimate.advice.goals import Goal
-from penultimate.advice.status import Reason, Status
+from penultimate.advice.status import Piece, Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses.consistency import effective_share, is_consistent
 from penultimate.model.problem import Problem
-from penultimate.reported import OneLine
 
 # Distinct counts up to which families are searched as they are, those of the coarser counts searched beyond, and those
 # up to which the choice is then held against the counts themselves: seconds for each solution.
 _EXACT, _COARSE, _MOST = 120, 40, 1500
 
 
-@dataclass(frozen=True, repr=False)
-class LossAdvice(OneLine):
+@dataclass(frozen=True, repr=False, kw_only=True)
+class LossAdvice(Piece):
     """Which loss to take.
 
     Attributes
@@ -49,15 +48,13 @@ class LossAdvice(OneLine):
         With the loss advised, for the counts as they are.
     """
 
-    status: Status
-    reason: Reason | None
     goal: Goal
-    target: Target | None
-    options: tuple[Option, ...]
+    target: Target | None = None
+    options: tuple[Option, ...] = ()
     searched: int
-    chosen: str | None
+    chosen: str | None = None
     before: Forecast
-    after: Forecast | None
+    after: Forecast | None = None
 
     @property
     def missing(self) -> tuple[float, float] | None:
@@ -101,7 +98,7 @@ def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> Lo
     counts, problem, groups = now.counts, now.problem, now.counts.distinct.size
 
     def nothing(status: Status, reason: Reason | None) -> LossAdvice:
-        return LossAdvice(status, reason, goal, None, (), groups, None, now, None)
+        return LossAdvice(status=status, reason=reason, goal=goal, searched=groups, before=now)
 
     reason = obstacle or _obstacle(now)
     if reason is not None:
@@ -122,7 +119,14 @@ def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> Lo
         families = tuple(family for family in families if family.consistent is not None)
     options = [design(profile, problem, family, searched) for family in families]
     options.sort(key=_rank)
-    found = LossAdvice(Status.OUT_OF_REACH, None, goal, target, tuple(options), profile.distinct.size, None, now, None)
+    found = LossAdvice(
+        status=Status.OUT_OF_REACH,
+        goal=goal,
+        target=target,
+        options=tuple(options),
+        searched=profile.distinct.size,
+        before=now,
+    )
     if not options[0].met:
         proven = all(option.point.converged for option in options)
         return found if proven else replace(found, status=Status.UNKNOWN, reason=Reason.NOT_CERTIFIED)

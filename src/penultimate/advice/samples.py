@@ -6,22 +6,21 @@ from functools import partial
 
 import numpy as np
 
-from penultimate.advice.status import Reason, Status
+from penultimate.advice.status import Piece, Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.critical_decays import is_closed
 from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.forecasts.samples_to_gain import common_floor, raised_to, smallest_floor
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Problem
-from penultimate.reported import OneLine
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 
 # The floor is the smallest for squared error with a free or no bias; other losses may need a little more than theirs.
 _RAISE, _TRIES = 1.02, 12
 
 
-@dataclass(frozen=True, repr=False)
-class SamplesAdvice(OneLine):
+@dataclass(frozen=True, repr=False, kw_only=True)
+class SamplesAdvice(Piece):
     """Which classes need more samples.
 
     Attributes
@@ -45,14 +44,12 @@ class SamplesAdvice(OneLine):
         Of the counts raised to the floor.
     """
 
-    status: Status
-    reason: Reason | None
     needed: float
-    floor: float | None
-    raised: int
-    total: float
+    floor: float | None = None
+    raised: int = 0
+    total: float = 0.0
     before: Forecast
-    after: Forecast | None
+    after: Forecast | None = None
 
 
 def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvice:
@@ -72,7 +69,7 @@ def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvi
     judged = now if now.band is None else now.band[1]
 
     def nothing(status: Status, reason: Reason | None) -> SamplesAdvice:
-        return SamplesAdvice(status, reason, judged.samples_needed, None, 0, 0.0, judged, None)
+        return SamplesAdvice(status=status, reason=reason, needed=judged.samples_needed, before=judged)
 
     if obstacle is not None:
         return nothing(Status.UNKNOWN, obstacle)
@@ -94,7 +91,15 @@ def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvi
         if after.survivors == after.directions:
             gain = np.maximum(floor - n, 0.0) * size
             raised = int(size[gain > 0].sum())
-            return SamplesAdvice(Status.CHANGE, None, needed, floor, raised, float(gain.sum()), judged, after)
+            return SamplesAdvice(
+                status=Status.CHANGE,
+                needed=needed,
+                floor=floor,
+                raised=raised,
+                total=float(gain.sum()),
+                before=judged,
+                after=after,
+            )
         floor = math.ceil(floor * _RAISE)
     return nothing(Status.UNKNOWN, Reason.NOT_REACHED)
 

@@ -1,6 +1,9 @@
 """What a piece of advice amounts to, and why nothing can be said where nothing can be."""
 
+from dataclasses import dataclass
 from enum import Enum
+
+from penultimate.reported import OneLine
 
 
 class Status(Enum):
@@ -91,3 +94,19 @@ class Reason(Enum):
     def needed(self) -> str:
         """What would help."""
         return self.value[1]
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Piece(OneLine):
+    """One piece of advice; what it adds to this its own class says.
+
+    Attributes
+    ----------
+    status : Status
+        What it amounts to.
+    reason : Reason or None
+        Why nothing, or no more, is advised.
+    """
+
+    status: Status
+    reason: Reason | None = None

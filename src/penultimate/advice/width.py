@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from penultimate.advice.status import Reason, Status
+from penultimate.advice.status import Piece, Reason, Status
 from penultimate.forecasts.forecast import Forecast, forecast
-from penultimate.reported import OneLine
 
 # Parts of the width needed at which the loss is shown.
 _NARROWER = (0.75, 0.5, 0.25)
 
 
-@dataclass(frozen=True, repr=False)
-class WidthAdvice(OneLine):
+@dataclass(frozen=True, repr=False, kw_only=True)
+class WidthAdvice(Piece):
     """How wide the features must be.
 
     Attributes
@@ -35,8 +34,6 @@ class WidthAdvice(OneLine):
         is not proven.
     """
 
-    status: Status
-    reason: Reason | None
     needed: int
     directions: int
     in_use: int | None
@@ -70,4 +67,13 @@ def advise_width(now: Forecast, width: int | None, obstacle: Reason | None = Non
         status, reason = Status.UNKNOWN, obstacle or Reason.NO_WIDTH
     else:
         status, reason = (Status.KEEP if width >= needed else Status.CHANGE), None
-    return WidthAdvice(status, reason, needed, free.directions, width, now, free, narrower)
+    return WidthAdvice(
+        status=status,
+        reason=reason,
+        needed=needed,
+        directions=free.directions,
+        in_use=width,
+        before=now,
+        after=free,
+        narrower=narrower,
+    )

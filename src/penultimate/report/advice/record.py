@@ -1,12 +1,12 @@
 """Advice as plain numbers, lists and strings: what ``--json`` prints and what tables show."""
 
 import math
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from penultimate.advice.design import Option, Point
 from penultimate.advice.evidence import Audited
 from penultimate.advice.figures import Figures
-from penultimate.advice.status import Reason, Status
+from penultimate.advice.status import Piece, Status
 from penultimate.forecasts.forecast import Forecast
 from penultimate.report.advice.steps import step_records
 from penultimate.report.advice.words import verdict
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from penultimate.advice.loss import LossAdvice
     from penultimate.advice.samples import SamplesAdvice
     from penultimate.advice.width import WidthAdvice
-
-
-@runtime_checkable
-class _Piece(Protocol):
-    @property
-    def status(self) -> Status: ...
-    @property
-    def reason(self) -> Reason | None: ...
 
 
 def record(advice: "Advice", classes: Classes = 20) -> dict[str, object]:
@@ -85,7 +77,7 @@ def too_small(samples: "SamplesAdvice", classes: Classes) -> list[dict[str, obje
     ]
 
 
-def _status(piece: _Piece) -> dict[str, object]:
+def _status(piece: Piece) -> dict[str, object]:
     return {
         "status": piece.status.name.lower(),
         "meaning": piece.status.value,

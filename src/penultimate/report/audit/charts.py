@@ -27,7 +27,7 @@ from penultimate.report.kit.chart_style import (
     thinned,
     titled,
 )
-from penultimate.report.kit.numbers import finite, number, percent
+from penultimate.report.kit.numbers import finite, first_ranks, number, percent
 from penultimate.report.kit.series import GREY, Series, forecast, measured, of_head, of_means, points
 
 # Distinct directions of one chart, of up to four marks each; and of the bars, which need room.
@@ -165,12 +165,7 @@ def _largest_loss(parts: dict[str, Float[np.ndarray, " b"]], weights: Float[np.n
 
 def _picked(layer: LayerAudit, limit: int) -> Int[np.ndarray, " b"]:
     """Distinct directions to draw, evenly by rank where there are many."""
-    return spread(_first_ranks(layer), limit, log=is_many(_last_rank(layer)))
-
-
-def _first_ranks(layer: LayerAudit) -> Int[np.ndarray, " t"]:
-    size = layer.alignment.multiplicity
-    return np.cumsum(size) - size + 1
+    return spread(first_ranks(layer.alignment.multiplicity), limit, log=is_many(_last_rank(layer)))
 
 
 def _last_rank(layer: LayerAudit) -> int:
@@ -183,7 +178,7 @@ def _rank_axes(layer: LayerAudit) -> tuple[alt.X, alt.X]:
 
 
 def _places(layer: LayerAudit, picked: Int[np.ndarray, " b"]) -> list[Row]:
-    first, size = _first_ranks(layer)[picked], layer.alignment.multiplicity[picked]
+    first, size = first_ranks(layer.alignment.multiplicity)[picked], layer.alignment.multiplicity[picked]
     ends = zip(first.tolist(), (first + size - 1).tolist(), strict=True)
     return [
         {"first": one, "last": other, "where": f"{one:,}" if one == other else f"{one:,} to {other:,}"}

@@ -11,7 +11,7 @@ from penultimate.report.audit.record import alignment_record, answered_worst, cl
 from penultimate.report.audit.words import findings, verdict
 from penultimate.report.kit.chart_style import spread
 from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
-from penultimate.report.kit.numbers import number, percent
+from penultimate.report.kit.numbers import first_ranks, number, percent
 from penultimate.report.kit.problem import problem_words
 
 # Rows of the tables.
@@ -158,8 +158,7 @@ def _calibrations(layer: LayerAudit) -> list[dict[str, object]]:
 
 
 def _directions(audit: Audit, layer: LayerAudit) -> list[dict[str, object]]:
-    size = layer.alignment.multiplicity
-    first = np.cumsum(size) - size + 1
+    first = first_ranks(layer.alignment.multiplicity)
     picked: Int[np.ndarray, " b"] = spread(first, _DIRECTIONS, log=False)
     records = alignment_record(audit, layer)["directions"]
     assert isinstance(records, list)

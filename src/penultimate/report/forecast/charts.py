@@ -4,6 +4,7 @@ Every chart is drawn from groups of equal count, so its size does not grow with 
 data only: Vega draws them as text.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -56,7 +57,9 @@ def counts(forecast: Forecast) -> alt.LayerChart:
     below = f"{number(forecast.classes_below) if forecast.classes_below else 'none'} of {number(groups.seen)} classes"
     title = f"Too few samples for a direction of their own: {below}" if known else "Samples of each class"
     line = (
-        f"A class with more than {number(needed, 3)} samples keeps a direction of its own" if needed == needed else ""
+        f"A class with more than {number(needed, 3)} samples keeps a direction of its own"
+        if not math.isnan(needed)
+        else ""
     )
     if known and not line:
         line = "With this loss the number needed differs from class to class, so there is no one line"

@@ -20,7 +20,7 @@ from penultimate.report.kit.chart_style import (
     titled,
     whole_axis,
 )
-from penultimate.report.kit.numbers import number
+from penultimate.report.kit.numbers import first_ranks, number
 from penultimate.spectrum.label_spectrum import LabelSpectrum
 
 _WIDTH = 780
@@ -67,7 +67,7 @@ class _Figures:
 def _figures(forecast: Forecast) -> _Figures:
     solution = forecast.solution
     real = _real(forecast)
-    first = np.cumsum(solution.multiplicity) - solution.multiplicity + 1
+    first = first_ranks(solution.multiplicity)
     picked = np.flatnonzero(real)[spread(first[real], _DIRECTIONS, log=False)]
     decays = _decays(forecast, picked)
     every = forecast.shares_at(decays)

@@ -1,5 +1,6 @@
 """Tables of a comparison of heads for the terminal, built with rich."""
 
+import math
 from typing import Any
 
 from rich.console import Group
@@ -62,4 +63,4 @@ def _row(result: HeadResult) -> tuple[str, ...]:
 
 
 def _percent(value: float) -> str:
-    return "–" if value != value else f"{100 * value:.1f}"
+    return "–" if math.isnan(value) else f"{100 * value:.1f}"

@@ -10,7 +10,7 @@ from penultimate.counts import ClassCounts
 
 def number(value: float | None, digits: int = 4) -> str:
     """Write a number for people: whole numbers with separators, others with a few digits, – for none."""
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return "–"
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
@@ -26,18 +26,23 @@ def how_many(value: int, one: str, many: str) -> str:
 
 def percent(value: float, digits: int = 4) -> str:
     """Write a share for people; – for none."""
-    return "–" if value != value else f"{number(round(100 * value, 6), digits)} %"
+    return "–" if math.isnan(value) else f"{number(round(100 * value, 6), digits)} %"
 
 
 def power_of_count(slope: float) -> str:
     """Write how something grows with the count n; – where it is not known."""
-    return "–" if slope != slope else f"n^{number(round(slope, 6), 2)}".replace("-", "−")
+    return "–" if math.isnan(slope) else f"n^{number(round(slope, 6), 2)}".replace("-", "−")
 
 
 def names_of(counts: ClassCounts, classes: Int[np.ndarray, " b"], limit: int = 3) -> str:
     """Name some classes, the first few where there are many."""
     named = ", ".join(str(counts.names[index]) for index in classes[:limit].tolist())
     return f"{named} and {number(classes.size - limit)} more" if classes.size > limit else named
+
+
+def first_ranks(multiplicity: Int[np.ndarray, " t"]) -> Int[np.ndarray, " t"]:
+    """Ranks, from 1 on, of the first of every group of equal values."""
+    return np.cumsum(multiplicity) - multiplicity + 1
 
 
 def points(value: float) -> str:
