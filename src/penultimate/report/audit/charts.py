@@ -122,7 +122,7 @@ def budget(layer: LayerAudit) -> alt.LayerChart:
     whole = layer.alignment.sigma if squared else spent.decay + np.nan_to_num(spent.noise)
     values = zip(_LOST, (spent.decay, spent.noise, spent.mixing, spent.unsettled), strict=True)
     parts = {name: (lost / whole)[picked] for name, lost in values if np.isfinite(lost[picked]).any()}
-    share_of = "σ" if squared else "what decay and noise ask for"
+    share_of = "σ" if squared else "what decay and noise took"
     labels = [str(place["where"]) for place in _places(layer, picked)]
     rows: list[Row] = [
         {"direction": labels[place], "part": name, "lost": finite(value), "order": order}

@@ -10,9 +10,11 @@ from penultimate.report.kit.numbers import names_of, number, percent
 
 # So many classes are named in a sentence.
 _NAMED = 3
-# The classifier holds a class back where the nearest class mean recalls this much more of it.
+# The classifier holds a class back where the nearest class mean recalls this much more of it. On the training samples
+# of the bundled networks it never does; on held-out ones the rarest classes gain 0.14 to 0.18.
 _IN_THE_WAY = 0.05
-# A network that fits its labels has no more of the product off the diagonal than this.
+# A network that fits its labels has no more of the product off the diagonal than this: 0.007 the bundled network of
+# squared error, 0.13 that of cross-entropy, which is to be recognised as another loss.
 _DIAGONAL = 0.05
 
 
