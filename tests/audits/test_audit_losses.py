@@ -330,7 +330,7 @@ def test_the_page_names_the_loss_and_draws_its_budget(tmp_path):
     page = path.read_text(encoding="utf-8")
     assert "the minimum of its own loss (ce)" in page and "by strengths, lower quartile" in page
     assert "squared error leaves one" not in page and "add up to the pull" in page
-    assert "as a share of what decay and noise ask for" in page
+    assert "as a share of what decay and noise took" in page
 
 
 @pytest.mark.parametrize("loss", ["ce", "cdt:0.2", "mse:inverse"])

@@ -165,7 +165,7 @@ class LayerAudit(OneLine):
 
     @cached_property
     def unsettled(self) -> float:
-        """What training left unsettled, as a share of what decay and noise ask for, over all directions with strength.
+        """What training left unsettled, as a share of what decay and noise took, over all directions with strength.
 
         Zero at a stationary head; NaN where the noise of the training samples is not known.
         """

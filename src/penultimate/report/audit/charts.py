@@ -114,7 +114,7 @@ def factors(audit: Audit, layer: LayerAudit) -> alt.VConcatChart:
 def budget(layer: LayerAudit) -> alt.LayerChart:
     """Draw what each direction lost: to decay, noise, other directions, and what is unsettled.
 
-    As shares of its σ with squared error, else of all that decay and noise ask for: a softmax's strengths have no σ of
+    As shares of its σ with squared error, else of all that decay and noise took: a softmax's strengths have no σ of
     their own to fall short of.
     """
     picked = _picked(layer, _BARS)
