@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from penultimate.scans.rows import Rows
+from penultimate.scans.rows import Rows, row_lengths
 from penultimate.scans.valleys import Valley, find_valleys
 
 # A sketch keeps distances to about 1/√(2q), 10 %: enough to find a centre, which is then made exact in all dimensions.
@@ -51,17 +51,17 @@ def find_candidates(
     list of ndarray of shape (d,)
         The most certain first.
     """
-    mean = rows.mean()
     q = min(_SKETCH, rows.dimension)
-    basis = np.linalg.qr(rng.standard_normal((rows.dimension, q)))[0]
-    sketch = rows.project(mean, basis)
+    sketch = rows.project(np.linalg.qr(rng.standard_normal((rows.dimension, q)))[0])
+    mean = sketch.mean(axis=0, dtype=np.float64)
+    sketch -= mean.astype(np.float32)
     scatter = float(np.sqrt(np.einsum("nq,nq->", sketch, sketch, dtype=np.float64) / sketch.size))
     if scatter == 0.0:
         return []
     floor = float(1e-7 * max(np.median(lengths), np.finfo(np.float32).tiny))
     seen: list[NDArray[np.floating]] = []
     found: list[tuple[float, NDArray[np.int64]]] = []
-    for centre in _starts(sketch, lengths, -mean @ basis, scatter, rng):
+    for centre in _starts(sketch, lengths, -mean, scatter, rng):
         if any(np.linalg.norm(centre - other) < _SAME * scatter * np.sqrt(q) for other in seen):
             continue
         seen.append(centre)
@@ -95,8 +95,10 @@ def _starts(
 def _fullest(cells: Int[np.ndarray, "n h"], rng: np.random.Generator) -> Iterator[Int[np.ndarray, " m"]]:
     """The rows of the fullest cells; cells are told apart by a random hash, which wraps around on purpose."""
     keys = cells @ rng.integers(1 << 20, 1 << 62, int(cells.shape[1]))
-    order = np.argsort(keys, kind="stable")
-    _, first, sizes = np.unique(keys[order], return_index=True, return_counts=True)
+    order = np.argsort(keys)
+    ordered = keys[order]
+    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    sizes = np.diff(np.append(first, keys.size))
     for cell in np.argsort(-sizes, kind="stable")[:_FULLEST]:
         if SMALLEST <= sizes[cell] <= len(cells) / 2:
             yield order[first[cell] : first[cell] + sizes[cell]]
@@ -109,8 +111,7 @@ def _settle(
     last: Valley | None = None
     members = np.empty(0, dtype=np.int64)
     for _ in range(_ROUNDS):
-        distance = np.linalg.norm(sketch - centre.astype(np.float32), axis=1).astype(np.float64)
-        x = np.log(np.maximum(distance, floor))
+        x = np.log(np.maximum(row_lengths(sketch - centre.astype(np.float32)), floor))
         held = [valley for valley in find_valleys(x, _LENIENT) if np.sum(x <= valley.left) <= x.size / 2]
         if not held:
             return None

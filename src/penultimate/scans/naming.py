@@ -19,8 +19,8 @@ TOKENIZER, _CONFIG = "tokenizer.json", "config.json"
 _PADDING, _PADDED = 1024, 20
 
 
-def names_of(archive: "Archive", place: Path, rows: int) -> tuple[str, ...] | None:
-    """Names that come with a model.
+def names_of(archive: "Archive", place: Path, rows: int) -> tuple[tuple[str, ...] | None, Path | None]:
+    """Names that come with a model, and the tokenizer if they are its tokens.
 
     Parameters
     ----------
@@ -33,20 +33,20 @@ def names_of(archive: "Archive", place: Path, rows: int) -> tuple[str, ...] | No
 
     Returns
     -------
-    tuple of str or None
-        Those in the file; else of the ``config.json`` or ``tokenizer.json`` beside it, if their number fits.
+    tuple of str or None, Path or None
+        Names in the file; else of the ``config.json`` or ``tokenizer.json`` beside it, if their number fits.
     """
     own = archive.classes()
     if own is None and isinstance(archive, Named):
         own = archive.vocabulary(rows)
     if own is not None:
-        return tuple(map(str, own))
+        return tuple(map(str, own)), None
     classes = _classes(beside(place, _CONFIG))
     if classes is not None and len(classes) == rows:
-        return classes
+        return classes, None
     tokenizer = beside(place, TOKENIZER)
     tokens = None if tokenizer is None else read_names(tokenizer)
-    return tokens if tokens is not None and pads(len(tokens), rows) else None
+    return (tokens, tokenizer) if tokens is not None and pads(len(tokens), rows) else (None, None)
 
 
 def beside(place: Path, name: str) -> Path | None:
@@ -54,6 +54,12 @@ def beside(place: Path, name: str) -> Path | None:
     folder = place if place.is_dir() else place.parent
     above = [folder.parent] if folder.name in ("onnx", "gguf") else []
     return next((where / name for where in [folder, *above] if (where / name).is_file()), None)
+
+
+def is_tokenizer(path: "str | os.PathLike[str]") -> bool:
+    """Whether names that were read from a file are the tokens of a tokenizer, and no list."""
+    place = Path(path)
+    return place.suffix.lower() == ".json" and place.read_text(encoding="utf-8-sig").lstrip().startswith("{")
 
 
 def pads(names: int, rows: int) -> bool:

@@ -26,8 +26,10 @@ class Layer(NamedTuple):
     weight : Packed or ndarray
         Its rows, as they are stored or widened.
     bias : ndarray or None
-    names : sequence of object or None
+    names : tuple of str or None
         Those that the file, or what lies beside it, has; perhaps fewer than rows.
+    tokenizer : Path or None
+        The tokenizer whose tokens these are.
     source : str
         Which weight of which file, and what was done with it.
     dtype : str
@@ -41,6 +43,7 @@ class Layer(NamedTuple):
     weight: Packed | NDArray[Any]
     bias: NDArray[Any] | None
     names: tuple[str, ...] | None
+    tokenizer: Path | None
     source: str
     dtype: str
     rounding: float
@@ -114,7 +117,7 @@ def _read(archive: "Archive", place: Path, found: Candidate, remark: str) -> Lay
     return Layer(
         weight,
         None if bias is None else archive.read(bias).ravel(),
-        names_of(archive, place, len(weight)),
+        *names_of(archive, place, len(weight)),
         f"{place.name}, {', '.join(filter(None, said))}",
         stored.dtype,
         stored.rounding,

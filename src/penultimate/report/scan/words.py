@@ -1,5 +1,8 @@
 """A scan in plain sentences: which classes were never or hardly ever trained."""
 
+import numpy as np
+from jaxtyping import Int
+
 from penultimate.report.kit.numbers import number, percent
 from penultimate.scans.groups import Group, Kind
 from penultimate.scans.scan import FEWEST, Scan
@@ -32,9 +35,9 @@ def paragraphs(scan: Scan) -> list[str]:
     found = [group for group in scan.groups if group.kind is not Kind.HALO]
     first = [_group(scan, group) for group in found] or [_nothing(scan)]
     if found:
-        first.append(_MEANS)
+        first += [_MEANS, _reach(scan)]
     first += [_halo(scan, group) for group in scan.groups if group.kind is Kind.HALO]
-    parts = [" ".join(first), _rest(scan)]
+    parts = [" ".join(filter(None, first)), _rest(scan)]
     if found:
         tied = " The rows are also an embedding of inputs, so whatever you change is changed there too."
         parts.append(
@@ -46,8 +49,13 @@ def paragraphs(scan: Scan) -> list[str]:
 
 def named(scan: Scan, group: Group, limit: int = _NAMED) -> str:
     """The first classes of a group by name, those nearest to its centre first."""
-    shown = ", ".join(scan.name(row) for row in group.rows[:limit].tolist())
-    return f"{shown} and {number(group.rows.size - limit)} more" if group.rows.size > limit else shown
+    return listed(scan, group.rows, limit)
+
+
+def listed(scan: Scan, rows: Int[np.ndarray, " n"], limit: int = _NAMED) -> str:
+    """The first of some rows by name, and how many more there are."""
+    shown = ", ".join(scan.name(row) for row in rows[:limit].tolist())
+    return f"{shown} and {number(rows.size - limit)} more" if rows.size > limit else shown
 
 
 def _group(scan: Scan, group: Group) -> str:
@@ -55,6 +63,24 @@ def _group(scan: Scan, group: Group) -> str:
     text = f"{number(group.rows.size)} of {number(scan.classes)} classes ({share}) {_SAYS[group.kind]}: "
     text += f"{named(scan, group)}."
     return text + _count(group.nearly.size, "more lies near them", "more lie near them", " ")
+
+
+def _reach(scan: Scan) -> str:
+    """What a tokenizer makes of them: those that it produces are the dangerous ones."""
+    reach = scan.reach
+    if reach is None:
+        return ""
+    never, does, special = reach.unreachable.size, reach.reachable.size, reach.special.size
+    said = [
+        f"{reach.tokenizer} never produces {number(never)} of these: their own text becomes other tokens."
+        if never
+        else "",
+        f"It does produce {number(does)}, and these are the dangerous ones: {listed(scan, reach.reachable)}."
+        if does
+        else "",
+        f"{number(special)} are special tokens, which stand for themselves." if special else "",
+    ]
+    return " ".join(filter(None, said))
 
 
 def _halo(scan: Scan, group: Group) -> str:
