@@ -24,8 +24,8 @@ from sklearn.preprocessing import StandardScaler
 import penultimate as pen
 from benchmarks.long_tail_tables import claims, gains_chart, tables
 from penultimate.advice.head import advise_head
+from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.candidates import Training, candidates
-from penultimate.heads.comparison.samples import Samples
 from penultimate.heads.comparison.scoring import Answers, Scorer
 from penultimate.heads.comparison.selection import Tried
 from studies.results import Study, main

@@ -32,6 +32,8 @@ from .forecasts.forecast import forecast as forecast
 from .forecasts.timeline import Timeline as Timeline
 from .heads.comparison.comparison import HeadComparison as HeadComparison
 from .heads.comparison.comparison import compare_heads as compare_heads
+from .learning_curves.curve import LearningCurve as LearningCurve
+from .learning_curves.curve import learning_curve as learning_curve
 from .minimisers import frames as frames
 from .minimisers.certificate import Certificate as Certificate
 from .minimisers.convex.deaths import CriticalDecay as CriticalDecay

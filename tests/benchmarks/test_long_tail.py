@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 import penultimate as pen
 from benchmarks import long_tail
 from benchmarks.long_tail_tables import Mean, claims, tables
-from penultimate.heads.comparison.samples import Samples
+from penultimate.features.sources.in_memory import Samples
 from studies import training
 from studies.results import table
 

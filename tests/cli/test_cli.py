@@ -229,3 +229,28 @@ def test_importing_the_package_loads_neither_numpy_nor_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_learning_curve_is_printed_and_written(penultimate, tmp_path):
+    page = tmp_path / "curve.html"
+    options = ("--class", "6", "--samples", "1500,3000", "--weight-decay", "5e-3")
+    status, out, _ = penultimate("learning-curve", "cnn-ce-test", *options, "--html", str(page))
+    assert status == 0 and out.startswith("With 3,000 samples of 6 in place of 1,000, its recall is forecast to rise")
+    assert "90 %" in out and "Where the next 100 labels" in out and "</html>" in page.read_text()
+    status, out, _ = penultimate("learning-curve", "cnn-ce-test", *options, "--classes", "2", "--json", "-")
+    record = json.loads(out)
+    assert record["budgets"] == [1500, 3000] and record["class"] == "6" and len(record["classes"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--class", "zebra"), "no class 'zebra'"),
+        (("--class", "6", "--samples", "20,x"), "no whole number"),
+        (("--class", "6", "--samples", "20"), "give counts from 1,000"),
+        (("--recall", "0.5"), "say which"),
+    ],
+)
+def test_a_learning_curve_that_cannot_be_is_one_line(penultimate, options, said):
+    status, out, err = penultimate("learning-curve", "cnn-ce-test", *options)
+    assert (status, out, err.count("\n")) == (2, "", 1) and said in err

@@ -13,6 +13,7 @@ from penultimate.cli.data import data
 from penultimate.cli.forecast import forecast
 from penultimate.cli.heads import heads
 from penultimate.cli.interrupts import INTERRUPTED, heeding_interrupts
+from penultimate.cli.learning_curve import learning_curve
 from penultimate.cli.options import examples
 from penultimate.cli.output import note, prepare
 from penultimate.cli.scan import scan
@@ -33,7 +34,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (forecast, compare, audit, heads, advise, scan, data):
+for _command in (forecast, compare, audit, heads, learning_curve, advise, scan, data):
     cli.add_command(_command)
 
 

@@ -137,7 +137,7 @@ class Population:
         return cls.from_classes([rows[place].astype(np.float64) for place in places])
 
     @classmethod
-    def from_classes(cls, samples: Sequence[Float[np.ndarray, "n d"]]) -> "Population":
+    def from_classes(cls, samples: Sequence[Float[np.ndarray, "_n d"]]) -> "Population":
         """The same from one array a class, each of at least two rows; see `from_features`.
 
         Examples

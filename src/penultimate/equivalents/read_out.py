@@ -42,7 +42,7 @@ def _count(mean: NDArray[np.floating], noise: NDArray[np.floating], wins: NDArra
 def first_places(
     mean: Float[np.ndarray, "N c"],
     variances: Float[np.ndarray, "N P"],
-    parts: Sequence[Float[np.ndarray, "r c"]],
+    parts: Sequence[Float[np.ndarray, "_r c"]],
     seed: int,
 ) -> Float[np.ndarray, "N c"]:
     """How likely each score is the largest, for scores of covariance ``Σ_p variance_p A_pᵀ A_p``.

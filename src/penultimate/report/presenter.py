@@ -95,6 +95,11 @@ if TYPE_CHECKING:
     import penultimate.report.head_comparison.record
     import penultimate.report.head_comparison.table
     import penultimate.report.head_comparison.words
+    import penultimate.report.learning_curve.charts
+    import penultimate.report.learning_curve.page
+    import penultimate.report.learning_curve.record
+    import penultimate.report.learning_curve.table
+    import penultimate.report.learning_curve.words
     import penultimate.report.row_audit.charts
     import penultimate.report.row_audit.page
     import penultimate.report.row_audit.record
@@ -112,6 +117,7 @@ if TYPE_CHECKING:
     from penultimate.forecasts.comparison import LossComparison
     from penultimate.forecasts.forecast import Forecast
     from penultimate.heads.comparison.comparison import HeadComparison
+    from penultimate.learning_curves.curve import LearningCurve
     from penultimate.scans.scan import Scan
 
     _R = TypeVar("_R")
@@ -165,6 +171,13 @@ if TYPE_CHECKING:
         penultimate.report.row_audit.record,
         penultimate.report.row_audit.table,
         penultimate.report.row_audit.words,
+    )
+    _learning_curve: _Presenter[LearningCurve] = (
+        penultimate.report.learning_curve.charts,
+        penultimate.report.learning_curve.page,
+        penultimate.report.learning_curve.record,
+        penultimate.report.learning_curve.table,
+        penultimate.report.learning_curve.words,
     )
     _scan: _Presenter[Scan] = (
         penultimate.report.scan.charts,

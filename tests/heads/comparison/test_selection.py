@@ -8,8 +8,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 import penultimate as pen
+from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.candidates import BY_THEORY, TEMPERATURE, Candidate
-from penultimate.heads.comparison.samples import Samples
 from penultimate.heads.comparison.selection import Tried, cross_fit, deal
 
 

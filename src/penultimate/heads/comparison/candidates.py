@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Int
 
 from penultimate.features.head import Head
+from penultimate.features.sources.in_memory import Samples
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.calibrated import CalibratedHead, WeightScalingHead
 from penultimate.heads.comparison.by_theory import head_by_theory
-from penultimate.heads.comparison.samples import Samples
 from penultimate.heads.discriminant import DiscriminantHead
 from penultimate.heads.framed import FrameHead
 from penultimate.heads.linear_head import NEVER

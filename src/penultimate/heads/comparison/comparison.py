@@ -16,10 +16,11 @@ from penultimate.datasets.by_name import head_given, source_of
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.naming import one_order
+from penultimate.features.sources.in_memory import Samples, gather
 from penultimate.features.sources.writing import save_head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
-from penultimate.heads.comparison.samples import Samples, gather, held_out, order_notes
+from penultimate.heads.comparison.samples import held_out, order_notes
 from penultimate.heads.comparison.scoring import Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Curve, Tried, cross_fit
 from penultimate.reported import Reported

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.features.head import Head
+from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.blending import pool_weights
 from penultimate.heads.comparison.candidates import BY_THEORY, TEMPERATURE, Candidate
-from penultimate.heads.comparison.samples import Samples
 from penultimate.heads.comparison.scoring import Answers
 from penultimate.heads.softmax import balanced_weights, inverse_temperature, log_losses
 

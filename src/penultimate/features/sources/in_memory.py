@@ -1,0 +1,69 @@
+"""All samples of a source in memory."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.errors import FeaturesError
+from penultimate.features.sources.source import FeatureSource
+from penultimate.features.statistics import FeatureStatistics
+
+
+class Samples(NamedTuple):
+    """Features and labels.
+
+    Attributes
+    ----------
+    features : ndarray of shape (M, d), float32
+    labels : ndarray of shape (M,)
+    """
+
+    features: Float[np.ndarray, "M d"]
+    labels: Int[np.ndarray, " M"]
+
+    def take(self, rows: Int[np.ndarray, " m"]) -> "Samples":
+        """Some of them."""
+        return Samples(self.features[rows], self.labels[rows])
+
+    def evenly(self, limit: int) -> Int[np.ndarray, " m"]:
+        """Rows of at most about so many, evenly over them all."""
+        step = max(1, -(-len(self.labels) // max(limit, 1)))
+        return np.arange(0, len(self.labels), step)
+
+    def thinned(self, limit: int) -> "Samples":
+        """These rows."""
+        return self.take(self.evenly(limit))
+
+
+def gather(source: FeatureSource) -> Samples:
+    """All samples of a source in memory.
+
+    Parameters
+    ----------
+    source : FeatureSource
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    FeaturesError
+        When they hold NaN, infinity or negative labels, or have weights.
+    """
+    features: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    seen = 0
+    for batch in source.batches():
+        if batch.weights is not None:
+            raise FeaturesError(f"{source} has weights, which have no use here: leave them out")
+        FeatureStatistics.finite(batch.features, seen, drop_bad=False)
+        if len(batch.labels) and int(batch.labels.min()) < 0:
+            raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
+        features.append(np.asarray(batch.features, dtype=np.float32))
+        labels.append(np.asarray(batch.labels, dtype=np.int64))
+        seen += len(batch.labels)
+    if not labels:
+        return Samples(np.zeros((0, source.dimension), dtype=np.float32), np.zeros(0, dtype=np.int64))
+    return Samples(np.concatenate(features), np.concatenate(labels))
