@@ -42,6 +42,7 @@ def summary(forecast: Forecast) -> Table:
     bands = ", ".join(f"{number(forecast.classes_with(status))} {status}" for status in ("own", "shared", "lost"))
     decay = ", ".join(number(value) for value in problem.weight_decay)
     feature_decay = problem.resolved_feature_decay(counts.samples)
+    wrong = how_many(forecast.negative_margins, "class is", "classes are")
     rows = [
         ("classes", f"{number(counts.classes)} ({number(counts.unseen.size)} without samples)"),
         ("samples", f"{number(counts.samples)}, {number(counts.largest)} … {number(counts.smallest)} a class"),
@@ -50,10 +51,7 @@ def summary(forecast: Forecast) -> Table:
         ("feature decay", f"{feature_decay:.3g} ({problem.feature_decay_source})"),
         ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
         ("classes keep", bands),
-        (
-            "misclassified",
-            f"{how_many(forecast.negative_margins, 'class', 'classes')}, assigned to another even at their own mean",
-        ),
+        ("misclassified", f"{wrong} assigned to another class even at their own mean"),
         ("samples needed", _needed(forecast)),
         ("safe weight decay", _safe(forecast)),
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
