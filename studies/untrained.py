@@ -74,7 +74,7 @@ BARELY = tuple(replace(net, unseen=UNSEEN, barely=UNSEEN) for net in CONTROLS)
 
 
 class Trained:
-    """The rows of a last layer, and how many samples each class had.
+    """A network, the rows of its last layer, and how many samples each class had.
 
     Parameters
     ----------
@@ -91,6 +91,7 @@ class Trained:
         if net.deviation is not None:
             nn.init.normal_(head.weight, std=net.deviation)
         body = _body(net.body)
+        self.body, self.head = body, head
         parameters = [*body.parameters(), *head.parameters()]
         optimiser = (
             torch.optim.SGD(parameters, net.rate, momentum=0.9, weight_decay=net.decay)
@@ -98,7 +99,8 @@ class Trained:
             else torch.optim.AdamW(parameters, net.rate, weight_decay=net.decay)
         )
         slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, net.steps)
-        draw = _Text(share, rng) if tied else _Clusters(share, rng)
+        draw = Text(share, rng) if tied else Clusters(share, rng)
+        self.draw = draw
         self.counts = np.zeros(CLASSES, dtype=int)
         for _ in range(net.steps):
             given, labels = draw()
@@ -132,20 +134,24 @@ def _body(kind: str) -> nn.Module:
     return nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WIDTH), nn.ReLU())
 
 
-class _Clusters:
+class Clusters:
     """Samples around one prototype a class."""
 
     def __init__(self, share: NDArray[np.float64], rng: np.random.Generator) -> None:
-        self._share, self._rng = share, rng
+        self.share, self._rng = share, rng
         self._prototypes = torch.as_tensor(rng.normal(size=(CLASSES, WIDTH)), dtype=torch.float32)
 
     def __call__(self) -> tuple[Tensor, NDArray[np.int64]]:
-        labels = self._rng.choice(CLASSES, BATCH, p=self._share)
-        noise = torch.as_tensor(self._rng.normal(size=(BATCH, WIDTH)), dtype=torch.float32)
-        return self._prototypes[torch.as_tensor(labels)] + NOISE * noise, labels
+        labels = self._rng.choice(CLASSES, BATCH, p=self.share)
+        return self.of(labels), labels
+
+    def of(self, labels: NDArray[np.int64]) -> Tensor:
+        """Samples of these classes."""
+        noise = torch.as_tensor(self._rng.normal(size=(labels.size, WIDTH)), dtype=torch.float32)
+        return self._prototypes[torch.as_tensor(labels)] + NOISE * noise
 
 
-class _Text:
+class Text:
     """Tokens that are followed by one of four favourites, or by any token in three cases of ten."""
 
     def __init__(self, share: NDArray[np.float64], rng: np.random.Generator) -> None:

@@ -67,6 +67,16 @@ def shapes(weight, bias):
             ],
             {"w": weight, "b": bias},
         ),
+        "shapes that follow the features": (
+            [
+                node("Shape", "h", "sides"),
+                node("Gather", "sides first", "n", axis=0),
+                node("Concat", "n minus", "form", axis=0),
+                node("Gemm", "h w b", "z", transB=1),
+                node("Reshape", "z form", "out"),
+            ],
+            {"w": weight, "b": bias, "first": np.array([0]), "minus": np.array([-1])},
+        ),
         "half precision": (
             [node("Cast", "w", "f", to=1), node("MatMul", "h f", "m"), node("Add", "m b", "out")],
             {"w": weight.T.astype(np.float16), "b": bias},
@@ -116,8 +126,8 @@ def quantised(weight):
             [
                 node("DynamicQuantizeLinear", "h", "hq"), node("MatMulInteger", "hq q", "i"),
                 node("Cast", "i", "f", to=1),
-                node("Mul", "hs s", "both"), node("Mul", "f both", "out"),
-            ], q, mean),
+                node("Mul", "hs s", "both"), node("Mul", "f both", "m"), node("Add", "m b", "out"),
+            ], {**q, "b": np.arange(len(weight), dtype=np.float32)}, mean),
         "QLinearMatMul": (
             [node("QLinearMatMul", "h hs hz q s z y yz", "out")],
             {**w, "q": level.T.copy()}, (level.astype(np.float32) - 128) * flat),
@@ -133,7 +143,9 @@ def test_whole_numbers_are_multiplied_out(tmp_path, head, name):
     if name == "MatMulInteger":
         nodes[0].output.extend(["hs", "hz"])
     save(tmp_path / "m.onnx", nodes, tensors)
-    np.testing.assert_allclose(pen.Head.read(tmp_path / "m.onnx").weights[0], expected, rtol=1e-6, atol=1e-7)
+    read = pen.Head.read(tmp_path / "m.onnx")
+    np.testing.assert_allclose(read.weights[0], expected, rtol=1e-6, atol=1e-7)
+    assert name != "MatMulInteger" or read.bias.tolist() == list(range(CLASSES))
 
 
 @pytest.mark.parametrize(

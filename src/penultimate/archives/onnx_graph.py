@@ -31,6 +31,8 @@ _UNCHANGED = ("Identity", "Cast")
 _MOVING = ("Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten")
 # TensorProto's numbers for float32, float16, float64 and bfloat16.
 _FLOATING = (1, 10, 11, 16)
+# What depends on how many numbers there are and not on which.
+_SHAPES = ("Shape", "Size")
 # Without inputs, and not the same each time.
 _RANDOM = ("RandomNormal", "RandomUniform")
 
@@ -114,6 +116,8 @@ class Graph:
                 continue
             if node.op_type == "DynamicQuantizeLinear" and name != node.output[0]:
                 continue  # the size of the features, by which whole numbers are multiplied out
+            if node.op_type in _SHAPES:
+                continue
             seen.add(name)
             weight = by_node.get(id(node))
             if weight is None and (node.op_type in _OTHERS or node.op_type == "Conv"):
@@ -190,6 +194,8 @@ class Graph:
     def _bias_after(self, node: Any) -> str:
         """What is added to the output of a node, where that is a stored vector."""
         reader = self._reader(node)
+        if node.op_type == "MatMulInteger" and reader is not None and reader.op_type == "Mul":
+            reader = self._reader(reader)  # past the scale
         if reader is None or reader.op_type != "Add":
             return ""
         vectors = [name for name in reader.input if name in self._fixed]

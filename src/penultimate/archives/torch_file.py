@@ -4,6 +4,7 @@
 of the file runs. What it refuses is refused here.
 """
 
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -53,11 +54,12 @@ def open_torch(path: Path) -> Generator["TorchArchive"]:
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
             break
         except Exception as error:  # its unpickler, its zip and its maps raise nearly anything
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            wanted = re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error))
+            reason = f" (it asks for {wanted[1]})" if wanted else ""
     if loaded is None:
         raise FileError(
-            f"{path}: this is a pickle that holds more than tensors, or is damaged, and is not loaded ({reason}): load "
-            "it where you trust it and write its state_dict with safetensors.torch.save_file"
+            f"{path}: this is a pickle that holds more than tensors{reason}, or no file of PyTorch's, and is not "
+            "loaded: load it where you trust it and write its state_dict with safetensors.torch.save_file"
         )
     yield TorchArchive(path, dict(_tensors(loaded, torch.Tensor)))
 

@@ -23,6 +23,7 @@ from penultimate.features.checkpoints.stored import ROUNDING
 from penultimate.features.head import Head, checked_names
 from penultimate.reported import Reported
 from penultimate.scans.candidates import find_candidates
+from penultimate.scans.fixes import Fix, fixed
 from penultimate.scans.groups import Group, Kind, find_group
 from penultimate.scans.naming import fitting, is_tokenizer, read_names
 from penultimate.scans.reach import Reach, find_reach
@@ -35,6 +36,8 @@ FEWEST = 64
 # Groups looked for, one after another.
 _GROUPS = 4
 _ALPHA = 1e-3
+# Rows beyond a valley in the lengths are runaways if they are at most this part of all; more are a crowd (chosen).
+_EXCEPTIONS = 0.05
 # How many of the longest rows are listed.
 _LISTED = 12
 
@@ -140,6 +143,41 @@ class Scan(Reported, presenter="scan"):
         """The longest rows, longest first, at most twelve."""
         known = np.nan_to_num(self.lengths, nan=-1.0)
         return np.argsort(-known, kind="stable")[: min(_LISTED, self.classes - self.damaged.size)]
+
+    def fix(self, how: Fix) -> Head:
+        """The head with something done about its untrained rows.
+
+        Parameters
+        ----------
+        how : {"leave", "mask", "drop", "mean"}
+            Leave them; mask their outputs by a bias of −30,000; drop them, so that the names that are left say which
+            rows they were; or give each the mean of the trained rows and of their biases, to train on from.
+
+        Returns
+        -------
+        Head
+            In the precision of the weights; `to_dict` and `verdict` stay those of the scan.
+
+        Raises
+        ------
+        FeaturesError
+            For another fix, or where the layer holds NaN or infinity.
+
+        Notes
+        -----
+        Where the layer is `tied`, new rows are new inputs as well, and after "drop" inputs have other numbers; "mask"
+        touches the outputs alone. What each gains is measured in the documentation ("What was never trained?").
+
+        Examples
+        --------
+        >>> import numpy as np, penultimate as pen
+        >>> weight = np.random.default_rng(0).normal(size=(500, 64))
+        >>> weight[100:140] = weight[100]
+        >>> found = pen.scan(weight)
+        >>> found.fix("drop").classes, found.fix("mask").bias[[99, 100]].tolist()
+        (460, [0.0, -30000.0])
+        """
+        return fixed(np.asarray(self.weight[:]), self.bias, self.names, self.untrained, how)
 
     def name(self, row: int) -> str:
         """The name of a class, or its index."""
@@ -314,7 +352,7 @@ def _groups(rows: Rows, lengths: NDArray[np.float64], rounding: float, rng: np.r
 
 
 def _runaway(lengths: NDArray[np.float64], groups: tuple[Group, ...]) -> NDArray[np.int64]:
-    """Rows beyond the first valley right of most lengths, leaving out what a group explains."""
+    """Rows beyond the first valley right of nearly all lengths, leaving out what a group explains."""
     apart = np.isfinite(lengths) & (lengths > 0)
     for group in groups:
         apart[group.rows] = apart[group.nearly] = False
@@ -323,7 +361,9 @@ def _runaway(lengths: NDArray[np.float64], groups: tuple[Group, ...]) -> NDArray
         return np.empty(0, dtype=np.int64)
     x = np.log(lengths[index])
     beyond = [
-        valley.right for valley in find_valleys(x, _ALPHA, in_log=True) if np.sum(x >= valley.right) <= x.size / 2
+        valley.right
+        for valley in find_valleys(x, _ALPHA, in_log=True)
+        if np.sum(x >= valley.right) <= _EXCEPTIONS * x.size
     ]
     if not beyond:
         return np.empty(0, dtype=np.int64)
