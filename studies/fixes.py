@@ -141,10 +141,11 @@ def _table(found: Sequence[Outcome]) -> str:
     for net in dict.fromkeys(one.net for one in found):
         some = [one for one in found if one.net == net]
         for start in STARTS:
-            shares = [
-                f"{np.mean([one.new[start][at] for one in some]):.0%}, {np.mean([one.old[start][at] for one in some]):.0%}"
+            means = (
+                [np.mean([getattr(one, which)[start][at] for one in some]) for which in ("new", "old")]
                 for at in range(len(STEPS))
-            ]
+            )
+            shares = [f"{new:.0%}, {old:.0%}" for new, old in means]
             rows.append((str(net), start, *shares))
     return markdown(("network", "start", *(f"new, old right after {steps}" for steps in STEPS)), rows)
 

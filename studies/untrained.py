@@ -142,6 +142,7 @@ class Clusters:
         self._prototypes = torch.as_tensor(rng.normal(size=(CLASSES, WIDTH)), dtype=torch.float32)
 
     def __call__(self) -> tuple[Tensor, NDArray[np.int64]]:
+        """A batch, and its classes."""
         labels = self._rng.choice(CLASSES, BATCH, p=self.share)
         return self.of(labels), labels
 
@@ -159,6 +160,7 @@ class Text:
         self._next = rng.choice(CLASSES, (CLASSES, 4), p=share)
 
     def __call__(self) -> tuple[Tensor, NDArray[np.int64]]:
+        """A batch of tokens, and those that follow."""
         before, anything = self._rng.choice(CLASSES, (2, BATCH), p=self._share)
         favourite = self._next[before, self._rng.integers(0, 4, BATCH)]
         return torch.as_tensor(before), np.where(self._rng.random(BATCH) < 0.7, favourite, anything)

@@ -72,6 +72,61 @@ def test_kinds():
     assert zero.groups[0].kind is Kind.NEAR_ZERO and zero.duplicates == ()
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-5, 1e-3])
+@pytest.mark.parametrize("members", [320, 500, 560])
+def test_most_of_a_head_may_be_one_vector(members, noise):
+    rows, which = planted(members=members, noise=noise)
+    found = pen.scan(rows)
+    assert set(found.untrained) <= set(which) and found.untrained.size >= 0.96 * members
+    rows[which] = 0.0
+    zero = pen.scan(rows)
+    np.testing.assert_array_equal(zero.untrained, which)
+    assert zero.groups[0].kind is Kind.NEAR_ZERO
+
+
+@pytest.mark.parametrize("outliers", [5, 20, 60])
+def test_a_crowd_with_outliers_is_not_one_vector(outliers):
+    rows = trained(800, 32, 3) + 3.0
+    rows[:outliers] *= 60
+    assert pen.scan(rows).untrained.size == 0
+
+
+def test_a_small_group_is_found_beside_a_large_one():
+    rows, most = planted(members=400, noise=0.0)
+    few = np.setdiff1d(np.arange(600), most)[:30]
+    rows[few] = -rows[most[0]] + 0.01 * np.random.default_rng(1).normal(size=(30, 48))
+    assert [group.rows.size for group in pen.scan(rows).groups] == [400, 30]
+
+
+def test_noise_about_zero_that_has_shrunk_is_near_zero():
+    """Inputs that never occurred, under decay alone: no drift, and less noise than any library starts with."""
+    rng = np.random.default_rng(0)
+    rows = trained(800, 64, 2)
+    rows[:60] = 0.002 * rng.normal(size=(60, 64))
+    [group] = pen.scan(rows).groups
+    assert group.kind is Kind.NEAR_ZERO and set(group.rows) <= set(range(60)) and group.rows.size >= 57
+
+
+def test_a_cloud_around_a_group_is_its_halo_and_not_untrained():
+    """Rows around one vector, in a cloud nearly as wide as all others: seen a little, so not among the untrained."""
+    rng = np.random.default_rng(0)
+    rows = 4 * trained(4000, 48, 0)
+    centre = rows[0].copy()
+    rows[:300] = centre + 1e-5 * rng.normal(size=(300, 48))
+    rows[300:1800] = centre + 0.8 * rng.normal(size=(1500, 48))
+    found = pen.scan(rows)
+    np.testing.assert_array_equal(found.untrained, np.arange(300))
+    halo = found.groups[1]
+    assert halo.kind is Kind.HALO and set(halo.rows) <= set(range(300, 1800)) and halo.rows.size >= 0.96 * 1500
+    assert "rows form a halo around them" in found.verdict
+
+
+def test_another_crowd_of_lengths_is_no_runaway():
+    rows = trained(800, 32, 3)
+    rows[:300] *= 60
+    assert pen.scan(rows).runaway.size == 0
+
+
 def test_half_precision_is_compared_within_its_rounding():
     rows, which = planted(noise=1e-5)
     found = pen.scan(rows.astype(np.float16))

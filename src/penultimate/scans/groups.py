@@ -132,6 +132,49 @@ def find_group(
     return _judge(rows, max(clouds, key=lambda cloud: cloud.valley.evidence), rounding, typical, earlier, rng)
 
 
+def find_majority(rows: Rows, typical: float, rounding: float, rng: np.random.Generator) -> Group | None:
+    """More than half of all rows, if these are one vector.
+
+    Trained rows may well be a crowd with a few outliers far away, so only rows that agree to a few hundredths of their
+    length are taken, or rows that are zero beside the others.
+
+    Parameters
+    ----------
+    rows : Rows
+    typical : float
+        Median length of all rows.
+    rounding : float
+        Relative rounding of the storage.
+    rng : numpy.random.Generator
+        Of the rows outside that are probed.
+
+    Returns
+    -------
+    Group or None
+    """
+    centre = np.median(rows.read(np.arange(0, len(rows), max(1, len(rows) // _SHAPED))), axis=0).astype(np.float64)
+    x = _log_distances(rows, [centre], typical, rounding)[0]
+    held = [valley for valley in find_valleys(x, _ALPHA) if np.sum(x <= valley.left) > x.size / 2]
+    if not held:
+        return None
+    cloud = _Cloud(centre, x, max(held, key=lambda valley: valley.evidence))
+    found = _judge(rows, cloud, rounding, typical, [], rng)
+    if found is None:
+        return None
+    lengths = rows.distances([np.zeros(rows.dimension)])[0]
+    others = np.median(lengths[~cloud.members()])
+    return found if found.noise <= max(_UNEQUAL * found.centre_norm, rounding * others) else None
+
+
+def _log_distances(
+    rows: Rows, centres: list[Float[np.ndarray, " d"]], typical: float, rounding: float
+) -> list[Float[np.ndarray, " n"]]:
+    """Logarithms of distances from each centre, none below the rounding of what was stored."""
+    sizes = [max(float(np.linalg.norm(centre)), typical, float(np.finfo(np.float32).tiny)) for centre in centres]
+    pairs = zip(rows.distances(centres), sizes, strict=True)
+    return [np.log(np.maximum(distance, rounding * size)) for distance, size in pairs]
+
+
 def _refine(rows: Rows, centres: list[Float[np.ndarray, " d"]], typical: float, rounding: float) -> list[_Cloud]:
     """Rows left of the most certain valley around each centre, which moves to their mean until nothing changes."""
     settled: list[_Cloud] = []
@@ -140,9 +183,7 @@ def _refine(rows: Rows, centres: list[Float[np.ndarray, " d"]], typical: float, 
     for turn in range(_ROUNDS):
         still: list[Float[np.ndarray, " d"]] = []
         held: list[NDArray[np.bool_] | None] = []
-        for distance, centre, old in zip(rows.distances(moving), moving, before, strict=True):
-            floor = rounding * max(float(np.linalg.norm(centre)), typical, np.finfo(np.float32).tiny)
-            x = np.log(np.maximum(distance, floor))
+        for x, centre, old in zip(_log_distances(rows, moving, typical, rounding), moving, before, strict=True):
             fitting = [valley for valley in find_valleys(x, _ALPHA) if np.sum(x <= valley.left) <= x.size / 2]
             if not fitting:
                 continue

@@ -24,7 +24,7 @@ from penultimate.features.head import Head, checked_names
 from penultimate.reported import Reported
 from penultimate.scans.candidates import find_candidates
 from penultimate.scans.fixes import Fix, fixed
-from penultimate.scans.groups import Group, Kind, find_group
+from penultimate.scans.groups import Group, Kind, find_group, find_majority
 from penultimate.scans.naming import fitting, is_tokenizer, read_names
 from penultimate.scans.reach import Reach, find_reach
 from penultimate.scans.reading import Layer, read_layer
@@ -339,8 +339,11 @@ def _first_pass(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64], t
 
 
 def _groups(rows: Rows, lengths: NDArray[np.float64], rounding: float, rng: np.random.Generator) -> tuple[Group, ...]:
-    typical = float(np.median(lengths[rows.chosen]))
-    found: list[Group] = []
+    most = find_majority(rows, float(np.median(lengths[rows.chosen])), rounding, rng)
+    found = [] if most is None else [most]
+    if most is not None:
+        rows = rows.without(np.isin(rows.chosen, np.concatenate([most.rows, most.nearly])))
+    typical = float(np.median(lengths[rows.chosen])) if len(rows) else 0.0
     while len(found) < _GROUPS and len(rows) >= FEWEST:
         centres = find_candidates(rows, lengths[rows.chosen], rng)
         group = find_group(rows, centres, typical, rounding, found, rng) if centres else None
