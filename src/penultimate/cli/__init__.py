@@ -17,25 +17,38 @@ from penultimate.cli.learning_curve import learning_curve
 from penultimate.cli.options import examples
 from penultimate.cli.output import note, prepare
 from penultimate.cli.scan import scan
+from penultimate.cli.sections import Sections
 from penultimate.errors import PenultimateError
 from penultimate.version import __version__
 
 
 @click.group(
+    cls=Sections,
     context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
-    epilog=examples("penultimate forecast lvis --weight-decay 0.01", "penultimate forecast --help"),
+    epilog=examples(
+        "penultimate forecast lvis --weight-decay 0.01",
+        "penultimate audit cnn-mse --html audit.html",
+        "penultimate forecast --help",
+    ),
 )
 @click.version_option(__version__, prog_name="penultimate")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Forecast the geometry that imbalanced classes force on a network's last layer."""
+    """Say what imbalanced classes do to a network's last layer, and help to mend it."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for _command in (forecast, compare, audit, heads, learning_curve, advise, scan, data):
-    cli.add_command(_command)
+cli.add_sections(
+    {
+        "Before training": (forecast, compare),
+        "After training": (audit, learning_curve, heads),
+        "Before and after": (advise,),
+        "Any model": (scan,),
+        "To try it": (data,),
+    }
+)
 
 
 def main() -> None:
