@@ -1,4 +1,4 @@
-"""Array shapes and types, as annotated, are checked while the tests run.
+"""Array shapes and types, as annotated, are checked while the tests run (helpers/typecheck.py).
 
 Left alone are the kernels that Numba compiles, and tests of errors, which are of the package's own checks.
 """
@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import hypothesis
-import jaxtyping
 import pytest
+import typecheck
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -24,14 +24,14 @@ _UNCHECKED = (
 _SOURCE = Path(__file__).parents[1] / "src" / "penultimate"
 
 
-def _checked() -> list[str]:
-    """Every module but those; packages' own files only gather names, and a package's name would stand for all below."""
+def _checked() -> set[str]:
+    """Every module but those; packages' own files only gather names."""
     files = (path for path in _SOURCE.rglob("*.py") if path.name != "__init__.py")
     names = (".".join(path.relative_to(_SOURCE).with_suffix("").parts) for path in files)
-    return [f"penultimate.{name}" for name in names if not name.startswith(_UNCHECKED)]
+    return {f"penultimate.{name}" for name in names if not name.startswith(_UNCHECKED)}
 
 
-jaxtyping.install_import_hook(_checked(), "typecheck.checked")
+typecheck.check(_checked())
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -41,7 +41,7 @@ def pytest_runtest_setup(item):
         refused = any(example.exc_msg for example in item.dtest.examples)
     else:
         refused = "raises" in item.function.__code__.co_names or "own_checks" in item.fixturenames
-    jaxtyping.config.update("jaxtyping_disable", refused)
+    typecheck.begin(disable=refused)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def own_checks():
     """For tests that reach `pytest.raises` by way of a helper."""
 
 
-jaxtyping.config.update("jaxtyping_disable", True)
+typecheck.begin(disable=True)
 
 # Compiling kernels makes the first example of a property slow, whatever the property.
 hypothesis.settings.register_profile(
