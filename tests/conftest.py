@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
 import typecheck
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -8,7 +8,6 @@ test, with the same shapes: of each function the first calls of a test are check
 """
 
 import ast
-import dataclasses
 import functools
 import sys
 from collections import Counter

@@ -203,6 +203,6 @@ def test_unseen_classes_are_left_out_and_that_is_said(loss, bias):
     assert whole.solution.objective == pytest.approx(seen.solution.objective, rel=1e-9)
     assert whole.status.tolist()[1] == "unseen" and whole.survivors == seen.survivors
     assert whole.leaves_out_unseen and not seen.leaves_out_unseen
-    assert "left out of the forecast" in whole.verdict
+    assert "the forecast leaves it out" in whole.verdict
     assert not pen.forecast(pen.ClassCounts(n), 1e-2, loss="ce").leaves_out_unseen
     whole.to_dict("all")

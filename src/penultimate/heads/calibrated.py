@@ -11,7 +11,7 @@ from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.based_head import base_of, classes_of, log_shares, training_counts
 from penultimate.heads.linear_head import SamplesHead
-from penultimate.heads.softmax import balanced_weights, cross_entropy, descend
+from penultimate.heads.softmax import balanced_weights, by_class, cross_entropy, descend
 
 # Keeps parameters that samples say nothing about where they start.
 _PRIOR = 1e-4
@@ -31,8 +31,11 @@ class _FittedOnTop(SamplesHead):
         self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]
     ) -> tuple[Head, NDArray[np.floating], float]:
         """The base head, its scores, and their size."""
-        base = base_of(self.base, FeatureStatistics.from_features(rows, own, len(self.classes_)))
-        scores = base.logits(rows)
+        base, classes = self.base, len(self.classes_)
+        if base is None:
+            base = base_of(None, FeatureStatistics.from_features(rows, own, classes))
+        base.check(classes, rows.shape[1])
+        scores = by_class(base.logits(rows))
         middle = scores - scores.mean(axis=1, keepdims=True)
         size = float(np.sqrt(np.mean(np.square(middle), dtype=np.float64))) or 1.0
         return base, scores, size

@@ -131,7 +131,7 @@ class LogisticHead(SamplesHead):
 
         def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             both = flat.reshape(seen.size, width + 1)
-            scores = centred @ both[:, :width].T.astype(rows.dtype)
+            scores = (both[:, :width].astype(rows.dtype) @ centred.T).T  # one class after another in memory
             scores += both[:, width].astype(rows.dtype)
             scores += given
             value, slope = cross_entropy(scores, labels, weights)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +20,11 @@ def balanced_weights(labels: Int[np.ndarray, " N"], classes: int) -> Float[np.nd
     """Weights that sum to 1 and give every class that has samples the same sum."""
     counts = np.bincount(labels, minlength=classes)
     return 1.0 / (np.count_nonzero(counts) * counts[labels])
+
+
+def by_class(scores: Float[np.ndarray, "N K"]) -> Float[np.ndarray, "N K"]:
+    """The same scores, those of one class side by side in memory: sums over few classes are several times faster."""
+    return np.asfortranarray(scores)
 
 
 def log_losses(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
@@ -98,6 +104,7 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
         Between 1e-3 and 1e3 of one over the scores' spread; 1 where all scores are equal.
     """
     weights = balanced_weights(labels, classes)
+    scores = by_class(scores)
     centred = scores - scores.max(axis=1, keepdims=True)
     centred = np.maximum(centred, -1e6)  # classes that are never the answer
     spread = float(np.median(-centred.min(axis=1) if classes == 2 else -np.partition(centred, -2, axis=1)[:, -2]))
@@ -107,6 +114,7 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
 
     shares = np.empty_like(centred)
 
+    @cache  # brentq asks again at both ends
     def slope(log_factor: float) -> float:
         np.multiply(centred, np.asarray(np.exp(log_factor), dtype=centred.dtype), out=shares)
         np.exp(shares, out=shares)

@@ -22,6 +22,10 @@ class Samples(NamedTuple):
     features: Float[np.ndarray, "M d"]
     labels: Int[np.ndarray, " M"]
 
+    # Two are the same when they are one, so that what was fitted to some can be remembered.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
     def take(self, rows: Int[np.ndarray, " m"]) -> "Samples":
         """Some of them."""
         return Samples(self.features[rows], self.labels[rows])

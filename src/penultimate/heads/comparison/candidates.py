@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from jaxtyping import Int
@@ -39,6 +39,8 @@ _MULTIPLES: tuple[float, ...] = tuple(np.arange(0.0, 3.01, 0.25).tolist())
 _POWERS: tuple[float, ...] = tuple((np.arange(0, 11) / 10).tolist())
 # Scores from which three numbers are fitted.
 _CALIBRATION = 2_000_000
+# Parts of VALID that are in use at a time, and what is fitted to each for all settings: three of three, and the whole.
+_PARTS = 4
 # Descent inside a comparison stops earlier than an estimator does: answers no longer change.
 _MAX_ITER = 100
 _TOL = 1e-4
@@ -128,9 +130,10 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
         found += _of_samples(training, training.samples)
     else:
         left_out["re-training on TRAIN"] = "TRAIN is too large for descent within a comparison"
-    found.append(_calibration(training))
+    calibrated = lru_cache(_PARTS)(partial(_calibrated, training))
+    found.append(_calibration(calibrated))
     if affordable(len(valid.labels), training.statistics.dimension, training.statistics.classes):
-        found += [_correction(training), _held_out_scaling(training)]
+        found += [_correction(calibrated), _held_out_scaling(training)]
     else:
         left_out["corrected, held-out weight scaling"] = "VALID is too large for descent within a comparison"
     number = np.bincount(valid.labels, minlength=training.statistics.classes)
@@ -229,9 +232,9 @@ def _of_samples(training: Training, samples: Samples) -> list[Candidate]:
     ]
 
 
-def _calibration(training: Training) -> Candidate:
+def _calibration(calibrated: Callable[[Samples], Head]) -> Candidate:
     what = "a s π^(−ρ) − τ log π, three numbers from VALID"
-    return Candidate("calibrated", what, "", (0.0,), lambda _, part: _calibrated(training, part), held_out=True)
+    return Candidate("calibrated", what, "", (0.0,), lambda _, part: calibrated(part), held_out=True)
 
 
 def _held_out_scaling(training: Training) -> Candidate:
@@ -241,10 +244,10 @@ def _held_out_scaling(training: Training) -> Candidate:
     return Candidate("held-out weight scaling", "one factor a class, from VALID", "", (0.0,), fit, held_out=True)
 
 
-def _correction(training: Training) -> Candidate:
+def _correction(calibrated: Callable[[Samples], Head]) -> Candidate:
     def fit(decay: float, part: Samples) -> Head:
         variance = float(part.features.var(axis=0, dtype=np.float64).mean()) or 1.0
-        base = _calibrated(training, part)
+        base = calibrated(part)
         return _descended(decay * variance, part, class_weight="balanced", base=base)
 
     what = "calibrated, then corrected on VALID, held back by λ"
@@ -254,8 +257,12 @@ def _correction(training: Training) -> Candidate:
 def _held_out_discriminant(classes: int) -> Candidate:
     what = "Gaussian classes, means and covariance of VALID"
 
+    @lru_cache(_PARTS)
+    def statistics(part: Samples) -> FeatureStatistics:
+        return FeatureStatistics.from_features(*part, classes)
+
     def fit(share: float, part: Samples) -> Head:
-        return DiscriminantHead(share).fit_statistics(FeatureStatistics.from_features(*part, classes)).head()
+        return DiscriminantHead(share).fit_statistics(statistics(part)).head()
 
     return Candidate("held-out discriminant", what, "s", (0.5, 0.1), fit, held_out=True)
 

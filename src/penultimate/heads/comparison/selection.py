@@ -131,8 +131,9 @@ class Tried:
         """
         part = self.samples.take(rows)
         fold = deal(part.labels, _INNER, rng)
+        rests = [part.take(np.flatnonzero(fold != index)) for index in range(_INNER)]
         chosen = {
-            candidate.name: self._held_out(candidate, part, fold)
+            candidate.name: self._held_out(candidate, part, fold, rests)
             if candidate.held_out
             else self._of_training(candidate, part, rows)
             for candidate in self.candidates
@@ -145,12 +146,14 @@ class Tried:
         scores = [head.logits(features) for head in heads]
         return self._settled(candidate, heads.__getitem__, answers[:, rows] == part.labels, scores, part)
 
-    def _held_out(self, candidate: Candidate, part: Samples, fold: Int[np.ndarray, " m"]) -> Chosen:
+    def _held_out(
+        self, candidate: Candidate, part: Samples, fold: Int[np.ndarray, " m"], rests: Sequence[Samples]
+    ) -> Chosen:
         settings, some = candidate.settings, self._some(part)
         correct = np.zeros((len(settings), len(fold)), dtype=bool)
         scores = np.zeros((len(settings), len(some), self._classes), dtype=np.float32)
-        for index in range(_INNER):
-            rest, there = part.take(np.flatnonzero(fold != index)), np.flatnonzero(fold == index)
+        for index, rest in enumerate(rests):
+            there = np.flatnonzero(fold == index)
             judged = np.flatnonzero(fold[some] == index)
             for place, setting in enumerate(settings):
                 head = candidate.fit(setting, rest)

@@ -77,7 +77,8 @@ def _caveats(forecast: Forecast) -> str:
     if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:
-        unseen = how_many(forecast.counts.unseen.size, "class has", "classes have")
-        left_out = " and the forecast leaves them out" if forecast.leaves_out_unseen else " and nothing is said of them"
-        text += f" {unseen} no samples,{left_out}."
+        one = forecast.counts.unseen.size == 1
+        unseen, them = how_many(forecast.counts.unseen.size, "class has", "classes have"), "it" if one else "them"
+        left_out = f"the forecast leaves {them} out" if forecast.leaves_out_unseen else f"nothing is said of {them}"
+        text += f" {unseen} no samples, and {left_out}."
     return text
