@@ -5,6 +5,8 @@ z = |w| R, and the pull of the loss on it, π q R with q the probability that it
 mean-field model of docs/theory §11 this leaves one free number and a closed form. Derived for this project.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import brentq
@@ -49,7 +51,7 @@ def sphere_margins(
     """
     classes = int(sizes.sum())
     kappa = margin * classes**2 / (classes - 1)
-    log_beta: Float[np.ndarray, " p"] = np.linspace(np.log(_LEAST), np.log(0.5), _POINTS)
+    log_beta: Float[np.ndarray, " p"] = np.linspace(math.log(_LEAST), math.log(0.5), _POINTS)
     beta = np.exp(log_beta)
     log_share: Float[np.ndarray, " p"] = log_beta + np.logaddexp(
         np.log1p(-beta), log_beta + kappa * beta * (1.0 - beta)

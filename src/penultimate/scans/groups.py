@@ -219,7 +219,7 @@ def _judge(
     shell = float(np.sqrt(d / 2) * squared.std() / squared.mean()) if noise else np.nan
     others = np.ones(len(rows), dtype=bool)
     others[members] = others[nearly] = False
-    outside = _nearest_outside(rows.among(np.flatnonzero(others)), rng)
+    outside = nearest_outside(rows.among(np.flatnonzero(others)), rng)
     together = noise * np.sqrt(2) < outside
     shaped = isotropy > _ISOTROPIC and _SHELL[0] < shell < _SHELL[1]
     if not (together or shaped):
@@ -275,7 +275,7 @@ def _isotropy(rows: Rows, members: Int[np.ndarray, " m"], centre: Float[np.ndarr
     return total**2 / float(np.einsum("ij,ij->", gram, gram)) * (1 / d + 1 / (m - 1))
 
 
-def _nearest_outside(rows: Rows, rng: np.random.Generator) -> float:
+def nearest_outside(rows: Rows, rng: np.random.Generator) -> float:
     """How near rows outside are to their nearest neighbour: the 1 % quantile over some of them."""
     if len(rows) <= 2:
         return np.nan

@@ -3,6 +3,9 @@
 from .capturing.capturing import capture as capture
 from .capturing.tapping import Tap as Tap
 from .fixed_head import FixedHead as FixedHead
+from .monitoring.head_lightning import HeadLightningCallback as HeadLightningCallback
+from .monitoring.head_monitor import HeadMonitor as HeadMonitor
+from .monitoring.head_trainer import HeadHuggingFaceCallback as HeadHuggingFaceCallback
 from .monitoring.lightning import LightningCallback as LightningCallback
 from .monitoring.monitor import FeatureMonitor as FeatureMonitor
 from .monitoring.trainer import HuggingFaceCallback as HuggingFaceCallback

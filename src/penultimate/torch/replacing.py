@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from penultimate.torch.fixed_head import Linear
 
 # How many layers a message lists.
 _LISTED = 8
+# How often each layer was written to: a monitor's start is then no start any more.
+_PUT: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
 
 def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None) -> None:
@@ -79,6 +82,13 @@ def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None)
     with torch.no_grad():
         for held, new in writes:
             held.copy_(new)
+    for target in targets.values():
+        _PUT[target] = heads_put(target) + 1
+
+
+def heads_put(layer: nn.Module) -> int:
+    """How often a head was put into a layer."""
+    return _PUT.get(layer, 0)
 
 
 def _layers(model: nn.Module, head: Head, layer: str | nn.Module | None) -> dict[str, Linear]:

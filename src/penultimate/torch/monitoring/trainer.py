@@ -27,6 +27,12 @@ def _labels(inputs: Mapping[str, Any]) -> Tensor:
     return inputs["labels"]
 
 
+def evaluation_in(logs: Mapping[str, Any]) -> str | None:
+    """The prefix of the evaluation that a log is of; None if it is of something else."""
+    kinds = (name.removesuffix("_runtime") for name in logs if name.endswith("_runtime") and name != "train_runtime")
+    return next(kinds, None)
+
+
 class HuggingFaceCallback(Watching, TrainerCallback):
     """Feeds a `FeatureMonitor` in every evaluation of a Hugging Face `Trainer`, and adds its figures to the metrics.
 
@@ -120,12 +126,10 @@ class HuggingFaceCallback(Watching, TrainerCallback):
     ) -> None:
         """Add the figures to those of an evaluation."""
         logs: dict[str, Any] = kwargs["logs"]
-        kinds = [
-            name.removesuffix("_runtime") for name in logs if name.endswith("_runtime") and name != "train_runtime"
-        ]
-        if not kinds:
+        kind = evaluation_in(logs)
+        if kind is None:
             return
-        named = self._finish(state.global_step, f"{kinds[0]}_")
+        named = self._finish(state.global_step, f"{kind}_")
         logs.update(named)
         if state.log_history:
             state.log_history[-1].update(named)
