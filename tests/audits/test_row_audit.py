@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,3 +231,13 @@ def test_the_command(penultimate, tmp_path):
     assert status == 0 and "alignment" in json.loads(out)
     status, out, err = penultimate("audit", "cnn-mse", "--proxy-counts")
     assert (status, out) == (2, "") and "--proxy-counts beside features" in err and err.count("\n") == 1
+
+
+def test_the_record_is_json_with_the_documented_keys():
+    documented = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    record = json.loads(json.dumps(audited(planted(), weight_decay=1e-3).to_dict(), allow_nan=False))
+    for part, inner in record.items():
+        assert part in ("penultimate", "notes") or f"`{part}`" in documented
+        inner = inner[0] if isinstance(inner, list) and inner else inner
+        if isinstance(inner, dict) and part not in ("counts", "scan"):
+            assert all(f"`{name}`" in documented for name in inner), part
