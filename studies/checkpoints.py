@@ -170,11 +170,11 @@ def study(quick: bool = False, seed: int = 0) -> Study:
     """Fetch and scan everything, and judge the claims."""
     found = {source.title: scanned(source) for source in (SOURCES[5:7] if quick else SOURCES)}
     claims = [claim for one in found.values() for claim in _general(one)]
-    tables = {"heads": _table([one for one in found.values()])}
+    tables = {"heads": _table(list(found.values()))}
     if not quick:
         ocr = ("PP-OCRv6 small", "PP-OCRv4", "ddddocr")
         claims += [*_known(found), *(_rising(found[title]) for title in ocr)]
-        tables["rings"] = _rings([found[title] for title in ocr])
+        tables |= {"rings": _rings([found[title] for title in ocr]), "scripts": _scripts(found["Khmer OCR"])}
     return Study(claims, {}, {title: _facts(one) for title, one in found.items()}, tables)
 
 
@@ -204,6 +204,12 @@ def _known(found: dict[str, Found]) -> list[Claim]:
     ]  # fmt: skip
 
 
+def _scripts(one: Found) -> str:
+    """How many of the flagged have a script that a recogniser of Khmer and Latin is not made for."""
+    rows = [(script, f"{size}") for script, size in scripts(one.scan, one.scan.untrained).items()]
+    return markdown(("script of the character", "flagged"), rows)
+
+
 def _rising(one: Found) -> Claim:
     """Whether rarer classes are the ones that are flagged."""
     values = [frequency for *_, frequency in rings(one.scan)]
@@ -218,7 +224,14 @@ def _table(found: Sequence[Found]) -> str:
         scan, source = one.scan, one.source
         group = next((group for group in scan.groups if group.kind is not Kind.HALO), None)
         halo = sum(group.rows.size for group in scan.groups if group.kind is Kind.HALO)
-        reach = "" if scan.reach is None else f"{scan.reach.unreachable.size} never, {scan.reach.reachable.size} are"
+        reach = (
+            ""
+            if scan.reach is None
+            else (
+                f"{scan.reach.unreachable.size:,} never, {scan.reach.reachable.size:,} are, "
+                f"{scan.reach.untried.size:,} cannot be tried"
+            )
+        )
         rows.append(
             (
                 source.title if source.known_before else f"**{source.title}**",

@@ -9,7 +9,7 @@ samples, in the same order, for all.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from studies.untrained import CLASSES, NETS, Clusters, Net, Trained
 SHOTS, TESTED = 20, 20
 STEPS = (10, 30, 100, 300)
 RATE = 1e-3
+# With and without a hidden layer, both optimisers, and so much decay that unseen rows are one vector or hardly any.
+TUNED = tuple(NETS[index] for index in (0, 5, 7, 8))
 STARTS = ("leave", "mean", "drop, then drawn anew")
 
 
@@ -108,10 +110,8 @@ def _tuned(
 
 def study(quick: bool = False, seed: int = 0) -> Study:
     """Train everything and judge the claims."""
-    nets = [net for net in NETS if net.body != "tied" and net.bias]
-    if quick:
-        nets = [Net(**{**vars(nets[-1]), "steps": 200})]
-    found = [outcome(net, one, STEPS) for net in nets for one in range(seed, seed + (1 if quick else 3))]
+    nets = [replace(TUNED[0], steps=200)] if quick else TUNED
+    found = [outcome(net, one, STEPS) for net in nets for one in range(seed, seed + (1 if quick else 2))]
     changed, answered = sum(one.changed for one in found), max(one.answered for one in found)
     claims = [
         Claim("masking and dropping change no answer among trained classes", "0", f"{changed}", changed, *NEVER),

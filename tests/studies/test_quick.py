@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import penultimate as pen
-from studies import constancy, model, sampling, spectrum, sweep, text, timeline, training, untrained
+from studies import constancy, fixes, model, sampling, spectrum, sweep, text, timeline, training, untrained
 from studies.data import available, digits, long_tail
 from studies.results import Study
 from torch_networks import SEED
@@ -105,6 +105,15 @@ def test_networks_with_unseen_classes_are_scanned():
     assert planted["unseen"] >= 50 and set(planted["by_rule"]) == set(untrained.RULES[1:])
     assert found.facts["controls"][0]["unseen"] < planted["unseen"]
     assert found.tables["planted"].count("\n") == 2 + 2 and found.tables["barely"].count("\n") == 2 + 1
+
+
+def test_fixes_before_and_after_training_on():
+    """Masking and dropping change no answer among trained classes, whatever the network; the rest is told."""
+    found = fixes.study(quick=True, seed=SEED)
+    assert told(found)
+    assert found.claims[0].claim.startswith("masking and dropping") and found.claims[0].verdict == "holds"
+    [outcome] = found.facts["outcomes"]
+    assert set(outcome["new"]) == set(fixes.STARTS) and found.tables["tuning"].count("\n") == 2 + 3
 
 
 @pytest.mark.skipif(not available()["wordnet-base"] and "CI" not in os.environ, reason="needs wordnet-base")

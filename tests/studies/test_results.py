@@ -11,7 +11,7 @@ from studies.results import RESULTS, Claim, Study, markdown, table, write
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHOWN = dict.fromkeys(("model", "spectrum", "sweep", "constancy", "timeline", "sampling", "text"), "does-it-hold.md")
-SHOWN |= {"untrained": "untrained.md"}
+SHOWN |= dict.fromkeys(("untrained", "checkpoints"), "untrained.md")
 
 
 def claim(distance: float, allowed: float = 1.0) -> Claim:

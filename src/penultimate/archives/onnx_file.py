@@ -22,6 +22,8 @@ _ROUNDING = {
     **{"INT8": 1e-2, "UINT8": 1e-2, "INT16": 1e-4, "UINT16": 1e-4, "INT4": 0.15, "UINT4": 0.15},
     **{"FLOAT8E4M3FN": 4e-2, "FLOAT8E5M2": 8e-2},
 }
+# What keeps the sides of a matrix, or swaps them.
+_SHAPED = ("Identity", "Cast", "DequantizeLinear", "Sub", "Mul", "Transpose")
 # The key under which recognisers of PaddleOCR list their characters; a blank goes before them, a space may follow.
 _CHARACTERS = "character"
 
@@ -121,7 +123,7 @@ class OnnxArchive:
     def _add(self, source: str, weight: Weight) -> None:
         tensor = self._graph.tensors[source]
         kind = str(self._onnx.TensorProto.DataType.Name(tensor.data_type))
-        shape = tuple(tensor.dims) if weight.value == source or weight.refused else self._fold(weight.value).shape
+        shape = tuple(tensor.dims) if weight.refused else self._shape(weight)
         pair = shape[:2]
         if len(shape) < 2 or any(side != 1 for side in shape[2:]):
             return
@@ -138,6 +140,14 @@ class OnnxArchive:
             if bias.size == self._layouts[name].shape[0] and bias.dtype.kind == "f":
                 self._layouts[f"{_layer(source)}.bias"] = Layout((bias.size,), bias.dtype.name)
                 self._held[f"{_layer(source)}.bias"] = lambda: bias.ravel()
+
+    def _shape(self, weight: Weight) -> tuple[int, ...]:
+        """Shape of what is multiplied with; none of it is computed where the graph does no more than widen and turn."""
+        kinds = [node.op_type for node in self._graph.making(weight.value)]
+        if any(kind not in _SHAPED for kind in kinds):
+            return self._fold(weight.value).shape
+        sides = tuple(self._graph.tensors[weight.source].dims)
+        return sides[::-1] if len(sides) == 2 and kinds.count("Transpose") % 2 else sides
 
     def _weight(self, weight: Weight, pair: tuple[int, ...]) -> NDArray[Any]:
         if weight.refused:

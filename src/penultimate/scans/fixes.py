@@ -46,13 +46,15 @@ def fixed(
     if how not in get_args(Fix):
         raise FeaturesError(f"there is no fix {how!r}: give one of {', '.join(get_args(Fix))}")
     called = tuple(map(str, range(len(weight)))) if names is None else names
-    kept = np.setdiff1d(np.arange(len(weight)), untrained)
+    trained = np.ones(len(weight), dtype=bool)
+    trained[untrained] = False
+    kept: NDArray[np.int64] = np.flatnonzero(trained)
     if not kept.size:
         raise FeaturesError("no row was trained: there is nothing that a fix could keep")
     done = f"{how}: {untrained.size} of {len(weight)} rows"
     if how == "drop":
         part = None if bias is None else bias[kept]
-        return Head((weight[kept],), part, tuple(called[row] for row in kept.tolist()), done)
+        return Head((weight[kept],), part, tuple(called[int(row)] for row in kept), done)
     if how == "mask":
         offsets: NDArray[np.float64] = np.zeros(len(weight)) if bias is None else bias.astype(np.float64)
         offsets[untrained] = _MASKED
