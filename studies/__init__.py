@@ -11,6 +11,10 @@
     untrained        does a scan of the last layer name the classes that a network has never seen?
     fixes            what do fixes for untrained rows gain when their classes come to be trained?
     checkpoints      last layers of twelve models that people download: what was never trained? (make checkpoints)
+    resolvent        is the mean resolvent of several classes what a fixed point says, and at the promised rate?
+    ridge            bias and variance of ridge regression in any dimension, and does the law choose well?
+    random_features  the test error of random Fourier features before any are drawn: double descent, and does it pay?
+    scaling          does the error of one pass of SGD fall by the exponents of the spectrum?
     text             the same law on other data: 45 classes of dictionary glosses
 
 What they share stands in `results` (claims, tables, files), `charts`, `data`, `training` and `law`. A study writes

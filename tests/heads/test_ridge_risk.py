@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import RidgeCV
@@ -78,6 +78,16 @@ def test_the_chosen_decay_is_nearly_the_best_for_new_samples():
         assert error_on(*new, head) < 1.05 * least
 
 
+@settings(max_examples=15)  # each judges 71 weight decays
+@given(st.integers(0, 1000), st.sampled_from([15, 41, 60, 200]))
+def test_in_doubt_less_noise_is_fitted(seed, samples):
+    """Never less decay than at the least of all test errors, which few samples put anywhere."""
+    risk = RidgeHead("auto").fit(*gaussians(samples, seed)).explain()
+    assert risk.best >= risk.weight_decays[risk.test_error.argmin()]
+    assert np.all(np.diff(risk.inflation) < 0) and np.all(risk.inflation >= 1)
+
+
+@settings(max_examples=15)
 @given(st.floats(1e-2, 1e2), st.floats(-10.0, 10.0))
 def test_units_and_offsets_of_features_change_no_error(unit, shift):
     X, y = gaussians(50)

@@ -24,9 +24,9 @@ class RidgeHead(StatisticsHead):
     Parameters
     ----------
     weight_decay : float or "auto", default 5e-4
-        λ, in the convention of docs/theory §1; "auto" takes the one that should leave the least squared error on new
-        samples (`explain`), with class weights as without. It needs no samples, only statistics; with samples at hand
-        cross-validation chooses better (docs/heads).
+        λ, in the convention of docs/theory §1; "auto" takes the one that should leave least squared error on new
+        samples (`explain`), with class weights as without. It needs no samples, only statistics. Cross-validation is
+        no worse where samples are at hand, and better where there are fewer than features (docs/laws).
     class_weight : "balanced", mapping of label to float, or None, default None
         ω_k: N / (K n_k), so that every class weighs alike; as given; or 1. From statistics, weights need the scatter of
         every class (``FeatureStatistics(…, per_class=True)``).
