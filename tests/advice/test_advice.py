@@ -12,6 +12,7 @@ from rich.console import Console
 
 import penultimate as pen
 from penultimate.advice.head import advise_head
+from penultimate.advice.labels import advise_labels
 from penultimate.advice.status import Reason, Status
 from penultimate.report.advice.words import STATUSES, head_words, pieces
 from report_cases import HOSTILE
@@ -287,3 +288,32 @@ def test_bad_options_end_in_one_line(penultimate, counts_file, tmp_path, monkeyp
     assert (status, out) == (2, "")
     *how_counts_were_read, error = err.splitlines()
     assert error.startswith("penultimate: ") and len(how_counts_were_read) <= 1
+
+
+def test_held_out_features_say_which_classes_to_label_next():
+    valid = some_held_out(400)
+    advice = pen.advise("fashion-mnist-lt", train="cnn-mse", valid=valid)
+    labels = advice.labels
+    alone = pen.learning_curve(valid, class_weight="balanced", names=advice.counts.names)
+    assert labels.curve.where_next == alone.where_next
+    assert all(one.gain > one.error for one in labels.next_up)
+    said = {piece.topic: piece for piece in pieces(advice)}["Labels"]
+    assert "features would change too" in said.text and "held-out" in said.text
+    assert ("labels" in [step.topic for step in advice.steps]) == bool(labels.next_up)
+    assert advice.to_dict()["labels"]["status"] in ("change", "keep")
+    assert pen.advise("fashion-mnist-lt").labels is None
+
+
+def test_held_out_samples_that_cannot_say_are_said():
+    labels = pen.advise("fashion-mnist-lt", train="cnn-mse", valid=some_held_out(60)).labels
+    assert labels.status is Status.UNKNOWN and "needs 10" in labels.refusal and labels.curve is None
+
+
+def test_a_label_that_is_advised_is_a_step():
+    rng = np.random.default_rng(0)
+    means = 2.5 * np.eye(3, 30)
+    labels = np.repeat([0, 1, 2], [200, 200, 10])
+    valid = pen.ArraySource(means[labels] + rng.normal(size=(410, 30)), labels)
+    piece = advise_labels(valid, pen.ClassCounts({"ant": 900, "bee": 800, "cat": 20}))
+    assert piece.curve.counts.names == ("ant", "bee", "cat") and piece.curve.where_next[0].index == 2
+    assert piece.status is (Status.CHANGE if piece.next_up else Status.KEEP)

@@ -136,6 +136,12 @@ def test_a_dump_that_cannot_say_is_refused(counts, options, message):
         pen.learning_curve(*dump(counts), **{"weight_decay": DECAY, **options})
 
 
+def test_more_classes_than_memory_holds_are_refused():
+    labels = np.repeat(np.arange(400), 10)
+    with pytest.raises(pen.FeaturesError, match="400 classes need"):
+        pen.learning_curve(np.random.default_rng(0).normal(size=(4000, 3)), labels, of=1)
+
+
 def test_collapsed_features_are_refused():
     means = np.random.default_rng(0).normal(size=(4, 20))
     labels = np.repeat(np.arange(4), 50)

@@ -1,6 +1,6 @@
-"""What to change: weight decay, loss, samples, width, head, each with the number that backs it.
+"""What to change: weight decay, loss, samples, width, head, labels, each with the number that backs it.
 
-counts, audit, features → `advise` → `Advice`: five pieces, each with a forecast before and after and its cost, or with
+counts, audit, features → `advise` → `Advice`: pieces, each with a forecast before and after and its cost, or with
 the reason why there is not enough to say.
 """
 
@@ -12,6 +12,7 @@ from penultimate.advice.decay import DecayAdvice, advise_decay
 from penultimate.advice.evidence import ROWS_ALONE, Audited
 from penultimate.advice.goals import Goal
 from penultimate.advice.head import HeadAdvice, advise_head
+from penultimate.advice.labels import LabelsAdvice, advise_labels
 from penultimate.advice.loss import LossAdvice, advise_loss
 from penultimate.advice.samples import SamplesAdvice, advise_samples
 from penultimate.advice.status import Reason
@@ -63,6 +64,8 @@ class Advice(Reported, presenter="advice"):
         How wide the features must be.
     head : HeadAdvice
         Which head.
+    labels : LabelsAdvice or None
+        Which classes to label next; None without held-out features.
 
     Examples
     --------
@@ -83,6 +86,7 @@ class Advice(Reported, presenter="advice"):
     samples: SamplesAdvice
     width: WidthAdvice
     head: HeadAdvice
+    labels: LabelsAdvice | None = None
 
     @property
     def counts(self) -> ClassCounts:
@@ -92,7 +96,7 @@ class Advice(Reported, presenter="advice"):
     @property
     def steps(self) -> tuple[Step, ...]:
         """What to do, cheapest first, nothing beside what it would undo or double; empty if nothing is to change."""
-        return steps_of(self.head, self.decay, self.loss, self.width, self.samples)
+        return steps_of(self.head, self.decay, self.loss, self.width, self.samples, self.labels)
 
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write W, b and class names of the head advised as .npz, whole or not at all; `Head.read` reads it.
@@ -150,7 +154,7 @@ def advise(
         samples should have: margins, or angles to the nearest class means, as large as those of the third with most,
         or the margins of balanced classes.
     train, valid : FeatureSource, path or name, optional
-        Features for `compare_heads`, which chooses a head on `valid`.
+        Features for `compare_heads`, which chooses a head on `valid`; of `valid` also which classes to label next.
     head : Head or path, optional
         The present head, if it is not beside `train`.
     seed : int, default 0
@@ -225,6 +229,7 @@ def advise(
         samples=advise_samples(now, misfit),
         width=advise_width(now, narrowest, misfit),
         head=advise_head(now, audited, _compared(counts, train, valid, head, seed, progress)),
+        labels=advise_labels(valid, counts),
     )
 
 

@@ -139,9 +139,10 @@ def _weighted(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The same from means and covariances."""
     wide = population.extended
-    scatter = np.bincount(wide.groups, shares * (1.0 - 1.0 / held), len(wide.covariances))
+    scatter = np.bincount(wide.groups, shares * (1.0 - 1.0 / held), len(wide.covariances)).astype(np.float64)
     lifted = wide.means * shares[:, None]
-    return np.tensordot(scatter, wide.covariances, axes=1) + wide.means.T @ lifted, lifted.T
+    moment: NDArray[np.float64] = np.tensordot(scatter, wide.covariances, axes=1) + wide.means.T @ lifted
+    return moment, lifted.T
 
 
 def _head(

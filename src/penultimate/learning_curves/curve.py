@@ -21,7 +21,7 @@ from penultimate.features.sources import FeatureSource
 from penultimate.features.sources.in_memory import gather
 from penultimate.learning_curves.cross_fitting import CrossFit
 from penultimate.learning_curves.intervals import gain_error, recall_interval
-from penultimate.learning_curves.refusals import check_budgets, check_classes, check_dump, check_heads
+from penultimate.learning_curves.refusals import check_budgets, check_classes, check_dump, check_heads, check_memory
 from penultimate.learning_curves.where_next import ClassGain, candidates, ranked, reached
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
@@ -189,6 +189,7 @@ def learning_curve(
     check_classes(dump, asked, folds)
     budgets = check_budgets(counts, dump, asked, _TIMES)
     ladder = () if recall is None else _ladder(recall, dump, asked)
+    check_memory(dump.classes, 4 + len(budgets) + len(ladder), folds)
     rows, own = samples.features.astype(np.float64), samples.labels
     fit = CrossFit(rows, own, dump.classes, class_weight, _offsets(offsets, dump.classes), folds, seed)
     # Thousands of small products: a second thread of BLAS gains little, and costs many times as much on a busy machine.

@@ -18,6 +18,28 @@ _APART = 0.98
 _INTERPOLATES = 0.5
 # Budgets over the present count: beyond, nothing is left of the noise of few samples.
 _MOST = 1000
+# Memory for covariances of scores.
+_ROOM = 4 * 2**30
+
+
+def sums_bytes(classes: int, folds: int = 5) -> int:
+    """What the sums of scores of one set of counts take: two covariances of K scores for each class and fold."""
+    return 16 * folds * classes**3
+
+
+def check_memory(classes: int, budgets: int, folds: int) -> None:
+    """Refuse more classes than the covariances of their scores have room for.
+
+    Raises
+    ------
+    FeaturesError
+    """
+    needed = budgets * sums_bytes(classes, folds)
+    if needed > _ROOM:
+        raise FeaturesError(
+            f"{classes:,} classes need {needed / 2**30:.0f} GiB for the covariances of their scores at {budgets} "
+            "counts: keep the classes in question and their neighbours, at most about 150"
+        )
 
 
 def check_classes(counts: ClassCounts, asked: int | None, folds: int) -> None:

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
-from penultimate.learning_curves.refusals import FEWEST
+from penultimate.learning_curves.refusals import FEWEST, sums_bytes
 
 MORE = 100
 # Classes that are tried at most, and the operations that may take: about ten seconds on one core.
 _TRIED, _OPERATIONS = 20, 2e11
-# Classes that are tried in any case.
-_LEAST = 3
+# Classes that are tried in any case, and the memory that the sums of all of them may take.
+_LEAST, _MEMORY = 3, 2**30
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def candidates(counts: ClassCounts, dimension: int) -> Candidates:
     Candidates
     """
     values = counts.values
-    limit = int(np.clip(_OPERATIONS / (60.0 * counts.classes * dimension**3), _LEAST, _TRIED))
+    most = min(_OPERATIONS / (60.0 * dimension**3 * counts.classes), _MEMORY / sums_bytes(counts.classes))
+    limit = int(np.clip(most, _LEAST, _TRIED))
     order = np.argsort(values, kind="stable")
     chosen = order[values[order] >= FEWEST][:limit]
     return Candidates(chosen, values + MORE * np.eye(counts.classes)[chosen])

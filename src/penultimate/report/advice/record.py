@@ -8,6 +8,7 @@ from penultimate.advice.evidence import Audited
 from penultimate.advice.figures import Figures
 from penultimate.advice.status import Piece, Status
 from penultimate.forecasts.forecast import Forecast
+from penultimate.learning_curves.where_next import MORE
 from penultimate.report.advice.steps import step_records
 from penultimate.report.advice.words import verdict
 from penultimate.report.kit.numbers import finite, plain
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from penultimate.advice.advice import Advice
     from penultimate.advice.decay import DecayAdvice
     from penultimate.advice.head import HeadAdvice
+    from penultimate.advice.labels import LabelsAdvice
     from penultimate.advice.loss import LossAdvice
     from penultimate.advice.samples import SamplesAdvice
     from penultimate.advice.width import WidthAdvice
@@ -37,6 +39,7 @@ def record(advice: "Advice", classes: Classes = 20) -> dict[str, object]:
         "samples": _samples(advice.samples, classes),
         "width": _width(advice.width),
         "head": _head(advice.head),
+        "labels": None if advice.labels is None else _labels(advice.labels),
         "verdict": verdict(advice),
     }
 
@@ -182,6 +185,18 @@ def _head(head: "HeadAdvice") -> dict[str, object]:
         "after": None if head.after is None else _margins(head.after),
         "classes_lost": head.lost,
         "comparison": None if head.comparison is None else head.comparison.to_dict(),
+    }
+
+
+def _labels(labels: "LabelsAdvice") -> dict[str, object]:
+    return {
+        **_status(labels),
+        "refusal": labels.refusal or None,
+        "next": [
+            {"class": labels.name(one), "more": MORE, "gain": one.gain, "gain_error": one.error}
+            for one in labels.next_up
+        ],
+        "learning_curve": None if labels.curve is None else labels.curve.to_dict(),
     }
 
 

@@ -7,6 +7,7 @@ from penultimate.advice.figures import Figures
 from penultimate.advice.head import likelier
 from penultimate.advice.status import Reason
 from penultimate.forecasts.forecast import Forecast
+from penultimate.learning_curves.where_next import MORE
 from penultimate.report.kit.numbers import number, percent, points
 
 
@@ -28,7 +29,14 @@ class SaidStep:
 
 def said_steps(advice: Advice) -> list[SaidStep]:
     """Every step, cheapest first."""
-    words = {"head": _head, "weight decay": _decay, "loss": _loss, "width": _width, "samples": _samples}
+    words = {
+        "head": _head,
+        "weight decay": _decay,
+        "loss": _loss,
+        "width": _width,
+        "labels": _labels,
+        "samples": _samples,
+    }
     return [SaidStep(step.topic, *words[step.topic](advice), step.command) for step in advice.steps]
 
 
@@ -82,6 +90,16 @@ def _samples(advice: Advice) -> tuple[str, str, str]:
     share = percent(samples.total / samples.before.counts.samples, 2)
     cost = f"{number(samples.total)} samples more, {share} of all"
     return f"Bring every class to {number(samples.floor)} samples", _alive(samples.before, samples.after), cost
+
+
+def _labels(advice: Advice) -> tuple[str, str, str]:
+    assert advice.labels is not None
+    gains = ", ".join(
+        f"{advice.labels.name(one)} {points(one.gain)} points (± {100 * one.error:.0f})"
+        for one in advice.labels.next_up
+    )
+    do = f"Label {MORE} more held-out samples of {advice.labels.name(advice.labels.next_up[0])} next"
+    return do, f"of its own recall, with a head fitted anew: {gains}", f"{MORE} labels a class"
 
 
 def _alive(before: Forecast, after: Forecast | None) -> str:

@@ -8,10 +8,12 @@ from penultimate.advice.advice import Advice
 from penultimate.advice.decay import DecayAdvice
 from penultimate.advice.figures import Figures
 from penultimate.advice.head import HeadAdvice, likelier
+from penultimate.advice.labels import LabelsAdvice
 from penultimate.advice.samples import SamplesAdvice
 from penultimate.advice.status import Reason, Status
 from penultimate.advice.width import WidthAdvice
 from penultimate.forecasts.forecast import Forecast
+from penultimate.learning_curves.where_next import MORE
 from penultimate.report.advice.loss_words import loss_words
 from penultimate.report.advice.steps import said_steps
 from penultimate.report.kit.numbers import number, percent, points
@@ -95,7 +97,7 @@ def assumption(advice: Advice) -> str:
 
 
 def pieces(advice: Advice) -> list[Said]:
-    """Every piece in words, in the order decay, loss, samples, width, head."""
+    """Every piece in words, in the order decay, loss, samples, width, labels (with held-out features), head."""
     pieces = [
         ("Weight decay", advice.decay.status, advice.decay.reason, decay_words(advice.decay)),
         ("Loss", advice.loss.status, advice.loss.reason, loss_words(advice.loss)),
@@ -103,6 +105,8 @@ def pieces(advice: Advice) -> list[Said]:
         ("Width", advice.width.status, advice.width.reason, width_words(advice.width)),
         ("Head", advice.head.status, advice.head.reason, head_words(advice.head)),
     ]
+    if advice.labels is not None:
+        pieces.insert(-1, ("Labels", advice.labels.status, advice.labels.reason, labels_words(advice.labels)))
     return [
         Said(topic, STATUSES[status], text, cost, "" if reason is None else reason.needed)
         for topic, status, reason, (text, cost) in pieces
@@ -178,6 +182,23 @@ def width_words(width: WidthAdvice) -> tuple[str, str]:
     lost = width.after.classes_with("own") - width.before.classes_with("own")
     text = f"Widen the features from {number(width.in_use)} to at least {number(width.needed)}. They need {need}"
     return f"{text}; {number(lost)} more classes then keep their own direction.{less}", "a wider layer"
+
+
+def labels_words(labels: LabelsAdvice) -> tuple[str, str]:
+    """Which classes to label next, and what that costs."""
+    if labels.curve is None:
+        return f"{labels.refusal[0].upper()}{labels.refusal[1:]}.", ""
+    honest = (
+        "This is the head fitted anew on more held-out samples. If the network were trained on them, its features "
+        "would change too, and nothing here says how."
+    )
+    if not labels.next_up:
+        text = f"No class is sure to gain by {MORE} more held-out labels, on features as they are."
+        return f"{text} {honest}", ""
+    listed = ", ".join(
+        f"{labels.name(one)} ({points(one.gain)} points ± {100 * one.error:.0f})" for one in labels.next_up
+    )
+    return f"Label next, for {MORE} more samples a gain of its own recall: {listed}. {honest}", f"{MORE} labels a class"
 
 
 def head_words(head: HeadAdvice) -> tuple[str, str]:
