@@ -190,3 +190,13 @@ def test_large_halves_stay_halves_and_give_the_same(tmp_path, monkeypatch):
     assert isinstance(packed.weight, Packed) and packed.weight.stored.nbytes == bits.nbytes
     assert (whole.dtype, whole.rounding) == (packed.dtype, packed.rounding) == ("bfloat16", 2e-3)
     assert packed.to_dict() == whole.to_dict() and packed.untrained.tolist() == which.tolist()
+
+
+@pytest.mark.parametrize("name", ["onnx", "gguf"])
+def test_without_its_library_a_file_names_the_extra(tmp_path, monkeypatch, penultimate, name):
+    (tmp_path / f"m.{name}").write_bytes(b"x")
+    monkeypatch.setitem(__import__("sys").modules, name, None)
+    with pytest.raises(pen.MissingDependencyError, match=rf"needs {name}.*'penultimate\[models\]'"):
+        pen.scan(tmp_path / f"m.{name}")
+    status, _, err = penultimate("scan", str(tmp_path / f"m.{name}"))
+    assert status == 2 and "penultimate[models]" in err and err.count("\n") == 1

@@ -11,7 +11,7 @@ from studies.results import RESULTS, Claim, Study, markdown, table, write
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHOWN = dict.fromkeys(("model", "spectrum", "sweep", "constancy", "timeline", "sampling", "text"), "does-it-hold.md")
-SHOWN |= dict.fromkeys(("untrained", "checkpoints"), "untrained.md")
+SHOWN |= dict.fromkeys(("untrained", "fixes", "checkpoints"), "untrained.md")
 SHOWN |= dict.fromkeys(("resolvent", "ridge", "random_features", "scaling"), "laws.md")
 
 
