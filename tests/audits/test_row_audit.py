@@ -100,6 +100,18 @@ def test_the_spectrum_is_never_held_against_counts():
     assert not {"forecast", "scale", "shape_error"} & one.to_dict()["spectrum"].keys()
 
 
+def test_untrained_classes_that_have_samples_are_counted():
+    rows = planted()
+    rows[:100] = rows[0]
+    counts = pen.ClassCounts(np.where(np.arange(400) < 90, COUNTS.values, 0))
+    audit = audited(rows, counts, weight_decay=1e-3)
+    assert "The classes of 90 of them do have samples." in audit.verdict
+    assert audit.width is None and audit.lengths is None and audit.charts == ("spectrum",)
+    assert "z₀" not in audit.verdict and "explain" not in audit.verdict
+    few = audited(rows, pen.ClassCounts(np.where(np.arange(400) < 390, COUNTS.values, 0)), proxy_counts=True)
+    assert "By these frequencies, the classes of 100 of them do have samples." in few.verdict
+
+
 def test_of_equal_counts_there_is_no_sentence():
     audit = audited(planted(), pen.ClassCounts(np.full(400, 50.0)))
     assert audit.lengths is None and "ount" not in audit.verdict
@@ -145,6 +157,7 @@ def test_squared_error_is_used_only_when_it_is_asked_for():
     audit = pen.audit_head(pen.Head((rows[:12, :5],), np.zeros(12)), COUNTS.values[:12], loss="mse")
     assert isinstance(audit, pen.HeadAudit) and "squared error keeps the strongest d directions" in audit.verdict
     assert isinstance(pen.audit_head(pen.Head((np.eye(5, 4),)), [5, 4, 3, 2, 1]), pen.HeadAudit)
+    assert isinstance(pen.audit_head(pen.Head((np.arange(3.0)[:, None],)), [5, 4, 3]), pen.HeadAudit)
 
 
 def test_another_softmax_loss_is_named():

@@ -117,7 +117,8 @@ def audits_rows(head: Head, counts: ClassCounts, loss: str | Loss | None) -> boo
 
 
 def _is_crowded(head: Head) -> bool:
-    return head.classes > narrowest(head) + 1
+    """With more classes than d + 1; rows of one number have no directions, and nothing to scan."""
+    return 1 < narrowest(head) < head.classes - 1
 
 
 def _check(head: Head, counts: ClassCounts, merged_at: float | None) -> None:

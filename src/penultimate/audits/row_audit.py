@@ -99,6 +99,11 @@ class RowAudit(Reported, presenter="row_audit"):
         """Classes of `kept` with samples."""
         return self.kept[(self.counts.values[self.kept] > 0) & (self.rows.norms > 0)]
 
+    @property
+    def counts_differ(self) -> bool:
+        """Whether the classes compared have different counts; without that there is nothing to explain."""
+        return np.unique(self.counts.values[self.compared]).size > 1
+
     @cached_property
     def longest(self) -> Int[np.ndarray, " l"]:
         """Classes with the longest rows, longest first, at most ten."""

@@ -35,7 +35,7 @@ def paragraphs(audit: "RowAudit") -> list[str]:
 
 def lengths_words(audit: "RowAudit") -> str:
     """Say how far counts explain the lengths of rows; nothing where all counts are alike."""
-    if np.ptp(audit.counts.values[audit.compared]) == 0.0:
+    if not audit.counts_differ:
         return ""
     by = "By these frequencies, counts" if audit.proxy_counts else "Counts"
     if audit.lengths is None:
@@ -109,14 +109,19 @@ def _left_out(audit: "RowAudit") -> str:
     gone = audit.counts.classes - audit.kept.size
     if not gone:
         return ""
+    left = f"{number(gone)} rows that were never trained, are all zeros or copies are left out of all that follows."
     if gone == 1:
-        return "One row that was never trained, is all zeros or a copy is left out of all that follows."
-    return f"{number(gone)} rows that were never trained, are all zeros or copies are left out of all that follows."
+        left = "One row that was never trained, is all zeros or a copy is left out of all that follows."
+    sampled = int(np.sum(audit.counts.values > 0)) - int(np.sum(audit.counts.values[audit.kept] > 0))
+    if not sampled:
+        return left
+    by = "By these frequencies, the classes" if audit.proxy_counts else "The classes"
+    return f"{left} {by} of {number(sampled)} of them do have samples."
 
 
 def _not_counts(audit: "RowAudit") -> str:
     """Said only of counts in training that differ: of others nothing is known, or there is nothing to say."""
-    return "" if audit.proxy_counts or np.ptp(audit.counts.values[audit.compared]) == 0.0 else ", not from counts"
+    return ", not from counts" if audit.counts_differ and not audit.proxy_counts else ""
 
 
 def _shared(audit: "RowAudit") -> str:
