@@ -7,8 +7,9 @@ Fashion-MNIST, and penultimate features of a bundled network. MNIST, which the p
 under a permissive licence. Each point is the mean over heads that are drawn.
 
 Then the question a user has: would a non-linear head pay? `forecast_random_features` says so from held-out samples;
-what follows is measured on others, with heads that are drawn and fitted. (Kernel ridge regression and linear heads are
-scikit-learn's here.)
+what follows is measured on others, with heads that are drawn and fitted. Linear heads are scikit-learn's here, and so
+are two peers of the non-linear head with as many columns, the same kernel and the same weight decay: `RBFSampler`
+(cosines with random phases) and `Nystroem` (kernels with random samples).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,9 @@ import altair as alt
 import numpy as np
 from scipy.stats import norm
 from sklearn.datasets import load_digits
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
 
 import penultimate as pen
 from penultimate.equivalents import RandomFeaturesLaw
@@ -32,6 +35,8 @@ DECAYS = (1e-7, 1e-4, 1e-2)
 SHARES = (0.125, 0.25, 0.4, 0.5, 0.6, 1.0, 2.0)
 # Of the forecasts of ten classes.
 PAIRS = (32, 128, 512)
+# Weight decays of linear heads.
+LINEAR = (1e-4, 1e-3, 1e-2, 1e-1)
 Samples = tuple[np.ndarray, np.ndarray]
 
 
@@ -141,11 +146,23 @@ def curve(data: Samples, samples: int, decays: Sequence[float], draws: int, seed
 
 @dataclass(frozen=True)
 class Payoff:
-    """A forecast from held-out samples, and what heads fitted on other samples do on still others."""
+    """A forecast from held-out samples, and what heads fitted on other samples do on still others.
+
+    Attributes
+    ----------
+    forecast : RandomFeaturesForecast
+    linear : float
+        Balanced accuracy of a linear head.
+    drawn : ndarray
+        That of `RandomFeaturesHead` for each number of pairs.
+    peers : ndarray of shape (2, m)
+        Those of `RBFSampler` and `Nystroem` with as many columns.
+    """
 
     forecast: pen.heads.RandomFeaturesForecast
     linear: float
     drawn: np.ndarray
+    peers: np.ndarray
 
     @property
     def apart(self) -> float:
@@ -159,32 +176,33 @@ def payoff(data: Samples, pairs: Sequence[int], draws: int, seed: int) -> Payoff
     order = np.random.default_rng(seed).permutation(len(data[1]))
     half = min(1000, len(order) // 2)
     forecast = pen.heads.forecast_random_features(data[0][order[:half]], data[1][order[:half]], pairs=pairs)
-    rest = order[half:]
     linear, heads = [], []
     for draw in range(draws):
-        rest = np.random.default_rng((seed, draw)).permutation(rest)
-        train, test = rest[: forecast.samples], rest[forecast.samples :]
-        X, y = data[0][train], data[1][train]
-        centre, unit = X.mean(axis=0), np.sqrt(np.square(X - X.mean(axis=0)).sum(axis=1).mean())
-        scores = [
-            Ridge(alpha=decay * len(y)).fit((X - centre) / unit, np.eye(10)[y]).predict((data[0][test] - centre) / unit)
-            for decay in (1e-4, 1e-3, 1e-2, 1e-1)
-        ]
-        linear.append(max(balanced(one.argmax(axis=1), data[1][test]) for one in scores))
-        heads.append(
-            [
-                balanced(
-                    pen.heads.RandomFeaturesHead(
-                        n, bandwidth=forecast.bandwidth, weight_decay=forecast.weight_decay, random_state=draw
-                    )
-                    .fit(X, y)
-                    .predict(data[0][test]),
-                    data[1][test],
-                )
-                for n in forecast.pairs.tolist()
-            ]
-        )
-    return Payoff(forecast, float(np.mean(linear)), np.mean(heads, axis=0))
+        rest = np.random.default_rng((seed, draw)).permutation(order[half:])
+        train, test = ((data[0][rows], data[1][rows]) for rows in np.split(rest, [forecast.samples]))
+        centre, unit = train[0].mean(axis=0), np.sqrt(np.square(train[0] - train[0].mean(axis=0)).sum(axis=1).mean())
+        train, test = (((rows - centre) / unit, own) for rows, own in (train, test))
+        linear.append(max(_recall(Ridge(alpha=decay * len(train[1])), train, test) for decay in LINEAR))
+        heads.append([_with_columns(forecast, n, draw, train, test) for n in forecast.pairs.tolist()])
+    drawn, *peers = np.mean(heads, axis=0).T
+    return Payoff(forecast, float(np.mean(linear)), drawn, np.array(peers))
+
+
+def _with_columns(
+    forecast: pen.heads.RandomFeaturesForecast, pairs: int, seed: int, train: Samples, test: Samples
+) -> tuple[float, float, float]:
+    """Balanced accuracy of `RandomFeaturesHead` and of both peers with as many columns."""
+    known = {"bandwidth": forecast.bandwidth, "weight_decay": forecast.weight_decay, "random_state": seed}
+    head = pen.heads.RandomFeaturesHead(pairs, **known).fit(*train)
+    kernel = {"gamma": head.gamma_, "n_components": min(2 * pairs, len(train[1])), "random_state": seed}
+    ridge = Ridge(alpha=forecast.weight_decay * len(train[1]))
+    peers = (_recall(make_pipeline(kind(**kernel), ridge), train, test) for kind in (RBFSampler, Nystroem))
+    return balanced(head.predict(test[0]), test[1]), *peers
+
+
+def _recall(model: Ridge | Pipeline, train: Samples, test: Samples) -> float:
+    scores = model.fit(train[0], np.eye(10)[train[1]]).predict(test[0])
+    return balanced(scores.argmax(axis=1), test[1])
 
 
 def balanced(answers: np.ndarray, labels: np.ndarray) -> float:
@@ -212,7 +230,9 @@ def study(quick: bool = False, seed: int = 0) -> Study:
         ]
         for name, points in curves.items()
     }
-    return Study(claims, {"descent": _chart(curves)}, facts, {"payoff": _payoff_table(pays)})
+    return Study(
+        claims, {"descent": _chart(curves)}, facts, {"payoff": _payoff_table(pays), "peers": _peers_table(pays)}
+    )
 
 
 def _curve_claims(name: str, points: Sequence[Point]) -> list[Claim]:
@@ -267,6 +287,17 @@ def _payoff_table(pays: Mapping[str, Payoff]) -> str:
             for name, found in pays.items()
         ],
     )
+
+
+def _peers_table(pays: Mapping[str, Payoff]) -> str:
+    rows = [
+        (name, f"{2 * pairs:,}", f"{forecast:.1%}", *(f"{value:.1%}" for value in (drawn, *peers)))
+        for name, found in pays.items()
+        for pairs, forecast, drawn, peers in zip(
+            found.forecast.pairs, found.forecast.accuracy, found.drawn, found.peers.T, strict=True
+        )
+    ]
+    return markdown(("data", "columns", "forecast", "RandomFeaturesHead", "RBFSampler", "Nystroem"), rows)
 
 
 def _chart(curves: Mapping[str, Sequence[Point]]) -> alt.VConcatChart:
