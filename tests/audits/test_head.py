@@ -343,3 +343,10 @@ def test_rows_that_were_never_trained_are_found_and_leave_the_forecast(loss, bia
     assert record["classes"][45]["forecast_norm"] is None and record["classes"][45]["head_norm"] > 0
     assert "20 of 60 classes have no training samples. The forecast leaves them out" in audit.verdict
     assert alone.notes == ()
+
+
+@pytest.mark.parametrize("loss", ["mse", "ce"])
+def test_of_equal_counts_no_sentence_is_about_counts(loss):
+    audit = pen.audit_head(random_head(20, 64, 0), pen.ClassCounts([50] * 20), loss=loss)
+    assert "count" not in audit.verdict and "samples" not in audit.verdict and "log n" not in audit.verdict
+    assert "–" not in audit.verdict

@@ -27,6 +27,8 @@ def bias_words(audit: HeadAudit) -> str:
     if not audit.centred:
         return "There is no bias."
     if not audit.squared:
+        if np.isnan(audit.bias_on_log_counts[0]):
+            return ""
         return (
             f"The bias follows {number(audit.bias_on_log_counts[0], 2)} · log n. A value of 1 means the class prior is "
             "fully absorbed by the bias."
@@ -136,6 +138,8 @@ def _shape(audit: HeadAudit) -> str:
     text = f"Along the label directions {share} of the Gram matrix is off the diagonal (0 % in theory)."
     if np.isnan(audit.along.error):
         return f"{text} In the forecast no direction survives, so there is nothing to compare strengths with."
+    if audit.counts.distinct.size == 1:
+        return text
     return (
         f"{text} Its strengths differ by {percent(audit.along.error, 2)} from the forecast, up to one common scale; "
         f"strengths that ignore the class counts would differ by {percent(audit.along.flat_error, 2)}."
