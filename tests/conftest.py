@@ -47,7 +47,7 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture
 def own_checks():
-    """For tests that reach `pytest.raises` by way of a helper."""
+    """For tests that reach `pytest.raises` by way of a helper, or compile what would be checked."""
 
 
 typecheck.begin(disable=True)

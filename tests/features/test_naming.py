@@ -1,11 +1,11 @@
 """Names decide which class is which, wherever two of features, head and counts name their classes."""
 
+import itertools
 import json
+from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import penultimate as pen
 from command import run
@@ -16,6 +16,7 @@ from penultimate.report.audit.words import paragraphs
 NAMES = ("newt", "cat", "axolotl")
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])
 FEATURES = np.eye(3)[LABELS] * 5 + np.random.default_rng(0).standard_normal((100, 3))
+ORDERS = list(itertools.permutations(range(3)))
 HEAD = pen.Head((np.diag([3.0, 2.0, 1.0]),), np.array([0.3, 0.2, 0.1]), NAMES)
 
 
@@ -34,17 +35,23 @@ def figures(audit):
     }
 
 
-@given(st.permutations(range(3)), st.permutations(range(3)))
+@cache
+def in_order():
+    return pen.audit(ArraySource(FEATURES, LABELS, HEAD)), pen.audit_head(HEAD, pen.ClassCounts([60, 30, 10], NAMES))
+
+
+@pytest.mark.parametrize("of_head", ORDERS)
+@pytest.mark.parametrize("of_counts", ORDERS)
 def test_every_order_of_the_same_names_gives_the_same_audit(of_head, of_counts):
-    expected = pen.audit(ArraySource(FEATURES, LABELS, HEAD))
+    expected, alone_expected = in_order()
     head = turned(HEAD, list(of_head), tuple(NAMES[k] for k in of_head))
     counts = pen.ClassCounts({NAMES[k]: [60, 30, 10][k] for k in of_counts})
     audit = pen.audit(ArraySource(FEATURES, LABELS, names=NAMES), head=head, counts=counts)
     assert figures(audit) == figures(expected) and audit.counts.names == NAMES
     np.testing.assert_array_equal(audit.last_layer.alignment.strength, expected.last_layer.alignment.strength)
-    alone, sorted_alone = pen.audit_head(head, counts), pen.audit_head(HEAD, pen.ClassCounts([60, 30, 10], NAMES))
+    alone = pen.audit_head(head, counts)
     assert dict(zip(alone.counts.names, alone.norms, strict=True)) == pytest.approx(
-        dict(zip(sorted_alone.counts.names, sorted_alone.norms, strict=True))
+        dict(zip(alone_expected.counts.names, alone_expected.norms, strict=True))
     )
 
 

@@ -37,11 +37,18 @@ CHARTS = {
     "compared-heads": 2,
     "advice": 3,
 } | dict.fromkeys(FORECASTS, 5)
+
+
+def compared() -> pen.HeadComparison:
+    batch = next(pen.datasets.features("cnn-ce-test").batches())
+    return pen.compare_heads("cnn-ce", pen.ArraySource(batch.features[:1000], batch.labels[:1000]))
+
+
 RESULTS = {
     **CASES,
     **AUDITS,
     **HEADS,
-    "compared-heads": lambda: pen.compare_heads("cnn-ce", "cnn-ce-test"),
+    "compared-heads": compared,
     "advice": lambda: pen.advise(
         pen.ClassCounts(dict(zip(HOSTILE, (2.0 ** np.arange(12)).tolist(), strict=True))), 0.1
     ),

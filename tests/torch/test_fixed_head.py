@@ -135,6 +135,7 @@ def test_from_a_head_of_several_layers():
     assert FixedHead.from_head(pen.Head((first,))).bias is None
 
 
+@pytest.mark.usefixtures("own_checks")
 def test_device_type_copies_and_compiling_are_those_of_any_module():
     assert FixedHead.etf(4, 6, device="meta").weight.device.type == "meta"
     half = FixedHead.etf(4, 6, dtype=torch.bfloat16)
