@@ -13,8 +13,8 @@ _MEMORY, _WORSE = 5, 10.0
 # Relative change at which to stop, and the most steps: the worst case seen, N = d and λ = 1e-8, took 164.
 _TOLERANCE = 1e-11
 _STEPS = 1000
-# Beyond, a number leaves the range of float64.
-_LARGEST = 700.0
+# Beyond, the square of a number leaves the range of float64, and the law takes squares.
+_LARGEST = 350.0
 
 
 def positive_fixed_point(
