@@ -335,9 +335,9 @@ def _starts_chart(ends: list[End]) -> alt.LayerChart:
 
 def study(quick: bool = False, seed: int = 0) -> Study:
     """Run everything and judge the claims."""
-    starts, steps = (4, 3000) if quick else (8, 6000)
+    starts, steps, collapsing = (4, 3000, 8000) if quick else (8, 6000, 12_000)
     ends = [settle(case, starts, seed, steps) for case in cases(quick)]
-    curves = {(layers, method): collapse(layers, method, seed, 12_000) for layers in LAYERS for method in METHODS}
+    curves = {(layers, method): collapse(layers, method, seed, collapsing) for layers in LAYERS for method in METHODS}
     tailed = profiles(10)["exponential"]
     barriers = {layers: barrier(Case("exponential", tailed, layers, "free", 0.0), 2000) for layers in (2, 3)}
     claims = [*_collapse_claims(curves, seed), *_end_claims(ends), *_barrier_claims(barriers)]

@@ -25,7 +25,7 @@ SEEDS = 3
 def recipes(quick: bool, seed: int) -> list[list[Recipe]]:
     """One list for each sweep over weight decays."""
     if quick:
-        return digits([5e-4 * 4**step for step in range(6)], (1, 2), seed)
+        return digits([5e-4 * 8**step for step in range(4)], (1, 2), seed, epochs=150)
     out = []
     for layers in (1, 2, 3):
         decays = [5e-4 * 2**step for step in range(11 if layers == 1 else 9)]
@@ -36,10 +36,10 @@ def recipes(quick: bool, seed: int) -> list[list[Recipe]]:
     return [*out, *digits([5e-4 * 2**step for step in range(11)], (1, 2, 3), seed)]
 
 
-def digits(decays: Sequence[float], layers: Sequence[int], seed: int) -> list[list[Recipe]]:
+def digits(decays: Sequence[float], layers: Sequence[int], seed: int, epochs: int = 300) -> list[list[Recipe]]:
     """The same perceptron on small clean data, which it fits with hardly any scatter within classes; two seeds."""
     return [
-        [Recipe(decay, start, depth, data="digits", ratio=20.0, epochs=300) for decay in decays]
+        [Recipe(decay, start, depth, data="digits", ratio=20.0, epochs=epochs) for decay in decays]
         for depth in layers
         for start in (seed, seed + 1)
     ]

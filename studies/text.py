@@ -21,7 +21,7 @@ def recipes(quick: bool, seed: int) -> list[list[Recipe]]:
     """One list for each sweep over weight decays."""
     data, decays, epochs = "a quarter of the glosses", [2e-5 * 6**step for step in range(5)], 30
     if quick:
-        data, decays, epochs = "a tenth of the glosses", [2e-5 * 36**step for step in range(3)], 8
+        data, decays, epochs = "a tenth of the glosses", [2e-5 * 36**step for step in range(3)], 5
     return [[Recipe(decay, start, epochs=epochs, data=data) for decay in decays] for start in range(seed, seed + 2)]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import ttest_1samp
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -15,6 +16,7 @@ from benchmarks.long_tail_tables import Mean, claims, tables
 from penultimate.features.sources.in_memory import Samples
 from studies import training
 from studies.results import table
+from torch_networks import SEED
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -26,8 +28,9 @@ def quick(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCRATCH", folder)
-        patch.setenv("PENULTIMATE_STUDIES_SCRATCH", str(folder))
-        yield long_tail.study(quick=True)
+        patch.setattr(training, "_run_missing", lambda *_: None)  # all in this process
+        yield long_tail.study(quick=True, seed=SEED)
+    torch.set_flush_denormal(False)  # training sets it, for its whole process
 
 
 def test_quick_form_judges_every_family_on_the_same_samples(quick):

@@ -16,14 +16,16 @@ from studies.data import available, digits, long_tail
 from studies.results import Study
 from torch_networks import SEED
 
+SIDE_BY_SIDE = training._run_missing
+
 
 @pytest.fixture(autouse=True, scope="module")
 def scratch(tmp_path_factory):
-    """Runs are made here and now, in processes of their own, which find the folder by the environment."""
+    """Runs are made here and now, and in this process: others would begin by importing PyTorch and reading the data."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCRATCH", folder)
-        patch.setenv("PENULTIMATE_STUDIES_SCRATCH", str(folder))
+        patch.setattr(training, "_run_missing", lambda *_: None)
         yield folder
     torch.set_flush_denormal(False)  # training sets it, for its whole process
 
@@ -42,7 +44,7 @@ def told(study: Study) -> bool:
 
 def test_the_model_by_descent():
     """All findings hold; only that descent finds the global minimum is not promised for two layers or more."""
-    found = model.study(quick=True)
+    found = model.study(quick=True, seed=SEED)
     assert told(found)
     assert set(failing(found)) <= {
         f"every start reaches the closed form, L = {layers} (not promised: zero is a local minimum)"
@@ -52,7 +54,7 @@ def test_the_model_by_descent():
 
 
 def test_estimates_of_the_spectrum():
-    assert failing(spectrum.study(quick=True)) == []
+    assert failing(spectrum.study(quick=True, seed=SEED)) == []
 
 
 def test_bounds_of_singular_values_hold_for_the_dense_decomposition():
@@ -78,7 +80,7 @@ def test_sweep_of_a_small_network():
     for layers in (1, 2):
         assert f"MLP on digits, L = {layers}: strengths calibrate better than norms" in claimed
     assert found.tables["law"].count("\n") == 2 + 2 and set(found.figures) >= {"collapse", "factors", "recall"}
-    # Between 5e-4 and 0.5 weight decay takes strength away, whatever the network.
+    # Between 5e-4 and 0.26 weight decay takes strength away, whatever the network.
     for one in found.facts["MLP on digits, L = 1"]["seeds"]:
         assert np.sum(one["strength"][-1]) < np.sum(one["strength"][0])
 
@@ -90,7 +92,10 @@ def test_variants_are_compared():
     assert sum("λ_H is the same at both weight decays" in claim.claim for claim in found.claims) == 4
 
 
-def test_even_sampling_of_a_small_network():
+def test_even_sampling_of_a_small_network(scratch, monkeypatch):
+    """The one whose runs are made in processes of their own, which find the folder by the environment."""
+    monkeypatch.setattr(training, "_run_missing", SIDE_BY_SIDE)
+    monkeypatch.setenv("PENULTIMATE_STUDIES_SCRATCH", str(scratch))
     found = sampling.study(quick=True, seed=SEED)
     assert told(found)
     claimed = {claim.claim for claim in found.claims}
