@@ -275,6 +275,7 @@ def _facts(one: Found) -> dict[str, object]:
             {
                 "kind": group.kind.value,
                 "rows": group.rows.size,
+                "equal_to_rounding": group.equal,
                 "nearly": group.nearly.size,
                 "centre_norm": group.centre_norm,
                 "noise": group.noise,

@@ -127,6 +127,14 @@ def test_another_crowd_of_lengths_is_no_runaway():
     assert pen.scan(rows).runaway.size == 0
 
 
+def test_rows_that_agree_to_rounding_are_counted():
+    rows, which = planted(members=60, noise=1e-4)
+    rows[which[:40]] = rows[which[0]]
+    [group] = pen.scan(rows).groups
+    assert (group.rows.size, group.equal) == (60, 40)
+    assert "40 of these rows agree to rounding." in pen.scan(rows).verdict
+
+
 def test_half_precision_is_compared_within_its_rounding():
     rows, which = planted(noise=1e-5)
     found = pen.scan(rows.astype(np.float16))

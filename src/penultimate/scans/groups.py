@@ -60,6 +60,8 @@ class Group:
         Rows in the valley between these and all others.
     centre : ndarray of shape (d,)
         v, their mean.
+    equal : int
+        How many of them agree to the rounding of what was stored: lie that near to the median row.
     noise : float
         s, root mean square of their distances from it.
     isotropy : float
@@ -76,6 +78,7 @@ class Group:
     rows: Int[np.ndarray, " m"]
     nearly: Int[np.ndarray, " e"]
     centre: Float[np.ndarray, " d"]
+    equal: int
     noise: float
     isotropy: float
     shell: float
@@ -229,12 +232,19 @@ def _judge(
         rows=rows.chosen[members[np.argsort(squared, kind="stable")]],
         nearly=rows.chosen[nearly],
         centre=centre,
+        equal=_equal(rows.among(members), typical, rounding),
         noise=noise,
         isotropy=isotropy,
         shell=shell,
         evidence=cloud.valley.evidence,
         outside=outside,
     )
+
+
+def _equal(rows: Rows, typical: float, rounding: float) -> int:
+    """How many rows lie within rounding of the median row, which the farther ones do not move as they move the mean."""
+    middle = np.median(rows.read(np.arange(0, len(rows), max(1, len(rows) // _SHAPED))), axis=0).astype(np.float64)
+    return int(np.sum(rows.distances([middle])[0] <= rounding * max(float(np.linalg.norm(middle)), typical)))
 
 
 def _kind(

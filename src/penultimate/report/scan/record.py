@@ -49,6 +49,7 @@ def _group(scan: "Scan", group: "Group", classes: Classes) -> dict[str, object]:
         "kind": group.kind.name.lower(),
         "meaning": group.kind.value,
         "size": group.rows.size,
+        "equal": group.equal,
         **_named(scan, group.rows, classes),
         "nearly": _named(scan, group.nearly, classes),
         "centre_norm": group.centre_norm,

@@ -62,6 +62,8 @@ def _group(scan: Scan, group: Group) -> str:
     share = percent(group.rows.size / scan.classes, 2)
     text = f"{number(group.rows.size)} of {number(scan.classes)} classes ({share}) {_SAYS[group.kind]}: "
     text += f"{named(scan, group)}."
+    if 1 < group.equal < group.rows.size:
+        text += f" {number(group.equal)} of these rows agree to rounding."
     return text + _count(group.nearly.size, "more lies near them", "more lie near them", " ")
 
 
