@@ -49,7 +49,9 @@ def test_blocks_of_few_bits_are_widened_and_their_rounding_known(tmp_path, rows,
 
 def test_an_output_of_its_own_is_the_head(tmp_path, rows):
     path = save(tmp_path / "m.gguf", {"token_embd.weight": rows[:, ::-1].copy(), "output.weight": rows})
-    found = pen.scan(path)
+    (tmp_path / "README.md").write_text("the folder of a model")
+    found = pen.scan(tmp_path)
+    assert pen.scan(path).to_dict()["groups"] == found.to_dict()["groups"]
     assert not found.tied and "output.weight" in found.source
     np.testing.assert_allclose(found.lengths, np.linalg.norm(rows, axis=1), rtol=1e-6)
 

@@ -42,6 +42,12 @@ def test_a_tensor_alone_is_the_head(tmp_path, network):
     assert pen.scan(tmp_path / "w.pt").classes == 80
 
 
+def test_a_folder_with_weights_of_transformers_is_read(tmp_path, network):
+    torch.save(network.state_dict(), tmp_path / "pytorch_model.bin")
+    torch.save({"step": torch.tensor(3)}, tmp_path / "scheduler.pt")
+    np.testing.assert_array_equal(pen.Head.read(tmp_path).bias, network[2].bias.detach().numpy())
+
+
 class Trap:
     def __reduce__(self):
         return (os.system, ("exit 7",))

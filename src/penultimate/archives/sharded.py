@@ -20,6 +20,8 @@ from penultimate.files import regular
 
 _INDEX = ".index.json"
 _SHARD = re.compile(r"-\d+-of-\d+\.safetensors$")
+# What transformers called its weights before .safetensors.
+_PYTORCH = "pytorch_model.bin"
 _PICKLES = (*PYTORCH, ".pkl", ".pickle")
 # An index of a hundred thousand tensors takes 10 MiB.
 _LARGEST_INDEX = 256 << 20
@@ -39,7 +41,7 @@ def open_checkpoint(path: Path) -> Generator[Archive]:
     ----------
     path : Path
         A .npz, .npy, .safetensors, .onnx or .gguf file; one of PyTorch's (.pt, .pth, .bin, .ckpt), which its
-        weights_only loader reads; the ``….safetensors.index.json`` of shards; or a folder of .npz or .safetensors.
+        weights_only loader reads; the ``….safetensors.index.json`` of shards; or a folder with one of these.
 
     Yields
     ------
@@ -52,16 +54,14 @@ def open_checkpoint(path: Path) -> Generator[Archive]:
     MissingDependencyError
         When the library that reads it is not installed.
     """
-    reader = None if path.is_dir() else _READERS.get(path.suffix.casefold())
-    if reader is not None:
-        with reader(regular(path)) as archive:
+    files = _of_folder(path) if path.is_dir() else path
+    reader = _READERS.get(files.suffix.casefold()) if isinstance(files, Path) else None
+    if reader is not None and isinstance(files, Path):
+        with reader(regular(files)) as archive:
             yield archive
         return
-    if path.is_dir():
-        files = _of_folder(path)
-    else:
-        refuse_pickle(path)
-        files = path
+    if isinstance(files, Path):
+        refuse_pickle(files)
     if isinstance(files, Path) and files.name.endswith(_INDEX):
         files = _of_index(files)
     if isinstance(files, Path):
@@ -153,6 +153,10 @@ def _of_folder(folder: Path) -> Path | dict[str, Path]:
         raise FileError(f"{folder}: there are several files, {named}: name the one that holds the head")
     if shards:
         return _of_shards(shards)
+    for kind in (".onnx", ".gguf", _PYTORCH):
+        only = [file for file in files if file.name.casefold().endswith(kind)]
+        if len(only) == 1:
+            return only[0]
     for file in files:
         refuse_pickle(file)
     raise FileError(f"{folder}: the folder has no checkpoint: give one with .safetensors or .npz files")
