@@ -74,9 +74,9 @@ def require(package: str) -> None:
 def fashion(ratio: float = 100.0) -> Data:
     """Fashion-MNIST cut to an exponential profile, 6,000 samples for class 0; the test set stays balanced."""
     require("dataset-fashion-mnist")
-    pixels, labels = _images("train")
+    pixels, labels = fashion_images("train")
     kept = long_tail(labels, 6000, ratio)
-    test_pixels, test_labels = _images("t10k")
+    test_pixels, test_labels = fashion_images("t10k")
     return _data(pixels[kept], labels[kept], test_pixels, test_labels)
 
 
@@ -181,7 +181,8 @@ def _data(pixels: np.ndarray, labels: np.ndarray, test_pixels: np.ndarray, test_
     return Data(inputs, torch.from_numpy(labels), test_inputs, torch.from_numpy(test_labels), counts)
 
 
-def _images(part: str) -> tuple[np.ndarray, np.ndarray]:
+def fashion_images(part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised pixels and labels of ``train`` or ``t10k``."""
     pixels = _idx(FASHION / f"{part}-images-idx3-ubyte.gz").astype(np.float32)
     return (pixels / 255 - _MEAN) / _DEVIATION, _idx(FASHION / f"{part}-labels-idx1-ubyte.gz").astype(np.int64)
 

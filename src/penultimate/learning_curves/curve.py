@@ -228,7 +228,7 @@ def _forecast(fit: CrossFit, counts: Float[np.ndarray, "B K"], weight_decay: flo
     known = np.stack([one.recalls(fit.offsets) for one in scores])
     parts = np.stack([one.without_one(fit.offsets) for one in scores])
     gains = known[1:] - known[0]
-    return gains, gain_error(gains, parts[1:] - parts[0])
+    return gains, gain_error(gains, parts[1:] - parts[0], fit.counts)
 
 
 def _counted(labels: Int[np.ndarray, " N"], names: Sequence[str] | None) -> ClassCounts:
