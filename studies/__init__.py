@@ -15,6 +15,7 @@
     ridge            bias and variance of ridge regression in any dimension, and does the law choose well?
     random_features  the test error of random Fourier features before any are drawn: double descent, and does it pay?
     scaling          does the error of one pass of SGD fall by the exponents of the spectrum?
+    learning_curves  do learning curves of one class come true, on data and frozen encoders that are new?
     text             the same law on other data: 45 classes of dictionary glosses
 
 What they share stands in `results` (claims, tables, files), `charts`, `data`, `training` and `law`. A study writes

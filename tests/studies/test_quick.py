@@ -11,7 +11,19 @@ import pytest
 import torch
 
 import penultimate as pen
-from studies import constancy, fixes, model, sampling, spectrum, sweep, text, timeline, training, untrained
+from studies import (
+    constancy,
+    fixes,
+    learning_curves,
+    model,
+    sampling,
+    spectrum,
+    sweep,
+    text,
+    timeline,
+    training,
+    untrained,
+)
 from studies.data import available, digits, long_tail
 from studies.results import Study
 from torch_networks import SEED
@@ -172,3 +184,10 @@ def test_even_draws_are_even():
 def test_long_tails_keep_the_first_of_each_class_in_order():
     labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
     assert long_tail(labels, 4, 4.0).tolist() == [0, 1, 2, 4, 6]
+
+
+def test_learning_curves_are_judged():
+    study = learning_curves.study(quick=True)
+    assert told(study) and len(study.claims) == 4
+    assert study.claims[0].verdict == ("holds" if study.claims[0].distance <= 1.0 else "fails")
+    assert {cell["data"] for cell in study.facts["forecasts"]} == {"digits, pixels"}
