@@ -7,6 +7,7 @@ import torch
 from scipy.optimize import minimize
 
 import penultimate as pen
+from torch_networks import SEED
 
 
 def torch_loss(name, counts):
@@ -48,7 +49,7 @@ class TrainedLayer:
     @classmethod
     def at_random(cls, counts, loss, *, layers=1, d=5, seed=0, bias=True, weight_decay=2e-2, feature_decay=3e-4):
         """Features that scatter about class means, and a head that fits them a little."""
-        rng, classes = np.random.default_rng(seed), len(counts)
+        rng, classes = np.random.default_rng(seed + SEED), len(counts)
         labels = np.repeat(np.arange(classes), counts)
         means = rng.standard_normal((classes, d))
         features = means[labels] + 0.3 * rng.standard_normal((labels.size, d))

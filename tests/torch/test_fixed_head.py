@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import penultimate as pen
-from torch_networks import COUNTS, blobs, loader
+from torch_networks import COUNTS, SEED, blobs, loader
 
 FixedHead = pen.torch.FixedHead
 UNEVEN = pen.ClassCounts([60, 30, 30, 10])
@@ -68,7 +68,7 @@ def test_making_one_leaves_torchs_random_numbers_alone():
 
 
 def test_training_moves_features_and_bias_and_not_the_head():
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     inputs, labels = blobs()
     model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3), FixedHead.etf(4, 3))
     before = model[3].weight.clone()

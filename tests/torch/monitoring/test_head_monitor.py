@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import penultimate as pen
+from torch_networks import SEED
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),
@@ -20,7 +21,7 @@ CLASSES, WIDTH = 300, 48
 
 def trained(optimiser, unseen, *, tied=False, bias=True, hidden=True, steps=400, seed=0):
     """A network after some hundred steps on all classes but the last ones, and the monitor made before the first."""
-    torch.manual_seed(seed)
+    torch.manual_seed(seed + SEED)
     prototypes, seen = torch.randn(CLASSES, WIDTH), CLASSES - unseen
     if tied:
         embedding = nn.Embedding(CLASSES, WIDTH)
@@ -90,7 +91,7 @@ def test_most_rows_may_be_unmoved():
 
 def moved(layer, factor=0.9, unmoved=30):
     """What training does to rows: all shrink and drift together, most are moved by samples."""
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(1 + SEED)
     with torch.no_grad():
         layer.weight.mul_(factor).add_(0.1 * torch.randn(layer.weight.shape[1], generator=generator))
         rest = layer.weight[unmoved:]
@@ -112,7 +113,7 @@ def test_names_figures_and_words(dtype):
 
 
 def test_a_look_leaves_the_layer_as_it_was_and_every_process_finds_the_same():
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     layer, other = nn.Linear(64, 200), nn.Linear(64, 200)
     other.load_state_dict(layer.state_dict())
     monitors = [pen.torch.HeadMonitor(one) for one in (layer, other)]
@@ -184,7 +185,7 @@ def test_what_is_no_head_is_refused(layer, names, message):
 class Module(lightning.LightningModule):
     def __init__(self):
         super().__init__()
-        torch.manual_seed(0)
+        torch.manual_seed(SEED)
         self.head = nn.Linear(32, 120)
 
     def training_step(self, batch, index):
@@ -199,7 +200,7 @@ class Module(lightning.LightningModule):
 
 def samples():
     """Of a hundred classes of 120."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(SEED)
     labels = torch.arange(2000) % 100
     prototypes = torch.randn(100, 32, generator=generator)
     return TensorDataset(prototypes[labels] + 0.5 * torch.randn(2000, 32, generator=generator), labels)
@@ -243,7 +244,7 @@ def test_lightning_says_when_the_layer_watched_is_no_longer_in_the_model(tmp_pat
 class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
-        torch.manual_seed(0)
+        torch.manual_seed(SEED)
         self.head = nn.Linear(32, 120)
 
     def forward(self, inputs, labels=None):

@@ -10,6 +10,7 @@ from torch import nn
 
 import penultimate as pen
 from convex_oracles import LOSSES, DenseProblem
+from torch_networks import SEED
 
 COUNTS = pen.ClassCounts([50, 20, 20, 8, 2])
 # With every vector at once, which no name has.
@@ -25,7 +26,7 @@ def double(loss, counts=COUNTS, **choices):
 
 def drawn(*shape, seed=0, classes=5):
     """Logits of a shape (…, K, …) and targets for it."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed + SEED)
     logits = 3 * torch.randn(*shape, generator=generator, dtype=torch.float64)
     targets = torch.randint(classes, (*shape[:1], *shape[2:]), generator=generator)
     return logits.requires_grad_(), targets
@@ -59,7 +60,7 @@ def test_a_batch_is_an_unbiased_sample_of_the_objective(loss):
     logits, _ = drawn(100, 5)
     labels = torch.arange(5).repeat_interleave(torch.tensor([50, 20, 20, 8, 2]))
     criterion = double(loss)
-    batches = torch.randperm(100, generator=torch.Generator().manual_seed(0)).split(10)
+    batches = torch.randperm(100, generator=torch.Generator().manual_seed(SEED)).split(10)
     mean = sum(criterion(logits[batch], labels[batch]) for batch in batches) / 10
     torch.testing.assert_close(mean, criterion(logits, labels))
 
@@ -174,7 +175,7 @@ def test_half_precision_is_computed_in_single(loss, kind):
 @pytest.mark.parametrize("loss", ["ce", "la:1", "ldam", "vs", "mse:inverse", "smooth"])
 def test_under_autocast_it_is_what_it_is_outside(loss):
     logits, targets = drawn(8, 5)
-    head, features = nn.Linear(6, 5), torch.randn(8, 6, generator=torch.Generator().manual_seed(0))
+    head, features = nn.Linear(6, 5), torch.randn(8, 6, generator=torch.Generator().manual_seed(SEED))
     criterion = pen.torch.ClassLoss(loss, COUNTS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = head(features)
