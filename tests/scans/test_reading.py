@@ -200,3 +200,16 @@ def test_without_its_library_a_file_names_the_extra(tmp_path, monkeypatch, penul
         pen.scan(tmp_path / f"m.{name}")
     status, _, err = penultimate("scan", str(tmp_path / f"m.{name}"))
     assert status == 2 and "penultimate[models]" in err and err.count("\n") == 1
+
+
+def test_names_are_drawn_by_script():
+    rows, which = planted()
+    names = [f"word{i}" for i in range(600)]
+    for place, row in enumerate(which):
+        names[row] = f"<mark {row}>" if place < 10 else chr(0x4E00 + row) if place < 35 else f"{row}"
+    found = pen.scan(rows, names=names)
+    drawn = found.plot("names").to_dict()
+    [values] = drawn["datasets"].values() if "datasets" in drawn else [drawn["layer"][0]["data"]["values"]]
+    assert {row["kind"]: row["rows"] for row in values} == {"Chinese": 25, "in brackets": 10, "without letters": 5}
+    assert "25 of 40 untrained names are Chinese" in json.dumps(drawn)
+    assert "names" in found.charts and "names" not in pen.scan(rows).charts

@@ -1,5 +1,8 @@
 """Charts of a scan, one function a chart."""
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -12,6 +15,8 @@ from penultimate.report.kit.numbers import number
 from penultimate.scans.scan import Scan
 
 _BINS = 60
+# Kinds of names that are drawn.
+_KINDS = 12
 _HUES = {"group": "#b3243a", "nearly": "#dd9416", "others": "#1f6fb4"}
 
 
@@ -34,10 +39,40 @@ def lengths(scan: Scan) -> alt.LayerChart:
     return _histogram(scan.lengths, kind, "length of the row", title, [])
 
 
+def names(scan: Scan) -> alt.LayerChart:
+    """Draw what the untrained classes are called: by script, or as marks in brackets."""
+    untrained = set(scan.untrained.tolist())
+    counted = Counter(_kind(scan.name(row)) for row in untrained)
+    all_of = Counter(_kind(scan.name(row)) for row in range(scan.classes))
+    rows: list[Row] = [
+        {"kind": kind, "rows": size, "all": all_of[kind], "share": size / all_of[kind]}
+        for kind, size in counted.most_common(_KINDS)
+    ]
+    first, size = counted.most_common(1)[0]
+    bars = alt.Chart(inline(rows)).mark_bar(color=_HUES["group"], opacity=0.75)
+    tips = [alt.Tooltip("kind:N"), "rows:Q", "all:Q", alt.Tooltip("share:Q", format=".1%")]
+    y = alt.Y("kind:N", sort=[str(row["kind"]) for row in rows], title=None)
+    layer = bars.encode(x=alt.X("rows:Q", title="untrained rows"), y=y, tooltip=tips)
+    title = f"{number(size)} of {number(len(untrained))} untrained names are {first}"
+    return titled(alt.LayerChart(layer=[layer], width=WIDTH, height=24 * len(rows)), title, [])
+
+
 def charts(scan: Scan) -> dict[str, Callable[[], AnyChart]]:
     """Every chart by name, drawn when it is called."""
     drawn = {"distances": distances, "lengths": lengths} if scan.groups else {"lengths": lengths}
+    if scan.names is not None and scan.untrained.size:
+        drawn["names"] = names
     return {name: partial(draw, scan) for name, draw in drawn.items()}
+
+
+def _kind(name: str) -> str:
+    """What kind of name: in brackets, by the script of its first letter, or none of these."""
+    if re.fullmatch(r"<.+>|\[.+\]|\(.+\)", name):
+        return "in brackets"
+    letter = next((character for character in name.lstrip("Ġ▁") if character.isalpha()), "")
+    if not letter:
+        return "without letters"
+    return unicodedata.name(letter, "unnamed").split()[0].capitalize().replace("Cjk", "Chinese")
 
 
 def _histogram(

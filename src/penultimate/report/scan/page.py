@@ -20,6 +20,11 @@ _READINGS = {
         "Lengths of rows",
         "Untrained rows may be shorter or longer than trained ones: length alone does not tell them.",
     ),
+    "names": Reading(
+        "What the untrained classes are called",
+        "By the script of their first letter, or as marks in brackets. A script that the training data hardly had, or "
+        "marks that were kept free, explain most findings.",
+    ),
 }
 
 
