@@ -123,11 +123,10 @@ class ScoreLaw:
     @cached_property
     def residual_covariances(self) -> Float[np.ndarray, "G c c"]:
         """Covariance of ``y − W̄ h`` about its mean, for each covariance of the population."""
-        held = self.population
-        spread = self.weight @ held.covariances @ self.weight.T
+        held, spread = self.population, self._answer_covariances
         if held.cross is not None:
             lost = held.cross @ self.weight.T
-            spread -= lost + lost.swapaxes(1, 2)
+            spread = spread - lost - lost.swapaxes(1, 2)
         return spread if held.target_covariances is None else spread + held.target_covariances
 
     @cached_property
@@ -167,14 +166,7 @@ class ScoreLaw:
         FeaturesError
             When the width is another.
         """
-        rows = as_features(features, self.population.dimension)
-        held, moments = self._extended, np.empty((len(rows), self.population.classes))
-        for first in range(0, len(rows), _ROWS):
-            block = rows[first : first + _ROWS]
-            seen = (np.hstack([block, np.ones((len(block), 1))]) if self.bias else block) @ self._root
-            forms = _quadratic_forms(seen, self._seen)[:, held.groups]
-            moments[first : first + _ROWS] = forms + (seen @ self._seen_means.T) ** 2
-        return self.noise_of(moments / self.samples)
+        return self._noise(as_features(features, self.population.dimension), np.float64)
 
     def covariance_of(self, noise: Float[np.ndarray, "M K"]) -> Float[np.ndarray, "M c c"]:
         """``Σ_l v_l R_l``, the covariance of scores that noise of these weights makes.
@@ -214,7 +206,7 @@ class ScoreLaw:
                 f"features of width {population.dimension} for a law of width {self.population.dimension}"
             )
         other = population.extended if self.bias else population
-        seen, means = self._root.T @ other.covariances @ self._root, other.means @ self._root
+        seen, means = _congruent(other.covariances, self._root), other.means @ self._root
         return self.covariance_of(self.noise_of(self._coupled(seen, means, other.groups)))
 
     def class_scores(self) -> Scores:
@@ -225,8 +217,7 @@ class ScoreLaw:
         Scores
         """
         held = self.population
-        spread = (self.weight @ held.covariances @ self.weight.T)[held.groups]
-        return Scores(self._answers(held.means), spread + self.class_noise())
+        return Scores(self._answers(held.means), self._answer_covariances[held.groups] + self.class_noise())
 
     def mean_scores(self, features: object) -> Float[np.ndarray, "N c"]:
         """Scores of each sample under the mean head, shape (N, c); errors as `noise`."""
@@ -254,8 +245,10 @@ class ScoreLaw:
         FeaturesError
             When the width is another, or offsets do not fit.
         """
-        mean = self.mean_scores(features) + self._offsets(offsets)
-        noise = self.noise(features)
+        rows = as_features(features, self.population.dimension)
+        mean = self._answers(rows) + self._offsets(offsets)
+        # Draws are of single precision, too.
+        noise = self._noise(rows, np.float32)
         parts = np.hstack([noise, self._by_covariance(noise)])
         return first_places(mean, parts, [*self.residuals[:, None], *roots(self.residual_covariances)], seed)
 
@@ -337,13 +330,29 @@ class ScoreLaw:
         return (rows[:, :-1], rows[:, -1]) if self.bias else (rows, np.zeros(len(rows)))
 
     @cached_property
+    def _answer_covariances(self) -> Float[np.ndarray, "G c c"]:
+        """``W̄ Σ W̄ᵀ``."""
+        return self.weight @ self.population.covariances @ self.weight.T
+
+    @cached_property
     def _seen(self) -> Float[np.ndarray, "G d d"]:
         """Covariances in the coordinates in which Q̄ is the identity."""
-        return self._root.T @ self._extended.covariances @ self._root
+        return _congruent(self._extended.covariances, self._root)
 
     @cached_property
     def _seen_means(self) -> Float[np.ndarray, "K d"]:
         return self._extended.means @ self._root
+
+    def _noise(self, rows: NDArray[np.floating], precision: type[np.floating]) -> Float[np.ndarray, "N K"]:
+        groups, moments = self.population.groups, np.empty((len(rows), self.population.classes))
+        root, seen_means = self._root.astype(precision), self._seen_means.astype(precision)
+        matrices = self._seen.astype(precision, copy=False)
+        for first in range(0, len(rows), _ROWS):
+            block = rows[first : first + _ROWS].astype(precision, copy=False)
+            seen = block @ root[: block.shape[1]] + (root[-1] if self.bias else precision(0.0))
+            forms = _quadratic_forms(seen, matrices)[:, groups]
+            moments[first : first + _ROWS] = forms + (seen @ seen_means.T) ** 2
+        return self.noise_of(moments / self.samples)
 
     def _coupled(
         self, seen: Float[np.ndarray, "H d d"], means: Float[np.ndarray, "M d"], groups: Int[np.ndarray, " M"]
@@ -391,9 +400,15 @@ def _positive(values: object, size: int, what: str) -> NDArray[np.float64]:
     return array
 
 
+def _congruent(matrices: Float[np.ndarray, "G d d"], root: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "G d d"]:
+    """``Rᵀ A R`` for symmetric matrices A, in two products for all of them."""
+    half = (matrices.reshape(-1, len(root)) @ root).reshape(matrices.shape)
+    return (half.swapaxes(1, 2).reshape(-1, len(root)) @ root).reshape(matrices.shape)
+
+
 def _quadratic_forms(rows: Float[np.ndarray, "N d"], matrices: Float[np.ndarray, "G d d"]) -> Float[np.ndarray, "N G"]:
     """``xᵀ B x`` for every row and matrix."""
-    forms = np.empty((len(rows), len(matrices)))
+    forms = np.empty((len(rows), len(matrices)), dtype=rows.dtype)
     for i, matrix in enumerate(matrices):
         forms[:, i] = np.einsum("nd,nd->n", rows @ matrix, rows)
     return forms
