@@ -96,7 +96,9 @@ class ScoreLaw:
         if bias:
             penalty[-1] = 0.0
         self._penalty = penalty
-        self.delta = positive_fixed_point(self._traces, np.ones(population.classes))
+        # From where the head would be if no sample moved it: a third fewer steps. Near N = d that is too far off.
+        unmoved = np.minimum(self._traces(np.zeros(population.classes)), 1.0)
+        self.delta = positive_fixed_point(self._traces, unmoved)
         self._root = self._inverse_root(self.delta)
         self.weight, self.offset = self._mean_head()
 
