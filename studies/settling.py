@@ -17,6 +17,8 @@ LAYERS = (1, 2, 3)
 _REACHED = 1e-9
 # Singular values below this share of the largest are zero: descent decays them exponentially, but not to the last bit.
 ZERO = 1e-6
+# Far below that, and any product of such layers is still a number.
+_LEAST = 1e-20
 # Profiles of the quick form: all σ different, few different, all one.
 _QUICK = ("exponential", "two groups", "balanced")
 
@@ -153,8 +155,14 @@ def _norm(point: Point) -> np.ndarray:
 
 
 def _layer(case: Case, at: Point, start: int) -> LastLayer:
-    head = pen.Head(tuple(weight[start] for weight in at.weights), at.bias[start])
+    head = pen.Head(tuple(_held(weight[start]) for weight in at.weights), at.bias[start])
     return LastLayer(case.counts, at.features[start], head, None, centred=case.bias == "free")
+
+
+def _held(weights: np.ndarray) -> np.ndarray:
+    """Where all directions die, descent shrinks weights without end; `Head` refuses what no training gives."""
+    size = np.abs(weights).max()
+    return weights * (_LEAST / size) if 0 < size < _LEAST else weights
 
 
 def _product(layer: LastLayer) -> np.ndarray:
