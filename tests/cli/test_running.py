@@ -125,6 +125,7 @@ def test_the_bare_command_prints_its_help(penultimate, arguments):
     assert (status, err) == (0, "")
     assert out.startswith("Usage: ")
     assert len(out.splitlines()) > 10
+    assert all(heading in out for heading in ("Before training:", "After training:", "Any model:"))
     for name in COMMANDS:
         assert name in out
     assert "..." not in out.replace("[ARGS]...", "")
@@ -205,5 +206,7 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     assert "13 minutes (160,000 classes of 160,000 distinct counts)" in capsys.readouterr().err
     announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="ce"))
     assert "32 minutes and about 3 GiB of memory (3,000 classes" in capsys.readouterr().err
-    announce_head(50_257, 768)
+    announce_head(50_257, 768, compared=True)
     assert "2 minutes (50,257 rows of width 768)" in capsys.readouterr().err
+    announce_head(50_257, 768, compared=False)
+    assert capsys.readouterr().err == ""

@@ -157,6 +157,18 @@ def test_damaged_rows_are_left_out_and_named():
     np.testing.assert_array_equal(found.untrained, which[2:])
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_scan_does_not_depend_on_the_unit_or_says_that_it_must(dtype):
+    weight = np.random.default_rng(0).normal(size=(300, 20))
+    weight[:20] = weight[0]
+    whole = pen.scan(weight)
+    for scale in (2.0**-40, 2.0**40):
+        assert pen.scan((weight * scale).astype(dtype)).untrained.tolist() == whole.untrained.tolist()
+    for scale in (1e-46, 1e-25, 1e25, 1e39)[0 if dtype is np.float64 else 1 : 4 if dtype is np.float64 else 3]:
+        with pytest.raises(pen.FeaturesError, match="multiply the layer by one number"):
+            pen.scan((weight * scale).astype(dtype))
+
+
 def test_few_rows_are_looked_at_for_copies_alone():
     rows = trained(20, 8, 0)
     rows[[3, 7]] = rows[1]

@@ -51,7 +51,8 @@ class Rows:
 
     def read(self, index: Int[np.ndarray, " m"] | None = None) -> Float[np.ndarray, "m d"]:
         """Rows as float32, by their place among these."""
-        return self._weight[self.chosen if index is None else self.chosen[index]].astype(np.float32)
+        with np.errstate(over="ignore"):
+            return self._weight[self.chosen if index is None else self.chosen[index]].astype(np.float32)
 
     def blocks(self) -> Iterator[tuple[slice, Float[np.ndarray, "b d"]]]:
         """Blocks of rows as float32, with their place among these."""
@@ -61,7 +62,9 @@ class Rows:
             picked = self.chosen[place]
             whole = picked[-1] - picked[0] == picked.size - 1  # neighbours, so that nothing is copied twice
             block = self._weight[picked[0] : picked[-1] + 1] if whole else self._weight[picked]
-            yield place, np.asarray(block, dtype=np.float32)
+            with np.errstate(over="ignore"):  # beyond single precision is infinity
+                narrow = np.asarray(block, dtype=np.float32)
+            yield place, narrow
 
     def distances(self, centres: Sequence[Float[np.ndarray, " d"]]) -> Float[np.ndarray, "c n"]:
         """Distances of all rows from some points, in one pass; subtracted before squared, so that nothing cancels."""

@@ -40,6 +40,8 @@ _ALPHA = 1e-3
 _EXCEPTIONS = 0.05
 # How many of the longest rows are listed.
 _LISTED = 12
+# Single precision holds squares between 1e-38 and 1e38; their sums and differences get eight powers of ten to spare.
+_LONGEST = 1e15
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -245,6 +247,7 @@ def scan(
         raise FeaturesError(f"the bias has shape {offsets.shape} for {rows} rows: give one number a row")
     eps = layer.rounding if rounding is None else rounding
     lengths, mean, copies = _first_pass(Rows(layer.weight))
+    _check_size(layer.weight, lengths)
     whole = Rows(layer.weight, np.flatnonzero(np.isfinite(lengths)))
     square = float(np.nanmean(lengths**2)) if len(whole) else 0.0
     groups = _groups(whole, lengths, eps, np.random.default_rng(seed)) if len(whole) >= FEWEST else ()
@@ -319,6 +322,21 @@ def _only(head: Head) -> NDArray[np.floating]:
         raise FeaturesError(f"the head has {len(head.weights)} layers: scan them one at a time, or their product")
     (weight,) = head.weights
     return weight
+
+
+def _check_size(weight: Packed | NDArray[np.floating], lengths: Float[np.ndarray, " K"]) -> None:
+    """Refuse rows whose distances single precision would not hold squared."""
+    known = lengths[np.isfinite(lengths)]
+    largest = float(known.max(initial=0.0))
+    lost = np.flatnonzero(np.isnan(lengths))
+    finite = isinstance(weight, np.ndarray) and bool(np.isfinite(weight[lost]).all(axis=1).any())
+    vanished = largest == 0.0 and isinstance(weight, np.ndarray) and bool(np.any(weight[np.isfinite(lengths)]))
+    if finite or vanished or largest > _LONGEST or 0.0 < largest < 1.0 / _LONGEST:
+        size = "too long" if finite else "too short" if vanished else f"{largest:.3g} long"
+        raise FeaturesError(
+            f"rows are {size}, and single precision, in which they are compared, would not hold their squares: "
+            "multiply the layer by one number; nothing that a scan says of rows depends on it"
+        )
 
 
 def _first_pass(rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[NDArray[np.int64], ...]]:
