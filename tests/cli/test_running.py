@@ -196,7 +196,7 @@ def test_progress_is_shown_on_a_terminal_alone():
 
 
 def test_what_takes_long_is_said_before(penultimate, capsys):
-    from penultimate.cli.costs import announce, announce_forecast, announce_head
+    from penultimate.cli.costs import announce, announce_audit, announce_forecast, announce_head
 
     announce(29.0, 1 << 30, "little")
     assert capsys.readouterr().err == ""
@@ -206,6 +206,10 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     assert "13 minutes (160,000 classes of 160,000 distinct counts)" in capsys.readouterr().err
     announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="ce"))
     assert "32 minutes and about 3 GiB of memory (3,000 classes" in capsys.readouterr().err
+    announce_audit(10_000, 512)
+    assert "41 seconds (10,000 classes of width 512)" in capsys.readouterr().err
+    announce_audit(50_000, 1024)
+    assert "34 minutes and about 7 GiB of memory (50,000 classes of width 1,024)" in capsys.readouterr().err
     announce_head(50_257, 768, compared=True)
     assert "2 minutes (50,257 rows of width 768)" in capsys.readouterr().err
     announce_head(50_257, 768, compared=False)

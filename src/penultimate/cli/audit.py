@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from penultimate.cli.checks import given, refuse, scaled, torch_scale
-from penultimate.cli.costs import announce_head
+from penultimate.cli.costs import announce_audit, announce_head
 from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY, CountsFile, examples, reads_counts
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, read, say_origin
@@ -82,6 +82,7 @@ def audit(
         for name in ("column", "holds", "order", "format"):
             refuse(name, "features without --counts", "it says how the file of --counts is read")
     from penultimate.audits.audit import audit as make_audit
+    from penultimate.datasets.by_name import source_of
 
     if key is not None and head_path is None:
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
@@ -89,6 +90,10 @@ def audit(
     head = None if head_path is None else _head(head_path, key, features, counts)
     outputs = 0 if torch_loss is None else _outputs(head, features)
     decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
+    source = source_of(features)
+    known = head or counts or source.head
+    if known is not None:
+        announce_audit(known.classes, source.dimension)
     with progress("auditing") as step:
         result = make_audit(
             features,

@@ -18,6 +18,8 @@ _BYTES = 2 << 30
 
 # Rows of a head are all compared with all: seconds for a product of two numbers.
 _PRODUCT = 5e-11
+# The same for an audit with a head (42 s for 10,000 classes of width 512), and how many times it holds the class means.
+_AUDITED, _COPIES = 8e-10, 18
 # A scan passes over them some thirty times: seconds for each number of the head (50,000 × 1,000 in 6 s).
 _SCANNED = 1.2e-7
 
@@ -35,6 +37,12 @@ def announce_head(classes: int, dimension: int, *, compared: bool) -> None:
     """Say what the audit of a head will cost, whose rows are compared with one another or scanned."""
     seconds = (_PRODUCT * classes if compared else _SCANNED) * classes * dimension
     announce(seconds, 0, f"{classes:,} rows of width {dimension:,}")
+
+
+def announce_audit(classes: int, dimension: int) -> None:
+    """Say what the audit of features will cost: class means are compared with one another, in blocks."""
+    size = _COPIES * 8 * classes * dimension
+    announce(_AUDITED * classes**2 * dimension, size, f"{classes:,} classes of width {dimension:,}")
 
 
 def announce(seconds: float, size: float, what: str) -> None:
