@@ -87,16 +87,16 @@ def audit(
     if key is not None and head_path is None:
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
     counts = None if counts_path is None else read(counts_path, counts_file)
-    head = None if head_path is None else _head(head_path, key, features, counts)
-    outputs = 0 if torch_loss is None else _outputs(head, features)
-    decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
     source = source_of(features)
+    head = None if head_path is None else _head(head_path, key, source.dimension, counts)
+    outputs = 0 if torch_loss is None else _outputs(head or source.head)
+    decays = scaled(weight_decay, torch_scale(torch_loss, loss, outputs))
     known = head or counts or source.head
     if known is not None:
         announce_audit(known.classes, source.dimension)
     with progress("auditing") as step:
         result = make_audit(
-            features,
+            source,
             head=head,
             counts=counts,
             weight_decay=decays,
@@ -149,21 +149,18 @@ def _notes(result: "Audit | HeadAudit | RowAudit") -> None:
         note(line)
 
 
-def _head(path: str, key: str | None, features: str, counts: "ClassCounts | None") -> "Head":
+def _head(path: str, key: str | None, dimension: int, counts: "ClassCounts | None") -> "Head":
     """The head of a file, and a line on what was taken."""
-    from penultimate.datasets.by_name import head_given, source_of
+    from penultimate.datasets.by_name import head_given
 
     classes = None if counts is None else counts.classes
-    head = head_given(path, key, classes=classes, dimension=source_of(features).dimension)
+    head = head_given(path, key, classes=classes, dimension=dimension)
     say_origin(head)
     return head
 
 
-def _outputs(head: "Head | None", features: str) -> int:
+def _outputs(head: "Head | None") -> int:
     """K, of the head."""
-    from penultimate.datasets.by_name import source_of
-
-    own = source_of(features).head if head is None else head
-    if own is None:
+    if head is None:
         raise ProblemError("--torch-loss needs the number of outputs: give the head with --head")
-    return own.classes
+    return head.classes

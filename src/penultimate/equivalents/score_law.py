@@ -14,7 +14,9 @@ from scipy.linalg import cholesky, solve_triangular
 
 from penultimate.equivalents.fixed_point import positive_fixed_point
 from penultimate.equivalents.population import Population
+from penultimate.equivalents.products import congruent, quadratic_forms
 from penultimate.equivalents.read_out import class_means, first_places, gaussian_confusion, roots
+from penultimate.equivalents.weights import class_weights, positive
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.arrays import as_features, as_labels
 
@@ -89,7 +91,7 @@ class ScoreLaw:
             raise ProblemError(f"the weight decay must be positive and finite, got {weight_decay}")
         self.population, self.weight_decay, self.bias = population, float(weight_decay), bias
         self._extended = population.extended if bias else population
-        self.counts = _positive(counts, population.classes, "counts")
+        self.counts = positive(counts, population.classes, "counts")
         self.class_weight = class_weights(class_weight, self.counts)
         self._shares = self.class_weight * self.counts / self.samples
         penalty = np.full(self._extended.dimension, self.weight_decay)
@@ -208,7 +210,7 @@ class ScoreLaw:
                 f"features of width {population.dimension} for a law of width {self.population.dimension}"
             )
         other = population.extended if self.bias else population
-        seen, means = _congruent(other.covariances, self._root), other.means @ self._root
+        seen, means = congruent(other.covariances, self._root), other.means @ self._root
         return self.covariance_of(self.noise_of(self._coupled(seen, means, other.groups)))
 
     def class_scores(self) -> Scores:
@@ -339,7 +341,7 @@ class ScoreLaw:
     @cached_property
     def _seen(self) -> Float[np.ndarray, "G d d"]:
         """Covariances in the coordinates in which Q̄ is the identity."""
-        return _congruent(self._extended.covariances, self._root)
+        return congruent(self._extended.covariances, self._root)
 
     @cached_property
     def _seen_means(self) -> Float[np.ndarray, "K d"]:
@@ -352,7 +354,7 @@ class ScoreLaw:
         for first in range(0, len(rows), _ROWS):
             block = rows[first : first + _ROWS].astype(precision, copy=False)
             seen = block @ root[: block.shape[1]] + (root[-1] if self.bias else precision(0.0))
-            forms = _quadratic_forms(seen, matrices)[:, groups]
+            forms = quadratic_forms(seen, matrices)[:, groups]
             moments[first : first + _ROWS] = forms + (seen @ seen_means.T) ** 2
         return self.noise_of(moments / self.samples)
 
@@ -362,7 +364,7 @@ class ScoreLaw:
         """``tr(A_m Q̄ C_l Q̄)/N`` for second moments A in the coordinates in which Q̄ is the identity."""
         own = self._extended.groups
         scatter = seen.reshape(len(seen), -1) @ self._seen.reshape(len(self._seen), -1).T
-        crossed = _quadratic_forms(means, self._seen)[:, own] + _quadratic_forms(self._seen_means, seen)[:, groups].T
+        crossed = quadratic_forms(means, self._seen)[:, own] + quadratic_forms(self._seen_means, seen)[:, groups].T
         return (scatter[np.ix_(groups, own)] + crossed + (means @ self._seen_means.T) ** 2) / self.samples
 
     def _by_covariance(self, of_classes: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... G"]:
@@ -382,35 +384,3 @@ class ScoreLaw:
                 f"offsets of shape {offsets.shape}: give a finite number for each of {len(self.offset)} scores"
             )
         return offsets
-
-
-def class_weights(given: object, counts: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
-    """ω_k of a head: 1, ``N/(K n_k)`` for "balanced", or as given; ProblemError for anything else."""
-    if given is None:
-        return np.ones(counts.size)
-    if isinstance(given, str):
-        if given != "balanced":
-            raise ProblemError(f"class_weight={given!r}: give 'balanced', one number for each class, or None")
-        return counts.sum() / (counts.size * counts)
-    return _positive(given, counts.size, "class weights")
-
-
-def _positive(values: object, size: int, what: str) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.shape != (size,) or not np.all(np.isfinite(array) & (array > 0.0)):
-        raise ProblemError(f"{what} must be {size} positive numbers, one for each class; got {values}")
-    return array
-
-
-def _congruent(matrices: Float[np.ndarray, "G d d"], root: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "G d d"]:
-    """``Rᵀ A R`` for symmetric matrices A, in two products for all of them."""
-    half = (matrices.reshape(-1, len(root)) @ root).reshape(matrices.shape)
-    return (half.swapaxes(1, 2).reshape(-1, len(root)) @ root).reshape(matrices.shape)
-
-
-def _quadratic_forms(rows: Float[np.ndarray, "N d"], matrices: Float[np.ndarray, "G d d"]) -> Float[np.ndarray, "N G"]:
-    """``xᵀ B x`` for every row and matrix."""
-    forms = np.empty((len(rows), len(matrices)), dtype=rows.dtype)
-    for i, matrix in enumerate(matrices):
-        forms[:, i] = np.einsum("nd,nd->n", rows @ matrix, rows)
-    return forms

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 
 from penultimate.equivalents import Population, ScoreLaw
-from penultimate.equivalents.score_law import class_weights
+from penultimate.equivalents.weights import class_weights
 from penultimate.learning_curves.fold_scores import FoldScores
 
 # Weight decays that are tried, over the mean variance of a feature.

@@ -13,11 +13,9 @@ from penultimate.report.kit.chart_style import (
     TALL,
     WIDTH,
     AnyChart,
-    Row,
     log_axis,
     log_scale,
     positive_domain,
-    rank_axis,
     spread,
     thinned,
     titled,
@@ -25,7 +23,7 @@ from penultimate.report.kit.chart_style import (
 from penultimate.report.kit.cosines import chosen_classes, cosine_map, cosines_of
 from penultimate.report.kit.heat_map import LEADING, heat_map, leading_words
 from penultimate.report.kit.numbers import number, percent, power_of_count
-from penultimate.report.kit.series import GREY, Series, forecast, measured, of_head, points
+from penultimate.report.kit.series import GREY, Series, by_rank, forecast, measured, of_head, points
 
 # Singular values of one chart.
 _VALUES = 240
@@ -43,12 +41,8 @@ def spectrum(audit: HeadAudit) -> alt.LayerChart:
     series.append(Series("singular values", audit.singular_values[picked], GREY, "square"))
     expected = audit.expected_singular_values * audit.spectrum.scale
     series.append(forecast(expected[picked], "forecast, scaled"))
+    plot = by_rank(series, picked, size, "strength of the head")
     domain = positive_domain(np.concatenate([one.values for one in series]))
-    y = alt.Y("value:Q", title="strength of the head", scale=log_scale(domain), axis=log_axis(domain))
-    places: list[Row] = [{"first": rank, "last": rank, "where": f"{rank:,}"} for rank in (picked + 1).tolist()]
-    x = rank_axis("first", size, "direction, strongest first")
-    layers = points(series, places, x, y, where="direction", floor=domain[0])
-    plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
     title = f"Differs from the forecast by {percent(audit.spectrum.error, 2)}, up to scale"
     off = int((audit.singular_values <= domain[0]).sum())
     missing = f"{number(off)} singular values are almost zero and not drawn" if off else ""

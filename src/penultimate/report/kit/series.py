@@ -5,9 +5,21 @@ from dataclasses import dataclass
 
 import altair as alt
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from penultimate.report.kit.chart_style import INK, STATUS_COLOURS, Row, dot_size, inline
+from penultimate.report.kit.chart_style import (
+    INK,
+    STATUS_COLOURS,
+    TALL,
+    WIDTH,
+    Row,
+    dot_size,
+    inline,
+    log_axis,
+    log_scale,
+    positive_domain,
+    rank_axis,
+)
 from penultimate.report.kit.numbers import finite
 
 GREY = "#8793a0"
@@ -124,6 +136,32 @@ def points(
         dots = base.mark_point(size=size, strokeWidth=1.3, opacity=0.6 if many else 0.9, clip=True)
         layers.append(dots.encode(fill=fill, shape=shape, tooltip=tooltip))
     return layers
+
+
+def by_rank(series: Sequence[Series], picked: Int[np.ndarray, " b"], size: int, title: str) -> alt.LayerChart:
+    """Draw values of picked directions over their rank, the strongest first, on a logarithmic axis.
+
+    Parameters
+    ----------
+    series : sequence of Series
+        With a value for each direction picked.
+    picked : ndarray of shape (b,)
+        Which, from 0 on.
+    size : int
+        How many directions there are.
+    title : str
+        Of the axis.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    domain = positive_domain(np.concatenate([one.values for one in series]))
+    y = alt.Y("value:Q", title=title, scale=log_scale(domain), axis=log_axis(domain))
+    places: list[Row] = [{"first": rank, "last": rank, "where": f"{rank:,}"} for rank in (picked + 1).tolist()]
+    x = rank_axis("first", size, "direction, strongest first")
+    layers = points(series, places, x, y, where="direction", floor=domain[0])
+    return alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
 
 
 def _of(y: alt.Y, field: str) -> alt.Y:

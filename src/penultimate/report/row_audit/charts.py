@@ -14,17 +14,15 @@ from penultimate.report.kit.chart_style import (
     TALL,
     WIDTH,
     AnyChart,
-    Row,
     log_axis,
     log_scale,
     positive_domain,
-    rank_axis,
     spread,
     thinned,
     titled,
 )
 from penultimate.report.kit.numbers import percent
-from penultimate.report.kit.series import GREY, Series, forecast, measured, of_head, points
+from penultimate.report.kit.series import GREY, Series, by_rank, forecast, measured, of_head, points
 
 # Classes and singular values of one chart.
 _CLASSES = 240
@@ -61,16 +59,10 @@ def spectrum(audit: RowAudit) -> alt.LayerChart:
         measured(values[picked], name="rows as they are"),
         Series("the same rows at one length, scaled", scaled[picked], GREY, "square", filled=False),
     ]
-    domain = positive_domain(np.concatenate([one.values for one in series]))
-    y = alt.Y("value:Q", title="singular value", scale=log_scale(domain), axis=log_axis(domain))
-    places: list[Row] = [{"first": rank, "last": rank, "where": f"{rank:,}"} for rank in (picked + 1).tolist()]
-    x = rank_axis("first", values.size, "direction, strongest first")
-    layers = points(series, places, x, y, where="direction", floor=domain[0])
     title = f"Spectrum: {percent(audit.from_flat, 2)} from flat; lengths account for "
     title += percent(audit.from_equal_lengths, 2)
-    return titled(
-        alt.LayerChart(layer=layers, width=WIDTH, height=TALL), title, [thinned(picked.size, values.size, "directions")]
-    )
+    plot = by_rank(series, picked, values.size, "singular value")
+    return titled(plot, title, [thinned(picked.size, values.size, "directions")])
 
 
 def charts(audit: RowAudit) -> dict[str, Callable[[], AnyChart]]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from penultimate.torch.monitoring.head_monitor import HeadMonitor
 from penultimate.torch.monitoring.head_watching import HeadWatching
 from penultimate.torch.monitoring.lightning import Callback
 
@@ -43,9 +42,6 @@ class HeadLightningCallback(HeadWatching, Callback):
     >>> callback.unmoved
     {}
     """
-
-    def __init__(self, monitor: HeadMonitor, *, prefix: str = "head/") -> None:
-        super().__init__(monitor, prefix)
 
     def on_validation_epoch_end(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
         """Look, and log."""

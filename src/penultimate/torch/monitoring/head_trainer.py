@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from penultimate.torch.monitoring.head_monitor import HeadMonitor
 from penultimate.torch.monitoring.head_watching import HeadWatching
 from penultimate.torch.monitoring.trainer import TrainerCallback, evaluation_in
 
@@ -41,9 +40,6 @@ class HeadHuggingFaceCallback(HeadWatching, TrainerCallback):
     >>> callback.unmoved
     {}
     """
-
-    def __init__(self, monitor: HeadMonitor, *, prefix: str = "head/") -> None:
-        super().__init__(monitor, prefix)
 
     def on_log(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any

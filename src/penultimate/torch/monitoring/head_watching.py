@@ -9,7 +9,7 @@ from penultimate.torch.monitoring.head_monitor import HeadMonitor
 class HeadWatching:
     """A head monitor that is asked at each evaluation; inherit it."""
 
-    def __init__(self, monitor: HeadMonitor, prefix: str) -> None:
+    def __init__(self, monitor: HeadMonitor, *, prefix: str = "head/") -> None:
         self._monitor, self._prefix = monitor, prefix
         self._unmoved: dict[int, tuple[str, ...]] = {}
 
