@@ -4,6 +4,7 @@ from . import datasets as datasets
 from . import equivalents as equivalents
 from . import heads as heads
 from . import losses as losses
+from . import noise as noise
 from . import torch as torch
 from .advice.advice import Advice as Advice
 from .advice.advice import advise as advise

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from studies import random_features, resolvent, ridge, scaling
+from studies import random_features, resolvent, ridge, scaling, tensor
 from studies.results import Study
 
 
@@ -62,6 +62,14 @@ def test_scaling():
     found = scaling.study(quick=True)
     assert told(found)
     assert not {claim for claim in failing(found) if "scaling_law" in claim or "recursion" in claim}
+
+
+def test_one_direction_in_noise():
+    """Of so few small tensors only the inferred strengths are near enough."""
+    found = tensor.study(quick=True)
+    assert told(found)
+    assert "strength inferred from the norm alone" in {claim.claim for claim in found.claims} - failing(found)
+    assert tensor.edge((12, 9, 6), 2.0, np.random.default_rng(0))[0] == pytest.approx(2.0, rel=1e-6)
 
 
 def test_two_steps_of_the_recursion_are_their_expectation():
