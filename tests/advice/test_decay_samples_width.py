@@ -1,6 +1,7 @@
 """Decay, samples and width against dense singular values of the label matrix, by brute force on both sides."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,9 +77,9 @@ def test_a_width_or_a_regularised_bias_says_why():
     assert (numeric.status, numeric.reason) == (Status.UNKNOWN, Reason.NOT_SEARCHED)
 
 
-def test_quartiles_of_a_network_are_taken_at_their_cautious_end():
+def test_without_a_law_the_quartiles_of_a_network_are_taken_at_their_cautious_end():
     """θ ∝ √λ for one layer and a fixed λ_H, so the decay goes with its inverse."""
-    trained = pen.audit("cnn-mse").calibration
+    trained = replace(pen.audit("cnn-mse").calibration, runs=())
     counts = pen.datasets.counts("fashion-mnist-lt")
     low, middle, high = trained.by_strengths
     advice = advise_decay(trained.forecast(counts, (1.5,)))
@@ -87,6 +88,17 @@ def test_quartiles_of_a_network_are_taken_at_their_cautious_end():
     assert advice.advised == advice.quartiles[0] < 1.5 < advice.largest
     assert advice.status is Status.CHANGE
     assert advice.after.band[1].survivors == 9 > trained.forecast(counts, (1.5,)).band[1].survivors
+
+
+def test_the_interval_of_a_law_is_taken_at_its_cautious_end():
+    trained = pen.audit("cnn-mse").calibration
+    now = trained.forecast(pen.datasets.counts("fashion-mnist-lt"), (1.5,))
+    advice = advise_decay(now)
+    assert advice.quartiles == tuple(end.largest_safe_weight_decay for end in reversed(now.band))
+    assert advice.advised < advice.largest and advice.below == 9 > advice.above
+    assert advice.after.band[1].survivors == 9 > now.band[1].survivors
+    samples = advise_samples(trained.forecast(pen.datasets.counts("fashion-mnist-lt"), (0.15,)))
+    assert samples.before.survivors < 9 == samples.after.survivors and samples.after.problem.law.end == 1
 
 
 @given(COUNTS, st.floats(0.02, 0.6), st.integers(1, 3), st.sampled_from([None, 1e-4]))

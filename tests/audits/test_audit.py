@@ -248,13 +248,12 @@ def test_the_command_audits_and_forecasts_from_the_audit(penultimate, tmp_path):
     path = tmp_path / "audit.json"
     status, out, _ = penultimate("audit", "cnn-mse", "--json", path)
     assert status == 0 and "measured T" in out and "every network that fits its labels" in " ".join(out.split())
-    held = json.loads(path.read_text())["calibration"]["feature_decay_by_strengths"]
+    law = pen.audit("cnn-mse").calibration.law
     arguments = ("forecast", "fashion-mnist-lt", "--calibrate", path, "--weight-decay", "2")
     status, out, _ = penultimate(*arguments)
-    assert status == 0 and "measured by strengths" in out and "of this network's feature decay" in out
+    assert status == 0 and "The law is read off one run" in out and "90 % interval" in out
     status, out, _ = penultimate(*arguments, "--json", "-")
-    expected = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 2.0, feature_decay=held[1])
-    assert json.loads(out)["solution"]["threshold"] == pytest.approx(expected.threshold)
+    assert json.loads(out)["solution"]["threshold"] == pytest.approx(law.threshold(2.0, law.samples))
 
 
 @pytest.mark.parametrize(

@@ -320,8 +320,8 @@ def test_calibrations_of_such_audits_forecast_with_a_band():
     audit = bundled()
     forecast = audit.calibration.forecast(audit.counts, (5e-2,))
     assert forecast.problem.loss == "ce"
-    low, high = (end.problem.feature_decay for end in forecast.band)
-    assert low < forecast.problem.feature_decay < high
+    low, high = (end.problem.kappa(audit.counts.samples) for end in forecast.band)
+    assert low < forecast.problem.kappa(audit.counts.samples) < high
 
 
 def test_the_page_names_the_loss_and_draws_its_budget(tmp_path):

@@ -230,7 +230,7 @@ def _features_of_record(record: Record) -> Audited:
         of="features",
         counts=_summary(record.part(keys.COUNTS)),
         dimension=record.part(keys.FEATURES).count(keys.DIMENSION),
-        calibration=None if calibration is None else Calibration.from_dict(calibration),
+        calibration=None if calibration is None else Calibration.from_dict(calibration, alignment),
         problem=None,
         fits=None if alignment is None else record.part(keys.ALIGNMENT).flag(keys.FITS_LOSS),
         merged=metrics.groups(keys.MERGED),

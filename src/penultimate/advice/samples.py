@@ -107,5 +107,8 @@ def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvi
 def _survives(problem: Problem, counts: ClassCounts) -> bool:
     """Whether every direction survives, for squared error: no root is found for it."""
     spectrum = LabelSpectrum(counts, centred=problem.bias == "free")
-    threshold = Shrinkage(counts.samples, problem.kappa(counts.samples), problem.layers).threshold
+    if problem.law is not None:
+        threshold = problem.law.threshold(problem.mean_decay, counts.samples)
+    else:
+        threshold = Shrinkage(counts.samples, problem.kappa(counts.samples), problem.layers).threshold
     return spectrum.count_above(threshold) == counts.seen - int(spectrum.centred)

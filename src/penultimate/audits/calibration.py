@@ -4,20 +4,26 @@
 
 *By strengths*: a direction stops growing where the loss pulls no harder than the decays do, so every direction that was
 learnt well says what they are. The pull is ``γ_i = Nκ t_i^{p−1}`` for any loss; for squared error it is ``σ_i − t_i``,
-what is missing. Their median forecasts other weight decays (λ_H stays as it is) and other counts (N λ_H does); their
-quartiles are the band of the forecast.
+what is missing.
+
+What forecasts other weight decays and other counts is the *law* of the run, or of two (`law_reading`, docs/theory §15).
+Where none can be read, the feature decay does: λ_H stays as it is over weight decays and N λ_H over counts, and the
+quartiles of its directions are the band of the forecast.
 """
 
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
 
+from penultimate.audits import keys
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.last_layer import LastLayer
+from penultimate.audits.law_reading import ALIGNED, ENOUGH, LEARNT, Run, read_law
 from penultimate.audits.recorded import Record, read_audit
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FileError, ProblemError
@@ -26,22 +32,15 @@ from penultimate.forecasts.forecast import Forecast, forecast
 from penultimate.losses import Loss
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
+from penultimate.model.strength_law import StrengthLaw
 
-# A direction counts as learnt well when head and means agree on it this much and this share of its σ is there: chosen,
-# not fitted. Two of the nine directions of the bundled network of squared error are nearest, with cosines of 0.46 and
-# 0.49: with them the median λ_H would be 9.9e-8 for 4.8e-8, well within the quartiles. All others have 0.69 and more on
-# training samples, and LEARNT between 0.1 and 0.5 changes nothing on them.
-ALIGNED = 0.5
-LEARNT = 0.25
-# With fewer such directions a median and its quartiles mean nothing.
-_ENOUGH = 3
 # A decay is positive; where a quarter of the directions lost nothing, the band begins at this part of its middle.
 _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The feature decay of a trained network, measured in two ways.
+    """The feature decay of a trained network, measured in two ways, and the law that its strengths follow.
 
     Attributes
     ----------
@@ -60,6 +59,8 @@ class Calibration:
         when there are fewer than three, or they kept all of their strength, so that nothing can be read off.
     directions : int
         How many directions were learnt well.
+    runs : tuple of Run
+        What the law is read from: one audited network, or two (`joined`); empty where only norms were measured.
 
     Examples
     --------
@@ -79,6 +80,20 @@ class Calibration:
     by_norms: float
     by_strengths: tuple[float, float, float] | None
     directions: int
+    runs: tuple[Run, ...] = ()
+
+    @cached_property
+    def law(self) -> StrengthLaw | None:
+        """The law of strengths over weight decay that the runs tell; None where they do not.
+
+        They do not with fewer than three directions that were learnt well, a regularised bias, or several layers and
+        another loss than squared error.
+        """
+        problem = self._problem(self.feature_decay, self.source)
+        plain = problem.is_plain_squared_error
+        if not self.runs or not isinstance(self.bias, str) or not (plain or problem.layers == 1):
+            return None
+        return read_law(self.runs, convex=not plain)
 
     @property
     def feature_decay(self) -> float:
@@ -124,12 +139,20 @@ class Calibration:
         ProblemError
             When the decays are neither one nor one for each layer.
         """
-        return self._problem(self.feature_decay, self.source, samples, weight_decay)
+        problem = self._problem(self.feature_decay, self.source, samples, weight_decay)
+        return replace(problem, law=self.law)
 
     def band(
         self, samples: float | None = None, weight_decay: tuple[float, ...] | None = None
     ) -> tuple[Problem, Problem] | None:
-        """The problems with the feature decay at the lower and the upper quartile; None when calibrated by norms."""
+        """The problems at the lower and the upper end of what is known.
+
+        With a law the ends of its 90 % interval, else the quartiles of the feature decay; None if calibrated by norms.
+        """
+        if self.law is not None:
+            problem, ends = self.problem(samples, weight_decay), (-1, 1)
+            low, high = (replace(problem, law=self.law.at_end(end)) for end in ends)
+            return low, high
         if self.by_strengths is None:
             return None
         low, _, high = self.by_strengths
@@ -155,7 +178,7 @@ class Calibration:
         Returns
         -------
         Forecast
-            Its `band` is that of the quartiles; None when calibrated by norms.
+            Its `band` is that of `band`; None when calibrated by norms.
 
         Raises
         ------
@@ -168,7 +191,7 @@ class Calibration:
         >>> calibration = pen.audit("cnn-mse").calibration
         >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(10.0,))
         >>> forecast.survivors, [end.survivors for end in forecast.band]
-        (8, [9, 4])
+        (5, [9, 1])
         """
         counts = counts_of(counts)
 
@@ -260,9 +283,54 @@ class Calibration:
         by_norms = balance(first, problem.weight_decay[0], total_square)
         return cls(problem.weight_decay, float(len(features)), bias, loss, by_norms, None, 0)
 
+    def joined(self, other: "Calibration") -> "Calibration":
+        """The calibration by two networks, alike but for their weight decay: the law is read off both.
+
+        Parameters
+        ----------
+        other : Calibration
+            Of the second network.
+
+        Returns
+        -------
+        Calibration
+            The feature decay in it is that of the first.
+
+        Raises
+        ------
+        ProblemError
+            When they were not trained alike, have one weight decay, or no law can be read off one of them.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> one = pen.audit("cnn-mse").calibration
+        >>> one.joined(one)
+        Traceback (most recent call last):
+        ...
+        penultimate.errors.ProblemError: both audits are of networks trained at weight decay 0.004, so ...
+        """
+        for name, mine, theirs in (
+            ("loss", str(self.loss), str(other.loss)),
+            ("number of layers", len(self.weight_decay), len(other.weight_decay)),
+            ("bias", self.bias, other.bias),
+        ):
+            if mine != theirs:
+                raise ProblemError(
+                    f"the audits differ in their {name} ({mine} and {theirs}): give two networks that differ in weight "
+                    "decay alone"
+                )
+        both = replace(self, runs=(*self.runs, *other.runs))
+        if self.law is None or other.law is None or both.law is None:
+            raise ProblemError(
+                "no law can be read off one of the audits: fewer than three of its directions were learnt well, its "
+                "bias has a decay, or it has several layers with this loss; give the other audit alone"
+            )
+        return both
+
     @classmethod
-    def from_dict(cls, held: object) -> "Calibration":
-        """What `to_dict` wrote; ValueError where it did not."""
+    def from_dict(cls, held: object, alignment: object = None) -> "Calibration":
+        """What `to_dict` wrote, and the directions in the ``alignment`` of the same audit; ValueError if damaged."""
         record = Record(held, "calibration")
         strengths = record["feature_decay_by_strengths"]
         strengths = None if strengths is None else record.numbers("feature_decay_by_strengths")
@@ -279,6 +347,7 @@ class Calibration:
             record.number("feature_decay_by_norms"),
             strengths,
             record.count("directions"),
+            () if alignment is None else Run.from_record(alignment, decays, record.number("samples")),
         )
 
     @classmethod
@@ -299,11 +368,12 @@ class Calibration:
         FileError
             When the file is missing, is no audit, or the audit could not calibrate (it had no features or no head).
         """
-        held = read_audit(path).get("calibration")
+        audit = read_audit(path)
+        held = audit.get(keys.CALIBRATION)
         if held is None:
             raise FileError(f"{path}: no calibration in it: give the JSON of an audit of features and their head")
         try:
-            return cls.from_dict(held)
+            return cls.from_dict(held, audit.get(keys.ALIGNMENT))
         except ValueError as error:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
 
@@ -358,13 +428,14 @@ def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, by_norms
     samples, decays = layer.counts.samples, problem.weight_decay
     implied = implied_kappas(alignment, samples, problem.layers)
     strengths = None
-    if implied.size >= _ENOUGH:
+    if implied.size >= ENOUGH:
         # Each direction counts as often as its σ occurs; a κ below zero is one that gained strength.
         quartiles = np.quantile(implied, [0.25, 0.5, 0.75])
         if quartiles[1] > 0:
             low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
             strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
-    return Calibration(decays, samples, problem.bias, problem.loss, by_norms, strengths, int(implied.size))
+    runs = (Run.from_alignment(alignment, samples, decays),) if np.isfinite(alignment.budget.lost).all() else ()
+    return Calibration(decays, samples, problem.bias, problem.loss, by_norms, strengths, int(implied.size), runs)
 
 
 def implied_kappas(alignment: Alignment, samples: float, layers: int) -> Float[np.ndarray, " i"]:

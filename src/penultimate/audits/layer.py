@@ -259,7 +259,7 @@ def audit_layer(
         )
         if not problem.is_plain_squared_error:
             alignment = align(layer, best.geometry.svd, decay)
-    return LayerAudit(
+    audited = LayerAudit(
         measured=layer,
         alignment=alignment,
         class_budget=class_budget(layer, decay),
@@ -268,6 +268,8 @@ def audit_layer(
         weakest=weakest,
         balance=layer.imbalance_of_layers(problem.weight_decay),
     )
+    # A network that its loss does not explain has no law of that loss.
+    return audited if audited.fits_loss else replace(audited, calibration=replace(calibration, runs=()))
 
 
 def _last_layer(

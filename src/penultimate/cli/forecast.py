@@ -23,6 +23,7 @@ from penultimate.cli.options import (
     reads_counts,
 )
 from penultimate.cli.results import deliver, progress, read
+from penultimate.errors import ProblemError
 
 if TYPE_CHECKING:
     from penultimate.model.problem import Bias
@@ -43,7 +44,12 @@ if TYPE_CHECKING:
 @WEIGHT_DECAY
 @FEATURE_DECAY
 @FEATURE_RATIO
-@click.option("--calibrate", metavar="AUDIT.json", help="Take layers, bias and λ_H from an audited network.")
+@click.option(
+    "--calibrate",
+    metavar="AUDIT.json",
+    multiple=True,
+    help="Take layers, bias and the law of strengths from an audited network; twice, for two weight decays.",
+)
 @BIAS
 @WIDTH
 @CLASSES
@@ -58,7 +64,7 @@ def forecast(
     weight_decay: tuple[float, ...],
     feature_decay: float | None,
     feature_ratio: float | None,
-    calibrate: str | None,
+    calibrate: tuple[str, ...],
     bias: "Bias",
     width: int | None,
     classes: int | Literal["all", "none"],
@@ -77,12 +83,16 @@ def forecast(
     class_counts = read(counts, counts_file)
     scale = torch_scale(torch_loss, loss, class_counts.classes)
     decays = scaled(weight_decay, scale)
-    if calibrate is not None:
+    if calibrate:
         _refuse_beside_calibrate()
         from penultimate.audits.calibration import Calibration
 
+        if len(calibrate) > 2:
+            raise ProblemError(f"the law is read off one audit or two, not {len(calibrate)}: leave some out")
+        first, *second = (Calibration.read(path) for path in calibrate)
+        calibration = first.joined(second[0]) if second else first
         with progress("forecasting"):
-            result = Calibration.read(calibrate).forecast(class_counts, decays, width=width)
+            result = calibration.forecast(class_counts, decays, width=width)
     else:
         problem = Problem.from_decays(
             decays,

@@ -79,7 +79,11 @@ def find_critical(solution: Solution, first: CriticalDecay | None) -> CriticalDe
     """
     if is_closed(solution):
         svd, problem = solution.geometry.svd, solution.problem
-        critical = problem.weight_decay[0] * (svd.sigma / solution.threshold) ** problem.decay_exponent
+        if problem.law is not None:
+            law = problem.law.critical(svd.sigma, solution.counts.samples)
+            critical = problem.weight_decay[0] / problem.mean_decay * law
+        else:
+            critical = problem.weight_decay[0] * (svd.sigma / solution.threshold) ** problem.decay_exponent
         before = np.cumsum(svd.multiplicity) - svd.multiplicity
         critical = np.where(before < (problem.width or np.inf), critical, np.nan)
         return CriticalDecays(critical, np.stack([critical, critical], axis=1), "")

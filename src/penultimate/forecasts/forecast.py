@@ -18,7 +18,7 @@ from penultimate.forecasts.by_ratio import RatioForecast, by_ratio
 from penultimate.forecasts.critical_decays import CriticalDecays, find_critical, find_first, is_closed
 from penultimate.forecasts.over_decay import shares_at, strengths_at
 from penultimate.forecasts.samples_to_gain import samples_to_gain
-from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.forecasts.status import FATES, LOST, OWN, STATUSES
 from penultimate.forecasts.timeline import Timeline, timeline
 from penultimate.losses import Loss, SquaredError, resolve
 from penultimate.losses.consistency import is_consistent
@@ -27,6 +27,7 @@ from penultimate.minimisers.minimising import minimise
 from penultimate.minimisers.solution import Solution
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Bias, Problem
+from penultimate.model.strength_law import GONE
 from penultimate.reported import Reported
 
 
@@ -42,8 +43,9 @@ class Forecast(Reported, presenter="forecast"):
     solution : Solution
         The minimiser: strengths, outcome, objective.
     band : tuple of Forecast or None
-        The same at the lower and at the upper quartile of a trained network's feature decay; None where it was not
-        measured by strengths (see `penultimate.audits.calibration`).
+        The same at the favourable and at the cautious end of what a trained network tells: of the 90 % interval of its
+        law, or the quartiles of its feature decay where no law was read (see `penultimate.audits.calibration`). None
+        without such a network.
 
     Examples
     --------
@@ -147,6 +149,44 @@ class Forecast(Reported, presenter="forecast"):
     def status(self) -> np.ndarray:
         """``own``, ``shared``, ``lost`` or ``unseen`` for every class, shape (K,)."""
         return np.array([*STATUSES, "unseen"])[np.append(self.group_status, 3)[self.counts.group]]
+
+    @cached_property
+    def fate(self) -> np.ndarray:
+        """``survives``, ``dies`` or ``uncertain`` for every distinct direction, shape (t,).
+
+        Uncertain are those that survive at one end of the `band` and not at the other.
+        """
+        best, worst = (end.solution.surviving > 0 for end in self.band or (self, self))
+        return np.where(worst, FATES[0], np.where(best, FATES[2], FATES[1]))
+
+    @cached_property
+    def group_fate(self) -> np.ndarray:
+        """The same for the classes of each group, shape (m,): whether they keep a direction of their own.
+
+        A class survives that has its own at both ends of the `band`, and dies that has lost it at both.
+        """
+        best, worst = (end.group_status for end in self.band or (self, self))
+        return np.where(worst == 0, FATES[0], np.where(best == 2, FATES[1], FATES[2]))
+
+    def directions_with(self, fate: str) -> int:
+        """How many directions survive, die or are uncertain."""
+        return int(self.solution.multiplicity[self.fate == fate].sum())
+
+    @property
+    def strength_interval(self) -> Float[np.ndarray, "t 2"]:
+        """Strengths of every distinct direction at the cautious and at the favourable end of the `band`, shape (t, 2).
+
+        Below a tenth of σ they are not told from zero: a direction that dies has the upper end there.
+        """
+        best, worst = (end.solution.strength for end in self.band or (self, self))
+        least = GONE * self.solution.sigma if self.problem.law is not None else 0.0
+        return np.stack([worst, np.maximum(best, least)], axis=1)
+
+    @property
+    def critical_interval(self) -> Float[np.ndarray, "t 2"]:
+        """`critical_weight_decay` at both ends of the `band`, shape (t, 2); the same twice without one."""
+        best, worst = (end.critical_weight_decay for end in self.band or (self, self))
+        return np.stack([worst, best], axis=1)
 
     def classes_with(self, status: str) -> int:
         """How many seen classes are ``own``, ``shared`` or ``lost``."""

@@ -30,10 +30,14 @@ def strengths_at(solution: Solution, weight_decay: ArrayLike) -> Float[np.ndarra
     decays = several_decays(weight_decay)
     if not solution.problem.is_plain_squared_error:
         return _solved_strengths(solution, decays)
+    problem = solution.problem
+    if problem.law is not None:
+        means = decays * problem.mean_decay / problem.weight_decay[0]
+        return problem.law.strength(solution.sigma, means, solution.counts.samples)
     rows: list[Float[np.ndarray, " t"]] = []
     for decay in decays.tolist():
         kappa = _scaled_kappa(solution, decay)
-        rows.append(Shrinkage(solution.counts.samples, kappa, solution.problem.layers).strength(solution.sigma))
+        rows.append(Shrinkage(solution.counts.samples, kappa, problem.layers).strength(solution.sigma))
     return np.stack(rows)
 
 

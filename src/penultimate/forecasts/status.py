@@ -10,6 +10,9 @@ LOST = 0.1
 
 STATUSES = ("own", "shared", "lost")
 
+# What a forecast that rests on a trained network says of a direction or a class, and how sure it is.
+FATES = ("survives", "dies", "uncertain")
+
 # A direction is dead when it has less than this share of σ. Measured ones do not reach zero in finite training; the
 # strengths of a forecast are zero, or at least (L−1)/L of σ for several layers, and for one layer continuous.
 DEAD = 0.01

@@ -34,6 +34,7 @@ class Outcome(Enum):
         "the width keeps only some of several directions of equal singular value: every choice is a global minimiser, "
         "and figures of the classes concerned are averages over the choices"
     )
+    LAW = "no minimiser: the strengths that a trained network's own law gives at this weight decay"
     BEST_FOUND = (
         "the best point found from several starts; with two or more layers, or a width that binds, the problem is not "
         "convex: no proof of optimality is given"
@@ -43,7 +44,7 @@ class Outcome(Enum):
     INTERRUPTED = "interrupted: the best point so far, with its certificate; see gap"
 
 
-_UNPROVEN = (Outcome.BEST_FOUND, Outcome.NOT_CONVERGED, Outcome.OUT_OF_TIME, Outcome.INTERRUPTED)
+_UNPROVEN = (Outcome.LAW, Outcome.BEST_FOUND, Outcome.NOT_CONVERGED, Outcome.OUT_OF_TIME, Outcome.INTERRUPTED)
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,7 +60,7 @@ class Solution(OneLine):
     outcome : Outcome
         What kind of minimiser this is.
     objective : float
-        The minimal value.
+        The minimal value; NaN for strengths that follow a law.
     gap : float or None
         Upper bound of objective minus minimum: 0 for a closed form, None where there is no proof.
     threshold : float

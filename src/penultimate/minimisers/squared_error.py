@@ -7,6 +7,7 @@ In closed form with a free bias or none. A regularised bias couples the classes 
 import numpy as np
 
 from penultimate.counts import ClassCounts
+from penultimate.minimisers.by_law import follow_law
 from penultimate.minimisers.regularised_bias import minimise_regularised_bias
 from penultimate.minimisers.shrinkage import Shrinkage, balanced_geometry, keep_widest, outcome_of
 from penultimate.minimisers.solution import Solution
@@ -38,6 +39,8 @@ def minimise_squared_error(counts: ClassCounts, problem: Problem) -> Solution:
     >>> round(solution.threshold, 6), solution.strength.round(3), solution.outcome.name
     (0.2, array([6.183, 3.44 ]), 'OPTIMAL')
     """
+    if problem.law is not None:
+        return follow_law(counts, problem, problem.law)
     if isinstance(problem.bias, str):
         return _closed_form(counts, problem)
     return minimise_regularised_bias(counts, problem, problem.bias)

@@ -13,6 +13,7 @@ from typing import Literal
 from penultimate.errors import ProblemError
 from penultimate.losses import Loss, SquaredError, plainly
 from penultimate.model.arguments import decays, positive, whole
+from penultimate.model.strength_law import StrengthLaw, mean_decay
 
 Bias = Literal["free", "none"] | float
 TorchLoss = Literal["MSELoss", "half_squared_error", "CrossEntropyLoss"]
@@ -41,6 +42,9 @@ class Problem:
         own.
     measured : {"norms", "strengths"}, optional
         How `feature_decay` was measured on a trained network (docs/theory §6); only changes how it is named.
+    law : StrengthLaw, optional
+        Read off trained networks (docs/theory §15). Strengths are then what it says, not those of the minimiser; for
+        another loss than squared error, and one layer, it says how the penalty grows with weight decay.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class Problem:
     width: int | None = None
     loss: str | Loss = "mse"
     measured: str | None = None
+    law: StrengthLaw | None = None
 
     def __post_init__(self) -> None:
         checked: dict[str, object] = {
@@ -200,6 +205,11 @@ class Problem:
         return self.loss == "mse" or (isinstance(self.loss, SquaredError) and self.loss.weighs_alike)
 
     @property
+    def mean_decay(self) -> float:
+        """The geometric mean of the layers' weight decays, which a law takes for all of them."""
+        return mean_decay(self.weight_decay)
+
+    @property
     def decay_exponent(self) -> float:
         """``λ ∝ θ^this`` for the threshold θ, all layers' decays scaled together (docs/theory §4).
 
@@ -210,6 +220,8 @@ class Problem:
     @property
     def samples_exponent(self) -> float:
         """``θ² ∝ N^this``: how the samples that a class needs grow with those there are, as far as that is known."""
+        if self.law is not None:
+            return 1.0
         return (self.layers + 1) / self.layers if self.feature_decay is not None else 1.0
 
     @property
@@ -224,7 +236,12 @@ class Problem:
         return self.feature_ratio * self.weight_decay[0] / samples
 
     def kappa(self, samples: float) -> float:
-        """``κ = (λ_H λ_1 ⋯ λ_L)^{1/(L+1)}`` (docs/theory §4), by logarithms so that tiny decays do not underflow."""
+        """``κ = (λ_H λ_1 ⋯ λ_L)^{1/(L+1)}`` (docs/theory §4), by logarithms so that tiny decays do not underflow.
+
+        With a law, and another loss than squared error, C/N of the law.
+        """
+        if self.law is not None and not self.is_plain_squared_error:
+            return self.law.level(self.mean_decay, samples) / samples
         logs = [math.log(decay) for decay in (self.resolved_feature_decay(samples), *self.weight_decay)]
         return math.exp(math.fsum(logs) / (self.layers + 1))
 
@@ -249,6 +266,7 @@ class Problem:
             "weight_decay": list(self.weight_decay),
             "feature_decay": self.resolved_feature_decay(samples),
             "feature_decay_source": self.feature_decay_source,
+            "law": None if self.law is None else self.law.to_dict(),
             "bias": self.bias,
             "width": self.width,
         }

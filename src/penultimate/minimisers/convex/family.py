@@ -99,7 +99,9 @@ class Family:
         return self.problem_at(decay).kappa(self.counts.samples)
 
     def decay_of(self, mu: float) -> float:
-        """The λ_1 whose μ this is: μ ∝ λ_1, or √λ_1 where λ_H is fixed."""
+        """The λ_1 whose μ this is: μ ∝ λ_1, √λ_1 where λ_H is fixed, or what a law read off a network says."""
+        if self.problem.law is not None:
+            return self.problem.law.decay_of(mu * self.counts.samples, self.counts.samples)
         power = 1.0 if self.problem.feature_decay is None else 2.0
         return self.problem.weight_decay[0] * (mu / self.model.mu) ** power
 

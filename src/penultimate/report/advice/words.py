@@ -119,7 +119,7 @@ def decay_words(decay: DecayAdvice) -> tuple[str, str]:
         return _why(decay.reason), ""
     before, cautious = decay.before, ""
     if decay.quartiles is not None:
-        cautious = f" (at {number(decay.advised, 3)} with the upper quartile of this network's feature decay)"
+        cautious = f" (at {number(decay.advised, 3)} at the cautious end of what this network tells)"
     tried = (
         f" Checked by two forecasts: just below {number(decay.largest, 3)} {number(decay.below)} survive, just above "
         f"{number(decay.above)}."

@@ -14,6 +14,7 @@ import numpy as np
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.over_decay import can_sweep
 from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.model.strength_law import GONE
 from penultimate.report.forecast.sweep import sweep
 from penultimate.report.kit.chart_style import (
     HEIGHT,
@@ -40,7 +41,7 @@ from penultimate.report.kit.chart_style import (
 from penultimate.report.kit.cosines import chosen_classes, cosine_map
 from penultimate.report.kit.numbers import number
 
-_KEPT = {"survives": "own", "partly survives": "shared", "dies": "lost"}
+_KEPT = {"survives": "own", "partly survives": "shared", "uncertain": "shared", "dies": "lost"}
 
 
 def counts(forecast: Forecast) -> alt.LayerChart:
@@ -91,6 +92,10 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
         *_strength_layers(rows),
     ]
     line = "Colour: singular values σ. Dark: what weight decay leaves of them, the strength x"
+    if forecast.band is not None:
+        layers.insert(0, _interval_layer(rows))
+        law = "its 90 % interval" if forecast.problem.law is not None else "between the quartiles"
+        line += f". Grey: {law}, from a tenth of σ on"
     return titled(
         _sized(layers), _spectrum_title(forecast), [line, thinned(len(rows), real, "distinct singular values")]
     )
@@ -204,7 +209,9 @@ def _direction_rows(forecast: Forecast) -> tuple[list[Row], int]:
     # Survivors are drawn twice, once with their strength.
     picked = real[spread(first[real], ROWS // 2, log=is_many(forecast.directions))]
     alive, size = solution.surviving, solution.multiplicity
-    kept = np.select([alive == 0, alive < size], ["dies", "partly survives"], "survives")
+    unsure = forecast.fate == "uncertain"
+    kept = np.select([unsure, alive == 0, alive < size], ["uncertain", "dies", "partly survives"], "survives")
+    low, high = forecast.strength_interval.T
     rows: list[Row] = [
         {
             "first": int(first[i]),
@@ -212,6 +219,8 @@ def _direction_rows(forecast: Forecast) -> tuple[list[Row], int]:
             "ranks": f"{first[i]:,}" if size[i] == 1 else f"{first[i]:,} to {last[i]:,}",
             "sigma": float(solution.sigma[i]),
             "strength": float(solution.strength[i]) if alive[i] else None,
+            "low": float(max(low[i], GONE * solution.sigma[i])),
+            "high": float(high[i]),
             "kept": str(kept[i]),
         }
         for i in picked.tolist()
@@ -235,6 +244,13 @@ def _strength_layers(rows: list[Row]) -> list[alt.Chart]:
     else:
         mark = base.mark_point(color=INK, shape="diamond", size=42, strokeWidth=1.4, clip=True)
     return [mark.encode(x="first:Q", y="strength:Q")]
+
+
+def _interval_layer(rows: list[Row]) -> alt.Chart:
+    """Where strengths lie at both ends of the band; a direction that dies at both has none."""
+    spans = [{name: row[name] for name in ("first", "low", "high")} for row in rows if row["high"] > row["low"]]
+    base = alt.Chart(inline(spans)).mark_rule(color=INK, opacity=0.3, strokeWidth=3)
+    return base.encode(x="first:Q", y="low:Q", y2="high:Q")
 
 
 def _bands(scale: alt.Scale) -> list[alt.Chart]:

@@ -6,7 +6,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.report.forecast.charts import charts
 from penultimate.report.forecast.record import class_records
-from penultimate.report.forecast.words import paragraphs
+from penultimate.report.forecast.words import law_words, paragraphs
 from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.problem import problem_words
@@ -102,10 +102,14 @@ def _key_figures(forecast: Forecast) -> list[KeyFigure]:
         (
             "Directions that survive",
             number(forecast.survivors),
-            f"of {number(forecast.directions)}; threshold {number(forecast.threshold, 3)}",
+            f"of {number(forecast.directions)}; {_unsure(forecast)}threshold {number(forecast.threshold, 3)}",
         ),
         ("Largest safe weight decay", number(forecast.largest_safe_weight_decay, 3), f"chosen: {chosen}"),
     ]
+
+
+def _unsure(forecast: Forecast) -> str:
+    return "" if forecast.band is None else f"{number(forecast.directions_with('uncertain'))} uncertain; "
 
 
 def _method(forecast: Forecast) -> list[Fact]:
@@ -115,7 +119,9 @@ def _method(forecast: Forecast) -> list[Fact]:
     return [
         (
             "Model",
-            f"the unconstrained feature model with {layers}: features are free variables, and the forecast is its "
+            law_words(forecast)
+            if problem.law is not None
+            else f"the unconstrained feature model with {layers}: features are free variables, and the forecast is its "
             "minimiser",
         ),
         ("Method", solution.method),

@@ -22,7 +22,7 @@ def record(forecast: Forecast, classes: Classes = 20) -> dict[str, object]:
             "method": solution.method,
             "status": solution.outcome.name.lower(),
             "meaning": solution.outcome.value,
-            "objective": solution.objective,
+            "objective": finite(solution.objective),
             "gap": solution.gap,
             "directions": forecast.directions,
             "survivors": forecast.survivors,
@@ -51,12 +51,13 @@ def record(forecast: Forecast, classes: Classes = 20) -> dict[str, object]:
 
 
 def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
-    """Lower and upper end of what the quartiles of a measured feature decay allow; None without them."""
+    """What both ends of a trained network's law allow, or the quartiles of its feature decay; None without them."""
     if forecast.band is None:
         return None
     low, high = forecast.band
+    law = forecast.problem.law is not None
     return {
-        "feature_decay": [end.problem.feature_decay for end in (low, high)],
+        **({} if law else {"feature_decay": [end.problem.feature_decay for end in (low, high)]}),
         "survivors": [end.survivors for end in (high, low)],
         "samples_needed": [finite(end.samples_needed) for end in (low, high)],
         "largest_safe_weight_decay": [end.largest_safe_weight_decay for end in (high, low)],
@@ -66,7 +67,6 @@ def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
 def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
     """One record a distinct singular value, largest first."""
     solution = forecast.solution
-    ends = np.stack([end.critical_weight_decay for end in reversed(forecast.band or (forecast, forecast))], axis=1)
     columns = zip(
         solution.sigma.tolist(),
         solution.multiplicity.tolist(),
@@ -75,7 +75,9 @@ def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
         forecast.critical_weight_decay.tolist(),
         forecast.critical_bracket.tolist(),
         solution.tied.tolist(),
-        ends.tolist(),
+        forecast.fate.tolist(),
+        forecast.strength_interval.tolist(),
+        forecast.critical_interval.tolist(),
         strict=True,
     )
     return [
@@ -88,9 +90,14 @@ def spectrum_records(forecast: Forecast) -> list[dict[str, object]]:
             "critical_weight_decay": finite(critical),
             "critical_weight_decay_bracket": [finite(end) for end in bracket],
             "tied": tied,
-            **({} if forecast.band is None else {"critical_weight_decay_band": [finite(end) for end in band]}),
+            "fate": fate,
+            **(
+                {}
+                if forecast.band is None
+                else {"strength_interval": interval, "critical_weight_decay_band": [finite(end) for end in band]}
+            ),
         }
-        for sigma, multiplicity, strength, surviving, critical, bracket, tied, band in columns
+        for sigma, multiplicity, strength, surviving, critical, bracket, tied, fate, interval, band in columns
     ]
 
 
@@ -120,6 +127,7 @@ def class_records(forecast: Forecast, classes: Int[np.ndarray, " b"]) -> list[di
             "class": counts.names[index],
             "count": plain(float(counts.values[index])),
             "status": (*STATUSES, "unseen")[status[place]],
+            "fate": None if counts.values[index] == 0 else str(forecast.group_fate[group[place]]),
             **{name: finite(column[place]) for name, column in columns.items()},
             "nearest": counts.names[nearest[place]] if nearest[place] >= 0 else None,
             "nearest_cosine": finite(float(cosine[place])),

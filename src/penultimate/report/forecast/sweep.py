@@ -52,7 +52,7 @@ def sweep(forecast: Forecast) -> alt.VConcatChart:
 class _Figures:
     """What is plotted: for each decay the strength of each chosen direction as a share of σ, and all survivors.
 
-    `fewest` and `most` are the survivors at the quartiles of a measured feature decay, or twice the same.
+    `fewest` and `most` are the survivors at the ends of the forecast's band, or twice the same.
     """
 
     decays: Float[np.ndarray, " w"]
@@ -190,7 +190,9 @@ def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
     several = forecast.problem.layers > 1
     lines = ["The decays of all layers are scaled together" if several else ""]
     if forecast.band is not None:
-        lines.append("Shaded: survivors between the quartiles of the network's own feature decay")
+        law = forecast.problem.law is not None
+        within = "90 % interval of the law" if law else "quartiles of the network's own feature decay"
+        lines.append(f"Shaded: survivors within the {within}")
     if int(_real(forecast).sum()) > len(figures.labels):
         lines.append(f"{len(figures.labels)} of {number(forecast.directions)} directions, evenly by rank")
     if forecast.width_binds:

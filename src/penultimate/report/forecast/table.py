@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.status import LOST, OWN
+from penultimate.forecasts.status import FATES, LOST, OWN
 from penultimate.report.forecast.record import class_records, select_classes
-from penultimate.report.forecast.words import verdict
+from penultimate.report.forecast.words import law_words, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import how_many, number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float
@@ -63,10 +63,14 @@ def summary(forecast: Forecast) -> Table:
 
 
 def _band(forecast: Forecast) -> list[tuple[str, str]]:
-    """What the quartiles of a measured feature decay allow."""
+    """What the ends of a trained network's law allow, or the quartiles of its feature decay."""
     if forecast.band is None:
         return []
     low, high = forecast.band
+    if forecast.problem.law is not None:
+        fates = ", ".join(f"{number(forecast.directions_with(fate))} {fate}" for fate in FATES)
+        safe = " to ".join(number(end.largest_safe_weight_decay, 3) for end in (high, low))
+        return [("law", law_words(forecast)), ("90 % interval", f"directions: {fates}; safe weight decay {safe}")]
     needed = f"a class needs {number(low.samples_needed, 3)} to {number(high.samples_needed, 3)} samples"
     survive = f"{number(high.survivors)} to {number(low.survivors)} directions survive"
     decays = " to ".join(f"{end.problem.feature_decay:.3g}" for end in forecast.band)
@@ -118,6 +122,8 @@ def worst(forecast: Forecast, classes: Classes) -> Fitted:
     table.add_column("alike", justify="right")
     table.add_column("count", justify="right")
     table.add_column("status")
+    if forecast.band is not None:
+        table.add_column("sure")
     for heading in ("retained", "more needed", "‖mean‖", "‖head‖", "margin"):
         table.add_column(heading, justify="right")
     table.add_column("nearest", **NAME)
@@ -130,6 +136,7 @@ def worst(forecast: Forecast, classes: Classes) -> Fitted:
             number(float(alike)),
             number(as_float(record["count"])),
             Text(status, style=_STYLES[status]),
+            *([] if forecast.band is None else [Text(str(record["fate"] or "–"))]),
             *(number(as_float(value), 3) for value in figures),
             Text("–" if record["nearest"] is None else str(record["nearest"])),
             number(as_float(record["nearest_cosine"]), 3),

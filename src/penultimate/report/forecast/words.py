@@ -57,12 +57,45 @@ def _what_to_do(forecast: Forecast) -> str:
             return f"To hold all directions the features must be at least {number(forecast.directions)} wide."
         return ""
     if forecast.survivors == forecast.directions:
-        return f"The first direction would vanish at a weight decay of {number(safe, 3)}."
-    return f"With a weight decay below {number(safe, 3)} every class would keep its own."
+        return f"The first direction would vanish at a weight decay of {number(safe, 3)}{_between(forecast)}."
+    return f"With a weight decay below {number(safe, 3)}{_between(forecast)} every class would keep its own."
+
+
+def _between(forecast: Forecast) -> str:
+    """The interval of the largest safe weight decay, where a law has one."""
+    if forecast.problem.law is None or forecast.band is None:
+        return ""
+    best, worst = (number(end.largest_safe_weight_decay, 3) for end in forecast.band)
+    return f" ({worst} to {best} in nine of ten cases)"
+
+
+def law_words(forecast: Forecast) -> str:
+    """What a calibrated forecast rests on, and how sure it is; empty for one before training."""
+    law, measured = forecast.problem.law, forecast.problem.measured
+    if law is None:
+        if measured is None or not forecast.problem.is_plain_squared_error:
+            return ""
+        return (
+            f"No law could be read off the network, so this rests on its feature decay, measured by {measured}, and on "
+            "the model, which is often far off at other weight decays."
+        )
+    runs = "two runs" if len(law.audited) == 2 else "one run"
+    if len(law.audited) == 1 and law.decay_share is None:
+        grows = (
+            f"its budget does not close, so what is lost is taken to grow like λ^{law.growth[1]:.2f}, the usual rate"
+        )
+    else:
+        grows = f"what is lost grows like λ^{law.growth[1]:.2f}"
+        grows += "" if law.decay_share is None else f", as decay takes {law.decay_share:.0%} of it"
+    text = f"The law is read off {runs}: p = {law.power:.2f}, and {grows}."
+    unsure = forecast.directions_with("uncertain")
+    if not unsure:
+        return f"{text} All of this holds at both ends of its 90 % interval."
+    return f"{text} {how_many(unsure, 'direction is', 'directions are')} uncertain: the 90 % interval has both answers."
 
 
 def _caveats(forecast: Forecast) -> str:
-    text = ""
+    text = law_words(forecast)
     if forecast.by_ratio:
         assumed = "is an assumption" if forecast.problem.feature_ratio == 1.0 else "was given"
         text = (
@@ -74,7 +107,7 @@ def _caveats(forecast: Forecast) -> str:
         text += f" On training samples the largest class has a smaller margin than the smallest ({most} and {least})"
         meant = forecast.smaller_margins_intended
         text += ", as intended: this loss decides best for balanced accuracy." if meant else "."
-    if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
+    if (not forecast.solution.converged and forecast.problem.law is None) or forecast.solution.outcome is Outcome.TIED:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:
         one = forecast.counts.unseen.size == 1
