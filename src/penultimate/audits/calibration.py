@@ -150,9 +150,8 @@ class Calibration:
         With a law the ends of its 90 % interval, else the quartiles of the feature decay; None if calibrated by norms.
         """
         if self.law is not None:
-            problem, ends = self.problem(samples, weight_decay), (-1, 1)
-            low, high = (replace(problem, law=self.law.at_end(end)) for end in ends)
-            return low, high
+            problem = self.problem(samples, weight_decay)
+            return replace(problem, law=self.law.at_end(-1)), replace(problem, law=self.law.at_end(1))
         if self.by_strengths is None:
             return None
         low, _, high = self.by_strengths

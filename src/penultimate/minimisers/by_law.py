@@ -52,6 +52,6 @@ def follow_law(counts: ClassCounts, problem: Problem, law: StrengthLaw) -> Solut
         threshold=law.threshold(problem.mean_decay, samples),
         strength=np.where(surviving > 0, strength, 0.0),
         surviving=surviving,
-        tied=np.zeros(strength.size, dtype=bool),
+        tied=strength < 0.0,
         geometry=balanced_geometry(svd, problem, samples, strength, surviving, bias),
     )

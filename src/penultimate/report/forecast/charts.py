@@ -220,7 +220,7 @@ def _direction_rows(forecast: Forecast) -> tuple[list[Row], int]:
             "sigma": float(solution.sigma[i]),
             "strength": float(solution.strength[i]) if alive[i] else None,
             "low": float(max(low[i], GONE * solution.sigma[i])),
-            "high": float(high[i]),
+            "high": float(max(high[i], GONE * solution.sigma[i])),
             "kept": str(kept[i]),
         }
         for i in picked.tolist()
@@ -247,8 +247,8 @@ def _strength_layers(rows: list[Row]) -> list[alt.Chart]:
 
 
 def _interval_layer(rows: list[Row]) -> alt.Chart:
-    """Where strengths lie at both ends of the band; a direction that dies at both has none."""
-    spans = [{name: row[name] for name in ("first", "low", "high")} for row in rows if row["high"] > row["low"]]
+    """Where strengths lie between both ends of the band; one that is gone at both has a dot at a tenth of σ."""
+    spans = [{name: row[name] for name in ("first", "low", "high")} for row in rows]
     base = alt.Chart(inline(spans)).mark_rule(color=INK, opacity=0.3, strokeWidth=3)
     return base.encode(x="first:Q", y="low:Q", y2="high:Q")
 
