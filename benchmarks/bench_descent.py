@@ -62,7 +62,7 @@ def main() -> None:
 
         def steps(number: int, model=model, start=start, method=method) -> None:
             for _ in range(number):
-                method.step(start, model.value_and_gradient(start)[1])
+                method.step(start, model.gradient(start))
 
         steps(STEPS)
         samples_too.run(STEPS)

@@ -42,7 +42,7 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
 
 def recipes(variant: Mapping[str, object], quick: bool, seed: int) -> list[Recipe]:
     """Both decays."""
-    small = {"data": "digits", "ratio": 20.0, "epochs": 150} if quick else {}
+    small = {"data": "digits", "ratio": 20.0, "epochs": 75} if quick else {}
     return [Recipe(decay, seed, **{**small, **variant}) for decay in DECAYS]
 
 

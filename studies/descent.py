@@ -77,25 +77,38 @@ class Model:
         *weights, features = (size * rng.standard_normal((starts, *shape)) for shape in shapes)
         return Point(weights, features / np.sqrt(self.samples / self.classes), np.zeros((starts, self.classes)))
 
-    def value_and_gradient(self, at: Point) -> tuple[np.ndarray, Point]:
-        """Objective of every start, and its gradient by back-propagation."""
-        activations = [at.features]
-        for weight in at.weights:
-            activations.append(activations[-1] @ weight.transpose(0, 2, 1))
-        residual = activations[-1] + at.bias[:, None, :]
-        residual[:, np.arange(self.labels.size), self.labels] -= 1.0
-        share = (self.size / self.samples)[:, None]
-        value = 0.5 * np.sum(share * residual**2, axis=(1, 2))
-        value += 0.5 * self.feature_decay * np.sum(self.size[:, None] * at.features**2, axis=(1, 2))
-        back = residual / self.samples  # of one sample; a row's weight in the layers is its number of samples
-        to_bias = np.sum(share * residual, axis=1) if self.problem.bias == "free" else np.zeros_like(at.bias)
+    def value(self, at: Point) -> np.ndarray:
+        """Objective of every start."""
+        residual = self._residual(at, self._activations(at))
+        value = np.sum((self.size / self.samples)[:, None] * residual**2, axis=(1, 2))
+        value += self.feature_decay * np.sum(self.size[:, None] * at.features**2, axis=(1, 2))
+        for weight, decay in zip(at.weights, self.problem.weight_decay, strict=True):
+            value += decay * np.sum(weight**2, axis=(1, 2))
+        return 0.5 * value
+
+    def gradient(self, at: Point) -> Point:
+        """Its gradient, by back-propagation."""
+        activations = self._activations(at)
+        back = self._residual(at, activations) / self.samples  # of one sample; a row stands for several
+        to_bias = self.size @ back if self.problem.bias == "free" else np.zeros_like(at.bias)
         to_weights = []
         layers = zip(at.weights[::-1], self.problem.weight_decay[::-1], activations[-2::-1], strict=True)
         for weight, decay, below in layers:
-            value += 0.5 * decay * np.sum(weight**2, axis=(1, 2))
             to_weights.append((self.size[:, None] * back).transpose(0, 2, 1) @ below + decay * weight)
             back = back @ weight
-        return value, Point(to_weights[::-1], back + self.feature_decay * at.features, to_bias)
+        return Point(to_weights[::-1], back + self.feature_decay * at.features, to_bias)
+
+    @staticmethod
+    def _activations(at: Point) -> list[np.ndarray]:
+        activations = [at.features]
+        for weight in at.weights:
+            activations.append(activations[-1] @ weight.transpose(0, 2, 1))
+        return activations
+
+    def _residual(self, at: Point, activations: list[np.ndarray]) -> np.ndarray:
+        residual = activations[-1] + at.bias[:, None, :]
+        residual[:, np.arange(self.labels.size), self.labels] -= 1.0
+        return residual
 
 
 class GradientDescent:

@@ -212,7 +212,7 @@ def balanced(answers: np.ndarray, labels: np.ndarray) -> float:
 
 def study(quick: bool = False, seed: int = 0) -> Study:
     """Run everything and judge the claims."""
-    draws = 10 if quick else 20
+    draws = 5 if quick else 20
     curves = {
         name: curve(data, samples, DECAYS[:2] if quick else DECAYS, draws, seed)
         for name, (data, samples) in sets(quick, seed).items()

@@ -34,7 +34,7 @@ _SHARES = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_
 
 def recipes(quick: bool, seed: int) -> list[Recipe]:
     """Plain and evenly drawn runs, in pairs."""
-    small = {"data": "digits", "ratio": 20.0, "epochs": 300} if quick else {}
+    small = {"data": "digits", "ratio": 20.0, "epochs": 100} if quick else {}
     decays, seeds = ((2e-3,), 1) if quick else ((4e-3, 1.6e-2), 3)
     return [
         Recipe(decay, start, sampling=sampling, **small)

@@ -137,16 +137,16 @@ def settle(case: Case, starts: int, seed: int, steps: int) -> End:
     closed = pen.minimise(case.counts, case.problem)
     path, bound, looks = [], 0.0, set(np.geomspace(10, steps, 12).astype(int).tolist())
     for step in range(1, steps + 1):
-        method.step(at, model.value_and_gradient(at)[1])
+        method.step(at, model.gradient(at))
         if step in looks:
-            excess = model.value_and_gradient(at)[0] / closed.objective - 1
+            excess = model.value(at) / closed.objective - 1
             layers = [_layer(case, at, start) for start in range(starts)]
             alignments = [align(layer, closed.geometry.svd, None) for layer in layers]
             products = np.stack([_product(layer) for layer in layers])
             path.append({"step": step, "excess": float(np.median(excess)), **_typical(alignments)})
             bound = max(bound, _bound(closed, products, excess) if case.layers == 1 else 0.0)
     singular = np.linalg.svd(products, compute_uv=False)[:, : closed.geometry.svd.rank]
-    settled = _norm(model.value_and_gradient(at)[1]) <= 1e-6 * model.feature_decay * size
+    settled = _norm(model.gradient(at)) <= 1e-6 * model.feature_decay * size
     return End(case, excess, singular, alignments, settled, bound, path)
 
 
@@ -231,7 +231,7 @@ def barrier(case: Case, steps: int) -> tuple[np.ndarray, np.ndarray]:
         at.bias[:] = counts.values / counts.samples
         before, method = np.sum(at.features**2, axis=(1, 2)), GradientDescent(steady_rate(model))
         for _ in range(steps):
-            method.step(at, model.value_and_gradient(at)[1])
+            method.step(at, model.gradient(at))
         alive = np.sum(at.features**2, axis=(1, 2)) > before
         low, high = np.where(alive, low, middle), np.where(alive, middle, high)
     return predicted[there], np.sqrt(low * high)

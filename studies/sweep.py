@@ -25,7 +25,7 @@ SEEDS = 3
 def recipes(quick: bool, seed: int) -> list[list[Recipe]]:
     """One list for each sweep over weight decays."""
     if quick:
-        return digits([5e-4 * 8**step for step in range(4)], (1, 2), seed, epochs=150)
+        return digits([5e-4 * 8**step for step in range(4)], (1, 2), seed, epochs=75)
     out = []
     for layers in (1, 2, 3):
         decays = [5e-4 * 2**step for step in range(11 if layers == 1 else 9)]

@@ -39,7 +39,7 @@ def model_curves(start: float | None, seed: int, rate: float, steps: int) -> Cur
         at.bias[0] = share - at.weights[0][0] @ mean
         product = at.weights[0][0] @ ((at.features[0] - mean) * root).T
         strengths[step] = np.einsum("ki,kl,li->i", left, product, right)
-        method.step(at, model.value_and_gradient(at)[1])
+        method.step(at, model.gradient(at))
     return rate * np.arange(steps), strengths
 
 
@@ -146,7 +146,7 @@ def _random_claim(quick: bool, seed: int, rate: float, steps: int) -> Claim:
 
 
 def _recipes(quick: bool, seed: int) -> list[Recipe]:
-    small = {"data": "digits", "ratio": 20.0, "epochs": 150} if quick else {"epochs": 10}
+    small = {"data": "digits", "ratio": 20.0, "epochs": 75} if quick else {"epochs": 10}
     return [Recipe(5e-4, start, **small) for start in range(seed, seed + (1 if quick else 3))]
 
 

@@ -320,11 +320,12 @@ def run_all(recipes: Sequence[Recipe], measured: Measure | None = None, kind: st
 
 def _run_missing(recipes: Sequence[Recipe], measured: Measure | None, kind: str) -> None:
     waiting = [recipe for recipe in recipes if not _kept(recipe, kind).exists()]
+    if not waiting:
+        return
     started = time.perf_counter()
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         runs = [pool.submit(run, recipe, measured, kind) for recipe in waiting]
         for done, finished in enumerate(as_completed(runs), start=1):
             finished.result()  # a run that failed ends the study
             print(f"\r{done} of {len(waiting)} runs, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr)
-    if waiting:
-        print(file=sys.stderr)
+    print(file=sys.stderr)

@@ -104,10 +104,7 @@ def test_variants_are_compared():
     assert sum("λ_H is the same at both weight decays" in claim.claim for claim in found.claims) == 4
 
 
-def test_even_sampling_of_a_small_network(scratch, monkeypatch):
-    """The one whose runs are made in processes of their own, which find the folder by the environment."""
-    monkeypatch.setattr(training, "_run_missing", SIDE_BY_SIDE)
-    monkeypatch.setenv("PENULTIMATE_STUDIES_SCRATCH", str(scratch))
+def test_even_sampling_of_a_small_network():
     found = sampling.study(quick=True, seed=SEED)
     assert told(found)
     claimed = {claim.claim for claim in found.claims}
@@ -163,6 +160,17 @@ def test_training_is_reproducible_and_kept_runs_are_read(scratch):
     again = training.measure(recipe, training.train(recipe))
     # Within one process the order of a sum may depend on where its array lies; a few steps do not make that large.
     np.testing.assert_allclose(again["strength"], first["strength"], rtol=1e-2, atol=1e-3)
+
+
+def test_runs_are_made_in_processes_of_their_own_and_kept(scratch, monkeypatch, capfd):
+    """These find the folder by the environment."""
+    monkeypatch.setattr(training, "_run_missing", SIDE_BY_SIDE)
+    monkeypatch.setenv("PENULTIMATE_STUDIES_SCRATCH", str(scratch))
+    recipe = training.Recipe(5e-3, seed=SEED, hidden=(16,), width=12, epochs=1, data="digits", ratio=20.0)
+    made = training.run_all([recipe])
+    assert (scratch / f"{recipe.key}.json").exists() and "1 of 1 runs" in capfd.readouterr().err
+    monkeypatch.setattr(training, "train", None)
+    assert training.run_all([recipe]) == made and capfd.readouterr().err == ""
 
 
 def test_the_loss_is_the_models_data_term():
