@@ -16,8 +16,10 @@ from penultimate.reported import OneLine, Reported
 from scans_planted import planted
 
 COUNTS = pen.ClassCounts({"cat": 600, "dog": 300, "newt": 12, "axolotl": 9})
+LABEL_SETS = [["cat", "pet"]] * 60 + [["dog", "pet"]] * 30 + [["newt"]] * 4 + [[]] * 6
 RESULTS = {
     "forecast": lambda: pen.forecast(COUNTS, 0.12),
+    "label_forecast": lambda: pen.forecast(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
     "comparison": lambda: pen.compare_losses(COUNTS, ["ce", "la:1"], 5e-2),
     "audit": lambda: pen.audit("cnn-mse"),
     "head_audit": lambda: pen.audit_head("cnn-mse", pen.datasets.counts("fashion-mnist-lt")),
@@ -50,7 +52,7 @@ def printed(table):
 
 
 def classes_in(name, record):
-    return record["samples"]["too_small"] if name == "advice" else record.get("classes", [])
+    return record["samples"]["too_small"] if name == "advice" else record.get("labels", record.get("classes", []))
 
 
 def test_every_kind_of_result_is_tried_here():
@@ -85,13 +87,15 @@ def test_says_writes_and_draws_the_same_things(name, tmp_path):
 @pytest.mark.parametrize("classes", [0, 1, 2, np.int64(2), "all", "none"])
 def test_classes_are_chosen_alike(name, classes):
     found = result(name)
-    record, most = found.to_dict(classes), found.counts.classes
+    record = found.to_dict(classes)
+    names = found.targets.names if name == "label_forecast" else found.counts.names
+    most = len(names)
     limit = {"all": most, "none": 0}.get(classes, classes) if isinstance(classes, str) else int(classes)
     listed = classes_in(name, record)
     assert len(listed) == (0 if name == "head_comparison" else min(limit, 2) if name == "advice" else limit)
     assert "verdict" in record and printed(found.table(classes))
     if classes == "all" and name not in ("advice", "head_comparison"):
-        assert [row["class"] for row in listed] == list(found.counts.names)
+        assert [row.get("label", row.get("class")) for row in listed] == list(names)
 
 
 @pytest.mark.parametrize("name", RESULTS)

@@ -31,7 +31,8 @@ from .features.statistics import FeatureStatistics as FeatureStatistics
 from .forecasts.comparison import LossComparison as LossComparison
 from .forecasts.comparison import compare_losses as compare_losses
 from .forecasts.forecast import Forecast as Forecast
-from .forecasts.forecast import forecast as forecast
+from .forecasts.forecasting import forecast as forecast
+from .forecasts.label_forecast import LabelForecast as LabelForecast
 from .forecasts.timeline import Timeline as Timeline
 from .heads.comparison.comparison import HeadComparison as HeadComparison
 from .heads.comparison.comparison import compare_heads as compare_heads
@@ -52,4 +53,5 @@ from .model.problem import Problem as Problem
 from .scans.scan import Scan as Scan
 from .scans.scan import scan as scan
 from .spectrum.label_spectrum import LabelSpectrum as LabelSpectrum
+from .targets import LabelScatter as LabelScatter
 from .version import __version__ as __version__

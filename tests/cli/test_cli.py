@@ -190,7 +190,7 @@ def test_faults_of_ours_ask_to_be_reported(penultimate, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("no such luck")
 
-    monkeypatch.setattr("penultimate.forecasts.forecast.minimise", broken)
+    monkeypatch.setattr("penultimate.forecasts.forecasting.minimise", broken)
     status, _, err = penultimate("forecast", "lvis")
     assert status == 1
     assert "please report" in err
@@ -201,7 +201,7 @@ def test_interrupt(penultimate, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("penultimate.forecasts.forecast.minimise", interrupted)
+    monkeypatch.setattr("penultimate.forecasts.forecasting.minimise", interrupted)
     assert penultimate("forecast", "lvis")[0] == 130
 
 

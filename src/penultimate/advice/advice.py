@@ -26,7 +26,8 @@ from penultimate.counts.given import Counts, counts_of
 from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
 from penultimate.features.sources.writing import save_head
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import Loss
 from penultimate.model.arguments import decays, whole
 from penultimate.model.problem import Bias, Problem

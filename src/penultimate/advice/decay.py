@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from penultimate.advice.status import Piece, Reason, Status
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 
 # A critical decay found along a path is known to 4e-7 on either side; just below and just above it mean this far.
 _BESIDE = 1e-5

@@ -12,7 +12,8 @@ from penultimate.advice.figures import Figures
 from penultimate.advice.goals import Goal
 from penultimate.advice.status import Piece, Reason, Status
 from penultimate.counts import ClassCounts
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.losses.consistency import effective_share, is_consistent
 from penultimate.model.problem import Problem
 

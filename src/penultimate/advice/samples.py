@@ -9,7 +9,8 @@ import numpy as np
 from penultimate.advice.status import Piece, Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.critical_decays import is_closed
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.forecasts.samples_to_gain import common_floor, raised_to, smallest_floor
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Problem

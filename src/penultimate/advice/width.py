@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from penultimate.advice.status import Piece, Reason, Status
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 
 # Parts of the width needed at which the loss is shown.
 _NARROWER = (0.75, 0.5, 0.25)

@@ -37,7 +37,7 @@ from penultimate.features.passes.replicates import Jackknife, Replicates
 from penultimate.features.passes.residuals import MOST_CLASSES, Residuals, Slopes
 from penultimate.features.sources import FeatureSource
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.forecasts.forecast import forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import Loss, resolve
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported

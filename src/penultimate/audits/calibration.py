@@ -28,7 +28,8 @@ from penultimate.audits.recorded import Record, read_audit
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import Loss
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem

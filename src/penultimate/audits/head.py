@@ -31,7 +31,8 @@ from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.metrics.frames import norm_slope
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import unseen_shift
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported

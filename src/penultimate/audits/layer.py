@@ -21,7 +21,8 @@ from penultimate.features.head import Head
 from penultimate.features.metrics.centred import variances
 from penultimate.features.passes.residuals import Residuals
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.forecasts.status import DEAD
 from penultimate.losses import unseen_shift
 from penultimate.minimisers.minimising import minimise

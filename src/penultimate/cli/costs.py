@@ -18,6 +18,8 @@ _BYTES = 2 << 30
 
 # Rows of a head are all compared with all: seconds for a product of two numbers.
 _PRODUCT = 5e-11
+# All eigenvectors of a matrix, by the cube of its size (4,096 in 40 s).
+_EIGEN = 6e-10
 # The same for an audit with a head (42 s for 10,000 classes of width 512), and how many times it holds the class means.
 _AUDITED, _COPIES = 8e-10, 18
 # A scan passes over them some thirty times: seconds for each number of the head (50,000 × 1,000 in 6 s).
@@ -31,6 +33,12 @@ def announce_forecast(counts: "ClassCounts", *problems: "Problem") -> None:
     costs = [expected(counts, problem) for problem in problems]
     what = f"{counts.classes:,} classes of {counts.distinct.size:,} distinct counts"
     announce(sum(cost.seconds for cost in costs), max(cost.size for cost in costs), what)
+
+
+def announce_targets(labels: int) -> None:
+    """Say what the directions of so many labels will cost: all of them, or the leading ones of very many."""
+    dense = min(labels, 4096)
+    announce(_EIGEN * dense**3, 24 * dense**2, f"{labels:,} labels")
 
 
 def announce_head(classes: int, dimension: int, *, compared: bool) -> None:

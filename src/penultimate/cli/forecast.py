@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from penultimate.cli.checks import one_of, refuse, scaled, scaled_bias, torch_scale
-from penultimate.cli.costs import announce_forecast
+from penultimate.cli.costs import announce_forecast, announce_targets
 from penultimate.cli.options import (
     BIAS,
     CLASSES,
@@ -20,9 +20,9 @@ from penultimate.cli.options import (
     WIDTH,
     CountsFile,
     examples,
-    reads_counts,
+    reads_targets,
 )
-from penultimate.cli.results import deliver, progress, read
+from penultimate.cli.results import deliver, progress, read_targets
 from penultimate.errors import ProblemError
 
 if TYPE_CHECKING:
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     short_help="What class counts do to the last layer.",
     epilog=examples(
         "penultimate forecast train.csv --weight-decay 5e-4 --loss ce",
+        "penultimate forecast tags.csv --separator ';' --weight-decay 0.01",
         "penultimate forecast lvis --layers 2 --classes all --html forecast.html",
     ),
 )
 @click.argument("counts")
-@reads_counts
+@reads_targets
 @LOSS
 @TORCH_LOSS
 @LAYERS
@@ -71,28 +72,33 @@ def forecast(
     json_path: str | None,
     html_path: str | None,
 ) -> None:
-    """Forecast the last layer's geometry from class counts.
+    """Forecast the last layer's geometry from class counts, or from several labels a sample.
 
     COUNTS is a CSV/TSV, JSON, COCO/LVIS annotation, .npy, .npz or Parquet file, a folder with one sub-folder a class,
-    or the name of a bundled data set (`penultimate data`).
+    or the name of a bundled data set (`penultimate data`). Several labels a sample are lists in JSON and Parquet, a
+    matrix in .npy and .npz (of SciPy too), and texts with --separator between them.
     """
     one_of(feature_decay, feature_ratio)
-    from penultimate.forecasts.forecast import forecast as make_forecast
+    from penultimate.counts import ClassCounts
+    from penultimate.forecasts.forecasting import forecast as make_forecast
     from penultimate.model.problem import Problem
 
-    class_counts = read(counts, counts_file)
-    scale = torch_scale(torch_loss, loss, class_counts.classes)
+    targets = read_targets(counts, counts_file)
+    outputs = targets.classes if isinstance(targets, ClassCounts) else targets.labels
+    scale = torch_scale(torch_loss, loss, outputs)
     decays = scaled(weight_decay, scale)
     if calibrate:
         _refuse_beside_calibrate()
         from penultimate.audits.calibration import Calibration
 
+        if not isinstance(targets, ClassCounts):
+            raise ProblemError("--calibrate is for one label a sample: give layers, --feature-decay and bias instead")
         if len(calibrate) > 2:
             raise ProblemError(f"the law is read off one audit or two, not {len(calibrate)}: leave some out")
         first, *second = (Calibration.read(path) for path in calibrate)
         calibration = first.joined(second[0]) if second else first
         with progress("forecasting"):
-            result = calibration.forecast(class_counts, decays, width=width)
+            result = calibration.forecast(targets, decays, width=width)
     else:
         problem = Problem.from_decays(
             decays,
@@ -103,9 +109,12 @@ def forecast(
             width=width,
             loss=loss,
         )
-        announce_forecast(class_counts, problem)
+        if isinstance(targets, ClassCounts):
+            announce_forecast(targets, problem)
+        else:
+            announce_targets(targets.labels)
         with progress("forecasting"):
-            result = make_forecast(class_counts, problem=problem)
+            result = make_forecast(targets, problem=problem)
     deliver(result, json_path, html_path, classes)
 
 

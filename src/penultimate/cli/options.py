@@ -93,9 +93,10 @@ class CountsFile(NamedTuple):
     """How the file of counts is to be read, as the user says it."""
 
     column: str | None
-    holds: Literal["counts", "labels"] | None
+    holds: Literal["counts", "labels", "label-sets"] | None
     order: Literal["number", "text"]
     format: str | None
+    separator: str | None = None
 
 
 def reads_counts(command: Callable[..., None]) -> Callable[..., None]:
@@ -108,6 +109,34 @@ def reads_counts(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def reading(*arguments: Any, column: Any, holds: Any, order: Any, format: Any, **options: Any) -> None:
         command(*arguments, counts_file=CountsFile(column, holds, order, format), **options)
+
+    return reading
+
+
+_TARGETS_HOLD = click.option(
+    "--holds",
+    type=click.Choice(["counts", "labels", "label-sets"]),
+    help="What COUNTS holds, where it could be several; label-sets: several labels a sample, of images for YOLO and "
+    "COCO.",
+)
+_SEPARATOR = click.option(
+    "--separator", metavar="TEXT", help="What stands between several labels of one sample, such as ';': never guessed."
+)
+
+
+def reads_targets(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that reads COUNTS, or several labels a sample, the options that say how."""
+
+    @_COLUMN
+    @_TARGETS_HOLD
+    @_SEPARATOR
+    @_ORDER
+    @_FORMAT
+    @wraps(command)
+    def reading(
+        *arguments: Any, column: Any, holds: Any, separator: Any, order: Any, format: Any, **options: Any
+    ) -> None:
+        command(*arguments, counts_file=CountsFile(column, holds, order, format, separator), **options)
 
     return reading
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from penultimate.cli.output import as_json, is_unicode, note, show, write
+from penultimate.errors import ProblemError
 from penultimate.files import write_whole
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from penultimate.counts import ClassCounts
     from penultimate.features.head import Head
     from penultimate.reported import Classes, Reported
+    from penultimate.targets import LabelScatter
 
 # Work that is over sooner shows nothing.
 _DELAY = 1.0
@@ -28,10 +30,28 @@ def read(counts: str, how: "CountsFile") -> "ClassCounts":
     """Read a file or folder, or bundled counts by name; say on stderr how a file was read."""
     from penultimate.counts.given import counts_of
 
+    holds = None if how.holds == "label-sets" else how.holds
     with progress("reading the counts"):
-        found = counts_of(counts, how.column, how.holds, order=how.order, format=how.format)
+        found = counts_of(counts, how.column, holds, order=how.order, format=how.format)
     if not found.origin.startswith("bundled"):
         note(f"{counts}: {found.origin}")
+    return found
+
+
+def read_targets(counts: str, how: "CountsFile") -> "ClassCounts | LabelScatter":
+    """Read several labels a sample where the user says so or the file leaves no doubt, else class counts."""
+    from penultimate.targets.readers import holds_label_sets
+
+    said = how.separator is not None or how.holds == "label-sets"
+    if not said and (how.holds is not None or not holds_label_sets(counts, how.column, how.format)):
+        return read(counts, how)
+    if how.holds not in (None, "label-sets"):
+        raise ProblemError(f"--separator beside --holds {how.holds}: leave --holds out, label sets are read")
+    from penultimate.targets import LabelScatter
+
+    with progress("reading the targets"):
+        found = LabelScatter.read(counts, how.column, separator=how.separator, format=how.format)
+    note(f"{counts}: {found.origin}")
     return found
 
 

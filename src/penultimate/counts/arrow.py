@@ -23,7 +23,9 @@ _BUFFER = 4 << 20
 _MOST_LABELS = 4_000_000
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
+    """An open file: its schema, and its rows in batches of the columns asked for."""
+
     schema: Any
     batches: Callable[[Sequence[str], int], Iterator[Any]]
 
@@ -60,7 +62,7 @@ def read_parquet(path: Path, wish: Wish) -> Counted:
     >>> read_parquet(path, Wish()).names
     ['cat', 'dog']
     """
-    return _read(path, wish, _parquet)
+    return _read(path, wish, parquet_table)
 
 
 def read_arrow(path: Path, wish: Wish) -> Counted:
@@ -80,11 +82,12 @@ def read_arrow(path: Path, wish: Wish) -> Counted:
     FileError, CountsError, MissingDependencyError
         As `read_parquet`.
     """
-    return _read(path, wish, _arrow)
+    return _read(path, wish, arrow_table)
 
 
 @contextmanager
-def _parquet(path: Path) -> Generator[_Table]:
+def parquet_table(path: Path) -> Generator[Table]:
+    """Open a Parquet file."""
     parquet = needed("pyarrow.parquet", "parquet", "a Parquet file")
     with reporting_damage(path, "a Parquet file"):
         schema = parquet.read_schema(path)
@@ -95,11 +98,12 @@ def _parquet(path: Path) -> Generator[_Table]:
             def batches(names: Sequence[str], size: int) -> Iterator[Any]:
                 return file.iter_batches(batch_size=size, columns=list(names), use_threads=False)
 
-            yield _Table(schema, batches)
+            yield Table(schema, batches)
 
 
 @contextmanager
-def _arrow(path: Path) -> Generator[_Table]:
+def arrow_table(path: Path) -> Generator[Table]:
+    """Open an Arrow file or stream."""
     arrow = needed("pyarrow", "parquet", "an Arrow file")
     with reporting_damage(path, "an Arrow file"), arrow.OSFile(str(path)) as file:
         whole = file.read(6) == b"ARROW1"
@@ -115,7 +119,7 @@ def _arrow(path: Path) -> Generator[_Table]:
             for batch in every:
                 yield from (batch.select(list(names)).slice(i, size) for i in range(0, batch.num_rows, size))
 
-        yield _Table(reader.schema, batches)
+        yield Table(reader.schema, batches)
 
 
 def _read(path: Path, wish: Wish, opening: Callable[[Path], Any]) -> Counted:
@@ -138,7 +142,7 @@ def _read(path: Path, wish: Wish, opening: Callable[[Path], Any]) -> Counted:
         kinds = [table.schema.field(name).type for name in wanted]
         if choice.holds == "counts":
             return _counts(batches, wanted, kinds, wish, choice)
-        return _labels(batches, wanted, kinds, wish, choice, _class_names(table.schema, wanted[0]))
+        return _labels(batches, wanted, kinds, wish, choice, class_names(table.schema, wanted[0]))
 
 
 def _usable(field: Any, wish: Wish) -> bool:
@@ -251,12 +255,13 @@ def _value_counts(labels: Any, types: Any) -> list[tuple[Any, int]]:
     return list(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
 
 
-def _class_names(schema: Any, column: str) -> list[str] | None:
-    """The names that Hugging Face's data sets keep beside the numbers of classes."""
+def class_names(schema: Any, column: str) -> list[str] | None:
+    """The names that Hugging Face's data sets keep beside the numbers of classes, or beside lists of such."""
     try:
         held: dict[bytes, bytes] = schema.metadata or {}
-        names: Any = json.loads(held[b"huggingface"])["info"]["features"][column]["names"]
-    except (KeyError, TypeError, ValueError):
+        feature: Any = json.loads(held[b"huggingface"])["info"]["features"][column]
+        names: Any = feature.get("feature", feature)["names"]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return list(map(str, cast(list[object], names))) if isinstance(names, list) else None
 

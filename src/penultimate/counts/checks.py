@@ -60,7 +60,10 @@ def as_floats(values: object, names: Sequence[str] | None) -> NDArray[np.float64
         return _items_as_floats(_items(values), names)
     array = np.asarray(values)
     if array.ndim != 1:
-        raise CountsError(f"counts have shape {array.shape}: give one number for each class, shape (K,)")
+        raise CountsError(
+            f"counts have shape {array.shape}: give one number for each class, shape (K,), or several labels a sample "
+            "as pen.LabelScatter.from_labels"
+        )
     if array.dtype.kind == "O":
         return _items_as_floats(array.tolist(), names)
     if array.dtype.kind not in "iuf":

@@ -109,8 +109,8 @@ def believe_labels(tallied: Mapping[str, int], where: str) -> None:
     together = several_labels(tallied)
     if together is not None:
         raise CountsError(
-            f"{together!r}{where} seems to hold several labels: this tool takes one label a sample; "
-            "say --holds labels if it is the name of one class"
+            f"{together!r}{where} seems to hold several labels: this takes one label a sample, and "
+            "`penultimate forecast FILE --separator ';'` several; say --holds labels if it is the name of one class"
         )
     if len(tallied) > 1 and max(tallied.values()) == 1:
         raise CountsError(

@@ -287,8 +287,8 @@ def _labels(columns: Sequence[Column]) -> Column:
     binary = [c for c in fields if c.distinct.keys() <= {"0", "1"}]
     if not best and len(binary) > 1:
         raise FileError(
-            f"columns {_listed(binary)} hold 0 and 1, one column for each class: this tool takes one label a sample; "
-            "write it in one column"
+            f"columns {_listed(binary)} hold 0 and 1, one column for each class: this takes one label a sample, "
+            "and `penultimate forecast FILE --holds label-sets` several"
         )
     return _only(columns, (best, fields), "labels")
 

@@ -58,9 +58,9 @@ def read_folder(path: Path, wish: Wish) -> Counted:
         When its sub-folders are no classes; the message names the path to give.
     """
     refuse_choices("a folder", wish)
-    found = _yolo(path)
-    if found is not None:
-        return found
+    labels = yolo_labels(path)
+    if labels is not None:
+        return read_yolo(labels, path)
     place = _classes_below(path)
     counts = {folder: _files_below(place / folder) for folder in _folders(place)}
     kinds: Counter[str] = Counter()
@@ -80,8 +80,22 @@ def read_folder(path: Path, wish: Wish) -> Counted:
     return Counted([counts[folder][kind] for folder in ordered], ordered, origin)
 
 
-def _yolo(path: Path) -> Counted | None:
-    """The labels of YOLO, where the folder has them."""
+def yolo_labels(path: Path) -> Path | None:
+    """The folder with the labels of YOLO, where a folder has them: those for training, of several.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Path or None
+
+    Raises
+    ------
+    FileError
+        When it holds labels of several parts, and none can be told to be for training.
+    """
     folders = {name.casefold(): name for name in _folders(path)}
     training = [folders[name] for name in folders if _TRAIN.fullmatch(name)]
     places: list[Path] = []
@@ -97,7 +111,7 @@ def _yolo(path: Path) -> Counted | None:
     found = [place for place in places if is_yolo(place)]
     if len(found) > 1:
         _refuse(path, found, "holds labels of several parts")
-    return read_yolo(found[0], path) if found else None
+    return found[0] if found else None
 
 
 def _classes_below(path: Path) -> Path:

@@ -270,7 +270,7 @@ def _one_each(labels: NDArray[Any]) -> NDArray[Any]:
         return labels
     if labels.ndim > 1 and labels.size == max(labels.shape):
         return labels.reshape(-1)
-    advice = "this tool takes one label a sample"
+    advice = "this takes one label a sample, pen.LabelScatter.from_labels several"
     if labels.ndim == 2 and labels.dtype.kind in "biuf" and labels.size:
         ones = (np.isin(labels, (0, 1)).all(), labels.sum(axis=1))
         if ones[0] and (ones[1] == 1).all():

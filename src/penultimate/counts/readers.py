@@ -83,9 +83,9 @@ def read_counts(path: Path, wish: Wish | None = None, kind: str | None = None) -
 def _read(file: Opened, wish: Wish) -> Counted:
     match file.format, file.text:
         case "json", text if text is not None:
-            return read_json(_whole(text), wish)
+            return read_json(whole_text(text), wish)
         case "jsonl", text if text is not None:
-            return read_json_lines(_lines(text), wish)
+            return read_json_lines(lines_of(text), wish)
         case "npy", _:
             return read_npy(file.path, wish)
         case "npz", _:
@@ -95,15 +95,16 @@ def _read(file: Opened, wish: Wish) -> Counted:
         case "arrow", _:
             return read_arrow(file.path, wish)
         case kind, text:
-            return read_table(() if text is None else _lines(text), wish, f".{kind}")
+            return read_table(() if text is None else lines_of(text), wish, f".{kind}")
 
 
-def _lines(text: IO[str]) -> Iterator[str]:
+def lines_of(text: IO[str]) -> Iterator[str]:
     """Lines, none longer than what is a line of a table, so that one without an end does not fill the memory."""
     return iter(partial(text.readline, LONGEST), "")
 
 
-def _whole(text: IO[str]) -> str:
+def whole_text(text: IO[str]) -> str:
+    """All of a text, unless it is longer than any JSON of the field."""
     # In pieces: read() takes the memory for all that it may give before it knows how much there is.
     pieces, letters = list[str](), 0
     while piece := text.read(_PIECE):

@@ -85,7 +85,7 @@ def read_table(lines: Iterable[str], wish: Wish, suffix: str = "") -> Counted:
     """
     counted = Lines(lines)
     rest = iter(counted)
-    head, mark, dropped = _head(rest)
+    head, mark, dropped = first_lines(rest)
     if not head:
         raise FileError("the file is empty: give one class or one label a line")
     if head[0].lstrip().startswith(("{", "Counter(")):
@@ -97,7 +97,7 @@ def read_table(lines: Iterable[str], wish: Wish, suffix: str = "") -> Counted:
         return count_rows(rows, wish, delimiter.mark)
 
 
-def _head(lines: Iterator[str]) -> tuple[list[str], str | None, int]:
+def first_lines(lines: Iterator[str]) -> tuple[list[str], str | None, int]:
     """The first lines, without comments above the table; the mark if the first line says it; how many were dropped."""
     head: list[str] = []
     letters = 0

@@ -131,7 +131,10 @@ def _unwrapped(label: Any, index: int) -> Any:
 
 def _refuse(label: Any, index: int) -> NoReturn:
     if isinstance(label, list | tuple | set) or getattr(label, "ndim", 0):
-        raise CountsError(f"sample {index} has several labels, {label!r}: this tool takes one label a sample")
+        raise CountsError(
+            f"sample {index} has several labels, {label!r}: this takes one label a sample, and "
+            "pen.LabelScatter.from_labels several"
+        )
     if str(label).casefold() in ("none", "nan", "<na>", "nat"):
         raise CountsError(f"label {label!r} at position {index} is missing: leave such samples out")
     kind = type(cast(object, label)).__name__

@@ -55,19 +55,65 @@ def read_yolo(folder: Path, root: Path) -> Counted:
         When a line is no object, or there are fewer names than classes.
     """
     counts: Counter[int] = Counter()
+    for objects in objects_of_images(folder):
+        counts.update(objects)
+    highest = max(counts, default=-1)
+    names = names_of_classes(folder, root, highest)
+    total = highest + 1 if names is None else len(names)
+    return Counted([counts[k] for k in range(total)], names, f"objects of each class in YOLO labels below {folder}")
+
+
+def objects_of_images(folder: Path) -> Iterator[list[int]]:
+    """The class of each object, one list an image.
+
+    Parameters
+    ----------
+    folder : Path
+        With the text files, in or below it.
+
+    Yields
+    ------
+    list of int
+
+    Raises
+    ------
+    FileError
+        When a line is no object.
+    """
     for path in _label_files(folder):
+        objects: list[int] = []
         with path.open(encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     if _LINE.fullmatch(line.rstrip("\n")) is None:
                         raise FileError(f"{path}, line {number}: this is no YOLO label (class x y width height)")
-                    counts[int(line.split(None, 1)[0])] += 1
-    highest = max(counts, default=-1)
+                    objects.append(int(line.split(None, 1)[0]))
+        yield objects
+
+
+def names_of_classes(folder: Path, root: Path, highest: int) -> Sequence[str] | None:
+    """Names of the classes, where ``data.yaml`` or ``classes.txt`` has them.
+
+    Parameters
+    ----------
+    folder, root : Path
+        As for `read_yolo`.
+    highest : int
+        The highest class that occurs.
+
+    Returns
+    -------
+    sequence of str, or None
+
+    Raises
+    ------
+    FileError
+        When there are fewer names than classes.
+    """
     names = _names(folder, root)
     if names is not None and highest >= len(names):
         raise FileError(f"an object has class {highest}, and {len(names)} classes are named: name all of them")
-    total = highest + 1 if names is None else len(names)
-    return Counted([counts[k] for k in range(total)], names, f"objects of each class in YOLO labels below {folder}")
+    return names
 
 
 def _label_files(folder: Path) -> Iterator[Path]:

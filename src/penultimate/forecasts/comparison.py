@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
-from penultimate.forecasts.forecast import Forecast, forecast
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import Loss, plainly
 from penultimate.model.problem import Bias
 from penultimate.reported import Reported

@@ -1,10 +1,9 @@
 """What a practitioner reads off a minimiser before training: which classes keep a direction of their own.
 
-counts → `forecast` → `Forecast`: thresholds, critical weight decays, and for every class what it retains.
+counts → `penultimate.forecast` → `Forecast`: thresholds, critical weight decays, and for every class what it retains.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,20 +12,18 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
-from penultimate.counts.given import Counts, counts_of
 from penultimate.forecasts.by_ratio import RatioForecast, by_ratio
 from penultimate.forecasts.critical_decays import CriticalDecays, find_critical, find_first, is_closed
 from penultimate.forecasts.over_decay import shares_at, strengths_at
 from penultimate.forecasts.samples_to_gain import samples_to_gain
 from penultimate.forecasts.status import FATES, LOST, OWN, STATUSES
 from penultimate.forecasts.timeline import Timeline, timeline
-from penultimate.losses import Loss, SquaredError, resolve
+from penultimate.losses import SquaredError, resolve
 from penultimate.losses.consistency import is_consistent
 from penultimate.minimisers.convex.deaths import CriticalDecay
-from penultimate.minimisers.minimising import minimise
 from penultimate.minimisers.solution import Solution
 from penultimate.model.geometry import Geometry
-from penultimate.model.problem import Bias, Problem
+from penultimate.model.problem import Problem
 from penultimate.model.strength_law import GONE
 from penultimate.reported import Reported
 
@@ -35,8 +32,8 @@ from penultimate.reported import Reported
 class Forecast(Reported, presenter="forecast"):
     """The geometry that class counts and decays force on the last layer, read for every class.
 
-    Made by `forecast`. Per-group figures, one for each distinct count (largest first), cost O(m²) time for m distinct
-    counts and O(K) memory; figures of single classes are taken from them.
+    Made by `penultimate.forecast`. Per-group figures, one for each distinct count (largest first), cost O(m²) time for
+    m distinct counts and O(K) memory; figures of single classes are taken from them.
 
     Attributes
     ----------
@@ -352,70 +349,3 @@ class Forecast(Reported, presenter="forecast"):
         array([ 69., 113.])
         """
         return timeline(self.solution, learning_rate=lr, momentum=momentum, steps=steps, start=start, points=points)
-
-
-def forecast(
-    counts: Counts,
-    weight_decay: float | Sequence[float] = 5e-4,
-    *,
-    loss: str | Loss = "mse",
-    layers: int | None = None,
-    feature_decay: float | None = None,
-    feature_ratio: float = 1.0,
-    bias: Bias = "free",
-    width: int | None = None,
-    problem: Problem | None = None,
-) -> Forecast:
-    """Forecast the last layer's geometry from class counts and decays.
-
-    Parameters
-    ----------
-    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
-        Samples per class.
-    weight_decay : float or sequence of float, default 5e-4
-        λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
-        `Problem.from_torch` translates PyTorch's.
-    loss : str, CrossEntropy or SquaredError, default "mse"
-        What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse",
-        …).
-    layers : int, optional
-        L, linear layers at the end of the network; 1 by default.
-    feature_decay : float, optional
-        λ_H, if known. By default ``feature_ratio · λ_1 / N``.
-    feature_ratio : float, default 1.0
-        c. Unknown before training: `Forecast.by_ratio` has the answer for others.
-    bias : {"free", "none"} or float, default "free"
-        Of the head: not regularised, absent, or with this decay.
-    width : int, optional
-        The narrowest layer or feature width, if below the number of classes.
-    problem : Problem, optional
-        Instead of all of these.
-
-    Returns
-    -------
-    Forecast
-
-    Raises
-    ------
-    ProblemError
-        For decays, layers, widths or losses that cannot be.
-
-    Examples
-    --------
-    >>> import penultimate as pen
-    >>> counts = pen.datasets.counts("fashion-mnist-lt")
-    >>> print(pen.forecast(counts, weight_decay=5e-3).largest_safe_weight_decay.__round__(4))
-    0.066
-    """
-    counts = counts_of(counts)
-    if problem is None:
-        problem = Problem.from_decays(
-            weight_decay,
-            layers=layers,
-            feature_decay=feature_decay,
-            feature_ratio=feature_ratio,
-            bias=bias,
-            width=width,
-            loss=loss,
-        )
-    return Forecast(minimise(counts, problem))

@@ -9,7 +9,7 @@ from scipy.linalg import svd
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.forecasts.forecast import forecast
+from penultimate.forecasts.forecasting import forecast
 from penultimate.heads.linear_head import StatisticsHead, filled_means
 
 FRAMES = ("simplex", "orthogonal", "forecast")

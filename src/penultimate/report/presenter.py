@@ -95,6 +95,11 @@ if TYPE_CHECKING:
     import penultimate.report.head_comparison.record
     import penultimate.report.head_comparison.table
     import penultimate.report.head_comparison.words
+    import penultimate.report.label_forecast.charts
+    import penultimate.report.label_forecast.page
+    import penultimate.report.label_forecast.record
+    import penultimate.report.label_forecast.table
+    import penultimate.report.label_forecast.words
     import penultimate.report.learning_curve.charts
     import penultimate.report.learning_curve.page
     import penultimate.report.learning_curve.record
@@ -116,6 +121,7 @@ if TYPE_CHECKING:
     from penultimate.audits.row_audit import RowAudit
     from penultimate.forecasts.comparison import LossComparison
     from penultimate.forecasts.forecast import Forecast
+    from penultimate.forecasts.label_forecast import LabelForecast
     from penultimate.heads.comparison.comparison import HeadComparison
     from penultimate.learning_curves.curve import LearningCurve
     from penultimate.scans.scan import Scan
@@ -171,6 +177,13 @@ if TYPE_CHECKING:
         penultimate.report.row_audit.record,
         penultimate.report.row_audit.table,
         penultimate.report.row_audit.words,
+    )
+    _label_forecast: _Presenter[LabelForecast] = (
+        penultimate.report.label_forecast.charts,
+        penultimate.report.label_forecast.page,
+        penultimate.report.label_forecast.record,
+        penultimate.report.label_forecast.table,
+        penultimate.report.label_forecast.words,
     )
     _learning_curve: _Presenter[LearningCurve] = (
         penultimate.report.learning_curve.charts,

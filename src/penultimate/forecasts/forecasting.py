@@ -1,0 +1,117 @@
+"""The way in: class counts become a `Forecast`, and targets of any kind a `LabelForecast`."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import overload
+
+from penultimate.counts.given import Counts, counts_of
+from penultimate.errors import ProblemError
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.label_forecast import LabelForecast
+from penultimate.losses import Loss
+from penultimate.minimisers.label_solution import minimise_label_error
+from penultimate.minimisers.minimising import minimise
+from penultimate.model.problem import Bias, Problem
+from penultimate.targets import LabelScatter
+
+
+@overload
+def forecast(
+    counts: LabelScatter,
+    weight_decay: float | Sequence[float] = ...,
+    *,
+    loss: str | Loss = ...,
+    layers: int | None = ...,
+    feature_decay: float | None = ...,
+    feature_ratio: float = ...,
+    bias: Bias = ...,
+    width: int | None = ...,
+    problem: Problem | None = ...,
+) -> LabelForecast: ...
+@overload
+def forecast(
+    counts: Counts,
+    weight_decay: float | Sequence[float] = ...,
+    *,
+    loss: str | Loss = ...,
+    layers: int | None = ...,
+    feature_decay: float | None = ...,
+    feature_ratio: float = ...,
+    bias: Bias = ...,
+    width: int | None = ...,
+    problem: Problem | None = ...,
+) -> Forecast: ...
+def forecast(
+    counts: LabelScatter | Counts,
+    weight_decay: float | Sequence[float] = 5e-4,
+    *,
+    loss: str | Loss = "mse",
+    layers: int | None = None,
+    feature_decay: float | None = None,
+    feature_ratio: float = 1.0,
+    bias: Bias = "free",
+    width: int | None = None,
+    problem: Problem | None = None,
+) -> LabelForecast | Forecast:
+    """Forecast the last layer's geometry from class counts, or the scatter of any targets, and decays.
+
+    Parameters
+    ----------
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,); or LabelScatter
+        Samples per class; or the sums over targets with several labels a sample, soft labels or regression.
+    weight_decay : float or sequence of float, default 5e-4
+        λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
+        `Problem.from_torch` translates PyTorch's.
+    loss : str, CrossEntropy or SquaredError, default "mse"
+        What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse",
+        …).
+    layers : int, optional
+        L, linear layers at the end of the network; 1 by default.
+    feature_decay : float, optional
+        λ_H, if known. By default ``feature_ratio · λ_1 / N``.
+    feature_ratio : float, default 1.0
+        c. Unknown before training: `Forecast.by_ratio` has the answer for others.
+    bias : {"free", "none"} or float, default "free"
+        Of the head: not regularised, absent, or with this decay.
+    width : int, optional
+        The narrowest layer or feature width, if below the number of classes.
+    problem : Problem, optional
+        Instead of all of these.
+
+    Returns
+    -------
+    Forecast, or LabelForecast of a LabelScatter
+
+    Raises
+    ------
+    ProblemError
+        For decays, layers, widths or losses that cannot be, and targets that never vary.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> counts = pen.datasets.counts("fashion-mnist-lt")
+    >>> print(pen.forecast(counts, weight_decay=5e-3).largest_safe_weight_decay.__round__(4))
+    0.066
+    >>> targets = pen.LabelScatter.from_labels([["cat", "pet"]] * 60 + [["dog", "pet"]] * 30 + [[]] * 10)
+    >>> pen.forecast(targets, weight_decay=0.1).survivors
+    2
+    """
+    if problem is None:
+        problem = Problem.from_decays(
+            weight_decay,
+            layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias,
+            width=width,
+            loss=loss,
+        )
+    if isinstance(counts, LabelScatter):
+        if not problem.is_plain_squared_error:
+            raise ProblemError(f"the loss {problem.loss} is for one label a sample: for several say loss='mse'")
+        if problem.law is not None:
+            raise ProblemError("the law of a trained network is for one label a sample: leave it out")
+        return LabelForecast(minimise_label_error(copy(counts), problem))
+    counts = counts_of(counts)
+    return Forecast(minimise(counts, problem))

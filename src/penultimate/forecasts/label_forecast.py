@@ -1,0 +1,359 @@
+"""What a practitioner reads off before training on several labels a sample: which of them will ever be predicted.
+
+label scatter → `penultimate.forecast` → `LabelForecast`.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from penultimate.errors import ProblemError
+from penultimate.forecasts.by_ratio import RATIOS
+from penultimate.forecasts.label_figures import LabelFigures, samples_needed, squared_error_figures
+from penultimate.forecasts.label_pairs import LabelPair, one_label_twice, told_apart_by_no_head
+from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.minimisers.label_solution import LabelSolution
+from penultimate.minimisers.shrinkage import Shrinkage
+from penultimate.model.label_geometry import LabelGeometry
+from penultimate.model.problem import Problem
+from penultimate.reported import Reported
+from penultimate.targets.label_scatter import LabelScatter
+
+# Steps that narrow a weight decay down to a relative 1e-9 from any factor of 1e9.
+_HALVINGS = 70
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """What a forecast says of one label; None where there is no such figure.
+
+    Attributes
+    ----------
+    label : str
+        Its name.
+    samples : float
+        How many have it.
+    status : str
+        "own", "shared" or "lost" by `retained`; "unseen" or "always" where no sample, or each, has the label.
+    retained, lift, score_on, to_keep, to_answer : float or None
+        As `LabelForecast` has them for all labels.
+    answered : bool or None
+        Whether the mean score where the label is on exceeds ½.
+    nearest : str or None
+        The label whose mean feature points most nearly the same way.
+    cosine : float or None
+        Between the two.
+    """
+
+    label: str
+    samples: float
+    status: str
+    retained: float | None
+    lift: float | None
+    score_on: float | None
+    answered: bool | None
+    to_keep: float | None
+    to_answer: float | None
+    nearest: str | None
+    cosine: float | None
+
+
+@dataclass(frozen=True)
+class LabelRatio:
+    """The forecast for one value of the unknown ratio ``c = N λ_H / λ_1``.
+
+    Attributes
+    ----------
+    ratio : float
+        c.
+    survivors, answered : int
+        Directions that survive, and labels that are answered at ½.
+    to_keep, to_answer : float
+        Samples that a label needs.
+    """
+
+    ratio: float
+    survivors: int
+    answered: int
+    to_keep: float
+    to_answer: float
+
+
+@dataclass(frozen=True, repr=False)
+class LabelForecast(Reported, presenter="label_forecast"):
+    """The geometry that targets of any kind and decays force on the last layer, read for every label.
+
+    Made by `penultimate.forecast` of a `LabelScatter`; for class counts there is `Forecast`.
+
+    Attributes
+    ----------
+    solution : LabelSolution
+        The minimiser: directions, strengths, objective.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> sets = [["cat", "pet"]] * 60 + [["dog", "pet"]] * 30 + [["newt"]] * 4 + [[]] * 6
+    >>> forecast = pen.forecast(pen.LabelScatter.from_labels(sets), weight_decay=0.02)
+    >>> forecast.survivors, forecast.directions
+    (3, 3)
+    >>> dict(zip(forecast.targets.names, forecast.answered.tolist()))
+    {'cat': True, 'dog': True, 'newt': True, 'pet': True}
+    >>> forecast.scores(["cat", "pet"]).round(2)
+    array([0.99, 0.01, 0.  , 1.  ])
+    """
+
+    solution: LabelSolution
+
+    @property
+    def targets(self) -> LabelScatter:
+        """The sums over targets."""
+        return self.solution.targets
+
+    @property
+    def problem(self) -> Problem:
+        """Layers, decays, bias, width."""
+        return self.solution.problem
+
+    @property
+    def geometry(self) -> LabelGeometry:
+        """Head, label vectors, features and scores of the minimiser."""
+        return self.solution.geometry
+
+    @property
+    def threshold(self) -> float:
+        """θ: the singular value below which a direction dies."""
+        return self.solution.threshold
+
+    @property
+    def survivors(self) -> int:
+        """Directions that survive; at least so many where `solution.is_lower_bound`."""
+        return self.solution.survivors
+
+    @property
+    def directions(self) -> int | None:
+        """Directions that there are; None for more than 4,096 labels, where only the leading ones are found."""
+        return self.geometry.spectrum.rank if self.geometry.spectrum.complete else None
+
+    @cached_property
+    def figures(self) -> LabelFigures:
+        """All figures of labels."""
+        return squared_error_figures(self.solution)
+
+    @property
+    def retained(self) -> Float[np.ndarray, " K"]:
+        """Share of each label's variance that lies in directions that survive, shape (K,); NaN if it never varies."""
+        return self.figures.retained
+
+    @property
+    def lift(self) -> Float[np.ndarray, " K"]:
+        """Mean score where a label is on less that where it is off, shape (K,)."""
+        return self.figures.lift
+
+    @property
+    def score_on(self) -> Float[np.ndarray, " K"]:
+        """Mean score where a label is on, shape (K,); NaN for labels that never are, and for real targets."""
+        return self.figures.score_on
+
+    @property
+    def score_off(self) -> Float[np.ndarray, " K"]:
+        """Mean score where a label is off, shape (K,)."""
+        return self.figures.score_off
+
+    @property
+    def answered(self) -> Bool[np.ndarray, " K"]:
+        """Whether the mean score where a label is on exceeds ½, shape (K,)."""
+        return np.nan_to_num(self.score_on) > 0.5
+
+    @property
+    def to_keep(self) -> Float[np.ndarray, " K"]:
+        """About how many samples a label needs to keep a direction, ≈ θ², shape (K,); NaN for real targets."""
+        return self.figures.to_keep
+
+    @property
+    def to_answer(self) -> Float[np.ndarray, " K"]:
+        """About how many samples a label needs to be answered at ½, ≈ 4θ² for one layer, shape (K,)."""
+        return self.figures.to_answer
+
+    @cached_property
+    def status(self) -> np.ndarray:
+        """``own``, ``shared``, ``lost``, ``unseen`` or ``always`` for every label, shape (K,)."""
+        # A projector's diagonal carries rounding; a label at exactly 0.9 should not flip with it.
+        kept = np.where(self.retained >= OWN - 1e-12, 0, np.where(self.retained < LOST, 2, 1))
+        fixed = np.where(self.targets.positives > 0, 4, 3)
+        return np.array([*STATUSES, "unseen", "always"])[np.where(np.isnan(self.retained), fixed, kept)]
+
+    def labels_with(self, status: str) -> int:
+        """How many labels are ``own``, ``shared``, ``lost``, ``unseen`` or ``always``."""
+        return int(np.count_nonzero(self.status == status))
+
+    @property
+    def varying(self) -> Bool[np.ndarray, " K"]:
+        """Which labels some samples have and some have not, shape (K,)."""
+        return ~np.isnan(self.retained)
+
+    @property
+    def never_answered(self) -> int:
+        """How many labels that some samples have are never answered at ½."""
+        return int(np.count_nonzero(self.varying & ~self.answered))
+
+    @cached_property
+    def one_label_twice(self) -> tuple[LabelPair, ...]:
+        """Labels that are one in two columns: equal in every sample, or each the other's complement."""
+        return one_label_twice(self.targets)
+
+    @cached_property
+    def alike(self) -> tuple[LabelPair, ...] | None:
+        """Labels that no head can tell apart at this decay: their scores correlate at 0.99 or more.
+
+        None above 4,096 labels, where they are not compared.
+        """
+        return told_apart_by_no_head(self.solution)
+
+    @property
+    def critical_weight_decay(self) -> Float[np.ndarray, " r"]:
+        """λ_1 at which each direction dies, all layers' decays scaled together, shape (r,).
+
+        NaN where the width leaves no room for the direction; with a regularised bias an estimate, since the directions
+        themselves move with the decay.
+        """
+        decay = self.problem.weight_decay[0] * (self.solution.sigma / self.threshold) ** self.problem.decay_exponent
+        return np.where(np.arange(decay.size) < (self.problem.width or np.inf), decay, np.nan)
+
+    @property
+    def largest_safe_weight_decay(self) -> float | None:
+        """λ_1 below which every direction survives; None if the width takes some, or where not all were found."""
+        if self.directions is None or (self.problem.width or self.directions) < self.directions:
+            return None
+        return float(self.critical_weight_decay.min())
+
+    @cached_property
+    def largest_answering_weight_decay(self) -> float | None:
+        """λ_1 up to which every label is answered at ½; None for real targets, a width, or where not all is known."""
+        bounded = self.problem.width is not None or self.directions is None or not isinstance(self.problem.bias, str)
+        if bounded or self.targets.kind == "real":
+            return None
+        chosen = self.problem.weight_decay[0]
+        low, high = 1e-9 * chosen, float(self.critical_weight_decay.max())
+        if not self._all_answered(low):
+            return None
+        for _ in range(_HALVINGS):
+            middle = (low * high) ** 0.5
+            low, high = (middle, high) if self._all_answered(middle) else (low, middle)
+        return low
+
+    @property
+    def by_ratio(self) -> tuple[LabelRatio, ...]:
+        """The answer as a function of c, when the feature decay is not known; empty when it is."""
+        if self.problem.feature_decay is not None or self.solution.is_lower_bound:
+            return ()
+        return tuple(map(self._at_ratio, RATIOS))
+
+    @cached_property
+    def labels(self) -> tuple[LabelRow, ...]:
+        """What is said of each label, in their order."""
+        return self.rows(np.arange(self.targets.labels))
+
+    def rows(self, labels: Int[np.ndarray, " b"]) -> tuple[LabelRow, ...]:
+        """What is said of some labels, by index."""
+        nearest, cosine = self.geometry.nearest(labels)
+        known = self.varying & (self.targets.kind != "real")
+        names, n = list(map(str, self.targets.names)), self.targets.positives
+        return tuple(
+            LabelRow(
+                label=names[k],
+                samples=float(n[k]),
+                status=str(self.status[k]),
+                retained=_known(float(self.retained[k])),
+                lift=_known(float(self.lift[k])),
+                score_on=_known(float(self.score_on[k])),
+                answered=bool(self.answered[k]) if known[k] else None,
+                to_keep=_known(float(self.to_keep[k])),
+                to_answer=_known(float(self.to_answer[k])),
+                nearest=names[near] if near >= 0 else None,
+                cosine=_known(cos),
+            )
+            for k, near, cos in zip(labels.tolist(), nearest.tolist(), cosine.tolist(), strict=True)
+        )
+
+    def worst_labels(self, number: int) -> Int[np.ndarray, " b"]:
+        """Indices of the labels with the least score where they are on, or that retain least; unseen ones left out."""
+        figures = self.retained if self.targets.kind == "real" else self.score_on
+        # Rounded, so that among labels that are alike the fewest samples come first.
+        order = np.lexsort((self.targets.positives, figures.round(9)))
+        return order[self.varying[order]][:number]
+
+    def scores(self, labels: Iterable[str]) -> Float[np.ndarray, " K"]:
+        """Scores of a sample that has exactly these labels.
+
+        Parameters
+        ----------
+        labels : iterable of str
+            Names; none for a sample without labels.
+
+        Returns
+        -------
+        ndarray of shape (K,)
+
+        Raises
+        ------
+        ProblemError
+            For a name that is no label.
+        """
+        place = {name: k for k, name in enumerate(self.targets.names)}
+        row = np.zeros((1, self.targets.labels))
+        for name in [labels] if isinstance(labels, str) else labels:
+            if name not in place:
+                raise ProblemError(f"{name!r} is none of the {self.targets.labels:,} labels: give names of labels")
+            row[0, place[name]] = 1.0
+        return self.geometry.scores(row)[0]
+
+    def at(self, decay: float) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Directions alive, and labels answered at ½, at another weight decay of a free bias or none."""
+        problem = self.problem.scaled(decay / self.problem.weight_decay[0])
+        shrinkage = Shrinkage(self.targets.samples, problem.kappa(self.targets.samples), problem.layers)
+        alive = min(int(np.count_nonzero(shrinkage.strength(self.solution.sigma))), self._room)
+        answered = self._scores_on(shrinkage.kappa)[self.varying] > 0.5
+        return ("directions alive", alive), ("labels answered at ½", int(np.count_nonzero(answered)))
+
+    def __repr__(self) -> str:
+        size = f"{self.targets.labels:,} labels and {self.targets.samples:,.6g} samples"
+        return f"<LabelForecast of {size}: print it for its verdict>"
+
+    @property
+    def _room(self) -> int:
+        """How many directions the width holds."""
+        return min(self.problem.width or self.solution.sigma.size, self.solution.sigma.size)
+
+    def _all_answered(self, decay: float) -> bool:
+        """Whether every label is at some weight decay."""
+        problem = self.problem.scaled(decay / self.problem.weight_decay[0])
+        return bool(np.all(self._scores_on(problem.kappa(self.targets.samples))[self.varying] > 0.5))
+
+    def _scores_on(self, kappa: float) -> Float[np.ndarray, " K"]:
+        """Mean scores where labels are on with another κ, all else equal: free bias, or none."""
+        targets, sigma = self.targets, self.solution.sigma
+        strength = Shrinkage(targets.samples, kappa, self.problem.layers).strength(sigma)
+        strength[self._room :] = 0.0
+        gained = self.geometry.along(strength * sigma)
+        gained = np.divide(gained, targets.positives, out=np.zeros(gained.size), where=targets.positives > 0)
+        return gained + (targets.mean if self.problem.bias == "free" else 0.0)
+
+    def _at_ratio(self, ratio: float) -> LabelRatio:
+        # κ² grows with c for one layer, and θ with a power of κ.
+        change = ratio / self.problem.feature_ratio
+        threshold = self.threshold * change ** (0.5 / self.problem.layers)
+        kappa = self.problem.kappa(self.targets.samples) * change ** (1.0 / (self.problem.layers + 1))
+        answered = self._scores_on(kappa)[self.varying] > 0.5
+        there = replace(self.solution, threshold=threshold)
+        keep, answer = samples_needed(there, np.ones(1))
+        survivors = min(int(np.count_nonzero(self.solution.sigma > threshold)), self._room)
+        return LabelRatio(ratio, survivors, int(np.count_nonzero(answered)), float(keep[0]), float(answer[0]))
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""A forecast for several labels a sample, soft labels or regression."""

@@ -1,0 +1,220 @@
+"""Label sets that come one after another, each a few names or ids: numbered as they are first seen."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from numbers import Integral
+from typing import Any, cast
+
+import numpy as np
+
+from penultimate.counts.class_names import NumberedNames, as_names, is_whole
+from penultimate.counts.columns import label_rank, words_of
+from penultimate.counts.counted import sorted_labels
+from penultimate.errors import CountsError
+from penultimate.targets.matrices import Rows, scipy_sparse
+
+# Names of columns of label sets, beside those that columns of one label have.
+_SET_WORDS = frozenset(
+    "tag tags genre genres topic topics subject subjects keyword keywords attributes findings".split()
+)
+
+# Different sets that are held at once.
+_MOST_SETS = 1 << 16
+
+
+class LabelSets:
+    """Label sets of a stream; equal ones are kept once with their number.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        The labels there are. By default those that occur.
+
+    Attributes
+    ----------
+    repeated : float
+        Samples that name a label twice.
+    """
+
+    def __init__(self, names: Sequence[str] | None = None) -> None:
+        self.repeated = 0.0
+        self._given = names
+        self._number: dict[str, int] = {} if names is None else {name: k for k, name in enumerate(names)}
+
+    def names(self) -> tuple[Sequence[str], list[int]]:
+        """The labels in their order, and the column of each in the blocks."""
+        if self._given is not None:
+            return self._given, list(range(len(self._given)))
+        ordered = sorted_labels(self._number)
+        return as_names(ordered), [self._number[name] for name in ordered]
+
+    def blocks(self, counted: Iterable[tuple[Sequence[str], float]]) -> Iterator[Rows]:
+        """Blocks of rows, each with as many columns as there are labels so far.
+
+        Parameters
+        ----------
+        counted : iterable of (sequence of str, float)
+            Label sets, and how many samples each stands for.
+
+        Yields
+        ------
+        Rows
+        """
+        held: dict[tuple[int, ...], float] = {}
+        for labels, count in counted:
+            numbers = tuple(map(self._numbered, labels))
+            kept = tuple(sorted(set(numbers)))
+            self.repeated += count if len(kept) < len(numbers) else 0.0
+            held[kept] = held.get(kept, 0.0) + count
+            if len(held) >= _MOST_SETS:
+                yield self._block(held)
+                held = {}
+        if held:
+            yield self._block(held)
+
+    def _numbered(self, label: str) -> int:
+        number = self._number.get(label)
+        if number is None:
+            if self._given is not None:
+                raise CountsError(
+                    f"label {label!r} is none of the {len(self._given)} given: add it to names or drop it"
+                )
+            number = self._number[label] = len(self._number)
+        return number
+
+    def _block(self, held: Mapping[tuple[int, ...], float]) -> Rows:
+        sparse = scipy_sparse()
+        ends = np.cumsum([0, *map(len, held)])
+        indices = np.fromiter(chain.from_iterable(held), dtype=np.int64, count=int(ends[-1]))
+        shape = (len(held), max(1, len(self._number)))
+        values = sparse.csr_array((np.ones(indices.size), indices, ends), shape=shape)
+        return Rows(values, np.fromiter(held.values(), dtype=np.float64, count=len(held)), "sets")
+
+
+def counted_sets(sets: Iterable[Any], weights: Iterable[float] | None = None) -> Iterator[tuple[Sequence[str], float]]:
+    """Label sets as a caller gives them, with how many samples have each.
+
+    Parameters
+    ----------
+    sets : iterable of iterables of str or int
+    weights : iterable of float, optional
+        How many samples each row stands for; one by default.
+
+    Yields
+    ------
+    labels : list of str
+    count : float
+
+    Raises
+    ------
+    CountsError
+        When a sample has no list of labels, or names are mixed with numbers.
+
+    Examples
+    --------
+    >>> from penultimate.targets.label_sets import counted_sets
+    >>> list(counted_sets([["cat", "pet"], [], ["cat", "pet"]]))
+    [(['cat', 'pet'], 2.0), ([], 1.0)]
+    """
+    counted: dict[tuple[Any, ...], float] = {}
+    for row, (labels, weight) in enumerate(zip(sets, repeat(1.0) if weights is None else weights, strict=False)):
+        known = _as_set(row, labels)
+        counted[known] = counted.get(known, 0.0) + weight
+    _refuse_indicators(counted)
+    if len({isinstance(label, str) for labels in counted for label in labels}) > 1:
+        raise CountsError("some labels are whole numbers and some are text: make them all one or the other")
+    for labels, count in counted.items():
+        yield [text for label in labels if (text := str(label).strip())], count
+
+
+def split(cell: str, separator: str) -> list[str]:
+    """Labels of a text that holds several; blanks are trimmed, and what is empty is none.
+
+    Parameters
+    ----------
+    cell, separator : str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from penultimate.targets.label_sets import split
+    >>> split("cat; pet;", ";")
+    ['cat', 'pet']
+    """
+    return [label for part in cell.split(separator) if (label := part.strip())]
+
+
+def names_sets(name: str) -> bool:
+    """Whether a name says that a column holds label sets.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from penultimate.targets.label_sets import names_sets
+    >>> names_sets("Tags"), names_sets("labels"), names_sets("image_id")
+    (True, True, False)
+    """
+    return label_rank(name) is not None or bool(_SET_WORDS.intersection(words_of(name)))
+
+
+def as_label_names(names: int | Iterable[object]) -> Sequence[str]:
+    """Names of all labels, or how many there are.
+
+    Parameters
+    ----------
+    names : int, or iterable of str or int
+
+    Returns
+    -------
+    sequence of str
+
+    Raises
+    ------
+    CountsError
+        When a name is given twice, or there is none.
+    """
+    held = NumberedNames(max(int(names), 0)) if isinstance(names, Integral) else as_names(cast(Iterable[object], names))
+    if not len(held):
+        raise CountsError("there are no labels: give at least one name")
+    return held
+
+
+def _as_set(row: int, labels: Any) -> tuple[Any, ...]:
+    if hasattr(labels, "tolist"):
+        labels = labels.tolist()
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+        if isinstance(labels, str) or is_whole(labels):
+            raise CountsError(
+                f"row {row} is {labels!r}, one label and no list of them: give [{labels!r}], split texts that hold "
+                "several, or count one label a sample with ClassCounts.from_labels"
+            )
+        raise CountsError(f"row {row} is {labels!r}: give a list of labels, an empty one for a sample without any")
+    held = tuple(cast(Iterable[Any], labels))
+    for label in held:
+        if not isinstance(label, str | Integral) or isinstance(label, bool | np.bool_):
+            raise CountsError(
+                f"row {row} holds {label!r} of type {type(label).__name__}: labels are text or whole numbers; give 0/1 "
+                "rows as one array"
+            )
+        if isinstance(label, Integral) and label < 0:
+            raise CountsError(f"row {row} holds {label}: leave out what pads the ids of labels")
+    return held
+
+
+def _refuse_indicators(counted: Mapping[tuple[Any, ...], float]) -> None:
+    """Refuse lists of one length that hold 0 and 1 alone, which may be ids or one column a label."""
+    if len(set(map(len, counted))) == 1 and len(next(iter(counted))) > 1 and set[Any]().union(*counted) <= {0, 1}:
+        raise CountsError(
+            "every row is a list of as many 0 and 1: as np.array(rows) they are one column a label; as lists they "
+            "would be ids of labels"
+        )
