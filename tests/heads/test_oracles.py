@@ -36,7 +36,7 @@ def centred(scores):
 def test_discriminant_is_that_of_scikit_learn(shrinkage, offset):
     X, y = data(offset=offset)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(X - offset, y)
-    ours = heads.DiscriminantHead(shrinkage, prior="counts").fit(X, y)
+    ours = heads.DiscriminantHead(shrinkage, means="plain", prior="counts").fit(X, y)
     expected = theirs.decision_function(X - offset)
     np.testing.assert_allclose(centred(ours.decision_function(X)), centred(expected), rtol=1e-6, atol=1e-6)
 

@@ -13,6 +13,7 @@ import torch
 import penultimate as pen
 from studies import (
     constancy,
+    few_samples,
     fixes,
     learning_curves,
     model,
@@ -199,3 +200,13 @@ def test_learning_curves_are_judged():
     assert told(study) and len(study.claims) == 4
     assert study.claims[0].verdict == ("holds" if study.claims[0].distance <= 1.0 else "fails")
     assert {cell["data"] for cell in study.facts["forecasts"]} == {"digits, pixels"}
+
+
+def test_heads_from_few_samples_are_judged(monkeypatch):
+    monkeypatch.setattr(few_samples, "DRAWS", 4)
+    monkeypatch.setattr(few_samples, "PROFILES", ((5, 5), (10, 2)))
+    study = few_samples.study(quick=True, seed=SEED)
+    assert told(study) and len(study.claims) == 8
+    assert len(study.facts["rows"]) == 2 * 2
+    for claim in study.claims:
+        assert claim.verdict == ("holds" if claim.distance <= 0.0 else "fails")

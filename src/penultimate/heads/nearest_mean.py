@@ -6,7 +6,7 @@ import numpy as np
 
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.heads.covariance import Shrinkage, whitened
+from penultimate.heads.covariance import Shrinkage, settled, whitened
 from penultimate.heads.linear_head import StatisticsHead, filled_means
 
 
@@ -18,7 +18,7 @@ class NearestMeanHead(StatisticsHead):
     metric : {"euclidean", "within"}, default "euclidean"
         Distances as they are, or after whitening with the within-class covariance (Mahalanobis).
     shrinkage : float or "auto", default "auto"
-        Of the covariance, for "within"; as in `DiscriminantHead`.
+        Of the covariance, for "within"; as in `DiscriminantHead`, which also chooses it by leave-one-out.
     pull : float, default 0
         Means are pulled to the global mean as by so many samples there: ``(n_k m_k + pull m) / (n_k + pull)``, which
         moves means of few samples most.
@@ -60,6 +60,6 @@ class NearestMeanHead(StatisticsHead):
         counts, origin = statistics.counts, statistics.global_mean
         stays = counts / np.maximum(counts + self.pull, 1e-300)
         means = (filled_means(statistics) - origin) * stays[:, None]
-        rows = means if self.metric == "euclidean" else whitened(statistics, means, self.shrinkage)
+        rows = means if self.metric == "euclidean" else whitened(statistics, means, settled(statistics, self.shrinkage))
         bias = -0.5 * np.einsum("kd,kd->k", rows, means) - rows @ origin
         return self._settle((rows, bias), counts, (counts > 0) / np.count_nonzero(counts))

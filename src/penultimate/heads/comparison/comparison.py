@@ -22,7 +22,8 @@ from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
 from penultimate.heads.comparison.samples import held_out, order_notes
 from penultimate.heads.comparison.scoring import Answers, Scorer
-from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Curve, Tried, cross_fit
+from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
+from penultimate.heads.curve import Curve
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
 

@@ -18,6 +18,7 @@ from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.blending import pool_weights
 from penultimate.heads.comparison.candidates import BY_THEORY, TEMPERATURE, Candidate
 from penultimate.heads.comparison.scoring import Answers
+from penultimate.heads.curve import Curve, balanced_error
 from penultimate.heads.softmax import balanced_weights, inverse_temperature, log_losses
 
 FOLDS = 4
@@ -27,25 +28,6 @@ _INNER = 3
 _ENTRIES, _FEWEST = 500_000, 100
 # What the blend may be around, whichever has less loss: a loss may have adjusted for imbalance already.
 CENTRES = (TEMPERATURE, BY_THEORY)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """How good the settings of one kind of head are.
-
-    Attributes
-    ----------
-    settings, balanced_accuracy, standard_error, log_loss : ndarray of shape (S,)
-        Settings in the order of `Candidate`; the standard error is that of the accuracy, the loss is balanced too.
-    picked : int
-        Where the loss is least.
-    """
-
-    settings: Float[np.ndarray, " S"]
-    balanced_accuracy: Float[np.ndarray, " S"]
-    standard_error: Float[np.ndarray, " S"]
-    log_loss: Float[np.ndarray, " S"]
-    picked: int
 
 
 @dataclass(frozen=True)
@@ -175,8 +157,9 @@ class Tried:
         factors = [inverse_temperature(one, labels, self._classes) for one in scores]
         losses = [weights @ log_losses(one * factor, labels) for one, factor in zip(scores, factors, strict=True)]
         picked = int(np.argmin(losses))
-        rates = correct @ balanced_weights(part.labels, self._classes)
-        errors = self._standard_error(correct * 1.0, part.labels)
+        of_all = balanced_weights(part.labels, self._classes)
+        rates = correct @ of_all
+        errors = np.array([balanced_error(one * 1.0, part.labels, of_all) for one in correct])
         curve = Curve(np.array(candidate.settings), rates, errors, np.array(losses), picked)
         head, factor = made(picked), factors[picked]
         tempered = Head((head.product * factor,), head.offset * factor, head.names)
@@ -194,16 +177,6 @@ class Tried:
     def _some(self, part: Samples) -> Int[np.ndarray, " m"]:
         """Rows to find settings, temperatures and weights from."""
         return part.evenly(max(_ENTRIES // self._classes, _FEWEST))
-
-    def _standard_error(self, values: Float[np.ndarray, "S m"], labels: Int[np.ndarray, " m"]) -> np.ndarray:
-        """Of the mean over classes of their means, samples drawn within classes."""
-        weights = balanced_weights(labels, self._classes)
-        number = np.bincount(labels, minlength=self._classes)
-        errors: list[float] = []
-        for row in values:
-            mean = np.bincount(labels, row, self._classes) / np.maximum(number, 1)
-            errors.append(float(np.sqrt(np.sum((weights * (row - mean[labels])) ** 2))))
-        return np.array(errors)
 
 
 def deal(labels: Int[np.ndarray, " M"], parts: int, rng: np.random.Generator) -> Int[np.ndarray, " M"]:
