@@ -54,8 +54,8 @@ class Audited(OneLine):
     fits : bool or None
         Whether the network is near what its loss leaves (`LayerAudit.fits_loss`); None where that is not known.
     merged : tuple of tuple of str
-        Names of classes that have merged: pairs whose features overlap (`metrics.merged_pairs`), those that overlap
-        most first; of a head alone groups whose rows point alike.
+        Names of classes that have merged: pairs whose means would have been told apart (`noise.class_pairs`), the
+        nearest first; of a head alone groups whose rows point alike.
     balanced_accuracy, by_means : float or None
         Of the head's answers, and of the nearest class mean's, on the features that were audited.
     classes : tuple of (str, float)
@@ -94,6 +94,7 @@ class Audited(OneLine):
         if isinstance(audit, HeadAudit):
             return _of_head(audit)
         names, recall = audit.counts.names, audit.decisions.recall_by_means
+        merged = audit.pairs.pairs[audit.pairs.merged]
         return cls(
             of="features",
             counts={key: float(audit.counts.to_dict()[key]) for key in _SAME},
@@ -102,7 +103,7 @@ class Audited(OneLine):
             calibration=audit.calibration,
             problem=None,
             fits=None if audit.last_layer is None else audit.last_layer.fits_loss,
-            merged=tuple(tuple(str(names[index]) for index in pair) for pair in audit.classes.merged.pairs.tolist()),
+            merged=tuple((str(names[one]), str(names[other])) for one, other in merged.tolist()),
             balanced_accuracy=_finite(audit.decisions.balanced_accuracy),
             by_means=_mean(recall.tolist()),
             classes=_listed(audit.counts),

@@ -28,18 +28,21 @@ from penultimate.features.head import Head
 from penultimate.features.metrics import ClassMetrics, CollapseMetrics, class_metrics, collapse_metrics
 from penultimate.features.metrics.centred import centred_means, variances
 from penultimate.features.naming import doubts, one_order
-from penultimate.features.passes.accumulator import Together
+from penultimate.features.passes.accumulator import Accumulator, Together
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.deciding import Deciding
 from penultimate.features.passes.distributed import on_cluster
 from penultimate.features.passes.one_process import OneProcess
 from penultimate.features.passes.replicates import Jackknife, Replicates
 from penultimate.features.passes.residuals import MOST_CLASSES, Residuals, Slopes
+from penultimate.features.passes.scatters import MOST, Scatters
 from penultimate.features.sources import FeatureSource
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import Loss, resolve
 from penultimate.model.problem import Problem
+from penultimate.noise.class_means import ClassDirections, MeansOutcome, class_directions
+from penultimate.noise.nearest_classes import ClassPairs, class_pairs
 from penultimate.reported import Reported
 
 if TYPE_CHECKING:
@@ -77,6 +80,10 @@ class Audit(Reported, presenter="audit"):
         Measures of collapse.
     classes : ClassMetrics
         The same class by class.
+    directions : ClassDirections
+        Directions of the class means that stand above the noise of their samples.
+    pairs : ClassPairs
+        Every class with the one nearest to it: merged, apart, or undecided for want of samples.
     last_layer : LayerAudit or None
         The last layer against its forecast; None without a head.
     intervals : dict of str to ndarray
@@ -104,6 +111,8 @@ class Audit(Reported, presenter="audit"):
     certified: int
     metrics: CollapseMetrics
     classes: ClassMetrics
+    directions: ClassDirections
+    pairs: ClassPairs
     last_layer: LayerAudit | None
     intervals: dict[str, NDArray[np.float64]]
     doubts: tuple[str, ...]
@@ -241,11 +250,18 @@ def audit(
         training = ClassCounts(whole.counts, task.names) if counts is None else counts
         deciding = Deciding(whole, last, drop_bad=drop_bad)
         slopes = _slopes(whole, last, model, training, drop_bad)
-        second = deciding if slopes is None else Together({"answers": deciding, "slopes": slopes})
-        passes.run(second, "answers", held, _step(progress, "answers"))
+        directions = class_directions(whole)
+        scatters = _scatters(whole, directions, drop_bad)
+        beside: dict[str, Accumulator | None] = {"slopes": slopes, "scatters": scatters}
+        second = {"answers": deciding} | {name: part for name, part in beside.items() if part is not None}
+        passes.run(Together(second) if len(second) > 1 else deciding, "answers", held, _step(progress, "answers"))
     residuals = None if slopes is None else slopes.residuals()
+    pairs = class_pairs(directions, None if scatters is None else scatters.sums)
     doubted = doubts(counts, whole.counts, deciding.decisions, None if task.classes is None else training.names)
-    result = _judge(whole, replicates, deciding, residuals, training, last, model, source.dtype, doubted, task.notes)
+    noise = directions, pairs
+    result = _judge(
+        whole, replicates, deciding, residuals, noise, training, last, model, source.dtype, doubted, task.notes
+    )
     if held is not None:
         held.remove()
     return result
@@ -260,11 +276,20 @@ def _slopes(
     return Slopes(statistics, head, resolve(problem.loss, counts), counts, drop_bad=drop_bad)
 
 
+def _scatters(statistics: FeatureStatistics, directions: ClassDirections, drop_bad: bool) -> Scatters | None:
+    """What sums each class's own scatter along the directions; None where there is none, or it is too much to hold."""
+    rank = directions.singular_values.size
+    if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES or not rank or statistics.classes * rank**2 > MOST:
+        return None
+    return Scatters(statistics, directions.basis, drop_bad=drop_bad)
+
+
 def _judge(
     whole: FeatureStatistics,
     replicates: Replicates,
     deciding: Deciding,
     residuals: Residuals | None,
+    noise: tuple[ClassDirections, ClassPairs],
     counts: ClassCounts,
     head: Head | None,
     problem: Problem,
@@ -288,6 +313,8 @@ def _judge(
         certified=deciding.certified,
         metrics=metrics,
         classes=class_metrics(whole, product),
+        directions=noise[0],
+        pairs=noise[1],
         last_layer=layer,
         intervals={name: interval for name, interval in intervals.items() if interval is not None},
         doubts=doubted,

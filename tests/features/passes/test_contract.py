@@ -12,6 +12,7 @@ from penultimate.features.passes.accumulator import Together
 from penultimate.features.passes.deciding import Deciding
 from penultimate.features.passes.replicates import Replicates
 from penultimate.features.passes.residuals import Slopes
+from penultimate.features.passes.scatters import Scatters
 
 RNG = np.random.default_rng(0)
 MEANS = RNG.normal(size=(4, 3))
@@ -48,6 +49,7 @@ BUILDERS = {
     "deciding": (lambda: Deciding(STATISTICS, HEAD), of_deciding),
     "nearest means": (lambda: Deciding(STATISTICS, None), of_deciding),
     "slopes": (slopes, of_slopes),
+    "scatters": (lambda: Scatters(STATISTICS, np.eye(3)[:, :2]), lambda one: [one.sums, [one.rows]]),
     "together": (
         lambda: Together({"answers": Deciding(STATISTICS, HEAD), "slopes": slopes()}),
         lambda one: of_deciding(one.parts["answers"]) + of_slopes(one.parts["slopes"]),

@@ -9,8 +9,6 @@ from penultimate.features.metrics.frames import equiangularity as equiangularity
 from penultimate.features.metrics.frames import equinorm as equinorm
 from penultimate.features.metrics.frames import gram_distance as gram_distance
 from penultimate.features.metrics.frames import self_duality as self_duality
-from penultimate.features.metrics.overlap import MergedPairs as MergedPairs
-from penultimate.features.metrics.overlap import merged_pairs as merged_pairs
 from penultimate.features.metrics.summary import ClassMetrics as ClassMetrics
 from penultimate.features.metrics.summary import CollapseMetrics as CollapseMetrics
 from penultimate.features.metrics.summary import class_metrics as class_metrics

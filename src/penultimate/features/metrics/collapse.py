@@ -95,7 +95,7 @@ class PairwiseVariance:
 
     v is the variance within a class (Galanti, György and Hutter 2021, arXiv 2112.15121). The K × K table is gone
     through in blocks and never held. The variance is that of all directions, so the quotient grows with the width of
-    the features, and says nothing of whether two classes overlap: see `merged_pairs`.
+    the features, and says nothing of whether two classes overlap: see `penultimate.noise.class_pairs`.
 
     Parameters
     ----------

@@ -19,7 +19,6 @@ from penultimate.features.metrics.frames import (
     norm_slope,
     self_duality,
 )
-from penultimate.features.metrics.overlap import MergedPairs, merged_pairs
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.minimisers import frames
 from penultimate.model.geometry import Geometry
@@ -107,8 +106,6 @@ class ClassMetrics(OneLine):
         Of the head's row with the class mean.
     nearest, nearest_cosine : ndarray
         Class whose centred mean has the largest cosine, and that cosine.
-    merged : MergedPairs
-        Pairs of classes that overlap so far that a rule between them is wrong half as often as a coin.
 
     Examples
     --------
@@ -124,7 +121,6 @@ class ClassMetrics(OneLine):
     head_cosine: Float[np.ndarray, " K"]
     nearest: Int[np.ndarray, " K"]
     nearest_cosine: Float[np.ndarray, " K"]
-    merged: MergedPairs
 
 
 def collapse_metrics(
@@ -218,7 +214,6 @@ def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] 
         head_cosine=unknown if head is None else cosines_between(head, means),
         nearest=index,
         nearest_cosine=cosine,
-        merged=merged_pairs(statistics),
     )
 
 

@@ -276,7 +276,7 @@ def _found(head: HeadAdvice) -> str:
     text = ""
     if audited.merged:
         named = "; ".join(", ".join(group) for group in audited.merged[:3])
-        what = "Rows that point alike" if audited.of == "head" else "Classes whose features overlap"
+        what = "Rows that point alike" if audited.of == "head" else "Classes that have merged"
         text = f"{what}, says the audit: {named}{' and more' if len(audited.merged) > 3 else ''}."
     if audited.balanced_accuracy is not None and audited.by_means is not None:
         text += (

@@ -5,7 +5,8 @@ from jaxtyping import Int
 
 from penultimate.audits.audit import Audit
 from penultimate.audits.layer import LayerAudit
-from penultimate.features.metrics.overlap import MERGED_AT
+from penultimate.noise.class_means import MeansOutcome
+from penultimate.noise.nearest_classes import GAP
 from penultimate.report.audit.charts import charts
 from penultimate.report.audit.record import alignment_record, answered_worst, class_records
 from penultimate.report.audit.words import findings, verdict
@@ -105,16 +106,19 @@ def key_figures(audit: Audit) -> list[KeyFigure]:
         ),
         ("Worst class", percent(float(decisions.recall[worst])), f"recall of {_short(str(audit.counts.names[worst]))}"),
         ("NC1", number(measured.nc1, 3), "spread within classes against distance between them"),
-        ("Merged classes", number(float(audit.classes.merged.classes.size)), _overlap(audit)),
+        ("Merged classes", *_merged(audit)),
     ]
     return figures if audit.last_layer is None else [*figures, *_layer_figures(audit.last_layer)]
 
 
-def _overlap(audit: Audit) -> str:
-    """What "merged" means, and how often it was found."""
-    count = audit.classes.merged.count
-    what = f"a rule between two of them errs on at least {percent(MERGED_AT)}"
-    return f"{what}; {number(float(count))} pair{'s' if count > 1 else ''}" if count else f"none: {what} of no pair"
+def _merged(audit: Audit) -> tuple[str, str]:
+    """How many classes have merged, and of how many pairs the samples cannot say."""
+    pairs = audit.pairs
+    if pairs.outcome is MeansOutcome.TOO_FEW_SAMPLES:
+        return "–", "too few samples to tell"
+    merged, undecided = (int(np.count_nonzero(of)) for of in (pairs.merged, pairs.undecided))
+    what = f"closer than {number(GAP, 3)} standard deviations: {number(float(merged))} of {len(pairs.pairs)} pairs"
+    return number(float(np.unique(pairs.pairs[pairs.merged]).size)), f"{what}, {number(float(undecided))} undecided"
 
 
 def _layer_figures(layer: LayerAudit) -> list[KeyFigure]:

@@ -7,6 +7,7 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 
 from penultimate.audits import keys
+from penultimate.noise.nearest_classes import GAP
 from penultimate.report.kit.numbers import finite, plain
 from penultimate.reported import Classes
 from penultimate.version import __version__
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from penultimate.audits.audit import Audit
     from penultimate.audits.layer import LayerAudit
 
+# Pairs that are listed, of all that were tested.
+_PAIRS = 1000
 # Nothing where another loss trained the network.
 _BUDGET = ("lost", "lost_to_decay", "lost_to_noise", "lost_to_others", "unsettled")
 
@@ -39,6 +42,7 @@ def record(audit: "Audit", classes: Classes = "all") -> dict[str, object]:
             keys.BALANCED_ACCURACY: finite(decisions.balanced_accuracy),
             **_merged(audit),
         },
+        "noise": noise_record(audit),
         keys.ALIGNMENT: None if audit.last_layer is None else alignment_record(audit, audit.last_layer),
         keys.CALIBRATION: None if audit.calibration is None else audit.calibration.to_dict(),
         "intervals": {name: _list(values) for name, values in scalars.items()},
@@ -49,15 +53,51 @@ def record(audit: "Audit", classes: Classes = "all") -> dict[str, object]:
 
 
 def _merged(audit: "Audit") -> dict[str, object]:
-    """The pairs of classes that overlap most, and how many there are."""
-    merged, names = audit.classes.merged, audit.counts.names
+    """The pairs of classes that have merged, the nearest first, and how many are undecided."""
+    pairs, names = audit.pairs, audit.counts.names
+    merged = pairs.pairs[pairs.merged]
     return {
-        keys.MERGED: [[str(names[one]), str(names[other])] for one, other in merged.pairs.tolist()],
-        "merged_error": merged.error.tolist(),
-        "merged_pairs": merged.count,
-        "merged_classes": int(merged.classes.size),
-        "merged_undecided": merged.undecided,
+        keys.MERGED: [[str(names[one]), str(names[other])] for one, other in merged[:_PAIRS].tolist()],
+        "merged_error": pairs.error[pairs.merged][:_PAIRS].tolist(),
+        "merged_pairs": len(merged),
+        "merged_classes": int(np.unique(merged).size),
+        "merged_undecided": int(np.count_nonzero(pairs.undecided)),
     }
+
+
+def noise_record(audit: "Audit") -> dict[str, object]:
+    """Directions of the class means above the noise, and every class with the one nearest to it."""
+    directions, pairs = audit.directions, audit.pairs
+    return {
+        "outcome": pairs.outcome.name.lower(),
+        "directions": directions.count,
+        "edge": finite(directions.edge),
+        "singular_values": directions.singular_values.tolist(),
+        "strengths": [finite(value) for value in directions.strengths.tolist()],
+        "tested_along": pairs.directions,
+        "own_covariances": pairs.own_covariances,
+        "gap_asked_for": GAP,
+        "tested": len(pairs.pairs),
+        "pairs": pair_records(audit, np.arange(len(pairs.pairs))[:_PAIRS]),
+    }
+
+
+def pair_records(audit: "Audit", chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
+    """One record for each of some pairs."""
+    pairs, names = audit.pairs, audit.counts.names
+    standing = np.where(pairs.merged, "merged", np.where(pairs.apart, "apart", "undecided"))
+    return [
+        {
+            "classes": [str(names[index]) for index in pairs.pairs[place].tolist()],
+            "standing": str(standing[place]),
+            "gap": finite(float(pairs.gap[place])),
+            "min_gap": finite(float(pairs.min_gap[place])),
+            "error": finite(float(pairs.error[place])),
+            "p_value": finite(float(pairs.p_value[place])),
+            "samples_needed": finite(float(pairs.enough[place])),
+        }
+        for place in chosen.tolist()
+    ]
 
 
 def alignment_record(audit: "Audit", layer: "LayerAudit") -> dict[str, object]:

@@ -4,7 +4,8 @@ import numpy as np
 
 from penultimate.audits.audit import Audit
 from penultimate.audits.layer import LayerAudit
-from penultimate.features.metrics.overlap import MERGED_AT
+from penultimate.noise.class_means import MeansOutcome
+from penultimate.noise.nearest_classes import GAP, MERGED_AT
 from penultimate.report.audit.record import answered_worst
 from penultimate.report.kit.numbers import names_of, number, percent
 
@@ -42,7 +43,7 @@ def findings(audit: Audit) -> list[tuple[str, str]]:
         [("Please note", " ".join(audit.notes[len(audit.doubts[:1]) :])), ("Spread", _collapse(audit))],
         audit.last_layer,
     )
-    found.append(("Overlap", _merged_pairs(audit)))
+    found += [("Nearest classes", _nearest_classes(audit)), ("Above the noise", _above_noise(audit))]
     if layer is not None and not layer.forecast.problem.is_plain_squared_error:
         found.append(("Its own loss", _own_law(layer)))
     if layer is not None:
@@ -77,30 +78,64 @@ def _collapse(audit: Audit) -> str:
 
 
 def _merged(audit: Audit) -> str:
-    merged, names = audit.classes.merged, audit.counts.names
+    """Merged pairs, and those of which the samples cannot say."""
+    pairs, names = audit.pairs, audit.counts.names
     if np.isnan(audit.metrics.variability_quotient):
         return _collapse(audit)
-    if not merged.count:
-        few = ", but some have too few samples to tell" if merged.undecided else ""
+    if pairs.outcome is MeansOutcome.TOO_FEW_SAMPLES:
+        return "There are too few samples to tell whether classes have merged."
+    merged, undecided = pairs.pairs[pairs.merged], int(np.count_nonzero(pairs.undecided))
+    if not len(merged):
+        few = f", but of {_pairs(undecided)} the samples cannot say" if undecided else ""
         return f"No two classes have merged{few}."
-    first = " and ".join(str(names[index]) for index in merged.pairs[0].tolist())
-    if merged.count == 1:
-        return f"One pair of classes has merged: {first}."
-    pairs = f"{number(float(merged.count))} pairs of {number(float(merged.classes.size))} classes have merged"
-    return f"{pairs}, most of all {first}."
+    first = " and ".join(str(names[index]) for index in merged[0].tolist())
+    text = f"One pair of classes has merged: {first}."
+    if len(merged) > 1:
+        classes = number(float(np.unique(merged).size))
+        text = f"{number(float(len(merged)))} pairs of {classes} classes have merged, nearest of all {first}."
+    return f"{text} Of {_pairs(undecided)} more the samples cannot say." if undecided else text
 
 
-def _merged_pairs(audit: Audit) -> str:
-    """What merged means, and which pairs overlap most."""
-    merged, names = audit.classes.merged, audit.counts.names
-    if np.isnan(audit.metrics.variability_quotient):
+def _pairs(count: int) -> str:
+    return "one pair" if count == 1 else f"{number(float(count))} pairs"
+
+
+def _nearest_classes(audit: Audit) -> str:
+    """What merged, apart and undecided mean, the nearest pairs, and how many samples would do."""
+    pairs, names = audit.pairs, audit.counts.names
+    if pairs.outcome is MeansOutcome.TOO_FEW_SAMPLES:
+        return pairs.outcome.value
+    merged, apart, undecided = (int(np.count_nonzero(of)) for of in (pairs.merged, pairs.apart, pairs.undecided))
+    text = (
+        f"Each class is held against the one nearest to it. Of {_pairs(len(pairs.pairs))}, {number(float(merged))} "
+        f"merged, {number(float(apart))} are apart, and {number(float(undecided))} undecided. Merged means that a gap "
+        f"of {number(GAP, 3)} standard deviations, at which the best linear rule errs on {percent(MERGED_AT)} of the "
+        "samples, would have been seen, and was not."
+    )
+    listed = zip(pairs.pairs[:_NAMED].tolist(), pairs.gap[:_NAMED].tolist(), strict=True)
+    named = [f"{names[one]} and {names[other]} ({number(gap, 2)})" for (one, other), gap in listed]
+    text = f"{text} The smallest gaps: {'; '.join(named)}."
+    enough = pairs.enough[np.isfinite(pairs.enough)]
+    if enough.size:
+        text += (
+            f" With {number(float(np.median(enough)))} samples of each class half of the undecided would be decided."
+        )
+    if not pairs.own_covariances:
+        text += " The scatter of all classes stands for that of each, which has a size of its own only."
+    return text
+
+
+def _above_noise(audit: Audit) -> str:
+    directions = audit.directions
+    if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES:
         return ""
-    errs = f"a linear rule between their means errs on at least {percent(MERGED_AT)} of their samples"
-    if not merged.count:
-        return f"Two classes count as merged where {errs}; here none do."
-    pairs = zip(merged.pairs[:_NAMED].tolist(), merged.error[:_NAMED].tolist(), strict=True)
-    named = [f"{names[one]} and {names[other]} ({percent(error, 2)})" for (one, other), error in pairs]
-    return f"Two classes count as merged where {errs}. The pairs with the largest error: {'; '.join(named)}."
+    if directions.count is None:
+        return f"{directions.outcome.value} Pairs were compared along {audit.pairs.directions or 'all'} of them."
+    dimension = number(float(directions.dimension))
+    return (
+        f"{number(float(directions.count))} of {dimension} directions of the class means stand above what chance gives "
+        f"the means of so many samples (edge {number(directions.edge, 3)})."
+    )
 
 
 def _head_or_features(audit: Audit) -> str:

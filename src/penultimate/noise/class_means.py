@@ -1,0 +1,182 @@
+"""Which directions of class means stand above what chance gives the means of samples.
+
+Row k is ``√(n_k/c_k) Σ_W^{−1/2}(h̄_k − h_G)``, c_k the size of the class's own scatter over that of all. By sampling
+alone its noise has variance one, so that nothing has to be assumed of a network (docs/theory §12.1).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from penultimate.features.statistics import FeatureStatistics, mean_of
+from penultimate.noise.edges import fisher_edge, fisher_strengths, margin
+from penultimate.noise.row_directions import LEAST
+from penultimate.reported import OneLine
+
+Floats = NDArray[np.float64]
+
+# Variance of a direction that is within the rounding of products in single precision, as part of the largest.
+_ROUNDING = 1e-9
+
+
+class MeansOutcome(Enum):
+    """What can be said of directions of class means.
+
+    Examples
+    --------
+    >>> import penultimate as pen
+    >>> print(pen.noise.MeansOutcome.FEW.value)
+    With fewer than 20 classes or features the edge, a law of large matrices, counts no directions.
+    """
+
+    COUNTED = "Directions above the noise were counted."
+    FEW = "With fewer than 20 classes or features the edge, a law of large matrices, counts no directions."
+    TOO_FEW_SAMPLES = (
+        "There are no more samples than classes and features together, so what is chance in the class means is not "
+        "known: give more samples, or fewer features."
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class ClassDirections(OneLine):
+    """Directions of K class means that stand above the noise of their samples.
+
+    Made by `class_directions`. Of classes with samples; of those without one, rows hold NaN.
+
+    Attributes
+    ----------
+    outcome : MeansOutcome
+        Whether directions were counted; its value says what happened.
+    edge : float
+        Largest singular value that noise alone has; NaN without enough samples.
+    singular_values : ndarray of shape (r,)
+        Of the directions above it, largest first.
+    strengths : ndarray of shape (r,)
+        Without noise; NaN within 20 % of the edge, and where directions are not counted.
+    dimension : int
+        d, directions that features have at all.
+    freedom : float
+        ``N − K``, of the covariance within classes.
+    counts : ndarray of shape (K,)
+        n_k, samples of each class.
+    size : ndarray of shape (K,)
+        c_k, a class's own scatter over that of all.
+    basis : ndarray of shape (d, r)
+        Takes features to coordinates along the directions, in which scatter within classes has covariance one.
+    coordinates : ndarray of shape (K, r)
+        Of the class means, less that of all.
+    whitened : ndarray of shape (K, m)
+        Class means in all m coordinates in which scatter has covariance one.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> rng, labels = np.random.default_rng(0), np.repeat(np.arange(40), 30)
+    >>> features = (rng.normal(size=(40, 3)) @ rng.normal(size=(3, 25)))[labels] + rng.normal(size=(1200, 25))
+    >>> found = pen.noise.class_directions(pen.FeatureStatistics.from_features(features, labels))
+    >>> found.outcome.name, found.count
+    ('COUNTED', 3)
+    """
+
+    outcome: MeansOutcome
+    edge: float
+    singular_values: Float[np.ndarray, " r"]
+    strengths: Float[np.ndarray, " r"]
+    dimension: int
+    freedom: float
+    counts: Float[np.ndarray, " K"]
+    size: Float[np.ndarray, " K"]
+    basis: Float[np.ndarray, "d r"]
+    coordinates: Float[np.ndarray, "K r"]
+    whitened: Float[np.ndarray, "K m"]
+
+    @property
+    def count(self) -> int | None:
+        """How many directions stand above the noise; None where the edge counts none (`outcome`)."""
+        return self.singular_values.size if self.outcome is MeansOutcome.COUNTED else None
+
+
+def class_directions(statistics: FeatureStatistics) -> ClassDirections:
+    """Find the directions of class means that stand above the noise of their samples.
+
+    Parameters
+    ----------
+    statistics : FeatureStatistics
+        Of the features.
+
+    Returns
+    -------
+    ClassDirections
+
+    Notes
+    -----
+    The edge of an F matrix (Wachter 1980), as the scatter within classes is estimated too.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> statistics = pen.FeatureStatistics.from_features(np.eye(3), np.arange(3))
+    >>> pen.noise.class_directions(statistics).outcome.name
+    'TOO_FEW_SAMPLES'
+    """
+    counts, seen = statistics.counts, np.flatnonzero(statistics.counts > 0)
+    freedom = statistics.samples - seen.size
+    size = _sizes(statistics)
+    # Weights of the mean are those of the rows, so that noise leaves one row's worth of directions.
+    means = statistics.means[seen] - mean_of(statistics.means, counts / size)
+    values, vectors = np.linalg.eigh(statistics.within_scatter / max(freedom, 1.0))
+    between = np.einsum("kd,kd->d", means @ vectors, counts[seen, None] * (means @ vectors)) / statistics.samples
+    floor = _ROUNDING * float((values + between).max(initial=0.0))
+    # A direction in which nothing varies is none; where only means vary, scatter is at most rounding.
+    kept = values + between > floor
+    white = vectors[:, kept] / np.sqrt(np.maximum(values[kept], floor))
+    rows, dimension = seen.size - 1, int(np.count_nonzero(kept))
+    whitened = np.full((statistics.classes, dimension), np.nan)
+    whitened[seen] = means @ white
+    unknown, none = MeansOutcome.TOO_FEW_SAMPLES, np.empty(0)
+    if freedom <= dimension or not rows or not dimension:
+        nothing, width, all_of_them = float("nan"), np.empty((statistics.dimension, 0)), np.empty((len(counts), 0))
+        return ClassDirections(
+            unknown, nothing, none, none, dimension, freedom, counts, size, width, all_of_them, whitened
+        )
+    scaled = whitened[seen] * np.sqrt(counts[seen] / size[seen])[:, None]
+    edge = fisher_edge(rows, dimension, freedom)
+    found, axes = _leading(scaled, edge * margin(rows, dimension))
+    large = min(rows + 1, dimension) >= LEAST
+    return ClassDirections(
+        MeansOutcome.COUNTED if large else MeansOutcome.FEW,
+        edge,
+        found,
+        fisher_strengths(found, rows, dimension, freedom) if large else np.full(found.size, np.nan),
+        dimension,
+        freedom,
+        counts,
+        size,
+        white @ axes,
+        whitened @ axes,
+        whitened,
+    )
+
+
+def _sizes(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
+    """A class's own variance over that of all, as if one more sample deviated as those of all do."""
+    counts, spreads = statistics.counts, statistics.spreads
+    seen = counts > 0
+    whole = float(spreads.sum()) / max(statistics.samples - int(seen.sum()), 1.0)
+    own = np.divide(spreads + whole, counts, out=np.ones_like(counts), where=seen)
+    return own / whole if whole > 0 else np.ones_like(counts)
+
+
+def _leading(rows: Floats, least: float) -> tuple[Floats, Floats]:
+    """Singular values above one, and the vectors over columns."""
+    if len(rows) >= rows.shape[1]:
+        squares, vectors = np.linalg.eigh(rows.T @ rows)
+    else:
+        squares, left = np.linalg.eigh(rows @ rows.T)
+        vectors = rows.T @ left / np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))
+    values = np.sqrt(np.maximum(squares[::-1], 0.0))
+    above = int(np.count_nonzero(values > least))
+    return values[:above], vectors[:, ::-1][:, :above]
