@@ -17,6 +17,8 @@ from scans_planted import planted
 
 COUNTS = pen.ClassCounts({"cat": 600, "dog": 300, "newt": 12, "axolotl": 9})
 LABEL_SETS = [["cat", "pet"]] * 60 + [["dog", "pet"]] * 30 + [["newt"]] * 4 + [[]] * 6
+MIXED = np.random.default_rng(0).dirichlet([1, 2, 0.5], size=300)
+LABELLED = np.random.default_rng(0).beta(1, [2, 5, 30], size=(300, 3))
 RESULTS = {
     "forecast": lambda: pen.forecast(COUNTS, 0.12),
     "label_forecast": lambda: pen.forecast(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
@@ -28,6 +30,10 @@ RESULTS = {
     "advice": lambda: pen.advise(COUNTS, 0.12),
     "learning_curve": lambda: pen.learning_curve("cnn-ce-test", of=6, counts=[1500, 3000], weight_decay=5e-3),
     "scan": lambda: pen.scan(planted()[0]),
+    "class_shares": lambda: pen.class_shares(
+        MIXED, trained_on={"cat": 5, "dog": 3, "newt": 2}, names=["cat", "dog", "newt"]
+    ),
+    "thresholds": lambda: pen.expected_f_thresholds(LABELLED, names=["cat", "dog", "newt"]),
 }
 PARTS = {
     "record": ("record",),
@@ -52,7 +58,12 @@ def printed(table):
 
 
 def classes_in(name, record):
-    return record["samples"]["too_small"] if name == "advice" else record.get("labels", record.get("classes", []))
+    return record["samples"]["too_small"] if name == "advice" else record.get("classes", record.get("labels", []))
+
+
+def names_in(found):
+    described = getattr(found, "counts", None) or getattr(found, "targets", None) or found
+    return list(described.names)
 
 
 def test_every_kind_of_result_is_tried_here():
@@ -87,15 +98,13 @@ def test_says_writes_and_draws_the_same_things(name, tmp_path):
 @pytest.mark.parametrize("classes", [0, 1, 2, np.int64(2), "all", "none"])
 def test_classes_are_chosen_alike(name, classes):
     found = result(name)
-    record = found.to_dict(classes)
-    names = found.targets.names if name == "label_forecast" else found.counts.names
-    most = len(names)
+    record, most = found.to_dict(classes), len(names_in(found))
     limit = {"all": most, "none": 0}.get(classes, classes) if isinstance(classes, str) else int(classes)
     listed = classes_in(name, record)
     assert len(listed) == (0 if name == "head_comparison" else min(limit, 2) if name == "advice" else limit)
     assert "verdict" in record and printed(found.table(classes))
     if classes == "all" and name not in ("advice", "head_comparison"):
-        assert [row.get("label", row.get("class")) for row in listed] == list(names)
+        assert [row.get("class", row.get("label")) for row in listed] == names_in(found)
 
 
 @pytest.mark.parametrize("name", RESULTS)

@@ -50,6 +50,11 @@ from .model.geometry import Factors as Factors
 from .model.geometry import Geometry as Geometry
 from .model.grouped_matrix import GroupedMatrix as GroupedMatrix
 from .model.problem import Problem as Problem
+from .probabilities.adjusting import adjust as adjust
+from .probabilities.class_shares import ClassShares as ClassShares
+from .probabilities.class_shares import class_shares as class_shares
+from .probabilities.thresholds import Thresholds as Thresholds
+from .probabilities.thresholds import expected_f_thresholds as expected_f_thresholds
 from .scans.scan import Scan as Scan
 from .scans.scan import scan as scan
 from .spectrum.label_spectrum import LabelSpectrum as LabelSpectrum

@@ -12,6 +12,7 @@ import torch
 
 import penultimate as pen
 from studies import (
+    class_shares,
     constancy,
     few_samples,
     fixes,
@@ -210,3 +211,8 @@ def test_heads_from_few_samples_are_judged(monkeypatch):
     assert len(study.facts["rows"]) == 2 * 2
     for claim in study.claims:
         assert claim.verdict == ("holds" if claim.distance <= 0.0 else "fails")
+
+
+def test_class_shares_are_judged():
+    study = class_shares.study(quick=True)
+    assert told(study) and len(study.claims) == 3 and len(study.facts["settings"]) == 2

@@ -6,8 +6,10 @@ import sys
 
 import click
 
+from penultimate.cli.adjust import adjust
 from penultimate.cli.advise import advise
 from penultimate.cli.audit import audit
+from penultimate.cli.class_shares import class_shares
 from penultimate.cli.compare import compare
 from penultimate.cli.data import data
 from penultimate.cli.forecast import forecast
@@ -18,6 +20,7 @@ from penultimate.cli.options import examples
 from penultimate.cli.output import note, prepare
 from penultimate.cli.scan import scan
 from penultimate.cli.sections import Sections
+from penultimate.cli.thresholds import thresholds
 from penultimate.errors import PenultimateError
 from penultimate.version import __version__
 
@@ -46,6 +49,7 @@ cli.add_sections(
         "After training": (audit, learning_curve, heads),
         "Before and after": (advise,),
         "Any model": (scan,),
+        "In use": (thresholds, adjust, class_shares),
         "To try it": (data,),
     }
 )

@@ -75,6 +75,11 @@ if TYPE_CHECKING:
     import penultimate.report.audit.record
     import penultimate.report.audit.table
     import penultimate.report.audit.words
+    import penultimate.report.class_shares.charts
+    import penultimate.report.class_shares.page
+    import penultimate.report.class_shares.record
+    import penultimate.report.class_shares.table
+    import penultimate.report.class_shares.words
     import penultimate.report.comparison.charts
     import penultimate.report.comparison.page
     import penultimate.report.comparison.record
@@ -115,6 +120,11 @@ if TYPE_CHECKING:
     import penultimate.report.scan.record
     import penultimate.report.scan.table
     import penultimate.report.scan.words
+    import penultimate.report.thresholds.charts
+    import penultimate.report.thresholds.page
+    import penultimate.report.thresholds.record
+    import penultimate.report.thresholds.table
+    import penultimate.report.thresholds.words
     from penultimate.advice.advice import Advice
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
@@ -124,6 +134,8 @@ if TYPE_CHECKING:
     from penultimate.forecasts.label_forecast import LabelForecast
     from penultimate.heads.comparison.comparison import HeadComparison
     from penultimate.learning_curves.curve import LearningCurve
+    from penultimate.probabilities.class_shares import ClassShares
+    from penultimate.probabilities.thresholds import Thresholds
     from penultimate.scans.scan import Scan
 
     _R = TypeVar("_R")
@@ -198,4 +210,18 @@ if TYPE_CHECKING:
         penultimate.report.scan.record,
         penultimate.report.scan.table,
         penultimate.report.scan.words,
+    )
+    _thresholds: _Presenter[Thresholds] = (
+        penultimate.report.thresholds.charts,
+        penultimate.report.thresholds.page,
+        penultimate.report.thresholds.record,
+        penultimate.report.thresholds.table,
+        penultimate.report.thresholds.words,
+    )
+    _class_shares: _Presenter[ClassShares] = (
+        penultimate.report.class_shares.charts,
+        penultimate.report.class_shares.page,
+        penultimate.report.class_shares.record,
+        penultimate.report.class_shares.table,
+        penultimate.report.class_shares.words,
     )
