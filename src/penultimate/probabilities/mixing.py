@@ -4,8 +4,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 _MAX_STEPS = 2000
-# The largest change of a share in one step at which to stop, far below any share's own error.
+# How much likelihood a sample may be left: the largest slope less one bounds it, because it is concave in the mix.
 _TOL = 1e-6
+_KEPT = 0.1
 _LEAST = 1e-12
 
 
@@ -26,7 +27,7 @@ def most_likely_mix(
     start : ndarray of shape (B, K)
         Where to start from; positive.
     tol : float
-        The largest change of a share at which to stop.
+        Largest slope, less one, at which to stop: no mix has more likelihood than that, a sample.
 
     Returns
     -------
@@ -47,20 +48,25 @@ def most_likely_mix(
     """
     total = weights.sum(axis=1, keepdims=True)
 
+    def slope(mix: Float[np.ndarray, "B K"]) -> Float[np.ndarray, "B K"]:
+        return ((weights / np.maximum(mix @ ratios.T, _LEAST)) @ ratios) / total
+
     def step(mix: Float[np.ndarray, "B K"]) -> Float[np.ndarray, "B K"]:
-        new = mix * ((weights / np.maximum(mix @ ratios.T, _LEAST)) @ ratios) / total
+        new = mix * slope(mix)
         return new / new.sum(axis=1, keepdims=True)
 
     mix = start
     for _ in range(_MAX_STEPS):
-        one = step(mix)
+        rising = slope(mix)
+        if rising.max() < 1.0 + tol:
+            break
+        one = mix * rising
         two = step(one)
         first, second = one - mix, two - 2.0 * one + mix
-        if np.abs(first).max() < tol:
-            return two
         length = np.linalg.norm(second, axis=1, keepdims=True)
         stride = np.maximum(1.0, np.linalg.norm(first, axis=1, keepdims=True) / np.maximum(length, _LEAST))
-        leapt = np.maximum(mix + 2.0 * stride * first + stride**2 * second, _LEAST)
+        # A leap may not empty a class: from nothing its share would rise too slowly ever to be seen.
+        leapt = np.maximum(mix + 2.0 * stride * first + stride**2 * second, _KEPT * two)
         mix = step(leapt / leapt.sum(axis=1, keepdims=True))
     return mix
 
@@ -108,6 +114,6 @@ def corrected_mix(
     for _ in range(steps):
         reweighed = counted * (mix / np.maximum(shares, _LEAST))[:, labels]
         seen = most_likely_mix(others, reweighed, mix, tol)
-        mix = np.maximum(mix * found / np.maximum(seen, _LEAST), _LEAST)
+        mix = np.maximum(mix + found - seen, mix / 2.0)
         mix /= mix.sum(axis=1, keepdims=True)
     return mix
