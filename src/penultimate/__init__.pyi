@@ -38,6 +38,7 @@ from .heads.comparison.comparison import HeadComparison as HeadComparison
 from .heads.comparison.comparison import compare_heads as compare_heads
 from .learning_curves.curve import LearningCurve as LearningCurve
 from .learning_curves.curve import learning_curve as learning_curve
+from .losses.binary_cross_entropy import class_weights as class_weights
 from .minimisers import frames as frames
 from .minimisers.certificate import Certificate as Certificate
 from .minimisers.convex.deaths import CriticalDecay as CriticalDecay

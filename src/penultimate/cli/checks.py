@@ -33,6 +33,10 @@ def torch_scale(torch_loss: str | None, loss: str, classes: int) -> float:
     """What multiplies decays that were given as PyTorch's: its squared error averages over outputs (docs/theory §1)."""
     if torch_loss is None:
         return 1.0
+    if torch_loss == "bce" and loss.startswith("bce"):
+        return float(classes)
+    if torch_loss == "bce":
+        raise ProblemError(f"--torch-loss bce beside --loss {loss}: say --loss bce too")
     if not loss.startswith("mse"):
         raise ProblemError(
             f"--torch-loss {torch_loss} beside --loss {loss}: cross-entropy's decays are read as they are"

@@ -84,6 +84,11 @@ def forecast(
     from penultimate.model.problem import Problem
 
     targets = read_targets(counts, counts_file)
+    sigmoids = loss.strip().partition(":")[0] == "bce"
+    if sigmoids and isinstance(targets, ClassCounts):
+        from penultimate.targets import LabelScatter
+
+        targets = LabelScatter.from_counts(targets)
     outputs = targets.classes if isinstance(targets, ClassCounts) else targets.labels
     scale = torch_scale(torch_loss, loss, outputs)
     decays = scaled(weight_decay, scale)
@@ -107,14 +112,14 @@ def forecast(
             feature_ratio=1.0 if feature_ratio is None else feature_ratio,
             bias=scaled_bias(bias, scale),
             width=width,
-            loss=loss,
+            loss="mse" if sigmoids else loss,
         )
         if isinstance(targets, ClassCounts):
             announce_forecast(targets, problem)
         else:
             announce_targets(targets.labels)
         with progress("forecasting"):
-            result = make_forecast(targets, problem=problem)
+            result = make_forecast(targets, problem=problem, loss=loss if sigmoids else "mse")
     deliver(result, json_path, html_path, classes)
 
 

@@ -23,7 +23,7 @@ FORMATS = ("csv", "tsv", "json", "jsonl", "npy", "npz", "parquet", "arrow")
 
 LOSSES = (
     "mse, ce, weighted:inverse, weighted:power:ρ, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, "
-    "mse:inverse, …"
+    "mse:inverse, …; for several labels a sample mse, bce, bce:sqrt, bce:balanced, bce:3"
 )
 
 
@@ -146,8 +146,8 @@ LOSS = click.option(
 )
 TORCH_LOSS = click.option(
     "--torch-loss",
-    type=click.Choice(["mse"]),
-    help="Read decays as PyTorch's for nn.MSELoss, which averages over outputs: times K/2.",
+    type=click.Choice(["mse", "bce"]),
+    help="Read decays as PyTorch's for nn.MSELoss or nn.BCEWithLogitsLoss, which average over outputs: K/2 or K times.",
 )
 LAYERS = click.option("--layers", type=int, metavar="L", help="Linear layers at the end of the network.  [default: 1]")
 WIDTH = click.option(

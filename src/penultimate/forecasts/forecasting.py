@@ -8,7 +8,7 @@ from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.label_forecast import LabelForecast
-from penultimate.losses import Loss
+from penultimate.losses import BinaryCrossEntropy, Loss
 from penultimate.minimisers.label_solution import minimise_label_error
 from penultimate.minimisers.minimising import minimise
 from penultimate.model.problem import Bias, Problem
@@ -20,7 +20,7 @@ def forecast(
     counts: LabelScatter,
     weight_decay: float | Sequence[float] = ...,
     *,
-    loss: str | Loss = ...,
+    loss: str | Loss | BinaryCrossEntropy = ...,
     layers: int | None = ...,
     feature_decay: float | None = ...,
     feature_ratio: float = ...,
@@ -33,7 +33,7 @@ def forecast(
     counts: Counts,
     weight_decay: float | Sequence[float] = ...,
     *,
-    loss: str | Loss = ...,
+    loss: str | Loss | BinaryCrossEntropy = ...,
     layers: int | None = ...,
     feature_decay: float | None = ...,
     feature_ratio: float = ...,
@@ -45,7 +45,7 @@ def forecast(
     counts: LabelScatter | Counts,
     weight_decay: float | Sequence[float] = 5e-4,
     *,
-    loss: str | Loss = "mse",
+    loss: str | Loss | BinaryCrossEntropy = "mse",
     layers: int | None = None,
     feature_decay: float | None = None,
     feature_ratio: float = 1.0,
@@ -62,9 +62,9 @@ def forecast(
     weight_decay : float or sequence of float, default 5e-4
         λ of the linear layers, for the loss "half the squared error, summed over classes, averaged over samples";
         `Problem.from_torch` translates PyTorch's.
-    loss : str, CrossEntropy or SquaredError, default "mse"
+    loss : str, CrossEntropy, SquaredError or BinaryCrossEntropy, default "mse"
         What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse",
-        …).
+        …). A LabelScatter has "mse" and, with one sigmoid a label, "bce", "bce:sqrt", "bce:balanced", "bce:3".
     layers : int, optional
         L, linear layers at the end of the network; 1 by default.
     feature_decay : float, optional
@@ -97,6 +97,11 @@ def forecast(
     >>> pen.forecast(targets, weight_decay=0.1).survivors
     2
     """
+    sigmoids = _sigmoids(loss)
+    if sigmoids is not None and not isinstance(counts, LabelScatter):
+        raise ProblemError(
+            f"the loss {sigmoids} has one sigmoid a label: give LabelScatter.from_counts of the class counts"
+        )
     if problem is None:
         problem = Problem.from_decays(
             weight_decay,
@@ -105,13 +110,31 @@ def forecast(
             feature_ratio=feature_ratio,
             bias=bias,
             width=width,
-            loss=loss,
+            loss="mse" if isinstance(loss, BinaryCrossEntropy) or sigmoids is not None else loss,
         )
     if isinstance(counts, LabelScatter):
         if not problem.is_plain_squared_error:
-            raise ProblemError(f"the loss {problem.loss} is for one label a sample: for several say loss='mse'")
+            raise ProblemError(f"the loss {problem.loss} is for one label a sample: for several say 'mse' or 'bce'")
         if problem.law is not None:
             raise ProblemError("the law of a trained network is for one label a sample: leave it out")
-        return LabelForecast(minimise_label_error(copy(counts), problem))
+        if sigmoids is not None:
+            _check_sigmoids(counts, problem, sigmoids)
+        return LabelForecast(minimise_label_error(copy(counts), problem), sigmoids)
     counts = counts_of(counts)
     return Forecast(minimise(counts, problem))
+
+
+def _sigmoids(loss: object) -> BinaryCrossEntropy | None:
+    """The loss, if it has one sigmoid a label."""
+    if isinstance(loss, str) and loss.strip().partition(":")[0] == "bce":
+        return BinaryCrossEntropy.named(loss)
+    return loss if isinstance(loss, BinaryCrossEntropy) else None
+
+
+def _check_sigmoids(targets: LabelScatter, problem: Problem, loss: BinaryCrossEntropy) -> None:
+    """Refuse what has no closed form with sigmoids."""
+    if targets.kind == "real":
+        raise ProblemError("sigmoids answer with numbers between 0 and 1, and these targets are not: say loss='mse'")
+    if problem.layers > 1 or problem.width is not None or problem.bias != "free":
+        raise ProblemError(f"the loss {loss} is known for one layer, a free bias and no width: leave the others out")
+    loss.of(targets)

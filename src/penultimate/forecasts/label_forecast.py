@@ -15,7 +15,9 @@ from penultimate.errors import ProblemError
 from penultimate.forecasts.by_ratio import RATIOS
 from penultimate.forecasts.label_figures import LabelFigures, samples_needed, squared_error_figures
 from penultimate.forecasts.label_pairs import LabelPair, one_label_twice, told_apart_by_no_head
+from penultimate.forecasts.sigmoid_figures import answering_threshold, collapse_threshold, sigmoid_figures
 from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.losses.binary_cross_entropy import BinaryCrossEntropy
 from penultimate.minimisers.label_solution import LabelSolution
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.label_geometry import LabelGeometry
@@ -92,7 +94,9 @@ class LabelForecast(Reported, presenter="label_forecast"):
     Attributes
     ----------
     solution : LabelSolution
-        The minimiser: directions, strengths, objective.
+        The minimiser of squared error: directions, strengths, objective.
+    loss : BinaryCrossEntropy or None
+        Of sigmoids, whose figures of labels then are closed forms; None for squared error.
 
     Examples
     --------
@@ -108,6 +112,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
     """
 
     solution: LabelSolution
+    loss: BinaryCrossEntropy | None = None
 
     @property
     def targets(self) -> LabelScatter:
@@ -142,7 +147,9 @@ class LabelForecast(Reported, presenter="label_forecast"):
     @cached_property
     def figures(self) -> LabelFigures:
         """All figures of labels."""
-        return squared_error_figures(self.solution)
+        if self.loss is None:
+            return squared_error_figures(self.solution)
+        return sigmoid_figures(self.solution, self.loss)
 
     @property
     def retained(self) -> Float[np.ndarray, " K"]:
@@ -167,7 +174,8 @@ class LabelForecast(Reported, presenter="label_forecast"):
     @property
     def answered(self) -> Bool[np.ndarray, " K"]:
         """Whether the mean score where a label is on exceeds ½, shape (K,)."""
-        return np.nan_to_num(self.score_on) > 0.5
+        # Dead labels of "balanced" weights stand at a half, give or take rounding.
+        return np.nan_to_num(self.score_on) > 0.5 + 1e-12
 
     @property
     def to_keep(self) -> Float[np.ndarray, " K"]:
@@ -221,19 +229,29 @@ class LabelForecast(Reported, presenter="label_forecast"):
         NaN where the width leaves no room for the direction; with a regularised bias an estimate, since the directions
         themselves move with the decay.
         """
-        decay = self.problem.weight_decay[0] * (self.solution.sigma / self.threshold) ** self.problem.decay_exponent
+        decay = np.array([self._decay_of(sigma) for sigma in self.solution.sigma.tolist()])
         return np.where(np.arange(decay.size) < (self.problem.width or np.inf), decay, np.nan)
 
     @property
     def largest_safe_weight_decay(self) -> float | None:
-        """λ_1 below which every direction survives; None if the width takes some, or where not all were found."""
-        if self.directions is None or (self.problem.width or self.directions) < self.directions:
+        """λ_1 below which every direction survives; None if the width takes some, or where not all were found.
+
+        None for sigmoids, where it is not known in closed form.
+        """
+        if (
+            self.loss is not None
+            or self.directions is None
+            or (self.problem.width or self.directions) < self.directions
+        ):
             return None
         return float(self.critical_weight_decay.min())
 
     @cached_property
     def largest_answering_weight_decay(self) -> float | None:
         """λ_1 up to which every label is answered at ½; None for real targets, a width, or where not all is known."""
+        if self.loss is not None and not self.loss.is_plain:
+            least = float(answering_threshold(self.targets, self.loss)[self.varying].min())
+            return None if math.isinf(least) else self._decay_of(least)
         bounded = self.problem.width is not None or self.directions is None or not isinstance(self.problem.bias, str)
         if bounded or self.targets.kind == "real":
             return None
@@ -246,10 +264,23 @@ class LabelForecast(Reported, presenter="label_forecast"):
             low, high = (middle, high) if self._all_answered(middle) else (low, middle)
         return low
 
+    @cached_property
+    def collapse_weight_decay(self) -> float:
+        """λ_1 from which on all features are zero, and only the bias is learnt: exact for any labels."""
+        largest = float(self.solution.sigma[0])
+        if self.loss is not None and not self.loss.is_plain:
+            largest = collapse_threshold(self.targets, self.loss)
+        return self._decay_of(largest)
+
+    def with_pos_weight(self, rule: str) -> "LabelForecast":
+        """The same with positives weighted by a rule: "sqrt", "balanced" or "equal"."""
+        return replace(self, loss=BinaryCrossEntropy(rule))
+
     @property
     def by_ratio(self) -> tuple[LabelRatio, ...]:
         """The answer as a function of c, when the feature decay is not known; empty when it is."""
-        if self.problem.feature_decay is not None or self.solution.is_lower_bound:
+        weighted = self.loss is not None and not self.loss.is_plain
+        if self.problem.feature_decay is not None or self.solution.is_lower_bound or weighted:
             return ()
         return tuple(map(self._at_ratio, RATIOS))
 
@@ -262,7 +293,8 @@ class LabelForecast(Reported, presenter="label_forecast"):
         """What is said of some labels, by index."""
         nearest, cosine = self.geometry.nearest(labels)
         known = self.varying & (self.targets.kind != "real")
-        names, n = list(map(str, self.targets.names)), self.targets.positives
+        names: list[str] = [str(name) for name in self.targets.names]
+        n = self.targets.positives
         return tuple(
             LabelRow(
                 label=names[k],
@@ -323,6 +355,10 @@ class LabelForecast(Reported, presenter="label_forecast"):
     def __repr__(self) -> str:
         size = f"{self.targets.labels:,} labels and {self.targets.samples:,.6g} samples"
         return f"<LabelForecast of {size}: print it for its verdict>"
+
+    def _decay_of(self, threshold: float) -> float:
+        """The weight decay at which θ is this, all layers' decays scaled together."""
+        return self.problem.weight_decay[0] * (threshold / self.threshold) ** self.problem.decay_exponent
 
     @property
     def _room(self) -> int:

@@ -1,5 +1,6 @@
 """Losses that the one-layer model turns into a convex problem (docs/theory §5), and their names on the command line."""
 
+from penultimate.losses.binary_cross_entropy import BinaryCrossEntropy as BinaryCrossEntropy
 from penultimate.losses.cross_entropy import CrossEntropy as CrossEntropy
 from penultimate.losses.names import Loss as Loss
 from penultimate.losses.names import check_name as check_name

@@ -95,6 +95,35 @@ def scatter_spectrum(
     return _leading(targets, beta, diagonal, most)
 
 
+def strongest(targets: LabelScatter, scales: Float[np.ndarray, " K"]) -> float:
+    """The largest singular value of the centred targets, each label multiplied by a number.
+
+    Parameters
+    ----------
+    targets : LabelScatter
+    scales : ndarray of shape (K,)
+
+    Returns
+    -------
+    float
+    """
+    zero = np.zeros(targets.labels)
+    if targets.labels <= _RANKS[-1]:
+        scaled = scales[:, None] * moment_of(targets, zero) * scales
+        return float(np.sqrt(np.linalg.eigvalsh(scaled)[-1]))
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    plain: Any = _operator(targets, zero)
+
+    def product(vector: Any) -> Any:
+        return scales * plain.matvec(scales * vector.ravel())
+
+    operator: Any = LinearOperator(plain.shape, matvec=product, dtype=np.float64)  # pyright: ignore[reportCallIssue]
+    start = np.random.default_rng(0).normal(size=targets.labels)
+    square = eigsh(operator, k=1, v0=start, tol=_RESIDUAL, return_eigenvectors=False)
+    return float(np.sqrt(square[0]))
+
+
 def moment_of(targets: LabelScatter, beta: Float[np.ndarray, " K"]) -> Float[np.ndarray, "K K"]:
     """``S + N β βᵀ`` as a dense matrix."""
     dense: NDArray[np.float64] = targets.second_moment.toarray()

@@ -126,10 +126,12 @@ def sweep(forecast: LabelForecast) -> alt.LayerChart:
 
 def charts(forecast: LabelForecast) -> dict[str, Callable[[], AnyChart]]:
     """Every chart by name, drawn when it is called."""
-    drawn: dict[str, Callable[[], AnyChart]] = {"spectrum": partial(spectrum, forecast)}
+    drawn: dict[str, Callable[[], AnyChart]] = {}
+    if forecast.loss is None:
+        drawn["spectrum"] = partial(spectrum, forecast)
     if forecast.targets.kind != "real":
         drawn = {"labels": partial(labels, forecast), **drawn}
-    if not forecast.solution.is_lower_bound and isinstance(forecast.problem.bias, str):
+    if forecast.loss is None and not forecast.solution.is_lower_bound and isinstance(forecast.problem.bias, str):
         drawn["sweep"] = partial(sweep, forecast)
     return drawn
 

@@ -58,14 +58,13 @@ def summary(forecast: LabelForecast) -> str:
 
 def key_figures(forecast: LabelForecast) -> list[KeyFigure]:
     """The figures that matter most, each with a remark."""
-    least = "at least " if forecast.solution.is_lower_bound else ""
-    of = "of the leading ones" if forecast.directions is None else f"of {number(forecast.directions)}"
     keep, answer = (float(figures.min()) for figures in (forecast.to_keep, forecast.to_answer))
     own, varying = forecast.labels_with("own"), int(forecast.varying.sum())
-    figures: list[KeyFigure] = [
-        ("Directions that survive", f"{least}{number(forecast.survivors)}", of),
-        ("Labels that keep their own", number(own), f"of {number(varying)} that vary"),
-    ]
+    figures: list[KeyFigure] = [("Labels that keep their own", number(own), f"of {number(varying)} that vary")]
+    if forecast.loss is None:
+        least = "at least " if forecast.solution.is_lower_bound else ""
+        of = "of the leading ones" if forecast.directions is None else f"of {number(forecast.directions)}"
+        figures.insert(0, ("Directions that survive", f"{least}{number(forecast.survivors)}", of))
     if forecast.targets.kind != "real":
         figures += [
             ("Never answered", number(forecast.never_answered), "at a threshold of ½"),
@@ -75,5 +74,5 @@ def key_figures(forecast: LabelForecast) -> list[KeyFigure]:
     chosen = number(forecast.problem.weight_decay[0])
     return [
         *figures,
-        ("Largest safe weight decay", number(forecast.largest_safe_weight_decay, 3), f"chosen: {chosen}"),
+        ("Features collapse", number(forecast.collapse_weight_decay, 3), f"weight decay; chosen: {chosen}"),
     ]

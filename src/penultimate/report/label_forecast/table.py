@@ -34,18 +34,23 @@ def facts(forecast: LabelForecast) -> list[tuple[str, str]]:
     """Key figures, one a line."""
     targets, problem, solution = forecast.targets, forecast.problem, forecast.solution
     n = targets.positives
+    loss = str(forecast.loss or problem.loss)
     feature_decay = problem.resolved_feature_decay(targets.samples)
     bands = ", ".join(f"{number(forecast.labels_with(status))} {status}" for status in ("own", "shared", "lost"))
     rows = [
         ("labels", f"{number(targets.labels)}, {number(float(n.max()))} … {number(float(n.min()))} samples each"),
         ("samples", f"{number(targets.samples)}, {number(targets.unlabelled)} of them without labels"),
-        ("model", f"L = {problem.layers}, bias {problem.bias}, width {problem.width or 'not binding'}, {problem.loss}"),
+        (
+            "model",
+            f"L = {problem.layers}, bias {problem.bias}, width {problem.width or 'not binding'}, {loss}",
+        ),
         ("weight decay", ", ".join(number(value) for value in problem.weight_decay)),
         ("feature decay", f"{feature_decay:.3g} ({problem.feature_decay_source})"),
-        ("directions", survive_words(forecast)),
+        ("directions", survive_words(forecast) if forecast.loss is None else "not known in closed form with sigmoids"),
         ("labels keep", bands),
         ("never answered", _never(forecast)),
         ("safe weight decay", number(forecast.largest_safe_weight_decay, 3)),
+        ("collapse", f"all features are zero from a weight decay of {number(forecast.collapse_weight_decay, 3)} on"),
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
     ]
     return rows

@@ -44,6 +44,8 @@ def pair_words(forecast: LabelForecast, pairs: Sequence[LabelPair]) -> str:
 
 def _what_happens(forecast: LabelForecast) -> str:
     at = f"At weight decay {number(forecast.problem.weight_decay[0])},"
+    if forecast.loss is not None:
+        return _sigmoids(forecast, at)
     if forecast.survivors == 0:
         return f"{at} no direction survives: all features collapse to zero, and only the bias is learnt."
     parts = [f"{at} {survive_words(forecast)}"]
@@ -67,8 +69,52 @@ def _what_happens(forecast: LabelForecast) -> str:
     )
 
 
+def _sigmoids(forecast: LabelForecast, at: str) -> str:
+    """What sigmoids answer; how many directions they keep is not known in closed form."""
+    collapse, chosen = forecast.collapse_weight_decay, forecast.problem.weight_decay[0]
+    if chosen >= collapse:
+        return f"{at} all features collapse to zero, and only the bias is learnt."
+    varying, never = int(forecast.varying.sum()), forecast.never_answered
+    text = (
+        f"{at} sigmoids answer {number(varying - never)} of {how_many(varying, 'label', 'labels')} at a threshold of ½"
+    )
+    if never:
+        text += f" and never answer {number(never)}"
+    keep, answer = (_common(figures) for figures in (forecast.to_keep, forecast.to_answer))
+    if not (math.isnan(keep) or math.isinf(keep)):
+        text += f": a label needs about {number(keep, 3)} samples to live and about {number(answer, 3)} to be answered"
+    return f"{text}. From a weight decay of {number(collapse, 3)} on all features would be zero."
+
+
+def _pos_weight(forecast: LabelForecast) -> str:
+    """What pos_weight would mend, and PyTorch's convention."""
+    if forecast.loss is None:
+        return ""
+    parts = list[str]()
+    fixed = forecast.labels_with("unseen") + forecast.labels_with("always")
+    if forecast.never_answered and str(forecast.loss) != "bce:sqrt" and not fixed:
+        limit = forecast.with_pos_weight("sqrt").largest_answering_weight_decay
+        if limit is not None:
+            parts.append(
+                "With pos_weight √((N − n)/n) every label, taken alone, would be answered up to a weight decay of "
+                f"{number(limit, 3)}."
+            )
+    if str(forecast.loss) == "bce:balanced":
+        parts.append("This pos_weight, (N − n)/n, over-corrects: the rarest labels outlive all others.")
+    outputs = forecast.targets.labels
+    parts.append(
+        "Decays are for the loss summed over labels: BCEWithLogitsLoss averages over them too, and its weight decay w"
+        f" is {number(outputs)} w here."
+    )
+    return " ".join(parts)
+
+
 def _zeros(forecast: LabelForecast) -> str:
-    if not forecast.never_answered or forecast.targets.kind == "real":
+    if (
+        not forecast.never_answered
+        or forecast.targets.kind == "real"
+        or forecast.problem.weight_decay[0] >= (forecast.collapse_weight_decay)
+    ):
         return ""
     known = int(np.count_nonzero(forecast.varying & ~forecast.answered & (forecast.retained >= OWN)))
     if not known:
@@ -82,6 +128,8 @@ def _zeros(forecast: LabelForecast) -> str:
 
 def _what_to_do(forecast: LabelForecast) -> str:
     safe, answering = forecast.largest_safe_weight_decay, forecast.largest_answering_weight_decay
+    if forecast.loss is not None:
+        return _pos_weight(forecast)
     if forecast.survivors == 0:
         largest = float(np.nanmax(forecast.critical_weight_decay))
         return f"The first direction appears below a weight decay of {number(largest, 3)}."
@@ -133,6 +181,8 @@ def _fixed(forecast: LabelForecast) -> str:
 
 def _caveats(forecast: LabelForecast) -> str:
     parts = list[str]()
+    if forecast.loss is not None and not forecast.loss.is_plain:
+        parts.append("Each label is taken as if it were uncorrelated with the others.")
     if forecast.targets.kind == "soft":
         parts.append("Labels are soft: a label counts by its share.")
     if forecast.problem.feature_decay is None:
