@@ -3,9 +3,11 @@
 import sys
 
 import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 import penultimate as pen
 from measure import console, once, table
+from penultimate.heads.leave_one_out import SHRINKAGES, LeaveOneOut
 from penultimate.heads.softmax import log_losses
 
 SPLITS = 20
@@ -147,8 +149,26 @@ def large() -> None:
     console.print(f"not tried: {results[0].left_out}")
 
 
+def leave_one_out() -> None:
+    """Every shrinkage with each sample left out: from one eigendecomposition, by refitting, and by scikit-learn."""
+    out = table("Leave-one-out, all shrinkages", "samples × width, classes", "seconds", "refitting", "scikit-learn")
+    for samples, width, classes in ((200, 64, 10), (2000, 256, 10), (200, 1024, 10)):
+        rng = np.random.default_rng(0)
+        labels = np.arange(samples) % classes
+        rows = rng.normal(size=(samples, width)) + rng.normal(size=(classes, width))[labels]
+        ours = once(lambda rows=rows, labels=labels: LeaveOneOut(rows, labels, "pulled").curve())
+        head = pen.heads.DiscriminantHead(0.5)
+        peer = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.5)
+        # One fit of each, times samples and shrinkages.
+        times = len(SHRINKAGES) * samples
+        refits = [once(lambda one=one, rows=rows, labels=labels: one.fit(rows[1:], labels[1:])) for one in (head, peer)]
+        out.add_row(f"{samples:,} × {width:,}, {classes}", f"{ours:.2f}", *(f"{one * times:,.0f}" for one in refits))
+    console.print(out)
+
+
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else SPLITS
+    leave_one_out()
     large()
     gains(count)
     by_size(count)

@@ -1,7 +1,8 @@
 """Which discriminant from few samples a class? Held-out features of the seven networks, and of frozen encoders.
 
 Samples are drawn from one half of what a network or encoder was not trained on, and heads are judged on the other half.
-Networks are those of `benchmarks.long_tail`, trained with cross-entropy; encoders those of `studies.frozen`.
+Networks are those of `benchmarks.long_tail`, trained with cross-entropy; encoders those of `studies.frozen`. Beside
+them the model that the spiked discriminant is made for (`studies.few_samples_model`).
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 import penultimate as pen
 from benchmarks.long_tail import DECAY, SETTINGS
-from studies import frozen
+from studies import few_samples_model, frozen
 from studies.results import Claim, Study, main, markdown
 from studies.training import Network, Recipe, features, run_all
 
@@ -178,9 +179,10 @@ def study(quick: bool = False, seed: int = 0) -> Study:
     """Heads of all sets and profiles."""
     of_networks, of_encoders = list(networks(quick, seed)), list(encoders(quick, seed))
     found = of_networks + of_encoders
-    claims = [*_claims(of_networks, "networks"), *_claims(of_encoders, "encoders")]
-    tables = {"sets": _table(found, "data"), "counts": _table(found, "profile")}
-    return Study(claims, {"gains": _chart(found)}, {"rows": [row._asdict() for row in found]}, tables)
+    claims, tables, facts = few_samples_model.reproduced(quick, seed)
+    claims = [*_claims(of_networks, "networks"), *_claims(of_encoders, "encoders"), *claims]
+    tables |= {"sets": _table(found, "data"), "counts": _table(found, "profile")}
+    return Study(claims, {"gains": _chart(found)}, {"rows": [row._asdict() for row in found], **facts}, tables)
 
 
 if __name__ == "__main__":

@@ -15,3 +15,4 @@ from penultimate.heads.rescaled import PriorScaledHead as PriorScaledHead
 from penultimate.heads.rescaled import TauNormalisedHead as TauNormalisedHead
 from penultimate.heads.ridge import RidgeHead as RidgeHead
 from penultimate.heads.ridge_risk import RidgeRisk as RidgeRisk
+from penultimate.heads.spiked import SpikedDiscriminantHead as SpikedDiscriminantHead

@@ -219,6 +219,26 @@ def test_one_held_out_sample_of_a_class_leaves_out_what_needs_more():
     assert all(np.isfinite(result.figures["log_loss"]) for result in comparison.results)
 
 
+def test_the_spiked_discriminant_is_tried_where_features_are_more_than_samples():
+    rng = np.random.default_rng(0)
+    train, valid = np.repeat(np.arange(3), (60, 30, 20)), np.repeat(np.arange(3), 10)
+    means = 3 * np.eye(3, 40)
+
+    def draw(labels):
+        return means[labels] + rng.normal(size=(labels.size, 40))
+
+    rows = draw(train)
+    head = pen.heads.NearestMeanHead().fit(rows, train).head()
+    comparison = pen.compare_heads(pen.ArraySource(rows, train, head=head), pen.ArraySource(draw(valid), valid))
+    found = {one.name: one for one in comparison.results}
+    assert found["held-out spiked discriminant"].figures["balanced_accuracy"] > 0.6
+    few = pen.compare_heads(
+        pen.ArraySource(rows[:, :8], train, head=pen.Head((head.product[:, :8],), head.offset)),
+        pen.ArraySource(draw(valid)[:, :8], valid),
+    )
+    assert "held-out spiked discriminant" not in {one.name for one in few.results}
+
+
 def test_a_written_head_answers_as_the_one_in_memory(tmp_path):
     comparison = compared("cnn-ce")
     comparison.save_head(tmp_path / "head.npz")

@@ -21,6 +21,7 @@ from penultimate.heads.nearest_mean import NearestMeanHead
 from penultimate.heads.rescaled import LogitAdjustedHead, PriorScaledHead, TauNormalisedHead
 from penultimate.heads.ridge import RidgeHead
 from penultimate.heads.scikit import ConvergenceWarning
+from penultimate.heads.spiked import SpikedDiscriminantHead
 
 TEMPERATURE, BY_THEORY = "temperature", "by theory"
 # Multiply-adds of one pass over all samples up to which heads are fitted by descent: a minute or two for the whole
@@ -139,6 +140,8 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
     number = np.bincount(valid.labels, minlength=training.statistics.classes)
     if number[training.statistics.counts > 0].min() >= _ENOUGH:
         found.append(_held_out_discriminant(training.statistics.classes))
+        if training.statistics.dimension > len(valid.labels):
+            found.append(_held_out_spiked(training.statistics.classes))
     else:
         left_out["held-out discriminant"] = f"a class has fewer than {_ENOUGH} samples in VALID"
     return found, left_out
@@ -266,6 +269,17 @@ def _held_out_discriminant(classes: int) -> Candidate:
         return DiscriminantHead(share).fit_statistics(statistics(part)).head()
 
     return Candidate("held-out discriminant", what, "s", (1.0, 0.5, 0.1), fit, held_out=True)
+
+
+def _held_out_spiked(classes: int) -> Candidate:
+    """Only where features are more than samples: elsewhere an inverse of the whole covariance does better."""
+    what = "few directions of large scatter in VALID; s = 1 leaves coordinates out that are noise"
+
+    def fit(screened: float, part: Samples) -> Head:
+        head = SpikedDiscriminantHead(screen="auto" if screened else None).fit(*part)
+        return _among(head.head(), head.classes_, classes)
+
+    return Candidate("held-out spiked discriminant", what, "s", (0.0, 1.0), fit, held_out=True)
 
 
 def _calibrated(training: Training, part: Samples) -> Head:
