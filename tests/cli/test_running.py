@@ -26,7 +26,7 @@ def command(*arguments, **settings):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("forecast", "lvis"), ("forecast", "lvis", "--json", "-"), ("--help",), ("--version",), ("data",)],
+    [("forecast", "cifar10-lt"), ("forecast", "cifar10-lt", "--json", "-"), ("--help",), ("--version",), ("data",)],
     ids=" ".join,
 )
 def test_a_full_disk_behind_the_output(arguments):
@@ -40,7 +40,9 @@ def test_a_full_disk_behind_both():
         assert subprocess.run([*RUN, "forecast", "nowhere"], stdout=full, stderr=full).returncode == 2
 
 
-@pytest.mark.parametrize("arguments", [("forecast", "lvis", "--classes", "all"), ("--help",), ("data", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("forecast", "cifar100-lt", "--classes", "all"), ("--help",), ("data", "--help")]
+)
 def test_a_pipe_that_nobody_reads(arguments):
     reader, writer = os.pipe()
     os.close(reader)
@@ -50,7 +52,9 @@ def test_a_pipe_that_nobody_reads(arguments):
 
 
 def test_no_output_at_all():
-    done = subprocess.run(["/bin/sh", "-c", 'exec "$@" >&-', "sh", *RUN, "forecast", "lvis"], stderr=subprocess.PIPE)
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *RUN, "forecast", "cifar10-lt"], stderr=subprocess.PIPE
+    )
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -114,9 +118,9 @@ def test_devices_take_json(tmp_path):
 
 def test_columns_are_heeded_in_a_pipe():
     for columns in (60, 200):
-        lines = command("forecast", "lvis", env={"COLUMNS": str(columns)}).stdout.decode().splitlines()
+        lines = command("forecast", "cifar100-lt", env={"COLUMNS": str(columns)}).stdout.decode().splitlines()
         assert max(map(len, lines)) <= columns
-    assert command("forecast", "lvis", env={"COLUMNS": "0"}).returncode == 0
+    assert command("forecast", "cifar10-lt", env={"COLUMNS": "0"}).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])

@@ -20,9 +20,9 @@ def test_everything_is_there_for_every_loss(loss, tmp_path):
     assert record["solution"]["certificate"]["relative_gap"] <= 1e-8
     assert len(record["classes"]) == 6
     assert forecast.verdict in str(record["verdict"])
-    for chart in forecast.charts:
-        forecast.plot(chart).to_dict()
     forecast.report(tmp_path / "page.html")
+    for chart in set(forecast.charts) - {"sweep"}:  # which is solved anew at every weight decay: once is enough
+        forecast.plot(chart).to_dict()
 
 
 def test_critical_decays_are_where_directions_die():

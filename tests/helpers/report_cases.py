@@ -1,4 +1,6 @@
-"""Forecasts and audits that a report must bear: ordinary, degenerate, large, hostile."""
+"""Forecasts and audits that a report must bear: ordinary, degenerate, large, hostile; each is made once a process."""
+
+from functools import cache
 
 import numpy as np
 
@@ -101,3 +103,4 @@ HEADS = {
         pen.Head((np.random.default_rng(7).normal(size=(400, 16)),)), long_tail(), loss="mse"
     ),
 }
+CASES, AUDITS, HEADS = ({name: cache(make) for name, make in cases.items()} for cases in (CASES, AUDITS, HEADS))
