@@ -244,7 +244,8 @@ def test_without_any_direction_left_there_is_no_scale_and_it_is_said():
 def test_the_record_is_json_with_the_documented_keys():
     record = json.loads(json.dumps(pen.audit_head("cnn-ce", FASHION).to_dict(), allow_nan=False))
     documented = Path("docs/audit.md").read_text()
-    keys = ["penultimate", "counts", "head", "problem", "alignment", "spectrum", "norms", "bias", "rows", "classes"]
+    keys = ["penultimate", "counts", "head", "problem", "alignment", "spectrum", "noise", "norms", "bias", "rows"]
+    keys.append("classes")
     assert list(record) == [*keys, "notes", "verdict"]
     for part in keys[2:]:
         inner = record[part][0] if isinstance(record[part], list) else record[part]

@@ -62,6 +62,13 @@ def test_rows_that_depend_on_one_another_do_not_look_like_noise():
         pen.noise.equal_rows(pen.noise.directions(columns))
 
 
+def test_where_half_of_the_directions_stand_above_there_is_no_noise():
+    """Rows with strengths like a power law: whatever is left for noise looks like it, and less each time."""
+    rng = np.random.default_rng(12)
+    rows = rng.standard_normal((600, 60)) * np.arange(1, 61) ** -1.5
+    assert not pen.noise.directions(rows).fits
+
+
 def test_zero_and_repeated_rows_are_left_out_and_named():
     rng = np.random.default_rng(4)
     rows = rng.standard_normal((100, 40)) + 3 * rng.standard_normal((100, 1)) @ rng.standard_normal((1, 40))

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from penultimate.audits.head_noise import HeadNoise, head_noise
 from penultimate.features.head import Head
+from penultimate.noise.row_directions import Shifted
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
@@ -95,6 +97,12 @@ class HeadRows:
                 total += shift[classes[place]] @ rows
             self.mean = total / float(np.sum(shift[classes] ** 2))
         self.norms, self.gram = self._measured()
+
+    @cached_property
+    def noise(self) -> HeadNoise:
+        """Directions of the rows above the noise, and which rows are the same."""
+        last = self._last if self._below is None else self._as_stored(np.arange(len(self._last)))
+        return head_noise(Shifted(last, self.shift, self.mean).taken(self.classes))
 
     def blocks(self) -> Iterator[tuple[slice, Float[np.ndarray, "b d"]]]:
         """Rows a block at a time, with their places among `classes`."""

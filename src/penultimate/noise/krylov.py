@@ -273,6 +273,6 @@ def exact(matrix: Oriented, values: Floats, vectors: Floats, rank: int) -> Leadi
     squares, bound = values[:rank] ** 2, float(values[rank] ** 2)
     gap = squares - bound
     with np.errstate(divide="ignore"):
-        floor = matrix.small * np.finfo(np.float64).eps * squares.max(initial=0.0) / gap
+        floor = matrix.rounding * squares.max(initial=0.0) / gap
     sine = np.where(gap > 0.0, np.minimum(floor, 1.0), 1.0)
     return finished(matrix, squares, vectors[:, :rank], np.zeros((matrix.small, rank)), bound, sine)

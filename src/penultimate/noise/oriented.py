@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 # Numbers of a block, 1 MiB in single precision: the second product finds it in the cache of a processor.
 _ENTRIES = 1 << 18
-# The same where a block is converted to double precision for one product with itself.
+# The same for one product of a block with itself.
 _LARGE = 1 << 22
 
 
@@ -82,13 +82,13 @@ class Oriented:
         return out * self._scale[:, None] if self.tall else out
 
     def gram(self) -> Floats:
-        """``AᵀA``, in float64."""
+        """``AᵀA``; products of a block in its own precision, their sum in float64."""
         out = np.zeros((self.small, self.small))
         for place, block in self._blocks(_LARGE):
-            wide = block.astype(np.float64) - np.outer(self._off[0][place], self._off[1])
+            rows = block - np.outer(self._off[0][place], self._off[1]).astype(self._type)
             if self.tall:
-                wide *= self._scale[place, None]
-            out += wide.T @ wide
+                rows *= self._scale[place, None].astype(self._type)
+            out += rows.T @ rows
         return out if self.tall else out * np.outer(self._scale, self._scale)
 
     def _inside(self, vectors: Floats) -> Floats:

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 # Rows and columns from which on the edge, which is a limit, is good to 3 % and more.
 LEAST = 20
 # Rounds in which variances of rows and directions settle, and the change at which they have.
-_ROUNDS, _SETTLED = 8, 1e-3
+_ROUNDS, _SETTLED = 8, 1e-2
 # A row that a direction rests on alone has no noise left to be measured by: it keeps at least this part of its size,
 # and counts for no more than this part of the direction.
 _KEPT, _LEVERAGE = 1e-6, 0.9
@@ -42,6 +42,8 @@ class Directions(OneLine):
     ----------
     count : int
         r, how many stand above.
+    columns : int
+        d.
     edge : float
         Largest singular value that noise alone has.
     singular_values : ndarray of shape (r,)
@@ -76,6 +78,7 @@ class Directions(OneLine):
     """
 
     count: int
+    columns: int
     edge: float
     singular_values: Float[np.ndarray, " r"]
     strengths: Float[np.ndarray, " r"]
@@ -92,8 +95,12 @@ class Directions(OneLine):
 
     @property
     def fits(self) -> bool:
-        """Whether what is below the edge looks like noise: quartiles within 10 %. Otherwise the count means nothing."""
-        return self.bulk.fits
+        """Whether what is below the edge looks like noise; otherwise the count means nothing.
+
+        Quartiles agree to 10 %, and fewer than half of all directions stand above: beyond, more are taken for real the
+        fewer are left for noise.
+        """
+        return self.bulk.fits and self.count < _most(int(np.isfinite(self.row_variance).sum()), self.columns)
 
 
 @dataclass(frozen=True)
@@ -204,6 +211,7 @@ def directions_of(
     worth = strengths(found.singular_values, np.ones(kept.size), columns)
     return Directions(
         count=found.singular_values.size,
+        columns=columns,
         edge=float(np.sqrt(kept.size) + np.sqrt(columns)),
         singular_values=found.singular_values,
         strengths=worth.strength,
@@ -220,13 +228,17 @@ def directions_of(
     )
 
 
+def _most(rows: int, columns: int) -> int:
+    return min(rows, columns) // 2
+
+
 def _settled(
     rows: Shifted, squares: Floats, given: Floats | None, rank: int | None, target: float, seed: int
 ) -> tuple[Floats, Leading]:
     """Variances of the rows, and the directions above the noise that they make: each follows from the other."""
     size, columns = rows.matrix.shape
     least = (np.sqrt(size) + np.sqrt(columns)) * margin(size, columns)
-    most = min(size, columns) // 2 if rank is None else rank
+    most = _most(size, columns) if rank is None else rank
     variance = squares / columns if given is None else given
     known: Floats | None = None
     for _ in range(_ROUNDS):

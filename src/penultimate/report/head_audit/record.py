@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from penultimate.audits import keys
+from penultimate.report.kit.head_noise import noise_record
 from penultimate.report.kit.numbers import finite, plain
 from penultimate.reported import Classes
 from penultimate.version import __version__
@@ -45,6 +46,7 @@ def record(audit: "HeadAudit", classes: Classes = "all") -> dict[str, object]:
             "measured": audit.singular_values.tolist(),
             "forecast": [finite(value) for value in scaled(audit.expected_singular_values, audit.spectrum.scale)],
         },
+        "noise": noise_record(audit.rows.noise),
         "norms": {"slope": finite(slope), "slope_error": finite(error), "forecast_slope": finite(expected)},
         "bias": {
             "sum": finite(audit.bias_sum) if audit.squared else None,

@@ -4,6 +4,7 @@ import numpy as np
 
 from penultimate.audits.head import HeadAudit
 from penultimate.audits.shape import Shape
+from penultimate.report.kit.head_noise import noise_words
 from penultimate.report.kit.numbers import names_of, number, percent, power_of_count
 
 # Biases that add up to this much more or less than 1 are not what squared error leaves.
@@ -18,7 +19,8 @@ def verdict(audit: HeadAudit) -> str:
 def paragraphs(audit: HeadAudit) -> list[str]:
     """The verdict in two parts: which rows tell classes apart, and how the last layer compares with the forecast."""
     first = [*audit.notes, _merged(audit), _identical(audit), _zero(audit)]
-    second = [_lengths(audit), _shape(audit), _directions(audit), bias_words(audit), _limits()]
+    second = [_lengths(audit), _shape(audit), _directions(audit), noise_words(audit.rows.noise), bias_words(audit)]
+    second.append(_limits())
     return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from penultimate.audits import keys
+from penultimate.report.kit.head_noise import noise_record
 from penultimate.report.kit.numbers import finite, plain
 from penultimate.report.scan.record import record as scan_record
 from penultimate.reported import Classes
@@ -39,6 +40,7 @@ def record(audit: "RowAudit", classes: Classes = "all") -> dict[str, object]:
             "participation": finite(audit.participation),
             "measured": audit.singular_values.tolist(),
         },
+        "noise": noise_record(audit.rows.noise),
         "width": _width(audit),
         "longest": class_records(audit, audit.longest),
         "shortest": class_records(audit, audit.shortest),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from penultimate.report.kit.head_noise import noise_words
 from penultimate.report.kit.numbers import names_of, number, percent
 from penultimate.report.scan.words import paragraphs as scan_paragraphs
 
@@ -29,7 +30,8 @@ def verdict(audit: "RowAudit") -> str:
 def paragraphs(audit: "RowAudit") -> list[str]:
     """Rows that were never trained; then lengths, spectrum and names of all others."""
     first = [*audit.notes, scan_paragraphs(audit.scan)[0], _left_out(audit)]
-    second = [lengths_words(audit), spectrum_words(audit), _shared(audit), _named(audit), width_words(audit), _limits()]
+    second = [lengths_words(audit), spectrum_words(audit), noise_words(audit.rows.noise), _shared(audit), _named(audit)]
+    second += [width_words(audit), _limits()]
     return [" ".join(sentence for sentence in part if sentence) for part in (first, second)]
 
 
