@@ -1,19 +1,20 @@
-"""The law that one calibrated run is said to obey at every other weight decay, as functions on records of runs.
+"""The laws that calibrated runs are said to obey at every other weight decay, as functions on records of runs.
 
-A record is what `studies.training.run` returns. Calibrated by strengths at λ_0, a run implies κ_0, the median over
-its well-learnt directions of (σ − t) t^{1−p}/N; with λ_H fixed, κ = κ_0 (λ/λ_0)^{L/(L+1)} at other decays
-(docs/theory §4, §6).
+A record is what `studies.training.run` returns. `by_audits` is the package's own law, read off one run or two
+(docs/theory §15). `by_strengths` is that of the model: calibrated at λ_0, a run implies κ_0, the median over its
+well-learnt directions of (σ − t) t^{1−p}/N; with λ_H fixed, κ = κ_0 (λ/λ_0)^{L/(L+1)} at other decays (§4, §6).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from penultimate.audits.calibration import ALIGNED, LEARNT
+from penultimate.audits.law_reading import ALIGNED, LEARNT, Run, read_law
 from penultimate.forecasts.status import LOST
 from penultimate.minimisers.shrinkage import Shrinkage
+from penultimate.model.strength_law import StrengthLaw
 
 Record = Mapping[str, Any]
 # A law needs as many directions to be read from as the package asks for.
@@ -62,6 +63,58 @@ class Law:
         over = 1 / (1 - LOST) if self.layers == 1 else 1.0  # a hard threshold jumps from at least (L−1)/L to 0
         power = 2 * self.layers / (self.layers + 1) / self.growth
         return self.decay * (sigma / over / self.shrinkage(self.decay).threshold) ** power
+
+
+class Forecaster(Protocol):
+    """What says how strong directions are at a weight decay."""
+
+    def strength(self, decay: float, sigma: np.ndarray) -> np.ndarray:
+        """Strengths at another weight decay."""
+        ...
+
+
+@dataclass(frozen=True)
+class AuditedLaw:
+    """The package's law of one run or two, on the network's own counts."""
+
+    law: StrengthLaw
+
+    def strength(self, decay: float, sigma: np.ndarray) -> np.ndarray:
+        """Strengths at another weight decay."""
+        return self.law.strength(sigma, np.array([decay]), self.law.samples)[0]
+
+    def interval(self, decay: float, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where nine tenths of them should lie; below a tenth of σ they are not told from zero."""
+        low, high = (AuditedLaw(self.law.at_end(end)).strength(decay, sigma) for end in (1, -1))
+        return low, np.maximum(high, LOST * sigma)
+
+    def death(self, sigma: np.ndarray) -> np.ndarray:
+        """Weight decay where each direction falls to a tenth of its σ, or has no root left."""
+        return self.law.critical(sigma, self.law.samples)
+
+
+def by_audits(*records: Record) -> AuditedLaw | None:
+    """The law that the package reads off one run or two; None where it reads none."""
+    if any(record["collapsed"] for record in records):
+        return None
+    law = read_law(tuple(_run(record) for record in records))
+    return None if law is None else AuditedLaw(law)
+
+
+def _run(record: Record) -> Run:
+    sigma, strength = np.array(record["sigma"]), np.array(record["strength"])
+    columns = {name: [np.nan if c is None else c for c in record[name]] for name in ("cosine", "decay", "unsettled")}
+    return Run(
+        decay=record["recipe"]["weight_decay"],
+        samples=float(record["samples"]),
+        sigma=tuple(sigma.tolist()),
+        multiplicity=tuple(record.get("multiplicity", [1] * sigma.size)),
+        strength=tuple(strength.tolist()),
+        cosine=tuple(columns["cosine"]),
+        pull=tuple((sigma - strength).tolist()),
+        to_decay=tuple(columns["decay"]),
+        unsettled=tuple(columns["unsettled"]),
+    )
 
 
 def strengths(record: Record) -> np.ndarray:
@@ -144,7 +197,7 @@ class Score:
     cases: int
 
 
-def score(pairs: Iterable[tuple[Law, Record]]) -> Score:
+def score(pairs: Iterable[tuple[Forecaster, Record]]) -> Score:
     """Judge laws on records they were not read from."""
     hits: list[np.ndarray] = []
     errors: list[np.ndarray] = []

@@ -7,7 +7,7 @@ import pytest
 
 import penultimate as pen
 from studies import constancy, sampling, sweep, text, timeline
-from studies.law import by_norms, by_strengths, by_two, observed_death, score
+from studies.law import by_audits, by_norms, by_strengths, by_two, observed_death, score
 from studies.series import PARTS, Group, Sweep, grouped
 from studies.sweep_figures import figures
 
@@ -49,6 +49,20 @@ def test_exponents_and_fitted_depth_are_those_of_the_model(layers):
     assert a == pytest.approx(layers / (layers + 1), abs=1e-6)
     assert b == pytest.approx((layers - 1) / (layers + 1), abs=1e-6)
     assert group.sweeps[0].effective_layers == layers
+
+
+def test_the_packages_law_of_an_ideal_run_has_its_strengths_and_deaths():
+    """One layer without scatter: C is Nκ for all, and where its decay share is unknown only the growth is guessed."""
+    one, other = ({**ideal(decay, 1), "decay": [None] * 7, "unsettled": [None] * 7} for decay in (1e-3, 4e-3))
+    sigma = np.array(one["sigma"])
+    law = by_audits(one)
+    np.testing.assert_allclose(law.strength(1e-3, sigma), one["strength"], rtol=1e-6)
+    np.testing.assert_allclose(by_audits(one, other).strength(4e-3, sigma), other["strength"], rtol=1e-6)
+    low, high = law.interval(8e-3, sigma)
+    assert np.all((low <= law.strength(8e-3, sigma)) & (law.strength(8e-3, sigma) <= high))
+    at_death = [law.strength(decay, sigma)[i] for i, decay in enumerate(law.death(sigma) * (1 - 1e-9))]
+    np.testing.assert_allclose(at_death, 0.1 * sigma, rtol=1e-6)
+    assert by_audits({**one, "collapsed": True}) is None
 
 
 def test_a_law_of_the_wrong_depth_is_found_wrong():

@@ -191,7 +191,7 @@ class Calibration:
         >>> calibration = pen.audit("cnn-mse").calibration
         >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(10.0,))
         >>> forecast.survivors, [end.survivors for end in forecast.band]
-        (5, [9, 1])
+        (9, [9, 9])
         """
         counts = counts_of(counts)
 

@@ -57,7 +57,7 @@ class StrengthLaw(OneLine):
     samples : float
         N of the audited network.
     power : float
-        p, from 0 to 1: how steeply the price of strength rises as it falls. D weight layers that all decay have 2/D.
+        p, from 0 to 2: how steeply the price of strength rises as it falls. D weight layers that all decay have 2/D.
     audited : tuple of float
         λ of the audited runs, rising: the geometric mean over the layers.
     knots : tuple of float
