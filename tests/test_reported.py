@@ -28,6 +28,7 @@ RESULTS = {
     "row_audit": lambda: pen.audit_head(pen.Head((planted()[0],)), 1e6 / np.arange(1, 601)),
     "head_comparison": lambda: pen.compare_heads("cnn-mse"),
     "advice": lambda: pen.advise(COUNTS, 0.12),
+    "label_advice": lambda: pen.advise(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
     "learning_curve": lambda: pen.learning_curve("cnn-ce-test", of=6, counts=[1500, 3000], weight_decay=5e-3),
     "scan": lambda: pen.scan(planted()[0]),
     "class_shares": lambda: pen.class_shares(

@@ -8,6 +8,7 @@ from . import noise as noise
 from . import torch as torch
 from .advice.advice import Advice as Advice
 from .advice.advice import advise as advise
+from .advice.label_advice import LabelAdvice as LabelAdvice
 from .audits.audit import Audit as Audit
 from .audits.audit import audit as audit
 from .audits.head import HeadAudit as HeadAudit

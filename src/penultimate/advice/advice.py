@@ -6,12 +6,13 @@ the reason why there is not enough to say.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from penultimate.advice.decay import DecayAdvice, advise_decay
 from penultimate.advice.evidence import ROWS_ALONE, Audited
 from penultimate.advice.goals import Goal
 from penultimate.advice.head import HeadAdvice, advise_head
+from penultimate.advice.label_advice import LabelAdvice, advise_label_sets
 from penultimate.advice.labels import LabelsAdvice, advise_labels
 from penultimate.advice.loss import LossAdvice, advise_loss
 from penultimate.advice.samples import SamplesAdvice, advise_samples
@@ -28,10 +29,11 @@ from penultimate.errors import ProblemError
 from penultimate.features.sources.writing import save_head
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.forecasting import forecast
-from penultimate.losses import Loss
+from penultimate.losses import BinaryCrossEntropy, Loss
 from penultimate.model.arguments import decays, whole
 from penultimate.model.problem import Bias, Problem
 from penultimate.reported import Reported
+from penultimate.targets import LabelScatter
 
 if TYPE_CHECKING:
     import os
@@ -117,11 +119,51 @@ class Advice(Reported, presenter="advice"):
         save_head(self.head.head, self.head.head.names or self.counts.names, path)
 
 
+@overload
+def advise(
+    counts: LabelScatter,
+    weight_decay: float | Sequence[float] | None = ...,
+    *,
+    loss: str | Loss | BinaryCrossEntropy | None = ...,
+    layers: int | None = ...,
+    feature_decay: float | None = ...,
+    feature_ratio: float | None = ...,
+    bias: Bias | None = ...,
+    width: int | None = ...,
+    problem: Problem | None = ...,
+    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None" = ...,
+    goal: str = ...,
+    train: "Features | None" = ...,
+    valid: "Features | None" = ...,
+    head: "Head | os.PathLike[str] | str | None" = ...,
+    seed: int = ...,
+    progress: Callable[[int], object] | None = ...,
+) -> LabelAdvice: ...
+@overload
 def advise(
     counts: Counts,
+    weight_decay: float | Sequence[float] | None = ...,
+    *,
+    loss: str | Loss | BinaryCrossEntropy | None = ...,
+    layers: int | None = ...,
+    feature_decay: float | None = ...,
+    feature_ratio: float | None = ...,
+    bias: Bias | None = ...,
+    width: int | None = ...,
+    problem: Problem | None = ...,
+    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None" = ...,
+    goal: str = ...,
+    train: "Features | None" = ...,
+    valid: "Features | None" = ...,
+    head: "Head | os.PathLike[str] | str | None" = ...,
+    seed: int = ...,
+    progress: Callable[[int], object] | None = ...,
+) -> Advice: ...
+def advise(
+    counts: Counts | LabelScatter,
     weight_decay: float | Sequence[float] | None = None,
     *,
-    loss: str | Loss | None = None,
+    loss: str | Loss | BinaryCrossEntropy | None = None,
     layers: int | None = None,
     feature_decay: float | None = None,
     feature_ratio: float | None = None,
@@ -135,13 +177,13 @@ def advise(
     head: "Head | os.PathLike[str] | str | None" = None,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
-) -> Advice:
+) -> Advice | LabelAdvice:
     """Say what to change, from class counts, and from an audit and features where there are any.
 
     Parameters
     ----------
-    counts : ClassCounts, path, bundled name, mapping or array of shape (K,)
-        Samples per class in training.
+    counts : ClassCounts, path, bundled name, mapping or array of shape (K,); or LabelScatter
+        Samples per class in training; or several labels a sample, with the loss "bce" by default.
     weight_decay : float or sequence of float, optional
         λ in use; by default the audited network's own, or 5e-4.
     loss, layers, feature_decay, feature_ratio, bias, width, problem
@@ -165,7 +207,7 @@ def advise(
 
     Returns
     -------
-    Advice
+    Advice, or LabelAdvice of a LabelScatter
 
     Raises
     ------
@@ -191,6 +233,16 @@ def advise(
     >>> advice.decay.status.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
     ('nothing to change', 6.1, 1.17)
     """
+    if isinstance(counts, LabelScatter):
+        beside = (problem, audit, train, valid, head)
+        if goal != "consistent" or any(one is not None for one in beside):
+            raise ProblemError(
+                "advice for several labels a sample rests on targets, decay and loss: leave the rest out"
+            )
+        named = ("layers", "feature_decay", "feature_ratio", "bias", "width")
+        values = (layers, feature_decay, feature_ratio, bias, width)
+        said = {name: value for name, value in zip(named, values, strict=True) if value is not None}
+        return advise_label_sets(counts, weight_decay or _DECAY, "bce" if loss is None else loss, **said)
     counts = counts_of(counts)
     if valid is not None and train is None:
         raise ProblemError("held-out features need training features beside them: give both")

@@ -1,11 +1,11 @@
 """``penultimate advise``."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from penultimate.cli.checks import given, one_of, scaled, scaled_bias, torch_scale
+from penultimate.cli.checks import given, one_of, refuse, scaled, scaled_bias, torch_scale
 from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,
@@ -21,30 +21,35 @@ from penultimate.cli.options import (
     WISH,
     CountsFile,
     examples,
-    reads_counts,
+    reads_targets,
 )
 from penultimate.cli.output import note
-from penultimate.cli.results import deliver, progress, read
+from penultimate.cli.results import deliver, progress, read_targets
 from penultimate.errors import ProblemError
 
 if TYPE_CHECKING:
     from penultimate.model.problem import Bias
+    from penultimate.targets import LabelScatter
 
 
 @click.command(
     short_help="What to change: decay, loss, samples, width, head.",
     epilog=examples(
         "penultimate advise train.csv --loss ce --weight-decay 5e-4",
+        "penultimate advise tags.csv --separator ';' --loss bce --pos-weight pos_weight.npy",
         "penultimate advise train.csv --audit audit.json --train train.npz --valid valid.npz --out head.npz",
     ),
 )
 @click.argument("counts")
-@reads_counts
+@reads_targets
 @click.option("--audit", "audit_path", metavar="AUDIT.json", help="What `penultimate audit --json` wrote.")
 @click.option("--train", metavar="TRAIN", help="Features of training samples, to choose a head for.")
 @click.option("--valid", metavar="VALID", help="Features of held-out samples, to choose it on.")
 @click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside TRAIN.")
 @click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head advised.")
+@click.option(
+    "--pos-weight", metavar="FILE.npy", help="Write the pos_weight advised for several labels a sample, for sigmoids."
+)
 @WISH
 @LOSS
 @TORCH_LOSS
@@ -64,6 +69,7 @@ def advise(
     valid: str | None,
     head_path: str | None,
     out: str | None,
+    pos_weight: str | None,
     goal: str,
     loss: str,
     torch_loss: str | None,
@@ -78,8 +84,8 @@ def advise(
 ) -> None:
     """Say what to change: weight decay, loss, samples, width, head.
 
-    COUNTS as for `penultimate forecast`. An audit settles loss, layers, feature decay and bias, and the weight decay if
-    none is given; TRAIN and VALID are features as for `penultimate heads`.
+    COUNTS as for `penultimate forecast`, several labels a sample too. An audit settles loss, layers, feature decay and
+    bias, and the weight decay if none is given; TRAIN and VALID are features as for `penultimate heads`.
     """
     one_of(feature_decay, feature_ratio)
     if head_path is not None and train is None:
@@ -87,9 +93,28 @@ def advise(
     if out is not None and train is None:
         raise ProblemError("--out writes a head for the features of TRAIN: give --train beside it")
     from penultimate.advice.advice import advise as make_advice
+    from penultimate.counts import ClassCounts
     from penultimate.model.problem import Problem
 
-    class_counts = read(counts, counts_file)
+    class_counts = read_targets(counts, counts_file)
+    if not isinstance(class_counts, ClassCounts):
+        for name in ("audit_path", "train", "valid", "head_path", "out", "goal"):
+            refuse(name, "several labels a sample", "advice rests on targets, decay and loss alone")
+        _advise_label_sets(
+            class_counts,
+            weight_decay,
+            torch_loss,
+            "bce" if not given("loss") else loss,
+            layers=layers,
+            feature_decay=feature_decay,
+            feature_ratio=feature_ratio,
+            bias=bias if given("bias") else None,
+            width=width,
+            written=(pos_weight, json_path, html_path),
+        )
+        return
+    if pos_weight is not None:
+        raise ProblemError("--pos-weight is for several labels a sample: one label a sample has class weights")
     scale = torch_scale(torch_loss, loss, class_counts.classes)
     problem = Problem.from_decays(scaled(weight_decay, scale), loss=loss)
     announce_forecast(class_counts, *[problem] * 5)  # advice forecasts a handful
@@ -114,4 +139,26 @@ def advise(
     if out is not None:
         result.save_head(out)
         note(f"wrote {out}")
+    deliver(result, json_path, html_path)
+
+
+def _advise_label_sets(
+    targets: "LabelScatter",
+    weight_decay: tuple[float, ...],
+    torch_loss: str | None,
+    loss: str,
+    *,
+    written: tuple[str | None, str | None, str | None],
+    **options: Any,
+) -> None:
+    """Weigh what several labels a sample have: pos_weight and decay."""
+    from penultimate.advice.advice import advise as make_advice
+
+    scale = torch_scale(torch_loss, loss, targets.labels)
+    with progress("weighing changes"):
+        result = make_advice(targets, scaled(weight_decay, scale), loss=loss, **options)
+    pos_weight, json_path, html_path = written
+    if pos_weight is not None:
+        result.save_pos_weight(pos_weight)
+        note(f"wrote {pos_weight}")
     deliver(result, json_path, html_path)

@@ -293,7 +293,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
         """What is said of some labels, by index."""
         nearest, cosine = self.geometry.nearest(labels)
         known = self.varying & (self.targets.kind != "real")
-        names: list[str] = [str(name) for name in self.targets.names]
+        names: tuple[str, ...] = tuple(self.targets.names)
         n = self.targets.positives
         return tuple(
             LabelRow(
@@ -309,7 +309,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
                 nearest=names[near] if near >= 0 else None,
                 cosine=_known(cos),
             )
-            for k, near, cos in zip(labels.tolist(), nearest.tolist(), cosine.tolist(), strict=True)
+            for k, near, cos in zip(map(int, labels), map(int, nearest), map(float, cosine), strict=True)
         )
 
     def worst_labels(self, number: int) -> Int[np.ndarray, " b"]:

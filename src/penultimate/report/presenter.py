@@ -100,6 +100,11 @@ if TYPE_CHECKING:
     import penultimate.report.head_comparison.record
     import penultimate.report.head_comparison.table
     import penultimate.report.head_comparison.words
+    import penultimate.report.label_advice.charts
+    import penultimate.report.label_advice.page
+    import penultimate.report.label_advice.record
+    import penultimate.report.label_advice.table
+    import penultimate.report.label_advice.words
     import penultimate.report.label_forecast.charts
     import penultimate.report.label_forecast.page
     import penultimate.report.label_forecast.record
@@ -126,6 +131,7 @@ if TYPE_CHECKING:
     import penultimate.report.thresholds.table
     import penultimate.report.thresholds.words
     from penultimate.advice.advice import Advice
+    from penultimate.advice.label_advice import LabelAdvice
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
     from penultimate.audits.row_audit import RowAudit
@@ -189,6 +195,13 @@ if TYPE_CHECKING:
         penultimate.report.row_audit.record,
         penultimate.report.row_audit.table,
         penultimate.report.row_audit.words,
+    )
+    _label_advice: _Presenter[LabelAdvice] = (
+        penultimate.report.label_advice.charts,
+        penultimate.report.label_advice.page,
+        penultimate.report.label_advice.record,
+        penultimate.report.label_advice.table,
+        penultimate.report.label_advice.words,
     )
     _label_forecast: _Presenter[LabelForecast] = (
         penultimate.report.label_forecast.charts,

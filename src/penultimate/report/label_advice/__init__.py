@@ -1,0 +1,1 @@
+"""Advice for several labels a sample, presented."""
