@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 import penultimate as pen
-from measure import once, table
+from measure import console, once, table
 from penultimate.spectrum import scatter_spectrum
 
 
@@ -59,6 +59,7 @@ def main() -> None:
     lanczos = once(lambda: scatter_spectrum._leading(huge, zero, huge.variance, 50))
     out.add_row(f"100,000 labels, {matrix.nnz / 1e6:.1f} million: sums", f"{summed:.1f} s", "")
     out.add_row("the same: 50 leading directions, with the sums", f"{summed + lanczos:.1f} s", "40 s")
+    console.print(out)
 
 
 if __name__ == "__main__":

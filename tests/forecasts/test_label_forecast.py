@@ -250,6 +250,12 @@ def test_the_command_takes_a_separator_and_columns_of_indicators(tmp_path, monke
     assert status == 0 and "never answered" in out
     status, _, err = run(monkeypatch, capsys, "forecast", tmp_path / "tags.csv")
     assert status == 2 and err.count("\n") == 1
+    (tmp_path / "sets.csv").write_text("id,tags\n" + "".join(f"f{i}.png,t{i};u{i % 7}\n" for i in range(9)))
+    status, _, err = run(monkeypatch, capsys, "forecast", tmp_path / "sets.csv")
+    assert status == 2 and "--separator ';'" in err
+    (tmp_path / "named.csv").write_text("id,label\n" + "".join(f"f{i}.png,t{i % 3};u{i % 3}\n" for i in range(9)))
+    status, _, err = run(monkeypatch, capsys, "forecast", tmp_path / "named.csv", "--holds", "labels")
+    assert status == 0 and "more than half of the labels hold ';'" in err
     (tmp_path / "wide.csv").write_text("a,b\n" + "".join(f"{r[0]},{r[1]}\n" for r in BIG))
     status, _, err = run(monkeypatch, capsys, "forecast", tmp_path / "wide.csv")
     assert status == 2 and "--holds label-sets" in err

@@ -40,11 +40,18 @@ def read(counts: str, how: "CountsFile") -> "ClassCounts":
 
 def read_targets(counts: str, how: "CountsFile") -> "ClassCounts | LabelScatter":
     """Read several labels a sample where the user says so or the file leaves no doubt, else class counts."""
+    from penultimate.counts.texts import separator_of
     from penultimate.targets.readers import holds_label_sets
 
     said = how.separator is not None or how.holds == "label-sets"
     if not said and (how.holds is not None or not holds_label_sets(counts, how.column, how.format)):
-        return read(counts, how)
+        found = read(counts, how)
+        mark = separator_of(found.names) if found.origin.startswith("labels") else None
+        if mark is not None:
+            note(
+                f"more than half of the labels hold {mark!r}: if a sample has several labels, say --separator '{mark}'"
+            )
+        return found
     if how.holds not in (None, "label-sets"):
         raise ProblemError(f"--separator beside --holds {how.holds}: leave --holds out, label sets are read")
     from penultimate.targets import LabelScatter

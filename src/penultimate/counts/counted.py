@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from penultimate.counts.checks import as_floats
 from penultimate.counts.class_names import NumberedNames, is_whole
 from penultimate.counts.deciding import are_ids
-from penultimate.counts.texts import number, several_labels
+from penultimate.counts.texts import number, separator_of, several_labels
 from penultimate.errors import CountsError, FileError
 
 Holds = Literal["counts", "labels"]
@@ -111,6 +111,12 @@ def believe_labels(tallied: Mapping[str, int], where: str) -> None:
         raise CountsError(
             f"{together!r}{where} seems to hold several labels: this takes one label a sample, and "
             "`penultimate forecast FILE --separator ';'` several; say --holds labels if it is the name of one class"
+        )
+    mark = separator_of(tallied)
+    if len(tallied) > 1 and max(tallied.values()) == 1 and mark is not None:
+        raise CountsError(
+            f"more than half of the labels{where} hold {mark!r}, and each occurs once: if a sample has several labels, "
+            f"`penultimate forecast FILE --separator '{mark}'` takes them"
         )
     if len(tallied) > 1 and max(tallied.values()) == 1:
         raise CountsError(

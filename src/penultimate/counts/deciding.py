@@ -33,7 +33,7 @@ from penultimate.counts.columns import (
     names_samples,
     tells_splits,
 )
-from penultimate.counts.texts import is_file, number
+from penultimate.counts.texts import is_file, number, separator_of
 from penultimate.errors import FileError
 
 
@@ -336,6 +336,13 @@ def _only(columns: Sequence[Column], ways: Sequence[Sequence[Column]], what: str
     if found:
         raise FileError(f"several columns may hold the {what}: choose one of {_listed(found)} with --column")
     if what == "labels":
+        marked = [(c, mark) for c in columns if not c.files and (mark := separator_of(c.values)) is not None]
+        if marked:
+            several, mark = marked[0]
+            raise FileError(
+                f"no column holds labels that repeat, and more than half of column {several!r} hold {mark!r}: if a "
+                f"sample has several labels, `penultimate forecast FILE --separator '{mark}'` takes them"
+            )
         raise FileError(
             f"no column holds labels that repeat, and none is named like counts; the columns are {_listed(columns)}: "
             "choose one with --column, and say what it holds with --holds counts or --holds labels"

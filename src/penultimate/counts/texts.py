@@ -115,6 +115,27 @@ def several_labels(texts: Collection[str]) -> str | None:
     return next((found for mark in (" ", "|", ";", ",", "+", "/") if (found := _parted(texts, mark)) is not None), None)
 
 
+def separator_of(texts: Collection[str]) -> str | None:
+    """What may stand between several labels in more than half of the texts; None when nothing does.
+
+    Parameters
+    ----------
+    texts : collection of str
+        The distinct labels.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> from penultimate.counts.texts import separator_of
+    >>> separator_of(["a;b", "b;c", "d"]), separator_of(["a;b", "c", "d"])
+    (';', None)
+    """
+    return next((mark for mark in ";|," if 2 * sum(mark in text for text in texts) > len(texts)), None)
+
+
 def _parted(texts: Collection[str], mark: str) -> str | None:
     parts = {text: [part.strip() for part in text.split(mark) if part.strip()] for text in texts if mark in text}
     parts = {text: found for text, found in parts.items() if len(found) > 1}
