@@ -14,9 +14,9 @@ import penultimate as pen
 from benchmarks import long_tail
 from benchmarks.long_tail_tables import Mean, claims, tables
 from penultimate.features.sources.in_memory import Samples
+from seeds import SEED
 from studies import training
 from studies.results import table
-from torch_networks import SEED
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -1,7 +1,6 @@
 """Small networks and data for the tests of `penultimate.torch`."""
 
 import copy
-import os
 from functools import cache
 
 import numpy as np
@@ -9,9 +8,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from seeds import SEED
+
 COUNTS = (60, 30, 10, 5)
-# Moves the seeds of everything that is trained: what tests say must not rest on one of them.
-SEED = int(os.environ.get("PENULTIMATE_TEST_SEED", "0"))
 
 
 def blobs(seed: int = 0, width: int = 6, spread: float = 0.5) -> tuple[torch.Tensor, torch.Tensor]:

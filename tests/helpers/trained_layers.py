@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import minimize
 
 import penultimate as pen
-from torch_networks import SEED
+from seeds import SEED
 
 
 def torch_loss(name, counts):

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import penultimate as pen
+from seeds import SEED
 from studies import (
     class_shares,
     constancy,
@@ -29,7 +30,6 @@ from studies import (
 )
 from studies.data import available, digits, long_tail
 from studies.results import Study
-from torch_networks import SEED
 
 SIDE_BY_SIDE = training._run_missing
 

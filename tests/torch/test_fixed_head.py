@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import penultimate as pen
-from torch_networks import COUNTS, SEED, blobs, loader
+from seeds import SEED
+from torch_networks import COUNTS, blobs, loader
 
 FixedHead = pen.torch.FixedHead
 UNEVEN = pen.ClassCounts([60, 30, 30, 10])

@@ -16,7 +16,7 @@ from penultimate.equivalents.fixed_point import positive_fixed_point
 from penultimate.equivalents.population import Population
 from penultimate.equivalents.products import congruent, quadratic_forms
 from penultimate.equivalents.read_out import class_means, first_places, gaussian_confusion, roots
-from penultimate.equivalents.weights import class_weights, positive
+from penultimate.equivalents.weights import positive, weights_by_class
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.arrays import as_features, as_labels
 
@@ -92,7 +92,7 @@ class ScoreLaw:
         self.population, self.weight_decay, self.bias = population, float(weight_decay), bias
         self._extended = population.extended if bias else population
         self.counts = positive(counts, population.classes, "counts")
-        self.class_weight = class_weights(class_weight, self.counts)
+        self.class_weight = weights_by_class(class_weight, self.counts)
         self._shares = self.class_weight * self.counts / self.samples
         penalty = np.full(self._extended.dimension, self.weight_decay)
         if bias:

@@ -1,4 +1,4 @@
-"""How much each class weighs in a head that is not fitted yet."""
+"""How much each class weighs in a head."""
 
 import numpy as np
 from jaxtyping import Float
@@ -7,14 +7,20 @@ from numpy.typing import NDArray
 from penultimate.errors import ProblemError
 
 
-def class_weights(given: object, counts: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
-    """ω_k of a head: 1, ``N/(K n_k)`` for "balanced", or as given; ProblemError for anything else."""
+def balanced_class_weights(counts: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+    """ω_k = ``N/(K n_k)``, K the number of classes that have samples; zero for one that has none."""
+    seen = counts > 0
+    return np.divide(counts.sum(), counts * np.count_nonzero(seen), out=np.zeros(counts.size), where=seen)
+
+
+def weights_by_class(given: object, counts: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+    """ω_k of a head: 1, those of "balanced", or as given; ProblemError for anything else."""
     if given is None:
         return np.ones(counts.size)
     if isinstance(given, str):
         if given != "balanced":
             raise ProblemError(f"class_weight={given!r}: give 'balanced', one number for each class, or None")
-        return counts.sum() / (counts.size * counts)
+        return balanced_class_weights(counts)
     return positive(given, counts.size, "class weights")
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.heads.based_head import classes_of, log_shares, shares_of
-from penultimate.heads.class_weights import ClassWeight, class_weights
+from penultimate.heads.label_weights import ClassWeight, weights_by_label
 from penultimate.heads.linear_head import SamplesHead
 from penultimate.heads.softmax import cross_entropy, descend
 
@@ -96,7 +96,7 @@ class LogisticHead(SamplesHead):
         classes, width = len(self.classes_), rows.shape[1]
         counts = np.bincount(own, minlength=classes).astype(np.float64)
         seen = np.flatnonzero(counts)
-        of_class = class_weights(self.class_weight, self.classes_, counts)
+        of_class = weights_by_label(self.class_weight, self.classes_, counts)
         weights = of_class[own] / (of_class @ counts)
         start = Head((np.zeros((classes, width)),)) if self.base is None else self.base
         start.check(classes, width)

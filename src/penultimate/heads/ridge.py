@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics, mean_of
-from penultimate.heads.class_weights import ClassWeight, class_weights
 from penultimate.heads.covariance import divided
+from penultimate.heads.label_weights import ClassWeight, weights_by_label
 from penultimate.heads.linear_head import StatisticsHead, filled_means
 from penultimate.heads.ridge_risk import RidgeRisk
 from penultimate.heads.scikit import check_fitted
@@ -87,13 +87,13 @@ class RidgeHead(StatisticsHead):
             return self._fit_statistics(plain)
         counts = plain.counts
         weighted = FeatureStatistics(len(self.classes_), self.n_features_in_)
-        weighted.update(rows, own, class_weights(self.class_weight, self.classes_, counts)[own])
+        weighted.update(rows, own, weights_by_label(self.class_weight, self.classes_, counts)[own])
         return self._solve(weighted, weighted.within_scatter, plain)
 
     def _fit_statistics(self, statistics: FeatureStatistics) -> Self:
         if self.class_weight is None:
             return self._solve(statistics, statistics.within_scatter, statistics)
-        weights = class_weights(self.class_weight, self.classes_, statistics.counts)
+        weights = weights_by_label(self.class_weight, self.classes_, statistics.counts)
         scatter = np.einsum("k,kde->de", weights, statistics.class_scatters)
         return self._solve(statistics, scatter, statistics, weights)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 
 from penultimate.equivalents import Population, ScoreLaw
-from penultimate.equivalents.weights import class_weights
+from penultimate.equivalents.weights import weights_by_class
 from penultimate.learning_curves.fold_scores import FoldScores
 
 # Weight decays that are tried, over the mean variance of a feature.
@@ -125,7 +125,7 @@ class CrossFit:
 
     def _shares(self, counts: Float[np.ndarray, " K"]) -> NDArray[np.float64]:
         """``f_k = ω_k n_k/N``."""
-        return class_weights(self.class_weight, counts) * counts / counts.sum()
+        return weights_by_class(self.class_weight, counts) * counts / counts.sum()
 
     def _held(self, kept: Bool[np.ndarray, " N"]) -> NDArray[np.float64]:
         return np.bincount(self.labels[kept], minlength=self.classes).astype(np.float64)

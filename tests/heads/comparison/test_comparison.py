@@ -11,6 +11,7 @@ from penultimate.heads.comparison.by_theory import scores_are_shares
 from penultimate.report.head_comparison.page import page as head_comparison_page
 from report_cases import HOSTILE
 from report_pages import Page, refers_outside, well_formed
+from seeds import SEED
 
 
 def gathered(source):
@@ -25,7 +26,7 @@ def arrays(name):
 @cache
 def halves(network):
     features, labels = arrays(f"{network}-test")
-    order = np.random.default_rng(1).permutation(labels.size)[:8000]
+    order = np.random.default_rng(1 + SEED).permutation(labels.size)[:8000]
     return (features[order[:1500]], labels[order[:1500]]), (features[order[1500:]], labels[order[1500:]])
 
 
@@ -41,7 +42,7 @@ def balanced(head, features, labels):
 
 def toy(counts=(80, 30, 10), held_out=40, noise=1.0, seed=0, names=None):
     """Features of three Gaussian classes, a head that leans on the large ones, and held-out samples."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed + SEED)
     classes = len(counts)
     labels, others = np.repeat(np.arange(classes), counts), np.repeat(np.arange(classes), held_out)
     X, V = (2 * np.eye(classes)[y] + noise * rng.normal(size=(y.size, classes)) for y in (labels, others))
@@ -93,12 +94,15 @@ def test_imbalanced_held_out_samples_count_by_class():
     rng = np.random.default_rng(0)
     kept = rng.random(labels.size) < np.geomspace(1.0, 0.1, 10)[labels]
     comparison = pen.compare_heads("cnn-ce", pen.ArraySource(features[kept], labels[kept]))
-    answers = pen.datasets.features("cnn-ce").head.predict(features[kept])
+    present = pen.datasets.features("cnn-ce").head
+    answers = present.predict(features[kept])
     recall = [np.mean(answers[labels[kept] == k] == k) for k in range(10)]
     assert comparison.present.figures["balanced_accuracy"] == pytest.approx(np.mean(recall))
     assert comparison.present.figures["accuracy"] == pytest.approx(np.mean(answers == labels[kept]))
-    assert comparison.blend.gains["balanced_accuracy"][1] > 0
-    assert balanced(comparison.head, *halves("cnn-ce")[1]) > 0.86
+    # Whether so few of the rarest prove a gain is luck; that there is one is not.
+    assert comparison.blend.gains["balanced_accuracy"][2] > 0
+    unseen = halves("cnn-ce")[1]
+    assert balanced(comparison.blend.head, *unseen) > balanced(present, *unseen) + 0.01
 
 
 def test_the_blend_is_the_weighted_sum_of_the_heads_and_says_its_weights():

@@ -9,7 +9,7 @@ from torch import nn
 
 import penultimate as pen
 from penultimate.torch.capturing.layers import find_head, gap, head_of
-from torch_networks import SEED
+from seeds import SEED
 
 
 def found(model, inputs, layer=None):

@@ -12,7 +12,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import penultimate as pen
-from torch_networks import COUNTS, SEED, blobs, loader, perceptron
+from seeds import SEED
+from torch_networks import COUNTS, blobs, loader, perceptron
 
 # Lightning reads PyTorch's tree specifications in a way that PyTorch is giving up, and finds few workers and batches.
 pytestmark = [

@@ -10,7 +10,8 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 from torch import nn
 
 import penultimate as pen
-from torch_networks import COUNTS, SEED
+from seeds import SEED
+from torch_networks import COUNTS
 
 NAMES = ("ant", "bee", "cat", "dog")
 

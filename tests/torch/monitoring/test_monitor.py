@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchmetrics import MetricCollection
 
 import penultimate as pen
-from torch_networks import COUNTS, SEED, blobs, loader, penultimate_features, trained
+from seeds import SEED
+from torch_networks import COUNTS, blobs, loader, penultimate_features, trained
 
 
 def samples(seed, dtype=torch.float64, offset=0.0, number=1500, classes=5, dimension=7):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import penultimate as pen
-from torch_networks import SEED
+from seeds import SEED
 
 UNEVEN = pen.ClassCounts([60, 30, 30, 10])
 TARGET = pen.ClassCounts([20, 20, 20, 40])

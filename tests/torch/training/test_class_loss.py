@@ -10,7 +10,7 @@ from torch import nn
 
 import penultimate as pen
 from convex_oracles import LOSSES, DenseProblem
-from torch_networks import SEED
+from seeds import SEED
 
 COUNTS = pen.ClassCounts([50, 20, 20, 8, 2])
 # With every vector at once, which no name has.

@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from penultimate.equivalents.weights import balanced_class_weights
 from penultimate.errors import FeaturesError
 
 ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
 
 
-def class_weights(
+def weights_by_label(
     given: ClassWeight, classes: NDArray[Any], counts: Float[np.ndarray, " K"]
 ) -> Float[np.ndarray, " K"]:
     """ω_k: 1, ``N / (K n_k)``, or what a mapping gives a label, 1 where it has none.
@@ -39,8 +40,7 @@ def class_weights(
     if isinstance(given, str):
         if given != "balanced":
             raise FeaturesError(f"class_weight={given!r}: give 'balanced', a weight for each label, or None")
-        seen = counts > 0
-        return np.divide(counts.sum(), counts * np.count_nonzero(seen), out=np.zeros(counts.size), where=seen)
+        return balanced_class_weights(counts)
     labels = cast(list[Any], classes.tolist())
     strange = [label for label in given if label not in labels]
     weights = np.array([given.get(label, 1.0) for label in labels], dtype=np.float64)
