@@ -10,6 +10,7 @@ from penultimate.optional import needed
 try:
     from sklearn.base import BaseEstimator as BaseEstimator
     from sklearn.base import ClassifierMixin as ClassifierMixin
+    from sklearn.base import RegressorMixin as RegressorMixin
     from sklearn.exceptions import ConvergenceWarning as ConvergenceWarning
     from sklearn.utils import multiclass, validation
 except ImportError:
@@ -35,3 +36,9 @@ def checked_samples(estimator: BaseEstimator, X: object, y: object) -> tuple[NDA
     rows, labels = _validation.validate_data(estimator, X, y, dtype=_FLOATS)
     _multiclass.check_classification_targets(labels)
     return rows, labels
+
+
+def checked_targets(estimator: BaseEstimator, X: object, y: object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Features as finite float64, whose width is noted, and one finite number for each row."""
+    rows, targets = _validation.validate_data(estimator, X, y, dtype=np.float64, y_numeric=True)
+    return rows, targets.astype(np.float64)
