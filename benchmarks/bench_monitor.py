@@ -50,25 +50,31 @@ def watch(monitor: pen.torch.FeatureMonitor, features: torch.Tensor, labels: tor
 def batches() -> None:
     """Print the monitor's share of a batch."""
     title = f"FeatureMonitor beside a small CNN, batches of {BATCH} float32, threads: 1"
-    out = table(title, "classes, width", "forward", "and backward", "update", "÷ forward", "÷ both", "compute")
+    out = table(
+        title, "classes, width", "forward", "and backward", "update", "÷ forward", "÷ both", "keep_means", "compute"
+    )
     for classes, width in ((10, 64), (100, 128), (100, 512), (1000, 512)):
         model = network(classes, width)
         counts = pen.ClassCounts(np.maximum(5000 * 0.01 ** (np.arange(classes) / classes), 1).astype(int))
-        monitor = pen.torch.FeatureMonitor(classes, width, head=model[-1], forecast=pen.forecast(counts))
+        forecast = pen.forecast(counts)
+        monitor = pen.torch.FeatureMonitor(classes, width, head=model[-1], forecast=forecast)
+        keeping = pen.torch.FeatureMonitor(classes, width, head=model[-1], forecast=forecast, keep_means=True)
         pictures, labels = torch.randn(BATCH, 3, 32, 32), torch.arange(BATCH) % classes
         features = torch.randn(BATCH, width)
         for start in range(0, classes, BATCH):
             monitor.update(features, (torch.arange(BATCH) + start) % classes)
+        keeping.update(features, labels)
         passes = best(lambda m=model, x=pictures: forward(m, x), 5) / BATCHES
         both = best(lambda m=model, x=pictures, y=labels: train(m, x, y), 3) / BATCHES
         update = best(lambda m=monitor, h=features, y=labels: watch(m, h, y), 20) / BATCHES
+        kept = best(lambda m=keeping, h=features, y=labels: watch(m, h, y), 20) / BATCHES
 
         def figures(monitor: pen.torch.FeatureMonitor = monitor) -> None:
             monitor._computed = None
             monitor.compute()
 
         times = (f"{1e3 * passes:.1f} ms", f"{1e3 * both:.1f} ms", f"{1e3 * update:.2f} ms")
-        shares = (f"{update / passes:.1%}", f"{update / both:.1%}")
+        shares = (f"{update / passes:.1%}", f"{update / both:.1%}", f"{kept / update:.2f} ×")
         out.add_row(f"{classes:,}, {width}", *times, *shares, f"{1e3 * best(figures, 2):,.0f} ms")
     console.print(out)
 

@@ -97,7 +97,7 @@ def test_numbers_of_any_size_keep_their_digits():
     assert law.seen(1e100).norm == pytest.approx(1e100) and law.behind(1e100).strength == pytest.approx(1e100)
 
 
-@pytest.mark.parametrize("shape", [(), (5,), (5, 1), (5, 2.5), (5, 0, 5), ("a", "b")])
+@pytest.mark.parametrize("shape", [(), (5,), (5, 2.5), (5, 0, 5), ("a", "b")])
 def test_shapes_without_a_law_are_refused(shape):
     with pytest.raises(pen.ProblemError, match="give two sizes or more"):
         SpikedTensor(shape)

@@ -58,7 +58,7 @@ class SpikedTensor:
     Raises
     ------
     ProblemError
-        For fewer than two sizes, or one below 2.
+        For fewer than two sizes, or one below 1.
 
     Notes
     -----
@@ -83,8 +83,8 @@ class SpikedTensor:
 
     def __init__(self, shape: Sequence[int]) -> None:
         sizes = tuple(shape)
-        if len(sizes) < 2 or not all(isinstance(size, Integral) and size >= 2 for size in sizes):
-            raise ProblemError(f"the shape is {sizes}: give two sizes or more, whole numbers from 2 on")
+        if len(sizes) < 2 or not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+            raise ProblemError(f"the shape is {sizes}: give two sizes or more, whole numbers from 1 on")
         self.shape = tuple(int(size) for size in sizes)
         self._sizes = np.array(self.shape, dtype=np.float64)
         self._turn = self._turning_point()

@@ -28,7 +28,7 @@ def main(rank: int, store: str, data: str, out: str) -> None:
     order = torch.argsort(labels, stable=True)
     third = size // 3
     mine = order[:third] if rank == 0 else order[third:]
-    monitor = pen.torch.FeatureMonitor(classes, width, head=head, forecast=forecast, dataset_size=size)
+    monitor = pen.torch.FeatureMonitor(classes, width, head=head, forecast=forecast, dataset_size=size, keep_means=True)
     half = len(mine) // 2
     monitor.update(features[mine[:half]], labels[mine[:half]])
     begun = monitor.statistics().samples
@@ -36,6 +36,7 @@ def main(rank: int, store: str, data: str, out: str) -> None:
         monitor.update(features[batch], labels[batch])
     values = {name: float(value) for name, value in monitor.compute().items()}
     statistics = monitor.statistics()
+    kept = monitor.means()
     local = float(monitor.weight.sum())
 
     plain = pen.torch.FeatureMonitor(classes, width)  # one of its states is empty
@@ -55,6 +56,7 @@ def main(rank: int, store: str, data: str, out: str) -> None:
         told[str(with_ids)] = [str(warning.message) for warning in caught]
 
     statistics.save(f"{out}.{rank}.safetensors")
+    np.savez(f"{out}.{rank}.npz", **vars(kept))
     record = {"values": values, "begun": begun, "local": local, "mine": len(mine), "told": told}
     with open(f"{out}.{rank}.json", "w", encoding="utf-8") as file:
         json.dump(record, file)

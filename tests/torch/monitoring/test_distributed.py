@@ -34,7 +34,18 @@ def processes(data, tmp_path_factory):
     errors = [process.communicate(timeout=600)[1] for process in running]
     assert [process.returncode for process in running] == [0, 0], "\n".join(errors)
     records = [json.loads((folder / f"out.{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
-    return records, [pen.FeatureStatistics.read(folder / f"out.{rank}.safetensors") for rank in range(2)]
+    kept = [dict(np.load(folder / f"out.{rank}.npz")) for rank in range(2)]
+    return records, [pen.FeatureStatistics.read(folder / f"out.{rank}.safetensors") for rank in range(2)], kept
+
+
+def test_two_processes_keep_the_means_of_all_samples(data, processes):
+    whole = pen.FeatureStatistics.from_features(data["H"], data["y"])
+    for kept in processes[2]:
+        np.testing.assert_allclose(kept["means"], whole.means, rtol=1e-14)
+        np.testing.assert_array_equal(kept["part_counts"].sum(axis=1), whole.counts)
+        np.testing.assert_allclose(kept["residuals"].sum(axis=1), 0.0, atol=1e-4)
+        assert np.count_nonzero(kept["residuals"].any(axis=2)) == np.count_nonzero(kept["part_counts"])
+    np.testing.assert_array_equal(processes[2][0]["residuals"], processes[2][1]["residuals"])
 
 
 def test_two_processes_have_the_statistics_of_one(data, processes):

@@ -49,7 +49,7 @@ class Figures:
         chosen: Sequence[str] | None,
     ) -> None:
         self.names, self.forecast, self.directions = names, forecast, directions
-        self._outputs = outputs
+        self.outputs = outputs
         self._chosen = None if chosen is None else tuple(chosen)
         for pattern in self._chosen or ():
             if not any(fnmatchcase(name, pattern) for name in self._possible()):
@@ -92,7 +92,7 @@ class Figures:
 
     def _in_order(self, statistics: FeatureStatistics, head: Head | None) -> tuple[FeatureStatistics, Head | None]:
         """Both in the forecast's order of classes."""
-        order = self._outputs
+        order = self.outputs
         if self.forecast is None or np.array_equal(order, np.arange(order.size)):
             return statistics, head
         arrays = statistics.arrays()
@@ -118,7 +118,7 @@ class Figures:
             "balanced_accuracy": _mean(recall, np.ones(recall.size)),
         }
         if self.forecast is not None:
-            bands = self.forecast.counts.bands()[np.argsort(self._outputs)]
+            bands = self.forecast.counts.bands()[np.argsort(self.outputs)]
             figures |= {f"recall_{band}": _mean(recall, (bands == band).astype(np.float64)) for band in _BANDS}
         return figures | {f"recall/{name}": value for name, value in zip(self.names, recall.tolist(), strict=True)}
 

@@ -19,7 +19,10 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.optional import needed
 from penultimate.torch.class_order import contradiction, outputs_of
 from penultimate.torch.fixed_head import Linear
+from penultimate.torch.monitoring import judging
 from penultimate.torch.monitoring.figures import Figures
+from penultimate.torch.monitoring.judging import BAD, OUTSIDE, REPEATED, STRANGE
+from penultimate.torch.monitoring.parts import PART_SUMS, KeptMeans, Parts, announce, residuals
 from penultimate.torch.monitoring.sums import Sums
 from penultimate.torch.monitoring.watched import WatchedLayers
 
@@ -29,8 +32,6 @@ else:
     Metric = needed("torchmetrics", "torch", "FeatureMonitor").Metric
 
 _SUMS = tuple(field.name for field in fields(Sums))
-# What `tally` counts.
-_BAD, _OUTSIDE, _STRANGE, _REPEATED = range(4)
 
 
 class FeatureMonitor(Metric):
@@ -57,6 +58,10 @@ class FeatureMonitor(Metric):
         How many samples there are: another total is a warning. With it `update` takes ``ids``.
     ignore_index : int, default −100
         Samples with this label are left out.
+    keep_means : bool, default False
+        Have `means`, which a `Trajectory` keeps of every look to tell which directions stand above noise. Takes
+        16 K d numbers more while it looks, and 72 K d bytes for every look that is kept; a warning says so from 64 MiB
+        on. Each look must be of the same samples: in the same order, or with ``ids``.
     dtype : torch.dtype, default torch.float64
         Of the sums. Take torch.float32 for devices that have nothing wider (Apple's).
     **options : object
@@ -65,7 +70,13 @@ class FeatureMonitor(Metric):
     Raises
     ------
     CountsError, FeaturesError
-        For sizes or names that do not fit one another, and for a figure that there is not.
+        For sizes or names that do not fit one another, for a figure that there is not, and for means of which one look
+        would take 4 GiB.
+
+    Warns
+    -----
+    UserWarning
+        When the means of one look take 64 MiB or more.
 
     Notes
     -----
@@ -105,6 +116,9 @@ class FeatureMonitor(Metric):
     right: Tensor
     tally: Tensor
     seen: Tensor
+    part_weight: Tensor
+    part_total: Tensor
+    order: Tensor
 
     def __init__(
         self,
@@ -117,6 +131,7 @@ class FeatureMonitor(Metric):
         directions: int = 10,
         dataset_size: int | None = None,
         ignore_index: int = -100,
+        keep_means: bool = False,
         dtype: torch.dtype = torch.float64,
         **options: Any,
     ) -> None:
@@ -126,8 +141,10 @@ class FeatureMonitor(Metric):
         self.dimension = dimension
         FeatureStatistics(self.classes, 1)  # refuses fewer than two classes, and no width below
         FeatureStatistics(2, dimension)
+        if keep_means:
+            announce(self.classes, dimension)
         self.forecast = forecast
-        self.dataset_size, self.ignore_index = dataset_size, ignore_index
+        self.dataset_size, self.ignore_index, self.keep_means = dataset_size, ignore_index, keep_means
         self._head = None if head is None else WatchedLayers.from_head(head, dtype)
         self._of_batch = False
         outputs = np.arange(self.classes)
@@ -148,6 +165,9 @@ class FeatureMonitor(Metric):
         add_state = cast(Any, self).add_state
         for name, zeros in vars(Sums.empty(self.classes, dimension, dtype)).items():
             add_state(name, zeros, dist_reduce_fx=None)
+        if keep_means:
+            for name, zeros in vars(Parts.empty(self.classes, dimension, dtype)).items():
+                add_state(name, zeros, dist_reduce_fx="sum" if name == "order" else None)
         add_state("right", torch.zeros(self.classes, dtype=torch.int64), dist_reduce_fx="sum")
         add_state("tally", torch.zeros(4, dtype=torch.int64), dist_reduce_fx="sum")
         add_state("seen", torch.zeros(dataset_size or 0, dtype=torch.uint8), dist_reduce_fx=None)
@@ -179,7 +199,7 @@ class FeatureMonitor(Metric):
         FeaturesError
             For shapes and types that do not fit; the sums stay as they were.
         """
-        self._check(features, labels, ids)
+        judging.check_batch(features, labels, ids, self.dimension, countable=bool(self.dataset_size))
         # Under inference mode (Lightning's validation) tensors are made that nothing else may change in place.
         with torch.inference_mode(False), torch.no_grad():
             for name in self.metric_state:
@@ -189,18 +209,24 @@ class FeatureMonitor(Metric):
             rows = given.to(self.weight.dtype)
             index = labels.detach().reshape(-1).long()
             kept = index != self.ignore_index
-            used = kept & self._inside(index, self.classes, kept, _OUTSIDE)
-            used = used & self._count(used & ~torch.isfinite(rows).all(dim=1), _BAD)
-            if ids is not None:
-                used = self._fresh(ids.detach().reshape(-1).long(), used)
+            used = kept & self._inside(index, self.classes, kept, OUTSIDE)
+            used = used & self._count(used & ~torch.isfinite(rows).all(dim=1), BAD)
+            own_ids = None if ids is None else ids.detach().reshape(-1).long()
+            if own_ids is not None:
+                used = self._fresh(own_ids, used)
             sums = self._sums
             with torch.autocast(rows.device.type, enabled=False):
                 sums.add(rows, index, used)
+                if self.keep_means:
+                    self._parts.add(rows, index, used, self.shift, own_ids)
                 if self._head is not None and self._figures.with_answers:
                     right = used & self._head.right(given, index)
                     self.right.index_add_(0, torch.where(used, index, 0), right.long())
                 if self.update_count > 1 and self.update_count & (self.update_count - 1) == 0:
+                    before = self.shift.clone() if self.keep_means else None
                     sums.settle()
+                    if before is not None:
+                        self._parts.move(self.shift - before)
 
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Add a batch as `update` does, and return the figures of that batch alone."""
@@ -236,11 +262,13 @@ class FeatureMonitor(Metric):
         """
         statistics = self._merged()
         try:
-            self._judge(statistics)
+            judging.refuse_out_of_range(self.tally, self.seen, self.classes)
         except FeaturesError:
             if self._is_synced:  # of what fails the library would keep the states of all processes
                 self.unsync()
             raise
+        for said in self._remarks(statistics):
+            warnings.warn(said, stacklevel=3)  # past the library, which wraps this
         right = None if self._head is None else self.right.cpu().numpy().astype(np.float64)
         figures = self._figures.of(statistics, self.head, right if self._figures.with_answers else None)
         return {
@@ -251,6 +279,34 @@ class FeatureMonitor(Metric):
         """What has been seen by all processes, for everything that takes `FeatureStatistics`; a collective call."""
         with cast(Any, self).sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
             return self._merged()
+
+    def means(self) -> KeptMeans:
+        """What a `Trajectory` keeps of this look, in the order of the forecast's classes; a collective call.
+
+        Returns
+        -------
+        KeptMeans
+
+        Raises
+        ------
+        FeaturesError
+            When the monitor was not made to keep them.
+
+        Examples
+        --------
+        >>> import torch, penultimate as pen
+        >>> monitor = pen.torch.FeatureMonitor(3, 8, keep_means=True)
+        >>> monitor.update(torch.ones(6, 8), torch.arange(6) % 3)
+        >>> monitor.means().residuals.shape
+        (3, 16, 8)
+        """
+        if not self.keep_means:
+            raise FeaturesError("the monitor keeps no means: make it with FeatureMonitor(…, keep_means=True)")
+        with cast(Any, self).sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
+            merged = self._merged()
+            part_counts, sums = residuals(merged.means, *self._processes("shift", "part_weight", "part_total"))
+            place, order = self._figures.outputs, int(self.order)
+        return KeptMeans(merged.counts[place], merged.means[place], part_counts[place], sums[place], order)
 
     def alignment(self) -> Alignment | None:
         """The head along the directions of the forecast; None without a head, a forecast or samples of every class."""
@@ -274,6 +330,13 @@ class FeatureMonitor(Metric):
             if name not in state or state[name].shape != cast(Tensor, own).shape:
                 raise FeaturesError(f"the other monitor has another {name}: merge monitors of the same sizes")
         merged = self._sums.statistics().merge(Sums(*(state[name] for name in _SUMS)).statistics()).arrays()
+        if self.keep_means:
+            shift = torch.as_tensor(merged["shift"]).to(self.shift)
+            ours, theirs = self._parts, Parts(*(state[name].to(self.device, copy=True) for name in PART_SUMS))
+            ours.move(shift - self.shift)
+            theirs.move(shift - state["shift"].to(shift))
+            for name in PART_SUMS:
+                setattr(self, name, getattr(ours, name) + getattr(theirs, name))
         for name in _SUMS:
             held = getattr(self, name)
             setattr(self, name, torch.as_tensor(merged[name]).reshape(held.shape).to(held))
@@ -288,22 +351,9 @@ class FeatureMonitor(Metric):
     def _sums(self) -> Sums:
         return Sums(*(getattr(self, name) for name in _SUMS))
 
-    def _check(self, features: Tensor, labels: Tensor, ids: Tensor | None) -> None:
-        shape = tuple(features.shape)
-        if len(shape) < 2 or shape[-1] != self.dimension or not features.is_floating_point():
-            raise FeaturesError(
-                f"features are {features.dtype} of shape {shape}: give floating numbers of shape (…, {self.dimension})"
-            )
-        for what, given in (("labels", labels), ("ids", ids)):
-            if given is None:
-                continue
-            if given.shape != features.shape[:-1] or given.is_floating_point() or given.is_complex():
-                raise FeaturesError(
-                    f"{what} are {given.dtype} of shape {tuple(given.shape)} for features of shape {shape}: give one "
-                    "whole number for each sample"
-                )
-        if ids is not None and not self.dataset_size:
-            raise FeaturesError("ids need to know how many there can be: make the monitor with dataset_size=")
+    @property
+    def _parts(self) -> Parts:
+        return Parts(*(getattr(self, name) for name in PART_SUMS))
 
     def _count(self, what: Tensor, place: int) -> Tensor:
         """Count samples, and say which are none of them."""
@@ -315,64 +365,36 @@ class FeatureMonitor(Metric):
 
     def _fresh(self, ids: Tensor, used: Tensor) -> Tensor:
         """Of the used samples those with an id that was not seen before, noted as seen."""
-        used = used & self._inside(ids, len(self.seen), used, _STRANGE)
+        used = used & self._inside(ids, len(self.seen), used, STRANGE)
         place = torch.where(used, ids, 0)
         # Unused samples sort behind all others.
         order = torch.argsort(torch.where(used, ids, len(self.seen)), stable=True)
         again = torch.zeros_like(used)
         again[order[1:]] = ids[order[1:]] == ids[order[:-1]]
-        fresh = used & self._count(used & (again | (self.seen[place] > 0)), _REPEATED)
+        fresh = used & self._count(used & (again | (self.seen[place] > 0)), REPEATED)
         self.seen.index_put_((place,), fresh.to(torch.uint8), accumulate=True)
         return fresh
 
     def _merged(self) -> FeatureStatistics:
         """The statistic of this process or, where states have been gathered, of all."""
-        stacked = [getattr(self, name) for name in _SUMS]
-        if self.weight.ndim == 1:
-            stacked = [state[None] for state in stacked]
-        bad = int(self.tally[_BAD])
-        parts = [Sums(*states).statistics() for states in zip(*stacked, strict=True)]
+        bad = int(self.tally[BAD])
+        parts = [Sums(*states).statistics() for states in zip(*self._processes(*_SUMS), strict=True)]
         whole = parts[0]
         for part in parts[1:]:
             whole.merge(part)
         whole.dropped = bad
         return whole
 
-    def _judge(self, statistics: FeatureStatistics) -> None:
-        samples = round(statistics.samples)
-        times = self.seen.sum(dim=0) if self.seen.ndim > 1 else self.seen
-        bad, outside, strange, repeated = (int(count) for count in self.tally)
-        for number, what, size in ((outside, "labels", self.classes), (strange, "ids", len(times))):
-            if number:
-                raise FeaturesError(
-                    f"{number} {what} were outside 0 … {size - 1} and are in no sum: mend them and reset the monitor"
-                )
-        if bad:
-            warnings.warn(f"{bad} samples held NaN or infinity and were left out: has training diverged?", stacklevel=4)
-        if self._of_batch:
-            return
-        if self.forecast is not None:
-            said = contradiction(statistics.counts, self._expected, self._figures.names)
-            if said is not None:
-                warnings.warn(said, stacklevel=4)
-        if not self.dataset_size:
-            return
-        twice = int((times - times.clamp(max=1)).sum())
-        if twice or samples != self.dataset_size:
-            warnings.warn(_told(samples, self.dataset_size, repeated, twice), stacklevel=4)
+    def _processes(self, *names: str) -> list[Iterable[Tensor]]:
+        """States, with an axis of the processes before their own."""
+        states = [getattr(self, name) for name in names]
+        return [state[None] for state in states] if self.weight.ndim == 1 else states
 
-
-def _told(samples: int, size: int, repeated: int, twice: int) -> str:
-    text = f"{samples:,} samples were counted and the data set has {size:,}"
-    if twice:
-        return (
-            f"{text}; {twice:,} were counted by several processes: a distributed sampler repeats samples to give all "
-            "processes as many (drop_last=True, or a sampler that does not pad)"
-        )
-    if samples < size:
-        return f"{text}: reset the monitor only between full passes, or say dataset_size= as it is"
-    known = f" ({repeated:,} repeats were left out)" if repeated else ""
-    return (
-        f"{text}{known}: samples were counted twice, by passes without reset() between them or by a distributed "
-        "sampler that pads; give update(…, ids=) to leave out repeats, or a sampler that does not pad"
-    )
+    def _remarks(self, statistics: FeatureStatistics) -> list[str]:
+        """What is odd about the samples; whether they are all is not asked of one batch."""
+        said = [judging.not_finite(self.tally)]
+        if not self._of_batch:
+            if self.forecast is not None:
+                said.append(contradiction(statistics.counts, self._expected, self._figures.names))
+            said.append(judging.other_total(statistics.samples, self.tally, self.seen, self.dataset_size))
+        return [text for text in said if text is not None]

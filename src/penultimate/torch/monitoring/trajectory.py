@@ -1,19 +1,30 @@
 """How strong every direction was as training went on, beside what theory expects of it."""
 
+import json
 import math
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.errors import FeaturesError
+from penultimate.archives.sealed import seal, unseal
+from penultimate.errors import FeaturesError, FileError
+from penultimate.files import write_whole
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.timeline import Timeline, has_timeline
+from penultimate.torch.monitoring.parts import KeptMeans
+from penultimate.torch.monitoring.standings import SharedDirection, Standings, share, stand
 
 if TYPE_CHECKING:
+    import os
+
     import altair as alt
 
+_FORMAT = "penultimate trajectory 1"
+# What is saved of `KeptMeans`, the check sum apart.
+_KEPT = ("counts", "means", "part_counts", "residuals")
 # Of the timeline; the chart, whose axis is logarithmic, takes some.
 _POINTS = 5000
 
@@ -41,8 +52,9 @@ class Trajectory:
         self.forecast = forecast
         self._steps: list[int] = []
         self._strength: list[list[float]] = []
+        self._kept: dict[int, KeptMeans] = {}
 
-    def add(self, step: int, figures: Mapping[str, Any]) -> None:
+    def add(self, step: int, figures: Mapping[str, Any], means: KeptMeans | None = None) -> None:
         """Note what the monitor's ``compute()`` returned at a step of the optimiser.
 
         Parameters
@@ -51,11 +63,19 @@ class Trajectory:
             Larger than those before.
         figures : mapping of str to float or Tensor
             Of these, ``direction/1``, ``direction/2``, …
+        means : KeptMeans, optional
+            The monitor's ``means()``, taken before it is reset; `directions` and `shared` need them.
 
         Raises
         ------
         FeaturesError
-            When there are none, other directions than before, or the step is not a later one.
+            When there are none, other directions than before, the step is not a later one, or the means are of other
+            sizes than those before.
+
+        Warns
+        -----
+        UserWarning
+            Once, when means are of other samples than the first ones, or of another order of them.
         """
         row: list[float] = []
         while (name := f"direction/{len(row) + 1}") in figures:
@@ -68,6 +88,9 @@ class Trajectory:
             raise FeaturesError(f"there are {len(row)} directions and were {len(self._strength[0])}: use one monitor")
         if self._steps and step <= self._steps[-1]:
             raise FeaturesError(f"step {step} does not come after step {self._steps[-1]}: begin another trajectory")
+        if means is not None:
+            self._check(means)
+            self._kept[step] = means
         self._steps.append(step)
         self._strength.append(row)
 
@@ -92,6 +115,142 @@ class Trajectory:
         Between two steps it is interpolated; infinite for a direction that ends without strength.
         """
         return np.array([_half(self.steps.astype(np.float64), column) for column in self.strength.T])
+
+    def directions(self, level: float = 0.01, *, seed: int = 0) -> Standings:
+        """Which directions of the labels, and which classes, stood above noise: since when, and whether they died.
+
+        Parameters
+        ----------
+        level : float, default 0.01
+            Of every test: of 1,000 classes without a direction ten are said to have one.
+        seed : int, default 0
+            Of the signs.
+
+        Returns
+        -------
+        Standings
+
+        Raises
+        ------
+        FeaturesError
+            When fewer than two looks have means, their samples differ, fewer than two classes have two samples, or
+            features do not scatter within classes.
+        ProblemError
+            For a level below 1/200 or not below 1.
+
+        Notes
+        -----
+        docs/theory §14.1, derived for this project. Noise is that of the samples themselves, with random signs, in 199
+        sets. The whole of training is tested first, then each checkpoint, for whichever is the largest by chance.
+        Means of training samples answer whether a class was memorised, of others whether it was learnt.
+
+        Examples
+        --------
+        >>> import torch, penultimate as pen
+        >>> _ = torch.manual_seed(0)
+        >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 20]), weight_decay=1e-3)
+        >>> monitor = pen.torch.FeatureMonitor(3, 8, head=torch.nn.Linear(8, 3), forecast=forecast, keep_means=True)
+        >>> trajectory = pen.torch.Trajectory(forecast)
+        >>> labels, noise = torch.arange(120) % 3, torch.randn(120, 8)
+        >>> for step, strength in ((0, 0.0), (100, 0.5), (200, 2.0)):
+        ...     monitor.update(strength * torch.eye(3, 8)[labels] + noise, labels)
+        ...     trajectory.add(step, monitor.compute(), monitor.means())
+        ...     monitor.reset()
+        >>> [(one.name, one.standing.value, one.born_at) for one in trajectory.directions().classes]
+        [('0', 'above noise', 200), ('1', 'above noise', 200), ('2', 'above noise', 200)]
+        >>> trajectory.shared().p
+        0.005
+        """
+        return stand(self.forecast, *self._looks(), self.strength.shape[1], level, seed)
+
+    def shared(self, *, seed: int = 0) -> SharedDirection:
+        """Whether *any* direction is shared by classes, features and checkpoints, whatever the labels say.
+
+        A careful test: where the class or the direction of the labels is known, `directions` sees a third of the
+        strength.
+
+        Parameters
+        ----------
+        seed : int, default 0
+            Of the signs.
+
+        Returns
+        -------
+        SharedDirection
+
+        Raises
+        ------
+        FeaturesError
+            As of `directions`.
+        """
+        return share(*self._looks(), seed)
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Write strengths and kept means as a sealed .safetensors file.
+
+        Parameters
+        ----------
+        path : path-like
+            A file that exists is replaced.
+
+        Raises
+        ------
+        FileError
+            When it cannot be written.
+        """
+        arrays = {"steps": self.steps, "strength": self.strength, "sigma": self.forecast.solution.sigma}
+        for step, one in self._kept.items():
+            arrays |= {f"{step}/{name}": getattr(one, name) for name in _KEPT}
+        orders = {str(step): one.order for step, one in self._kept.items()}
+        write_whole(path, seal(_FORMAT, arrays, {"orders": json.dumps(orders)}))
+
+    @classmethod
+    def read(cls, path: "str | os.PathLike[str]", forecast: Forecast) -> "Trajectory":
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+        forecast : Forecast
+            The one it was measured beside.
+
+        Returns
+        -------
+        Trajectory
+
+        Raises
+        ------
+        FileError
+            When the file is missing, damaged or something else.
+        FeaturesError
+            When it was measured beside a forecast of other counts.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, penultimate as pen
+        >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3)
+        >>> trajectory = pen.torch.Trajectory(forecast)
+        >>> trajectory.add(10, {"direction/1": 1.0})
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "run.safetensors")
+        >>> trajectory.save(path)
+        >>> pen.torch.Trajectory.read(path, forecast)
+        Trajectory(1 steps, 1 directions)
+        """
+        arrays, note = unseal(path, _FORMAT)
+        sigma = forecast.solution.sigma
+        if arrays["sigma"].shape != sigma.shape or not np.allclose(arrays["sigma"], sigma, rtol=1e-9):
+            raise FeaturesError(f"{path} was measured beside a forecast of other counts: give that one")
+        out = cls(forecast)
+        try:
+            orders: dict[str, int] = json.loads(note["orders"])
+            out._steps, out._strength = arrays["steps"].tolist(), arrays["strength"].tolist()
+            out._kept = {
+                int(step): KeptMeans(order=order, **{name: arrays[f"{step}/{name}"] for name in _KEPT})
+                for step, order in orders.items()
+            }
+        except (KeyError, ValueError) as error:
+            raise FileError(f"{path}: the file is damaged ({error}): write it again") from None
+        return out
 
     def clock(self, timeline: Timeline) -> float:
         """How many of the timeline's steps pass in one step of training: one factor for all directions.
@@ -135,7 +294,7 @@ class Trajectory:
             When `lr` or `momentum` are out of range.
         """
         # Only a drawing needs Altair.
-        from penultimate.report.trajectory import trajectory_chart
+        from penultimate.report.trajectory.strengths import trajectory_chart
 
         if not self._steps or self._steps[-1] < 1:
             raise FeaturesError("the trajectory has no steps to draw: add figures of training first")
@@ -157,6 +316,24 @@ class Trajectory:
             "strength": strength.tolist(),
             "learnt_at": learnt,
         }
+
+    def _looks(self) -> tuple[list[int], list[KeptMeans]]:
+        return list(self._kept), list(self._kept.values())
+
+    def _check(self, means: KeptMeans) -> None:
+        if not self._kept:
+            return
+        first, *others = self._kept.values()
+        if means.means.shape != first.means.shape:
+            raise FeaturesError(
+                f"the means have shape {means.means.shape} and had {first.means.shape}: use one monitor"
+            )
+        if means.order != first.order and all(one.order == first.order for one in others):
+            warnings.warn(
+                "these means are of other samples than the first, or of the same in another order, and noise cannot be "
+                "followed over them: look at a loader that does not shuffle, or give update(…, ids=)",
+                stacklevel=3,
+            )
 
     def __repr__(self) -> str:
         return f"Trajectory({len(self)} steps, {self.strength.shape[1]} directions)"

@@ -1,0 +1,1 @@
+"""A trajectory, presented."""

@@ -1,0 +1,45 @@
+"""What stood above noise over training, in sentences."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from penultimate.noise.standing import Direction, Standing
+from penultimate.report.kit.numbers import number
+
+# Names of one sentence.
+_LISTED = 5
+
+
+def verdict(steps: Int[np.ndarray, " T"], classes: Sequence[Direction], notes: Sequence[str]) -> str:
+    """Which classes have a direction that is no noise, which lost theirs, and which cannot be judged."""
+    above = [one for one in classes if one.standing is Standing.ABOVE]
+    text = [
+        f"{number(len(above))} of {number(len(classes))} classes stood above noise within {number(steps[-1])} steps."
+    ]
+    born = [one for one in above if one.born_at is not None]
+    if born:
+        last = max(born, key=lambda one: one.born_at or 0)
+        text.append(f"The last to do so was {last.name} ({_samples(last)}), at step {number(last.born_at)}.")
+    for one in [one for one in above if one.died_at is not None][:_LISTED]:
+        text.append(
+            f"{one.name} ({_samples(one)}) had a direction from step {number(one.born_at or 0)} on and lost it by step "
+            f"{number(one.died_at or 0)}: training undid it, the samples had been enough."
+        )
+    hidden = [one for one in classes if one.standing is Standing.NOT_ABOVE]
+    if hidden:
+        text.append(f"Never above noise: {_names(hidden)}.")
+    few = [one for one in classes if one.standing is Standing.TOO_FEW]
+    if few:
+        text.append(f"Too few samples to tell: {_names(few)}.")
+    return " ".join([*text, *(f"Note: {note}." for note in notes)])
+
+
+def _samples(one: Direction) -> str:
+    return f"{number(one.samples)} samples"
+
+
+def _names(some: Sequence[Direction]) -> str:
+    listed = ", ".join(one.name for one in some[:_LISTED])
+    return listed if len(some) <= _LISTED else f"{listed} and {number(len(some) - _LISTED)} more"
