@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from studies import random_features, resolvent, ridge, scaling, tensor
+from studies import random_features, randomised_svd, resolvent, ridge, scaling, tensor
 from studies.results import Study
 
 
@@ -80,3 +80,11 @@ def test_two_steps_of_the_recursion_are_their_expectation():
     for _ in range(2):
         v = v * (1 - 2 * step * s) + step**2 * s * (s @ v + 2 * s * v)
     assert scaling.expected(features, 2, 0.0)[0] == pytest.approx(s @ v)
+
+
+def test_randomised_singular_vectors():
+    """In few draws fluctuations of the edge and of power are all that may be off."""
+    found = randomised_svd.study(quick=True)
+    assert told(found)
+    assert not {claim for claim in failing(found) if not claim.startswith(("edge of noise", "cnn-"))}
+    assert set(found.figures) == set(found.tables) == {"transition"}

@@ -135,8 +135,8 @@ def class_pairs(directions: ClassDirections, scatters: object = None) -> ClassPa
     points, own = (directions.coordinates, scatters) if rank else (directions.whitened, None)
     if directions.freedom < _SURE * directions.dimension:
         own = None
-    noise = directions.size / np.where(directions.counts > 0, directions.counts, 1.0)
-    nearest = seen[nearest_of(points[seen], noise[seen])]
+    # By the distance alone: over its noise, the class of fewest samples would be nearest to all.
+    nearest = seen[nearest_of(points[seen], np.ones(seen.size))]
     pairs = np.unique(np.sort(np.column_stack([seen, nearest]), axis=1), axis=0)
     test = _along(directions, points, pairs, _checked(own, points.shape))
     value = np.asarray(fdtrc(test.rank, test.second, test.ratio), dtype=np.float64)
