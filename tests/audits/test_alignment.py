@@ -7,8 +7,10 @@ from rich.console import Console
 import penultimate as pen
 from penultimate.audits.alignment import align
 from penultimate.audits.budgets import class_budget
-from penultimate.audits.calibration import Calibration, balance, calibrate
+from penultimate.audits.calibration import Calibration
+from penultimate.audits.feature_decay import balance
 from penultimate.audits.last_layer import LastLayer
+from penultimate.audits.layer import calibrate
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
 

@@ -11,7 +11,6 @@ Where none can be read, the feature decay does: λ_H stays as it is over weight 
 quartiles of its directions are the band of the forecast.
 """
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +20,8 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.audits import keys
-from penultimate.audits.alignment import Alignment
-from penultimate.audits.last_layer import LastLayer
-from penultimate.audits.law_reading import ALIGNED, ENOUGH, LEARNT, Run, read_law
+from penultimate.audits.feature_decay import balance
+from penultimate.audits.law_reading import Run, read_law
 from penultimate.audits.recorded import Record, read_audit
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FileError, ProblemError
@@ -36,7 +34,7 @@ from penultimate.model.problem import Bias, Problem
 from penultimate.model.strength_law import StrengthLaw
 
 # A decay is positive; where a quarter of the directions lost nothing, the band begins at this part of its middle.
-_LEAST = 1e-6
+LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ class Calibration:
     @property
     def open_below(self) -> bool:
         """Whether a quarter of the directions lost nothing, so that the band by strengths has no lower end."""
-        return self.by_strengths is not None and self.by_strengths[0] <= _LEAST * self.by_strengths[1]
+        return self.by_strengths is not None and self.by_strengths[0] <= LEAST * self.by_strengths[1]
 
     def threshold(self, feature_decay: float) -> float:
         """The σ below which a direction dies, at the network's own weight decay, for a feature decay λ_H.
@@ -308,7 +306,7 @@ class Calibration:
         >>> one.joined(one)
         Traceback (most recent call last):
         ...
-        penultimate.errors.ProblemError: both audits are of networks trained at weight decay 0.004, so ...
+        penultimate.errors.ProblemError: both audits are of networks trained at weight decay 0.0005, so ...
         """
         for name, mine, theirs in (
             ("loss", str(self.loss), str(other.loss)),
@@ -376,87 +374,3 @@ class Calibration:
             return cls.from_dict(held, audit.get(keys.ALIGNMENT))
         except ValueError as error:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
-
-
-def balance(first: Float[np.ndarray, "_out d"], decay: float, total_square: float) -> float:
-    """The feature decay from the balance of norms, ``λ_1 ‖W_1‖² / ‖H − h_G‖²``.
-
-    Parameters
-    ----------
-    first : ndarray of shape (out, d)
-        W_1, the layer that reads the features.
-    decay : float
-        λ_1.
-    total_square : float
-        ``‖H − h_G‖_F²`` of the training samples (not centred without a bias).
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ProblemError
-        When a number is not finite, or features or the first layer are constant, so that norms say nothing.
-    """
-    strength = float(np.sum(np.square(first, dtype=np.float64)))
-    if not (math.isfinite(strength) and math.isfinite(total_square)):
-        raise ProblemError("features or weights hold NaN or infinite values: clean them before calibrating")
-    if strength == 0.0 or not total_square > 0.0:
-        raise ProblemError("features or weights are constant, so their balance says nothing: check the layer")
-    return decay * strength / total_square
-
-
-def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, by_norms: float) -> Calibration:
-    """Measure the feature decay of a trained network in both ways.
-
-    Parameters
-    ----------
-    layer : LastLayer
-        Its last layer.
-    alignment : Alignment
-        Of that layer.
-    problem : Problem
-        Its decays, bias and loss.
-    by_norms : float
-        λ_H by `balance`.
-
-    Returns
-    -------
-    Calibration
-    """
-    samples, decays = layer.counts.samples, problem.weight_decay
-    implied = implied_kappas(alignment, samples, problem.layers)
-    strengths = None
-    if implied.size >= ENOUGH:
-        # Each direction counts as often as its σ occurs; a κ below zero is one that gained strength.
-        quartiles = np.quantile(implied, [0.25, 0.5, 0.75])
-        if quartiles[1] > 0:
-            low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
-            strengths = (max(float(low), _LEAST * float(middle)), float(middle), float(high))
-    runs = (Run.from_alignment(alignment, samples, decays),) if np.isfinite(alignment.budget.lost).all() else ()
-    return Calibration(decays, samples, problem.bias, problem.loss, by_norms, strengths, int(implied.size), runs)
-
-
-def implied_kappas(alignment: Alignment, samples: float, layers: int) -> Float[np.ndarray, " i"]:
-    """κ that each direction which was learnt well implies, by ``γ = N κ t^{p−1}``.
-
-    Parameters
-    ----------
-    alignment : Alignment
-        Measured strengths, cosines and pulls.
-    samples : float
-        N.
-    layers : int
-        L.
-
-    Returns
-    -------
-    ndarray of shape (i,)
-        One for each direction, counted with multiplicity; negative where the loss would have a direction weaker.
-    """
-    power, lost = 2.0 / (layers + 1), alignment.budget.lost
-    with np.errstate(invalid="ignore"):
-        well = (alignment.cosine >= ALIGNED) & (alignment.strength >= LEARNT * (alignment.strength + lost))
-    kappa = lost[well] * alignment.strength[well] ** (1.0 - power) / samples
-    return np.repeat(kappa, alignment.multiplicity[well])

@@ -41,7 +41,7 @@ ENOUGH = 3
 # A slope below zero is taken at half: p is read off strong directions, and near their end strengths fade where the root
 # of so small a p would break off. Unfinished training, too, shows less than p.
 _POWERS, _STEEP = (0.45, 1.5), 0.5
-_USUAL_POWER = 5.0 / 6.0  # half of three weight layers' slope, where a run shows none
+_USUAL_POWER = 5.0 / 6.0  # of three weight layers, their slope halved; where a run shows none
 _SPREAD = 0.1  # standard deviation of log t below which strengths are too alike for one
 # C ∝ λ^e, e = 1 − (1 − share)² of the share that decay takes; below a share of 0.3 all else that is lost stays as it is
 # until decay takes that much. Where the loss rises with strength (a slope above 0: frozen features, decoupled decay) it
@@ -54,7 +54,7 @@ _OWN = 0.8  # how much of what sets the C of a direction apart is there at other
 _KEPT = 1e-4  # of σ: less than this lost is nothing
 _EDGE = 1e-3  # of log C, this side of the edge or that
 _CLOSES = 0.5  # of the pull: a budget does not close with more of it unsettled
-_LEAST, _MOST = 0.05, 2.0  # of the exponent between two runs
+_LEAST, _MOST = 0.05, 2.0  # of any exponent, and of that between two runs
 _SAME_DECAY = 1e-6
 # Nine tenths of the strengths of all these runs lie within: from regressions of the quantile on |log λ/λ_0|. Networks
 # with batch-norm have half to two thirds of theirs within, most others more than nine tenths.
@@ -249,9 +249,10 @@ def read_law(runs: tuple[Run, ...], *, convex: bool = False) -> StrengthLaw | No
 
 
 def _growth(share: float | None, power: float | None) -> float:
-    """Exponent e of ``C ∝ λ^e`` by the share that decay takes: theory's 1 where it takes all, 0 where it takes none."""
+    """Exponent e of ``C ∝ λ^e`` by the share that decay takes: theory's 1 where it takes all, next to 0 with none."""
     usual = _USUAL_GROWTH if share is None else 1.0 - (1.0 - share) ** 2
-    return usual if power is None else usual * float(np.interp(power, _SLOW_POWERS, (1.0, _SLOW)))
+    slowed = 1.0 if power is None else float(np.interp(power, _SLOW_POWERS, (1.0, _SLOW)))
+    return max(usual * slowed, _LEAST)
 
 
 def _own(runs: tuple[Run, ...], power: float, common: Float[np.ndarray, " a"]) -> Float[np.ndarray, "a t"]:

@@ -14,8 +14,10 @@ from jaxtyping import Bool, Float
 from penultimate.audits.against_forecast import gram_cosines, network_objective, product_cosine, seen_head
 from penultimate.audits.alignment import Alignment, align
 from penultimate.audits.budgets import Budget, class_budget
-from penultimate.audits.calibration import Calibration, balance, calibrate
+from penultimate.audits.calibration import LEAST, Calibration
+from penultimate.audits.feature_decay import balance, implied_kappas
 from penultimate.audits.last_layer import LastLayer, Pull
+from penultimate.audits.law_reading import ENOUGH, Run
 from penultimate.counts import ClassCounts
 from penultimate.features.head import Head
 from penultimate.features.metrics.centred import variances
@@ -271,6 +273,37 @@ def audit_layer(
     )
     # A network that its loss does not explain has no law of that loss.
     return audited if audited.fits_loss else replace(audited, calibration=replace(calibration, runs=()))
+
+
+def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, by_norms: float) -> Calibration:
+    """Measure the feature decay of a trained network in both ways.
+
+    Parameters
+    ----------
+    layer : LastLayer
+        Its last layer.
+    alignment : Alignment
+        Of that layer.
+    problem : Problem
+        Its decays, bias and loss.
+    by_norms : float
+        λ_H by `balance`.
+
+    Returns
+    -------
+    Calibration
+    """
+    samples, decays = layer.counts.samples, problem.weight_decay
+    implied = implied_kappas(alignment, samples, problem.layers)
+    strengths = None
+    if implied.size >= ENOUGH:
+        # Each direction counts as often as its σ occurs; a κ below zero is one that gained strength.
+        quartiles = np.quantile(implied, [0.25, 0.5, 0.75])
+        if quartiles[1] > 0:
+            low, middle, high = np.maximum(quartiles, 0.0) ** (problem.layers + 1) / np.prod(decays)
+            strengths = (max(float(low), LEAST * float(middle)), float(middle), float(high))
+    runs = (Run.from_alignment(alignment, samples, decays),) if np.isfinite(alignment.budget.lost).all() else ()
+    return Calibration(decays, samples, problem.bias, problem.loss, by_norms, strengths, int(implied.size), runs)
 
 
 def _last_layer(
