@@ -219,6 +219,8 @@ def test_what_cannot_be_forecast_is_one_error():
         pen.forecast(pen.LabelScatter.from_labels([["a", "b"]]))
     with pytest.raises(pen.ProblemError, match="every label is the same in all samples"):
         pen.forecast(pen.LabelScatter.from_labels([["a"], ["a"]]))
+    with pytest.raises(pen.ProblemError, match="hardly changes beside it"):
+        pen.forecast(pen.LabelScatter.from_targets(BIG * 1.0 + 1e9))
     with pytest.raises(pen.ProblemError, match="the loss la:1 is for one label a sample"):
         pen.forecast(pen.LabelScatter.from_labels(BIG), loss="la:1")
     with pytest.raises(pen.CountsError, match="several labels a sample as pen"):

@@ -133,7 +133,7 @@ BAD = {
     "no number": (lambda: pen.class_weights("power:x", [60, 30]), "unknown weights 'power:x'"),
     "unseen": (
         lambda: pen.class_weights("auto", pen.LabelScatter.from_labels([["a"], []], names=["a", "b", "c"])),
-        "label 'b' is on in no sample, and 1 more labels: no weight helps it",
+        "label 'b' is on in no sample, and 1 more: no weight helps it",
     ),
     "always": (lambda: pen.class_weights("sqrt", pen.LabelScatter.from_labels([["a", "b"], ["a"]])), "'a' is on"),
     "real": (lambda: pen.class_weights("sqrt", pen.LabelScatter.from_targets(ROWS * 3.0)), "have no positives"),

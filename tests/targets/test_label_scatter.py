@@ -136,6 +136,7 @@ BAD = {
     "not a number": (np.array([[1.0, 0.0], [0.0, np.nan]]), "the target of row 1, label 1 is nan: leave out"),
     "infinite": (np.array([[1.0, np.inf]]), "row 0, label 1 is inf"),
     "beyond one": (np.array([[0.0, 1.0], [1.5, 0.0]]), "row 1, label 0 is 1.5.*from_targets and loss='mse'"),
+    "beyond squares": (np.array([[1e120, 0.0]]), "row 0, label 0 is beyond 1e[+]100, whose square overflows"),
     "padded ids": (np.array([[3, 7, -1]]), "row 0, label 0 is 3.*ids of labels, padded with −1.*amounts"),
     "0/1 rows as lists": ([[0, 1, 0], [1, 0, 0]], r"np.array\(rows\) they are one column a label; as lists"),
     "one label a sample": ([0, 1, 1], "row 0 is 0, one label and no list.*ClassCounts.from_labels"),

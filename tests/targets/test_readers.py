@@ -46,6 +46,8 @@ FILES = {
     "trailing": ("a.csv", rows(["id,tags"], lambda i, s: f"{i}, {'; '.join([*s, ''])}"), ";", False),
     "other columns": ("a.csv", rows(["id;tags"], lambda i, s: f"{i};{'|'.join(s)}"), "|", False),
     "quotes": ("a.csv", rows(["id,tags"], lambda i, s: f'{i},"{",".join(s)}"'), ",", False),
+    "commas beside semicolons": ("a.csv", rows(["id;tags"], lambda i, s: f"{i};{','.join(s)}"), ",", False),
+    "commas alone": ("a.txt", rows(["tags"], lambda i, s: ",".join(s) or ","), ",", False),
     "tsv": ("a.tsv", rows(["id\ttags"], lambda i, s: f"{i}\t{' '.join(s)}"), " ", False),
     "one column": ("a.csv", rows(["tags"], lambda i, s: f'"{";".join(s)}"'), ";", False),
     "no header": ("a.csv", rows([], lambda i, s: f'"{";".join(s)}"'), ";", False),

@@ -186,7 +186,7 @@ def _by_rule(rule: str, targets: LabelScatter) -> Float[np.ndarray, " K"]:
     fixed = np.flatnonzero((mean <= 0.0) | (mean >= 1.0))
     if fixed.size:
         name, always = targets.names[int(fixed[0])], mean[fixed[0]] > 0.0
-        more = f", and {fixed.size - 1} more labels" if fixed.size > 1 else ""
+        more = f", and {fixed.size - 1} more" if fixed.size > 1 else ""
         which = "is on in every sample" if always else "is on in no sample"
         raise ProblemError(f"label {name!r} {which}{more}: no weight helps it, leave it out")
     odds = (1.0 - mean) / mean

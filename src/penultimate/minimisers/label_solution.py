@@ -27,6 +27,8 @@ from penultimate.targets.label_scatter import LabelScatter
 # Singular values this close, relatively, are one: eigenvalues of equal labels differ by rounding alone.
 _EQUAL = 1e-10
 _TARGET_GAP = 1e-10
+# A variance below this share of the mean square has lost half of its digits; near zero only constants come to that.
+_LOST, _FAR = 1e-8, 1e3
 _MAX_STEPS = 2000
 
 
@@ -118,6 +120,7 @@ def minimise_label_error(targets: LabelScatter, problem: Problem) -> LabelSoluti
     """
     if targets.samples < 2:
         raise ProblemError(f"the targets are of {targets.samples:g} sample: give at least two")
+    _check_offsets(targets)
     if not targets.variance.any():
         raise ProblemError("every label is the same in all samples: there is nothing for features to tell apart")
     shrinkage = Shrinkage(targets.samples, problem.kappa(targets.samples), problem.layers)
@@ -131,6 +134,20 @@ def minimise_label_error(targets: LabelScatter, problem: Problem) -> LabelSoluti
     if solution.is_lower_bound:
         return solution
     return replace(solution, objective=_cost(spectrum, shrinkage, strength, share))
+
+
+def _check_offsets(targets: LabelScatter) -> None:
+    """Refuse real targets whose changes are lost in their squares."""
+    if targets.kind != "real":
+        return
+    lost = np.flatnonzero(
+        (np.abs(targets.mean) > _FAR) & (targets.variance < _LOST * targets.samples * targets.mean**2)
+    )
+    if lost.size:
+        raise ProblemError(
+            f"target {targets.names[lost[0]]!r} lies about {targets.mean[lost[0]]:g} and hardly changes beside it: "
+            "subtract a constant from it, or leave it out"
+        )
 
 
 def _thresholded(

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
+from penultimate.counts.checks import MOST
 from penultimate.counts.class_counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.counts.given import Counts, counts_of
@@ -220,6 +221,8 @@ class LabelScatter:
             raise CountsError(
                 "the second moment, the sums and the number of samples must be finite, and samples positive"
             )
+        if float(diagonal.max()) > MOST:
+            raise CountsError(f"the second moment is beyond {MOST:g}, where squares overflow: divide all by one number")
         if abs(moment - moment.T).max() > _ASYMMETRY * max(1.0, float(diagonal.max())):
             raise CountsError("the second moment is not symmetric: give Yᵀ Y, with both halves")
         wrong = np.flatnonzero(diagonal * (1 + _ASYMMETRY) < sums**2 / samples)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from penultimate.counts.checks import MOST
 from penultimate.counts.unwrapping import as_array_or_list
 from penultimate.errors import CountsError
 
@@ -172,6 +173,10 @@ def _kind_of(block: Any, start: int, *, whole: bool, any_real: bool) -> Kind:
     if bad.size:
         where = _place(block, int(bad[0]), start)
         raise CountsError(f"the target of {where} is {values[bad[0]]:g}: leave out samples whose targets are not known")
+    large = np.flatnonzero(np.abs(values) > MOST)
+    if large.size:
+        where = _place(block, int(large[0]), start)
+        raise CountsError(f"the target of {where} is beyond {MOST:g}, whose square overflows: divide all by one number")
     if np.isin(values, (0.0, 1.0)).all():
         return "sets"
     outside = np.flatnonzero((values < 0) | (values > 1))

@@ -89,13 +89,14 @@ def read_table(lines: Iterable[str], separator: str | None, column: str | None, 
 
 def _delimiter(head: Sequence[str], separator: str | None, suffix: str) -> Delimiter:
     """What stands between columns, which is not what stands between labels."""
-    if separator == "," and suffix != ".tsv":
-        # A file of one label set a line, unless quotes tell the sets from the columns.
-        quoted = any('"' in line for line in head)
-        return csv_delimiter(",") if quoted else Delimiter("\n", _whole_lines)
     if separator is None:
         return find_delimiter(list(head), suffix)
-    found = find_delimiter([line.replace(separator, "_") for line in head], suffix)
+    masked = [line.replace(separator, "_") for line in head]
+    found = find_delimiter(masked, suffix)
+    if separator == "," and all(found.mark not in line for line in masked):
+        # No other mark: a file of one label set a line, unless quotes tell the sets from the columns.
+        quoted = any('"' in line for line in head)
+        return csv_delimiter(",") if quoted else Delimiter("\n", _whole_lines)
     if found.mark in _MARKS:
         return found
     return csv_delimiter("\t" if separator != "\t" else ",")

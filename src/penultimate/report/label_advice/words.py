@@ -22,6 +22,8 @@ def paragraphs(advice: LabelAdvice) -> list[str]:
 
 def steps(advice: LabelAdvice) -> list[str]:
     """What to change, one sentence each, cheapest first."""
+    if not advice.forecast.never_answered:
+        return []
     parts = [advice.refused and f"No pos_weight is advised: {advice.refused}."]
     if advice.weighted is not None and advice.forecast.never_answered and str(advice.forecast.loss) != "bce:sqrt":
         never = advice.weighted.never_answered

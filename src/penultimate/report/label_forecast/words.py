@@ -32,7 +32,9 @@ def survive_words(forecast: LabelForecast) -> str:
     if forecast.directions is None:
         least = "at least " if forecast.solution.is_lower_bound else ""
         return f"{least}{how_many(forecast.survivors, 'direction survives', 'directions survive')}"
-    return f"{number(forecast.survivors)} of {how_many(forecast.directions, 'direction', 'directions')} survive"
+    if forecast.directions == 1:
+        return "the one direction survives" if forecast.survivors else "the one direction dies"
+    return f"{number(forecast.survivors)} of {number(forecast.directions)} directions survive"
 
 
 def pair_words(forecast: LabelForecast, pairs: Sequence[LabelPair]) -> str:
@@ -61,6 +63,8 @@ def _what_happens(forecast: LabelForecast) -> str:
     keep, answer = (_common(figures) for figures in (forecast.to_keep, forecast.to_answer))
     if math.isnan(keep) or math.isinf(keep):
         return f"{text}."
+    if answer <= 1.0:
+        return f"{text}: one sample would be enough for a label."
     if keep == answer:
         return f"{text}: a label needs about {number(keep, 3)} samples to keep a direction, and is answered then."
     return (
@@ -81,7 +85,7 @@ def _sigmoids(forecast: LabelForecast, at: str) -> str:
     if never:
         text += f" and never answer {number(never)}"
     keep, answer = (_common(figures) for figures in (forecast.to_keep, forecast.to_answer))
-    if not (math.isnan(keep) or math.isinf(keep)):
+    if answer > 1.0 and not (math.isnan(keep) or math.isinf(keep)):
         text += f": a label needs about {number(keep, 3)} samples to live and about {number(answer, 3)} to be answered"
     return f"{text}. From a weight decay of {number(collapse, 3)} on all features would be zero."
 
