@@ -15,7 +15,7 @@ from penultimate.noise.oriented import Oriented
 
 RANK = 16
 # Rows and columns; the second in half precision.
-TALL, WIDE = (64_000, 1_024), (16_000, 4_096)
+TALL, WIDE = (64_000, 1_024), (64_000, 4_096)
 
 
 def planted(rows: int, columns: int, dtype: str) -> np.ndarray:
