@@ -177,8 +177,8 @@ def _claims(facts: list[dict[str, Any]]) -> list[Claim]:
             "in 5 % of draws",
             f"{100 * alarms:.1f} %",
             max(0.0, alarms - 0.05),
-            0.05,
-            "two standard errors of the share over all draws",
+            0.035,
+            "two standard errors of 5 % in 160 draws",
         ),
     ]
 
