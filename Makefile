@@ -72,7 +72,8 @@ long-tail: .make/dev .make/studies-data
 # All of them in full, at most an hour on two cores; what is interrupted goes on where it was. QUICK=--quick for minutes.
 studies: .make/dev .make/studies-data
 	@for name in model spectrum sweep constancy timeline sampling untrained fixes text resolvent ridge \
-		random_features scaling tensor randomised_svd learning_curves few_samples class_shares; do \
+		random_features scaling tensor randomised_svd learning_curves few_samples truncation \
+		class_shares; do \
 		$(BIN)/python -m studies.$$name $(QUICK) || exit 1; done
 
 # Last layers of models that Python packages ship, half a gigabyte of them, scanned as they are; ten minutes.

@@ -17,6 +17,7 @@
     scaling          does the error of one pass of SGD fall by the exponents of the spectrum?
     learning_curves  do learning curves of one class come true, on data and frozen encoders that are new?
     few_samples      which discriminant from few samples a class, on seven networks and frozen encoders?
+    truncation       regression on targets that are seen only inside a survival set
     text             the same law on other data: 45 classes of dictionary glosses
 
 What they share stands in `results` (claims, tables, files), `charts`, `data`, `training` and `law`. A study writes

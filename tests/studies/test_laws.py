@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from studies import random_features, randomised_svd, resolvent, ridge, scaling, tensor
+from studies import random_features, randomised_svd, resolvent, ridge, scaling, tensor, truncation
 from studies.results import Study
 
 
@@ -88,3 +88,15 @@ def test_randomised_singular_vectors():
     assert told(found)
     assert not {claim for claim in failing(found) if not claim.startswith(("edge of noise", "cnn-"))}
     assert set(found.figures) == set(found.tables) == {"transition"}
+
+
+def test_targets_inside_a_survival_set(monkeypatch):
+    """The rate is exact, and fits of real scores without what was dropped are refused; counts are only told."""
+    monkeypatch.setattr(truncation, "SETS", {"[0, ∞)": (0.0, np.inf)})
+    monkeypatch.setattr(truncation, "SIZES", (500, 1000))
+    monkeypatch.setattr(truncation, "WIDTH", 6)
+    monkeypatch.setattr(truncation, "_LEARNT", 2000)
+    found = truncation.study(quick=True)
+    assert told(found)
+    assert set(found.tables) == {"rates", "scores", "counts"}
+    assert all(cell["refused"] >= 5 for cell in found.facts["real"])

@@ -13,7 +13,12 @@ DOCS = Path(__file__).parents[2] / "docs"
 SHOWN = dict.fromkeys(("model", "spectrum", "sweep", "constancy", "timeline", "sampling", "text"), "does-it-hold.md")
 SHOWN |= dict.fromkeys(("untrained", "fixes", "checkpoints"), "untrained.md")
 SHOWN |= dict.fromkeys(("resolvent", "ridge", "random_features", "scaling"), "laws.md")
-SHOWN |= {"learning_curves": "learning-curves.md", "few_samples": "laws.md", "class_shares": "probabilities.md"}
+SHOWN |= {
+    "learning_curves": "learning-curves.md",
+    "few_samples": "laws.md",
+    "truncation": "laws.md",
+    "class_shares": "probabilities.md",
+}
 
 
 def claim(distance: float, allowed: float = 1.0) -> Claim:
