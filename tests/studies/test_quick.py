@@ -179,7 +179,7 @@ def test_runs_are_made_in_processes_of_their_own_and_kept(scratch, monkeypatch, 
 def test_the_loss_is_the_models_data_term():
     """Half the squared error, summed over classes, averaged over samples: weight_decay is λ (docs/theory §1)."""
     outputs, labels = torch.tensor([[1.0, 2.0], [0.0, -1.0]]), torch.tensor([0, 1])
-    criterion = training._criterion("mse", pen.ClassCounts([1, 1]))
+    criterion = training.criterion_of("mse", pen.ClassCounts([1, 1]))
     assert criterion(outputs, labels).item() == pytest.approx((0 + 4 + 0 + 4) / 2 / 2)
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from penultimate.errors import ProblemError
 from penultimate.losses import Loss, SquaredError, plainly
 from penultimate.model.arguments import decays, positive, whole
+from penultimate.model.networks import Networks
 from penultimate.model.strength_law import StrengthLaw, mean_decay
 
 Bias = Literal["free", "none"] | float
@@ -30,9 +31,9 @@ class Problem:
         λ_1 … λ_L, first layer first: the coefficient of ``½‖W_l‖²`` beside half the squared error, summed over
         classes and averaged over samples. Use `Problem.from_decays` to give one number for all layers.
     feature_decay : float, optional
-        λ_H itself. None (the usual case before training) means ``λ_H = feature_ratio · λ_1 / N``.
+        λ_H itself. None means what `networks` tell, or else ``λ_H = feature_ratio · λ_1 / N``.
     feature_ratio : float, default 1.0
-        c of docs/theory §1; used when `feature_decay` is None.
+        c of docs/theory §1; used where neither `feature_decay` nor `networks` is given.
     bias : {"free", "none"} or float, default "free"
         Not regularised, absent, or regularised with this λ_b.
     width : int, optional
@@ -45,6 +46,8 @@ class Problem:
     law : StrengthLaw, optional
         Read off trained networks (docs/theory §15). Strengths are then what it says, not those of the minimiser; for
         another loss than squared error, and one layer, it says how the penalty grows with weight decay.
+    networks : Networks, optional
+        Trained networks whose feature decay is taken, as `forecast` does before training.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class Problem:
     loss: str | Loss = "mse"
     measured: str | None = None
     law: StrengthLaw | None = None
+    networks: Networks | None = None
 
     def __post_init__(self) -> None:
         checked: dict[str, object] = {
@@ -215,7 +219,8 @@ class Problem:
 
         The threshold grows like κ^{(L+1)/(2L)}, and κ^{L+1} like λ^{L+1}, or λ^L where λ_H is fixed.
         """
-        return 2.0 if self.feature_decay is not None else 2.0 * self.layers / (self.layers + 1)
+        fixed = self.feature_decay is not None or self.networks is not None
+        return 2.0 if fixed else 2.0 * self.layers / (self.layers + 1)
 
     @property
     def samples_exponent(self) -> float:
@@ -230,9 +235,11 @@ class Problem:
         return 2.0 / (self.layers + 1)
 
     def resolved_feature_decay(self, samples: float) -> float:
-        """λ_H for N samples: as given or measured, else ``c λ_1 / N``."""
+        """λ_H for N samples: as given or measured, as of `networks`, or ``c λ_1 / N``."""
         if self.feature_decay is not None:
             return self.feature_decay
+        if self.networks is not None:
+            return self.networks.decay / samples
         return self.feature_ratio * self.weight_decay[0] / samples
 
     def kappa(self, samples: float) -> float:
@@ -247,11 +254,11 @@ class Problem:
 
     @property
     def feature_decay_source(self) -> str:
-        """Where λ_H comes from: "measured by norms", "given", "ratio c = …" or "assumed ratio c = 1"."""
+        """Where λ_H comes from: "measured by norms", "given", "of 43 trained networks", or "ratio c = …"."""
         if self.feature_decay is not None:
             return "given" if self.measured is None else f"measured by {self.measured}"
-        if self.feature_ratio == 1.0:
-            return "assumed ratio c = 1"
+        if self.networks is not None:
+            return f"of {self.networks.words}"
         return f"ratio c = {self.feature_ratio:g}"
 
     def scaled(self, factor: float) -> "Problem":

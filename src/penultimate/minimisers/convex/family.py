@@ -102,8 +102,7 @@ class Family:
         """The λ_1 whose μ this is: μ ∝ λ_1, √λ_1 where λ_H is fixed, or what a law read off a network says."""
         if self.problem.law is not None:
             return self.problem.law.decay_of(mu * self.counts.samples, self.counts.samples)
-        power = 1.0 if self.problem.feature_decay is None else 2.0
-        return self.problem.weight_decay[0] * (mu / self.model.mu) ** power
+        return self.problem.weight_decay[0] * (mu / self.model.mu) ** self.problem.decay_exponent
 
     def solve(self, mu: float, gap: float) -> Run:
         """Solve to a relative gap."""

