@@ -23,10 +23,10 @@ def main() -> None:
     """Print times and findings; with ``--long`` those that take a minute too."""
     columns = ("counts", "distinct", "CPU s", "loss advised", "missing before", "after", "cost", "gap")
     out = table("Advice", *columns)
-    pen.advise(pen.ClassCounts([60, 30, 10]), loss="ce")
+    pen.advise(pen.ClassCounts([60, 30, 10]), loss="ce", feature_ratio=1.0)
     for name, (counts, decay, loss) in (CASES | (LONG if "--long" in sys.argv[1:] else {})).items():
         start = time.process_time()
-        advice = pen.advise(counts, decay, loss=loss)
+        advice = pen.advise(counts, decay, loss=loss, feature_ratio=1.0)
         seconds = time.process_time() - start
         found = advice.loss
         missing, cost = found.missing or (float("nan"),) * 2, found.many_cost

@@ -90,7 +90,7 @@ def judge(recipe: Recipe, network: Network) -> dict[str, Any]:
     found, chosen = {"loss": {"its own head": present}}, {}
     if recipe.loss not in ALONE:
         comparison = pen.compare_heads(source, pen.ArraySource(*valid), seed=recipe.seed)
-        advice = advise_head(pen.forecast(data.counts, DECAY, loss=recipe.loss), None, comparison)
+        advice = advise_head(pen.forecast(data.counts, DECAY, loss=recipe.loss, feature_ratio=1.0), None, comparison)
         found |= {"loss and head": {"certain": comparison.head}, "loss and advice": {"advised": advice.head}}
         took = {id(comparison.blend.head): "blend", id(comparison.theory.head): "theory"}.get(
             id(advice.head), "present"
@@ -184,7 +184,10 @@ def installed() -> str | None:
 
 def advised_loss(recipe: dict[str, Any], losses: tuple[str, ...]) -> str:
     """What is advised for these counts; it has to be among the losses that are trained with."""
-    advised = pen.advise(Recipe(DECAY, **recipe).load().counts, DECAY, loss=BASELINE).loss.chosen or BASELINE
+    advised = (
+        pen.advise(Recipe(DECAY, **recipe).load().counts, DECAY, loss=BASELINE, feature_ratio=1.0).loss.chosen
+        or BASELINE
+    )
     if advised not in losses:
         raise SystemExit(f"the loss advised, {advised}, is not among those that are trained with: add it to LOSSES")
     return advised

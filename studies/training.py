@@ -224,9 +224,7 @@ def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
     decay = by_slope if recipe.optimiser == "adamw" and by_slope > 0 else recipe.weight_decay
     known |= {"decay_by_slope": by_slope, "squared_norms": squared_norms(network)}
     try:
-        audit = pen.audit(
-            trained, data.labels.numpy(), head=head, counts=counts, weight_decay=decay, loss=recipe.loss
-        )
+        audit = pen.audit(trained, data.labels.numpy(), head=head, counts=counts, weight_decay=decay, loss=recipe.loss)
     except pen.ProblemError:  # features or head are zero to the last bit: nothing is left to measure
         recall = _recall(head.predict(trained), data.labels.numpy(), counts.classes)
         return {"collapsed": True, "recall": recall, **known}
@@ -254,9 +252,9 @@ def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
 
 
 def decay_by_slope(recipe: Recipe, network: Network, trained: Tensor, data: sets.Data) -> float:
-    """The weight decay that the last layer is in balance with: −⟨W, gradient of the loss⟩/‖W‖² over all samples.
+    """The weight decay that the last layer is in balance with: −⟨W, gradient⟩/‖W‖² over all samples.
 
-    Where training has settled it is λ. AdamW shrinks weights beside its gradient, ``W ← W − η (m/√v + w W)``, so that it
+    Where training has settled it is λ. AdamW shrinks weights beside its gradient, ``W ← W − η (m/√v + w W)``, so it
     settles where every gradient is −w √v W: its w acts like a λ of w times the root mean square of the gradients of
     single batches, which is a number of its own for every weight. This is their mean, weighted by W².
     """

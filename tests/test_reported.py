@@ -159,7 +159,7 @@ def test_json_loads_nothing_that_only_pages_need():
 
 
 def test_a_record_is_one_line_however_large_its_arrays():
-    timeline = pen.forecast(COUNTS, 1e-3).timeline(lr=0.1, steps=500)
+    timeline = pen.forecast(COUNTS, 1e-3, feature_ratio=1.0).timeline(lr=0.1, steps=500)
     assert isinstance(timeline, OneLine)
     assert "\n" not in repr(timeline) and len(repr(timeline)) < 400 and "float64[" in repr(timeline)
 

@@ -126,7 +126,7 @@ def test_effective_share_is_that_of_explicit_sample_weights(classes):
     "loss", ["la:1", "weighted:inverse", "weighted:power:1", "vs:0:1", "mse:inverse", "mse:power:1"]
 )
 def test_a_consistent_loss_is_kept_though_it_turns_margins_round(loss):
-    now = pen.forecast(SIX, 2e-2, loss=loss)
+    now = pen.forecast(SIX, 2e-2, loss=loss, feature_ratio=1.0)
     assert now.over_corrects is not loss.startswith("mse")
     advice = advise_loss(now, Goal.CONSISTENT)
     assert (advice.status, advice.chosen, advice.after, advice.options) == (Status.KEEP, None, None, ())
@@ -138,7 +138,7 @@ def test_a_consistent_loss_is_kept_though_it_turns_margins_round(loss):
 
 @pytest.mark.parametrize("loss", ["ce", "la:0.5", "la:2", "weighted:power:0.5", "cdt:0.1", "ldam:1", "smooth"])
 def test_any_other_loss_gives_way_to_logit_adjustment(loss):
-    now = pen.forecast(SIX, 2e-2, loss=loss)
+    now = pen.forecast(SIX, 2e-2, loss=loss, feature_ratio=1.0)
     advice = advise_loss(now, Goal.CONSISTENT)
     assert (advice.status, advice.reason, advice.chosen) == (Status.CHANGE, None, "la:1")
     assert [(option.loss, option.met) for option in advice.options] == [("la:1", True), ("weighted:inverse", True)]
@@ -148,20 +148,23 @@ def test_any_other_loss_gives_way_to_logit_adjustment(loss):
     text, _ = loss_words(advice)
     assert ("changes nothing but the bias" in text) == (loss in ("ce", "la:0.5", "la:2"))
     assert "Do not adjust the logits after training as well" in text and "is no objection" in text
-    plain, then = Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce")), Figures.from_forecast(advice.after)
+    plain, then = (
+        Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0)),
+        Figures.from_forecast(advice.after),
+    )
     ratios = [figures.many_margin / figures.strength for figures in (then, plain)]
     assert advice.many_cost == pytest.approx(1 - ratios[0] / ratios[1]) and advice.many_cost > 0
     assert advice.after.solution.certificate.relative_gap < 1e-8
 
 
 def test_squared_error_stays_with_squared_error():
-    advice = advise_loss(pen.forecast(SIX, 2e-2), Goal.CONSISTENT)
+    advice = advise_loss(pen.forecast(SIX, 2e-2, feature_ratio=1.0), Goal.CONSISTENT)
     assert [option.loss for option in advice.options] == ["mse:inverse"] == [advice.chosen]
     assert "adjust the logits" not in loss_words(advice)[0]
 
 
 def test_with_a_free_bias_logit_adjustment_leaves_the_geometry_alone():
-    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.CONSISTENT)
+    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0), Goal.CONSISTENT)
     before, after = advice.before.geometry, advice.after.geometry
     for gram in ("mean_gram", "head_gram"):
         one, other = (getattr(geometry, gram).dense() for geometry in (before, after))
@@ -173,7 +176,9 @@ def test_with_a_free_bias_logit_adjustment_leaves_the_geometry_alone():
 
 
 def test_without_a_bias_keeping_directions_goes_before_samples():
-    advice = advise_loss(pen.forecast(pen.ClassCounts([900, 30, 10]), 0.5, loss="ce", bias="none"), Goal.CONSISTENT)
+    advice = advise_loss(
+        pen.forecast(pen.ClassCounts([900, 30, 10]), 0.5, loss="ce", bias="none", feature_ratio=1.0), Goal.CONSISTENT
+    )
     assert advice.chosen == "weighted:inverse" and advice.after.survivors >= advice.target.plain.survivors
     passed = advice.options[1]
     assert (passed.loss, passed.met, passed.keeps_directions, passed.effective_samples) == ("la:1", False, False, 1.0)
@@ -186,7 +191,7 @@ def test_without_a_bias_keeping_directions_goes_before_samples():
 def test_where_every_consistent_loss_loses_directions_none_is_advised(monkeypatch):
     made = loss_advice.design
     monkeypatch.setattr(loss_advice, "design", lambda *given: replace(made(*given), keeps_directions=False))
-    advice = advise_loss(pen.forecast(SIX, 2e-2), Goal.CONSISTENT)
+    advice = advise_loss(pen.forecast(SIX, 2e-2, feature_ratio=1.0), Goal.CONSISTENT)
     assert (advice.status, advice.chosen) == (Status.OUT_OF_REACH, None)
     assert "Lower the weight decay first" in loss_words(advice)[0]
 
@@ -194,11 +199,11 @@ def test_where_every_consistent_loss_loses_directions_none_is_advised(monkeypatc
 def test_many_counts_are_compared_coarsely_and_solved_as_they_are(monkeypatch):
     monkeypatch.setattr(loss_advice, "_EXACT", 5)
     monkeypatch.setattr(loss_advice, "_COARSE", 3)
-    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.CONSISTENT)
+    advice = advise_loss(pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0), Goal.CONSISTENT)
     assert (advice.chosen, advice.searched, advice.after.counts) == ("la:1", 3, SIX)
     assert advice.after.solution.certificate.relative_gap < 1e-8
     monkeypatch.setattr(loss_advice, "_MOST", 5)
-    assert advise_loss(pen.forecast(SIX), Goal.CONSISTENT).reason is Reason.MANY_COUNTS
+    assert advise_loss(pen.forecast(SIX, feature_ratio=1.0), Goal.CONSISTENT).reason is Reason.MANY_COUNTS
 
 
 @pytest.mark.parametrize("loss", ["ce", "mse"])
@@ -213,4 +218,4 @@ def test_it_is_what_the_command_and_the_function_wish_by_default(penultimate, co
     assert record["options"][0]["effective_samples"] == pytest.approx(record["effective_samples"]["after"])
     assert record["options"][0]["missing"] is None and record["options"][0]["met"]
     counts = pen.ClassCounts.read(counts_file)
-    assert record == json.loads(json.dumps(pen.advise(counts, loss=loss).to_dict()))["loss"]
+    assert record == json.loads(json.dumps(pen.advise(counts, loss=loss, feature_ratio=1.0).to_dict()))["loss"]

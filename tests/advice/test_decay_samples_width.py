@@ -57,23 +57,28 @@ def test_below_the_decay_every_direction_lives_and_above_it_one_is_dead(counts, 
 
 def test_another_loss_by_forecasts_on_both_sides(loss="weighted:inverse"):
     counts = pen.ClassCounts([300, 60, 20])
-    advice = advise_decay(pen.forecast(counts, 0.01, loss=loss))
+    advice = advise_decay(pen.forecast(counts, 0.01, loss=loss, feature_ratio=1.0))
     assert (advice.below, advice.above) == (2, 1)
-    assert [pen.forecast(counts, f * advice.largest, loss=loss).survivors for f in (0.99, 1.01)] == [2, 1]
+    assert [pen.forecast(counts, f * advice.largest, loss=loss, feature_ratio=1.0).survivors for f in (0.99, 1.01)] == [
+        2,
+        1,
+    ]
 
 
 @given(COUNTS, st.integers(2, 9))
 @settings(max_examples=20)
 def test_the_decay_does_not_change_with_the_order_or_the_number_of_all_samples(counts, times):
-    one = advise_decay(pen.forecast(pen.ClassCounts(counts), 1e-2)).largest
-    other = advise_decay(pen.forecast(pen.ClassCounts([times * n for n in reversed(counts)]), 1e-2)).largest
+    one = advise_decay(pen.forecast(pen.ClassCounts(counts), 1e-2, feature_ratio=1.0)).largest
+    other = advise_decay(
+        pen.forecast(pen.ClassCounts([times * n for n in reversed(counts)]), 1e-2, feature_ratio=1.0)
+    ).largest
     assert other == pytest.approx(one, rel=1e-9)
 
 
 def test_a_width_or_a_regularised_bias_says_why():
-    narrow = advise_decay(pen.forecast(pen.ClassCounts([9, 5, 3, 2]), 1e-2, width=2))
+    narrow = advise_decay(pen.forecast(pen.ClassCounts([9, 5, 3, 2]), 1e-2, width=2, feature_ratio=1.0))
     assert (narrow.status, narrow.reason, narrow.advised) == (Status.OUT_OF_REACH, Reason.WIDTH, None)
-    numeric = advise_decay(pen.forecast(pen.ClassCounts([9, 5, 3, 2]), 1e-2, bias=0.1))
+    numeric = advise_decay(pen.forecast(pen.ClassCounts([9, 5, 3, 2]), 1e-2, bias=0.1, feature_ratio=1.0))
     assert (numeric.status, numeric.reason) == (Status.UNKNOWN, Reason.NOT_SEARCHED)
 
 
@@ -143,11 +148,11 @@ def test_the_common_floor_is_the_first_whole_number_that_does(counts, part, powe
 
 def test_samples_with_cross_entropy_are_held_against_a_forecast():
     counts = pen.ClassCounts([600, 300, 60, 60, 6])
-    advice = advise_samples(pen.forecast(counts, 0.12, loss="ce"))
+    advice = advise_samples(pen.forecast(counts, 0.12, loss="ce", feature_ratio=1.0))
     assert advice.status is Status.CHANGE and advice.raised == 1
-    assert pen.forecast(raised_to(counts, advice.floor), 0.12, loss="ce").survivors == 4
+    assert pen.forecast(raised_to(counts, advice.floor), 0.12, loss="ce", feature_ratio=1.0).survivors == 4
     for loss in ("weighted:inverse", "cdt:0.3"):
-        moving = advise_samples(pen.forecast(counts, 0.5, loss=loss))
+        moving = advise_samples(pen.forecast(counts, 0.5, loss=loss, feature_ratio=1.0))
         assert (moving.status, moving.reason) == (Status.UNKNOWN, Reason.MOVING_WEIGHTS)
 
 
@@ -158,7 +163,7 @@ def test_classes_without_samples_gain_none():
 @given(COUNTS, st.floats(1e-3, 0.3), st.integers(1, 2))
 @settings(max_examples=20)
 def test_the_width_needed_costs_nothing_and_one_less_does(counts, decay, layers):
-    forecast = pen.forecast(pen.ClassCounts(counts), decay, layers=layers)
+    forecast = pen.forecast(pen.ClassCounts(counts), decay, layers=layers, feature_ratio=1.0)
     needed = advise_width(forecast, None).needed
     assert needed == alive(counts, decay, layers)
     assume(needed > 0)
@@ -174,10 +179,10 @@ def test_the_width_needed_costs_nothing_and_one_less_does(counts, decay, layers)
 
 def test_what_narrower_layers_keep():
     counts = pen.datasets.counts("fashion-mnist-lt")
-    advice = advise_width(pen.forecast(counts, 1e-3, width=5), 5)
+    advice = advise_width(pen.forecast(counts, 1e-3, width=5, feature_ratio=1.0), 5)
     assert (advice.status, advice.needed, advice.directions) == (Status.CHANGE, 9, 9)
     assert [one.problem.width for one in advice.narrower] == [6, 4, 2]
     assert [one.survivors for one in advice.narrower] == [6, 4, 2]
-    assert advise_width(pen.forecast(counts, 1e-3), 64).status is Status.KEEP
-    assert advise_width(pen.forecast(counts, 1e-3), None).reason is Reason.NO_WIDTH
-    assert advise_width(pen.forecast(counts, 1e-2, loss="ce"), 64).narrower == ()
+    assert advise_width(pen.forecast(counts, 1e-3, feature_ratio=1.0), 64).status is Status.KEEP
+    assert advise_width(pen.forecast(counts, 1e-3, feature_ratio=1.0), None).reason is Reason.NO_WIDTH
+    assert advise_width(pen.forecast(counts, 1e-2, loss="ce", feature_ratio=1.0), 64).narrower == ()

@@ -154,8 +154,8 @@ def test_advice_on_features_and_on_a_head(audits):
     of_features, of_head = (pen.advise(FASHION, audit=audits[of]) for of in ("features", "head"))
     assert of_features.width.in_use == of_head.width.in_use == 64
     assert of_features.decay.quartiles is not None and of_head.decay.quartiles is None
-    assert "c = 1 is an assumption" in of_head.verdict and "c = 1" not in of_features.verdict
-    assert of_head.forecast.problem == pen.Problem.from_decays(1e-3)
+    assert "trained networks" in of_head.verdict and "trained networks" not in of_features.verdict
+    assert of_head.forecast.problem.weight_decay == (1e-3,) and of_head.forecast.band is None
     narrow = pen.advise(FASHION, audit=audits["features"], width=4)
     assert narrow.forecast.problem.width == 4 and narrow.forecast.band[0].problem.width == 4
 
@@ -170,7 +170,7 @@ def test_a_network_that_does_not_fit_its_loss_gives_no_advice(audits):
 def test_a_loss_of_ones_own_is_kept():
     counts = pen.ClassCounts([30, 12, 6])
     mine = pen.losses.CrossEntropy("mine", weights=[1.0, 1.5, 2.0])
-    factors = pen.forecast(counts, 1e-2, loss=mine).geometry.factors(d=3)
+    factors = pen.forecast(counts, 1e-2, loss=mine, feature_ratio=1.0).geometry.factors(d=3)
     labels = np.repeat(np.arange(3), counts.values.astype(int))
     head = pen.Head(factors.weights, factors.bias)
     audit = pen.audit(factors.means[labels], labels, head=head, weight_decay=1e-2, loss=mine)

@@ -32,14 +32,16 @@ def dense_margins(logits, bias):
 
 @pytest.fixture(scope="module")
 def target():
-    plain = Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce"))
-    balanced = Figures.from_forecast(pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce"))
+    plain = Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0))
+    balanced = Figures.from_forecast(
+        pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce", feature_ratio=1.0)
+    )
     return Target(Goal.MARGINS, plain, balanced)
 
 
 def test_logit_adjustment_is_the_first_of_a_dense_grid_over_tau(target):
     """Its offsets move a free bias alone, so one plain solution tells the margins of every τ, without a solver."""
-    plain = pen.forecast(SIX, 2e-2, loss="ce").geometry
+    plain = pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0).geometry
     logits, log_shares = plain.logits.dense(), np.log(SIX.values / SIX.samples)
     grid = np.arange(0.0, 2.0, 1e-4)
     pairs = np.array([dense_margins(logits, plain.bias - tau * log_shares) for tau in grid])
@@ -72,7 +74,7 @@ def test_other_families_against_an_interior_point_method(target, name):
 def test_what_it_costs_the_head(target):
     """Margin over the nuclear norm of W H̄ D, from dense matrices."""
     for name in ("ce", "weighted:power:0.5"):
-        forecast = pen.forecast(SIX, 2e-2, loss=name)
+        forecast = pen.forecast(SIX, 2e-2, loss=name, feature_ratio=1.0)
         logits = forecast.geometry.logits.dense()
         nuclear = np.linalg.norm(logits * np.sqrt(SIX.values), "nuc")
         ratio = dense_margins(logits, forecast.geometry.bias)[0] / nuclear
@@ -84,7 +86,7 @@ def test_what_it_costs_the_head(target):
 
 
 def test_the_cheapest_of_those_that_fulfil_the_wish_is_advised():
-    now = pen.forecast(SIX, 2e-2, loss="weighted:inverse")
+    now = pen.forecast(SIX, 2e-2, loss="weighted:inverse", feature_ratio=1.0)
     assert now.over_corrects
     advice = advise_loss(now, Goal.MARGINS)
     assert not advice.after.over_corrects
@@ -94,28 +96,28 @@ def test_the_cheapest_of_those_that_fulfil_the_wish_is_advised():
     assert advice.options[: len(met)] == tuple(met)
     assert advice.target.missing(advice.target.plain) > 0.05 * advice.target.plain.many_margin
     assert advice.missing[1] <= 0.0 < 1e-8 - advice.after.solution.certificate.relative_gap
-    again = pen.forecast(SIX, 2e-2, loss=advice.chosen)
+    again = pen.forecast(SIX, 2e-2, loss=advice.chosen, feature_ratio=1.0)
     assert Figures.from_forecast(again) == Figures.from_forecast(advice.after)
 
 
 def test_balanced_margins_and_angles(monkeypatch):
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["ldam"],)))
-    even = pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce").geometry.margins[0]
-    balanced = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.BALANCED)
+    even = pen.forecast(pen.ClassCounts([SIX.samples / 6] * 6), 2e-2, loss="ce", feature_ratio=1.0).geometry.margins[0]
+    balanced = advise_loss(pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0), Goal.BALANCED)
     assert Figures.from_forecast(balanced.after).few_margin == pytest.approx(even, rel=0.01)
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["la"],)))
-    angles = advise_loss(pen.forecast(SIX, 2e-2, loss="ce"), Goal.ANGLES)
+    angles = advise_loss(pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0), Goal.ANGLES)
     assert angles.status is Status.OUT_OF_REACH and angles.chosen is None
     assert angles.options[0].point.strength == 0.0, "logit adjustment leaves the angles alone: none is as good as any"
 
 
 def test_equal_counts_leave_nothing_to_wish():
-    advice = advise_loss(pen.forecast(pen.ClassCounts([50] * 5), 1e-2, loss="ce"), Goal.MARGINS)
+    advice = advise_loss(pen.forecast(pen.ClassCounts([50] * 5), 1e-2, loss="ce", feature_ratio=1.0), Goal.MARGINS)
     assert (advice.status, advice.options) == (Status.KEEP, ())
 
 
 def test_where_the_plain_loss_is_near_enough_it_is_advised():
-    now = pen.forecast(pen.ClassCounts([11, 10, 10]), 1e-3, loss="la:20")
+    now = pen.forecast(pen.ClassCounts([11, 10, 10]), 1e-3, loss="la:20", feature_ratio=1.0)
     assert now.over_corrects
     advice = advise_loss(now, Goal.MARGINS)
     assert (advice.status, advice.chosen, advice.options) == (Status.CHANGE, "ce", ())
@@ -124,13 +126,13 @@ def test_where_the_plain_loss_is_near_enough_it_is_advised():
 def test_squared_error_stays_with_squared_error():
     assert families_of("mse:inverse", SIX) == ("mse", SQUARED)
     assert families_of("smooth:0.1", SIX) == ("ce", SOFTMAX)
-    advice = advise_loss(pen.forecast(SIX, 2e-2), Goal.MARGINS)
+    advice = advise_loss(pen.forecast(SIX, 2e-2, feature_ratio=1.0), Goal.MARGINS)
     assert advice.chosen.startswith("mse:power:") and advice.after.solution.converged
 
 
 def test_where_directions_are_dead_weights_bring_them_back_and_temperatures_do_not(monkeypatch):
     monkeypatch.setattr(loss_advice, "families_of", lambda *_: ("ce", (BY_NAME["cdt"], BY_NAME["weighted"])))
-    advice = advise_loss(pen.forecast(SIX, 0.2, loss="ce"), Goal.MARGINS)
+    advice = advise_loss(pen.forecast(SIX, 0.2, loss="ce", feature_ratio=1.0), Goal.MARGINS)
     assert advice.before.survivors < 5
     assert advice.chosen.startswith("weighted:power:") and advice.after.survivors == 5
     assert [option.met for option in advice.options] == [True, False]
@@ -151,22 +153,22 @@ def test_what_cannot_be_searched_says_why(options, reason):
 
 def test_too_many_distinct_counts(monkeypatch):
     monkeypatch.setattr(loss_advice, "_MOST", 5)
-    assert advise_loss(pen.forecast(SIX), Goal.MARGINS).reason is Reason.MANY_COUNTS
+    assert advise_loss(pen.forecast(SIX, feature_ratio=1.0), Goal.MARGINS).reason is Reason.MANY_COUNTS
 
 
 def test_a_coarse_search_is_held_against_the_counts_as_they_are(monkeypatch):
     counts = pen.ClassCounts.long_tailed(60, 5000, 100)
-    exact = advise_loss(pen.forecast(counts, 5e-3), Goal.MARGINS)
+    exact = advise_loss(pen.forecast(counts, 5e-3, feature_ratio=1.0), Goal.MARGINS)
     assert exact.searched == 60
     monkeypatch.setattr(loss_advice, "_EXACT", 50)
     monkeypatch.setattr(loss_advice, "_COARSE", 20)
-    coarse = advise_loss(pen.forecast(counts, 5e-3), Goal.MARGINS)
+    coarse = advise_loss(pen.forecast(counts, 5e-3, feature_ratio=1.0), Goal.MARGINS)
     assert (coarse.searched, coarse.status) == (20, Status.CHANGE)
     assert coarse.after.counts == counts and coarse.after.counts.distinct.size == 60
     assert coarse.missing[1] < 0.05 < coarse.missing[0]
     assert coarse.options[0].point.strength == pytest.approx(exact.options[0].point.strength, rel=0.05)
     monkeypatch.setattr(loss_advice, "design", lambda *given: replace(design(*given), loss="mse:power:0.01"))
-    misled = advise_loss(pen.forecast(counts, 5e-3), Goal.MARGINS)
+    misled = advise_loss(pen.forecast(counts, 5e-3, feature_ratio=1.0), Goal.MARGINS)
     assert (misled.status, misled.reason, misled.after) == (Status.UNKNOWN, Reason.NOT_HELD, None)
 
 
@@ -210,7 +212,7 @@ def test_more_weight_on_the_tail_never_lowers_its_margin():
 
 
 def _plain():
-    return Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce"))
+    return Figures.from_forecast(pen.forecast(SIX, 2e-2, loss="ce", feature_ratio=1.0))
 
 
 def test_an_unknown_wish_lists_the_known_ones():

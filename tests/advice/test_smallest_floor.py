@@ -24,7 +24,7 @@ def all_survive(counts, decay, layers, bias):
 
 def test_two_classes_have_a_closed_form():
     """σ² = 2 n_1 n_2/N beside the threshold² λ² N = 100: twice as many samples were asked for."""
-    advice = pen.advise(pen.ClassCounts([10000, 1]), weight_decay=(100 / 10001) ** 0.5)
+    advice = pen.advise(pen.ClassCounts([10000, 1]), weight_decay=(100 / 10001) ** 0.5, feature_ratio=1.0)
     assert advice.samples.floor == 51
 
 
@@ -37,7 +37,7 @@ def test_two_classes_have_a_closed_form():
 )
 @example([42, 42, 41, 2, 3, 7, 37], 0.2, 2, "free")
 def test_no_smaller_floor_does(counts, decay, layers, bias):
-    found = advise_samples(pen.forecast(pen.ClassCounts(counts), decay, layers=layers, bias=bias))
+    found = advise_samples(pen.forecast(pen.ClassCounts(counts), decay, layers=layers, bias=bias, feature_ratio=1.0))
     if found.floor is None:
         return
     raised = [np.maximum(counts, floor) for floor in (found.floor, *range(min(counts), int(found.floor)))]
@@ -51,6 +51,6 @@ def test_no_smaller_floor_does(counts, decay, layers, bias):
 @pytest.mark.parametrize("decay", [0.2, 0.3, 0.5])
 def test_out_of_reach_means_that_no_floor_does(decay):
     counts = [30, 20, 3, 2]
-    found = advise_samples(pen.forecast(pen.ClassCounts(counts), decay))
+    found = advise_samples(pen.forecast(pen.ClassCounts(counts), decay, feature_ratio=1.0))
     if found.status.name == "OUT_OF_REACH":
         assert not any(all_survive(np.maximum(counts, floor), decay, 1, "free") for floor in range(1, 200))

@@ -356,7 +356,7 @@ def test_a_class_without_samples_takes_no_part(loss):
 def test_the_loss_that_trained_a_network_is_proposed(loss, decay, values):
     """Exact minimisers of either loss, audited as if the other had trained them, and as they were."""
     counts = pen.ClassCounts(values)
-    factors = pen.forecast(counts, decay, loss=loss).geometry.factors(d=len(values))
+    factors = pen.forecast(counts, decay, loss=loss, feature_ratio=1.0).geometry.factors(d=len(values))
     labels = np.repeat(np.arange(len(values)), values)
     head = pen.Head(factors.weights, factors.bias)
     other = "ce" if loss == "mse" else "mse"
@@ -379,7 +379,7 @@ def test_strong_directions_of_like_counts_and_of_adjusted_logits_are_told():
         ([5000, 3000, 1500, 800, 400, 200, 100, 50], "la:1", "la:1"),
     ):
         counts = pen.ClassCounts(values)
-        factors = pen.forecast(counts, 1e-2, loss=loss).geometry.factors(d=len(values))
+        factors = pen.forecast(counts, 1e-2, loss=loss, feature_ratio=1.0).geometry.factors(d=len(values))
         labels = np.repeat(np.arange(len(values)), values)
         audit = pen.audit(
             factors.means[labels], labels, head=pen.Head(factors.weights, factors.bias), weight_decay=1e-2

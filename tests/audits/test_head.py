@@ -83,7 +83,7 @@ def test_only_the_scale_tells_another_feature_decay_where_decay_is_weak(layers):
 
 def test_dead_directions_and_lost_rows_are_those_of_the_forecast():
     counts = pen.ClassCounts([400, 200, 100, 2, 2, 2])
-    forecast = pen.forecast(counts, weight_decay=0.1)
+    forecast = pen.forecast(counts, weight_decay=0.1, feature_ratio=1.0)
     ideal = forecast.geometry.factors(d=6)
     audit = pen.audit_head(pen.Head(ideal.weights, ideal.bias), counts, weight_decay=0.1)
     dead = forecast.directions - forecast.survivors

@@ -13,7 +13,7 @@ import penultimate as pen
 
 
 def test_table_has_the_summary_on_top_and_the_worst_class_first(penultimate, counts_file):
-    status, out, err = penultimate("forecast", str(counts_file), "--weight-decay", "0.12")
+    status, out, err = penultimate("forecast", str(counts_file), "--weight-decay", "0.12", "--feature-ratio", "1")
     assert status == 0
     assert err == f"{counts_file}: counts in column 'count', classes in column 'class': 4 classes, 921 samples\n"
     assert out.startswith("At weight decay 0.12, 2 of 4 classes keep")

@@ -62,9 +62,9 @@ PROBLEM = pen.Problem.from_decays(1e-2)
 CROSS_ENTROPY = pen.Problem.from_decays(1e-2, loss="ce")
 
 TAKES_COUNTS = {
-    "forecast": lambda counts: pen.forecast(counts, 1e-2).counts,
-    "compare_losses": lambda counts: pen.compare_losses(counts, ["mse"], 1e-2).counts,
-    "advise": lambda counts: pen.advise(counts, 1e-2).counts,
+    "forecast": lambda counts: pen.forecast(counts, 1e-2, feature_ratio=1.0).counts,
+    "compare_losses": lambda counts: pen.compare_losses(counts, ["mse"], 1e-2, feature_ratio=1.0).counts,
+    "advise": lambda counts: pen.advise(counts, 1e-2, feature_ratio=1.0).counts,
     "minimise": lambda counts: pen.minimise(counts, PROBLEM).counts,
     "solution_path": lambda counts: pen.solution_path(counts, CROSS_ENTROPY, points=2).counts,
     "audit": lambda counts: pen.audit(np.eye(3).repeat(2, 0), np.arange(3).repeat(2), counts=counts).counts,

@@ -76,7 +76,7 @@ def test_a_rotated_and_scaled_simplex_has_collapsed(classes, scale, seed):
     simplex = scale * (np.eye(classes) - 1 / classes) @ rotation.T
     statistics = pen.FeatureStatistics.from_features(np.repeat(simplex, 3, axis=0), np.repeat(np.arange(classes), 3))
     counts = pen.ClassCounts([3] * classes)
-    geometry = pen.forecast(counts, weight_decay=1e-4).geometry
+    geometry = pen.forecast(counts, weight_decay=1e-4, feature_ratio=1.0).geometry
     measured = metrics.collapse_metrics(statistics, 2.0 * simplex, geometry)
     for name in ("nc1", "nc1_cdnv", "nc2_equinorm", "nc2_equiangular", "nc3_duality", "head_equiangular"):
         assert getattr(measured, name) == pytest.approx(0.0, abs=1e-7), name
@@ -103,7 +103,7 @@ def test_measures_do_not_change_when_features_turn_or_shift(seed):
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_ideal_factors_lie_on_the_forecast_and_not_on_the_simplex(layers):
-    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 10]), weight_decay=1e-2, layers=layers)
+    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 10]), weight_decay=1e-2, layers=layers, feature_ratio=1.0)
     ideal = forecast.geometry.factors(d=6)
     assert metrics.gram_distance(ideal.means, forecast.geometry.mean_gram) == pytest.approx(0.0, abs=1e-7)
     assert metrics.gram_distance(ideal.weights[-1], forecast.geometry.head_gram) == pytest.approx(0.0, abs=1e-7)

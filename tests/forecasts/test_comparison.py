@@ -13,13 +13,13 @@ LOSSES = ["mse", "ce", "la:1", "weighted:inverse", "cdt:0.3"]
 
 @pytest.fixture(scope="module")
 def comparison():
-    return pen.compare_losses(COUNTS, LOSSES, weight_decay=5e-2)
+    return pen.compare_losses(COUNTS, LOSSES, weight_decay=5e-2, feature_ratio=1.0)
 
 
 def test_each_loss_has_its_own_forecast(comparison):
     assert list(comparison.forecasts) == LOSSES
     for name, record in zip(LOSSES, comparison.to_dict()["losses"], strict=True):
-        alone = pen.forecast(COUNTS, 5e-2, loss=name)
+        alone = pen.forecast(COUNTS, 5e-2, loss=name, feature_ratio=1.0)
         assert record["survivors"] == alone.survivors
         assert record["largest_class_margin"] == pytest.approx(alone.geometry.margins[0], rel=1e-9)
         assert record["smallest_class_margin"] == pytest.approx(alone.geometry.margins[4], rel=1e-9)
@@ -48,11 +48,14 @@ def test_over_correction_is_named(comparison):
 def test_a_loss_that_advice_recommends_is_not_blamed(loss):
     """It is made for balanced accuracy: smaller margins of frequent classes are the point of it."""
     counts = pen.ClassCounts([600, 60, 6])
-    found, compared = pen.forecast(counts, 5e-3, loss=loss), pen.compare_losses(counts, ["ce", loss], 5e-3)
+    found, compared = (
+        pen.forecast(counts, 5e-3, loss=loss, feature_ratio=1.0),
+        pen.compare_losses(counts, ["ce", loss], 5e-3, feature_ratio=1.0),
+    )
     assert found.over_corrects and found.smaller_margins_intended
     for text in (found.verdict, compared.verdict):
         assert "as intended" in text and "ends up with a smaller" not in text
-    over = pen.forecast(counts, 5e-3, loss="la:2")
+    over = pen.forecast(counts, 5e-3, loss="la:2", feature_ratio=1.0)
     assert over.over_corrects and not over.smaller_margins_intended and "as intended" not in over.verdict
 
 
@@ -81,14 +84,14 @@ def test_the_survival_line_is_where_classes_inside_a_group_die():
             for d in pen.solution_path(counts, pen.Problem.from_decays(loss=loss), points=2).deaths
             if d.kind == "inside"
         )
-        at_death = pen.forecast(counts, death.weight_decay, loss=loss)
+        at_death = pen.forecast(counts, death.weight_decay, loss=loss, feature_ratio=1.0)
         assert at_death.group_samples_needed[1] == pytest.approx(40, rel=1e-5), loss
 
 
 def test_a_page_escapes_names_and_loads_nothing(tmp_path):
     counts = pen.ClassCounts({"<script>alert(1)</script>": 50, "b": 5})
     path = tmp_path / "comparison.html"
-    pen.compare_losses(counts, ["ce", "la:1"]).report(path)
+    pen.compare_losses(counts, ["ce", "la:1"], feature_ratio=1.0).report(path)
     page = path.read_text(encoding="utf-8")
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -133,11 +136,11 @@ def test_bad_options_end_in_one_line(penultimate, options):
 
 def test_nothing_to_compare():
     with pytest.raises(pen.ProblemError, match="at least one loss"):
-        pen.compare_losses(COUNTS, [])
+        pen.compare_losses(COUNTS, [], feature_ratio=1.0)
 
 
 def test_own_losses_are_named_by_themselves():
     mine = pen.losses.CrossEntropy(name="mine", weights=np.array([1.0, 1, 1, 2, 5]))
-    both = pen.compare_losses(COUNTS, ["ce", mine], 5e-2)
+    both = pen.compare_losses(COUNTS, ["ce", mine], 5e-2, feature_ratio=1.0)
     assert list(both.forecasts) == ["ce", "mine"]
     assert both.to_dict()["losses"][1]["loss"] == "mine"

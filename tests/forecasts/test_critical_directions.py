@@ -10,7 +10,7 @@ from penultimate.minimisers.convex.deaths import find_deaths
 def test_a_problem_that_decouples_says_exactly_who_dies_when():
     """Weighted squared error without a bias: each class by itself, dead from λ = N/(K √(n_k N)) on."""
     counts = pen.ClassCounts([7, 1])
-    found = pen.forecast(counts, 1e-3, loss="mse:inverse", bias="none")
+    found = pen.forecast(counts, 1e-3, loss="mse:inverse", bias="none", feature_ratio=1.0)
     expected = 8 / (2 * np.sqrt(8 * np.array([7.0, 1.0])))
     owner = np.abs(found.geometry.svd.vectors("right")).argmax(axis=0)
     np.testing.assert_allclose(found.critical_weight_decay, expected[owner], rtol=1e-6)
@@ -18,15 +18,18 @@ def test_a_problem_that_decouples_says_exactly_who_dies_when():
 
 
 def test_weights_kill_the_head_first():
-    found = pen.forecast(pen.ClassCounts([88, 67, 2, 1]), 1e-3, loss="weighted:inverse")
+    found = pen.forecast(pen.ClassCounts([88, 67, 2, 1]), 1e-3, loss="weighted:inverse", feature_ratio=1.0)
     assert np.all(np.diff(found.critical_weight_decay) > 0) and np.all(np.diff(found.solution.sigma) < 0)
-    just_above = pen.forecast(found.counts, 0.4, loss="weighted:inverse")
+    just_above = pen.forecast(found.counts, 0.4, loss="weighted:inverse", feature_ratio=1.0)
     assert just_above.status.tolist() == ["lost", "lost", "own", "own"]
 
 
 def dying(counts, decay, loss, bias):
     """Right vector of what is alive just below a decay and dead just above, from two solutions."""
-    below, above = (pen.forecast(counts, decay * side, loss=loss, bias=bias).solution for side in (1 - 1e-3, 1 + 1e-3))
+    below, above = (
+        pen.forecast(counts, decay * side, loss=loss, bias=bias, feature_ratio=1.0).solution
+        for side in (1 - 1e-3, 1 + 1e-3)
+    )
     lost = [below.survivors - 1] if below.survivors == above.survivors + 1 else []
     return below.geometry.svd.vectors("right", np.array(lost)) if lost else None
 
@@ -47,7 +50,7 @@ CASES = [
 @pytest.mark.parametrize(("n", "loss", "bias"), CASES)
 def test_what_dies_at_a_critical_decay_is_the_direction_that_has_it(n, loss, bias):
     counts = pen.ClassCounts(n)
-    found = pen.forecast(counts, 1e-3, loss=loss, bias=bias)
+    found = pen.forecast(counts, 1e-3, loss=loss, bias=bias, feature_ratio=1.0)
     here = found.geometry.svd.vectors("right")
     checked = 0
     for index, decay in enumerate(found.critical_weight_decay):
@@ -62,7 +65,7 @@ def test_what_dies_at_a_critical_decay_is_the_direction_that_has_it(n, loss, bia
 
 def test_strengths_over_decay_follow_the_direction_too():
     counts = pen.ClassCounts([88, 67, 2, 1])
-    found = pen.forecast(counts, 1e-3, loss="weighted:inverse")
+    found = pen.forecast(counts, 1e-3, loss="weighted:inverse", feature_ratio=1.0)
     critical = found.critical_weight_decay
     for index, decay in enumerate(critical):
         below, above = found.strengths_at([decay * 0.99, decay * 1.01])
@@ -95,5 +98,5 @@ def test_brackets_close_where_a_dead_direction_grows_almost_with_the_threshold(n
 
 def test_a_bracket_that_is_not_closed_is_said(monkeypatch):
     monkeypatch.setattr("penultimate.minimisers.convex.deaths._SOLUTIONS", 1)
-    found = pen.forecast(pen.ClassCounts([60, 30, 10]), 1e-3, loss="ce")
+    found = pen.forecast(pen.ClassCounts([60, 30, 10]), 1e-3, loss="ce", feature_ratio=1.0)
     assert "critical_bracket says between what" in found.critical_note

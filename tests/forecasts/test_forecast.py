@@ -58,7 +58,7 @@ def test_samples_to_gain_are_the_fewest_that_lift_a_class_above_the_threshold(n,
 
 
 def test_answers_by_ratio_are_forecasts_with_that_ratio():
-    forecast = pen.forecast(LONG_TAIL, 2e-2, layers=2, width=7)
+    forecast = pen.forecast(LONG_TAIL, 2e-2, layers=2, width=7, feature_ratio=1.0)
     assert [row.ratio for row in forecast.by_ratio] == [0.01, 0.1, 1.0, 10.0, 100.0]
     for row in forecast.by_ratio:
         again = pen.forecast(LONG_TAIL, 2e-2, layers=2, width=7, feature_ratio=row.ratio)
@@ -66,7 +66,7 @@ def test_answers_by_ratio_are_forecasts_with_that_ratio():
         assert row.survivors == again.survivors
         assert row.classes_below == np.sum(LONG_TAIL.values <= again.samples_needed)
         assert row.largest_safe_weight_decay is None  # the width takes two directions whatever the decay
-    for row in pen.forecast(LONG_TAIL, 2e-2).by_ratio:
+    for row in pen.forecast(LONG_TAIL, 2e-2, feature_ratio=1.0).by_ratio:
         again = pen.forecast(LONG_TAIL, 2e-2, feature_ratio=row.ratio)
         assert row.largest_safe_weight_decay == pytest.approx(again.largest_safe_weight_decay, rel=1e-12)
 
@@ -84,7 +84,7 @@ def test_strengths_at_other_decays_are_those_of_other_forecasts():
 
 
 def test_status_follows_what_is_retained():
-    forecast = pen.forecast(LONG_TAIL, 0.15)
+    forecast = pen.forecast(LONG_TAIL, 0.15, feature_ratio=1.0)
     retained, status = forecast.retained, forecast.status
     assert set(status) == {"own", "shared", "lost"}
     np.testing.assert_array_equal(status == "own", retained >= OWN)
@@ -95,11 +95,11 @@ def test_status_follows_what_is_retained():
 
 def test_head_classes_survive_longer_than_tail_classes():
     for decay in (1e-3, 5e-2, 0.1, 0.3):
-        assert np.all(np.diff(pen.forecast(LONG_TAIL, decay).retained) <= 1e-12)
+        assert np.all(np.diff(pen.forecast(LONG_TAIL, decay, feature_ratio=1.0).retained) <= 1e-12)
 
 
 def test_all_is_lost_beyond_the_last_critical_decay():
-    forecast = pen.forecast(LONG_TAIL, 1.0)
+    forecast = pen.forecast(LONG_TAIL, 1.0, feature_ratio=1.0)
     assert forecast.survivors == 0
     assert forecast.smallest_surviving_count is None
     assert not forecast.retained.any()
@@ -107,7 +107,7 @@ def test_all_is_lost_beyond_the_last_critical_decay():
 
 
 def test_width_below_the_number_of_classes():
-    forecast = pen.forecast(LONG_TAIL, 1e-4, width=4)
+    forecast = pen.forecast(LONG_TAIL, 1e-4, width=4, feature_ratio=1.0)
     assert forecast.survivors == 4
     assert forecast.largest_safe_weight_decay is None
     assert np.isnan(forecast.critical_weight_decay[4:]).all()
@@ -118,15 +118,15 @@ def test_width_below_the_number_of_classes():
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_hardly_regularised_bias_forecasts_what_a_free_one_does(layers):
     for decay in (5e-4, 0.1):
-        free = pen.forecast(LONG_TAIL, decay, layers=layers)
-        almost = pen.forecast(LONG_TAIL, decay, layers=layers, bias=1e-7)
+        free = pen.forecast(LONG_TAIL, decay, layers=layers, feature_ratio=1.0)
+        almost = pen.forecast(LONG_TAIL, decay, layers=layers, bias=1e-7, feature_ratio=1.0)
         np.testing.assert_allclose(almost.retained, free.retained, atol=1e-4)
         np.testing.assert_array_equal(almost.status, free.status)
         assert [row.survivors for row in almost.by_ratio] == [row.survivors for row in free.by_ratio]
 
 
 def test_negative_margins_count_the_classes_whose_mean_is_answered_with_another():
-    forecast = pen.forecast(LONG_TAIL, 0.1)
+    forecast = pen.forecast(LONG_TAIL, 0.1, feature_ratio=1.0)
     factors = forecast.geometry.factors(10)
     answers = (factors.means @ factors.product.T + factors.bias).argmax(axis=1)
     assert forecast.negative_margins == np.sum(answers != np.arange(10)) > 0
@@ -134,7 +134,7 @@ def test_negative_margins_count_the_classes_whose_mean_is_answered_with_another(
 
 
 def test_regularised_bias_has_no_closed_critical_decays():
-    forecast = pen.forecast(LONG_TAIL, 1e-3, bias=1e-3)
+    forecast = pen.forecast(LONG_TAIL, 1e-3, bias=1e-3, feature_ratio=1.0)
     assert not forecast.has_critical_weight_decays
     assert np.isnan(forecast.critical_weight_decay).all()
     assert forecast.largest_safe_weight_decay is None
@@ -143,7 +143,7 @@ def test_regularised_bias_has_no_closed_critical_decays():
 
 def test_worst_classes_come_in_order_and_leave_out_the_unseen():
     counts = pen.ClassCounts([500, 3, 0, 3, 90, 2])
-    forecast = pen.forecast(counts, 0.3)
+    forecast = pen.forecast(counts, 0.3, feature_ratio=1.0)
     np.testing.assert_array_equal(forecast.worst_classes(3), [5, 1, 3])
     np.testing.assert_array_equal(forecast.worst_classes(100), [5, 1, 3, 4, 0])
     assert forecast.worst_classes(0).size == 0
@@ -167,7 +167,7 @@ RECORD_KEYS = {
 
 def test_record_has_the_promised_keys_and_only_json():
     counts = pen.ClassCounts({"a": 600, "b": 0, "c": 20, "d": 20, "e": 3})
-    record = pen.forecast(counts, 0.1).to_dict("all")
+    record = pen.forecast(counts, 0.1, feature_ratio=1.0).to_dict("all")
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     for part, keys in RECORD_KEYS.items():
         assert keys <= set(record[part])
@@ -179,22 +179,22 @@ def test_record_has_the_promised_keys_and_only_json():
     assert all(unseen[key] is None for key in figures)
     assert record["bias"] == [600 / 643, 0.0, 20 / 643, 20 / 643, 3 / 643]
     assert record["classes"][2]["nearest"] in ("d", "e")
-    assert "bias" not in pen.forecast(counts, 0.1).to_dict(2)
-    assert [c["class"] for c in pen.forecast(counts, 0.1).to_dict(2)["classes"]] == ["e", "c"]
-    assert pen.forecast(counts, 0.1).to_dict("none")["classes"] == []
+    assert "bias" not in pen.forecast(counts, 0.1, feature_ratio=1.0).to_dict(2)
+    assert [c["class"] for c in pen.forecast(counts, 0.1, feature_ratio=1.0).to_dict(2)["classes"]] == ["e", "c"]
+    assert pen.forecast(counts, 0.1, feature_ratio=1.0).to_dict("none")["classes"] == []
 
 
 def test_verdict_names_the_numbers():
-    text = pen.forecast(LONG_TAIL, 0.1).verdict
+    text = pen.forecast(LONG_TAIL, 0.1, feature_ratio=1.0).verdict
     needed = LONG_TAIL.samples * 0.1**2
     assert f"about {needed:.0f} samples" in text
-    assert "c = 1 is an assumption" in text
-    assert "all 10 classes keep" in pen.forecast(LONG_TAIL, 5e-4).verdict
-    assert str(pen.forecast(LONG_TAIL, 0.1)) == text
-    assert "2 classes have no samples" in pen.forecast(pen.ClassCounts([5, 4, 0, 0]), 1e-3).verdict
-    assert "1 class has no samples" in pen.forecast(pen.ClassCounts([5, 4, 0]), 1e-3).verdict
+    assert "c = 1 was given" in text
+    assert "all 10 classes keep" in pen.forecast(LONG_TAIL, 5e-4, feature_ratio=1.0).verdict
+    assert str(pen.forecast(LONG_TAIL, 0.1, feature_ratio=1.0)) == text
+    assert "2 classes have no samples" in pen.forecast(pen.ClassCounts([5, 4, 0, 0]), 1e-3, feature_ratio=1.0).verdict
+    assert "1 class has no samples" in pen.forecast(pen.ClassCounts([5, 4, 0]), 1e-3, feature_ratio=1.0).verdict
 
 
 def test_unknown_losses_are_refused():
     with pytest.raises(pen.ProblemError, match="unknown loss 'hinge'"):
-        pen.forecast(LONG_TAIL, loss="hinge")
+        pen.forecast(LONG_TAIL, loss="hinge", feature_ratio=1.0)

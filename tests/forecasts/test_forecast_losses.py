@@ -13,7 +13,7 @@ LOSSES = ["ce", "weighted:inverse", "la:1", "cdt:0.3", "ldam:0.5", "smooth:0.1",
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_everything_is_there_for_every_loss(loss, tmp_path):
-    forecast = pen.forecast(COUNTS, 2e-2, loss=loss)
+    forecast = pen.forecast(COUNTS, 2e-2, loss=loss, feature_ratio=1.0)
     record = json.loads(json.dumps(forecast.to_dict("all"), allow_nan=False))
     assert record["problem"]["loss"] == loss
     assert record["solution"]["converged"]
@@ -26,16 +26,18 @@ def test_everything_is_there_for_every_loss(loss, tmp_path):
 
 
 def test_critical_decays_are_where_directions_die():
-    forecast = pen.forecast(COUNTS, 2e-2, loss="ce")
+    forecast = pen.forecast(COUNTS, 2e-2, loss="ce", feature_ratio=1.0)
     assert np.all(np.isfinite(forecast.critical_weight_decay))
     for decay, size in zip(forecast.critical_weight_decay, forecast.solution.multiplicity, strict=True):
-        below, above = (pen.forecast(COUNTS, float(decay) * f, loss="ce").survivors for f in (1 - 1e-5, 1 + 1e-5))
+        below, above = (
+            pen.forecast(COUNTS, float(decay) * f, loss="ce", feature_ratio=1.0).survivors for f in (1 - 1e-5, 1 + 1e-5)
+        )
         assert below - above == size
     assert forecast.largest_safe_weight_decay == pytest.approx(forecast.critical_weight_decay.min(), rel=1e-12)
 
 
 def test_other_ratios_are_other_forecasts():
-    forecast = pen.forecast(COUNTS, 2e-2, loss="ce")
+    forecast = pen.forecast(COUNTS, 2e-2, loss="ce", feature_ratio=1.0)
     for row in forecast.by_ratio:
         other = pen.forecast(COUNTS, 2e-2, loss="ce", feature_ratio=row.ratio)
         assert row.survivors == other.survivors
@@ -46,23 +48,23 @@ def test_other_ratios_are_other_forecasts():
 
 
 def test_shares_at_other_decays_are_those_of_forecasts_there():
-    forecast = pen.forecast(COUNTS, 2e-2, loss="ce")
+    forecast = pen.forecast(COUNTS, 2e-2, loss="ce", feature_ratio=1.0)
     decays = np.array([0.3, 1e-3])  # in this order
     for decay, share in zip(decays, forecast.shares_at(decays), strict=True):
-        other = pen.forecast(COUNTS, float(decay), loss="ce").solution
+        other = pen.forecast(COUNTS, float(decay), loss="ce", feature_ratio=1.0).solution
         expected = np.repeat(other.strength / other.sigma, other.multiplicity)
         np.testing.assert_allclose(np.repeat(share, forecast.solution.multiplicity), expected, atol=1e-3)
 
 
 def test_without_bias_a_class_can_keep_all_of_its_direction():
     """A softmax does not see the common shift, so one direction is nobody's; what is left can be kept whole."""
-    forecast = pen.forecast(COUNTS, 1e-3, loss="ce", bias="none")
+    forecast = pen.forecast(COUNTS, 1e-3, loss="ce", bias="none", feature_ratio=1.0)
     assert forecast.directions == 5
     np.testing.assert_allclose(forecast.retained, 1.0)
 
 
 def test_many_distinct_counts_have_loose_brackets_that_are_stated():
-    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 30)), 1e-2, loss="ce")
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 30)), 1e-2, loss="ce", feature_ratio=1.0)
     low, high = forecast.critical_bracket.T
     assert np.all((low <= forecast.critical_weight_decay) & (forecast.critical_weight_decay <= high))
     assert np.all(high <= low * 1.02)
@@ -76,7 +78,7 @@ def test_many_distinct_counts_have_loose_brackets_that_are_stated():
 def test_more_distinct_counts_know_the_first_death_and_the_closed_ones():
     """129 counts, two of them of two classes; at a large decay, where little is alive and solving is quick."""
     counts = pen.ClassCounts([*np.geomspace(900, 9, 129), 900, 9])
-    forecast = pen.forecast(counts, 0.1, loss="ce")
+    forecast = pen.forecast(counts, 0.1, loss="ce", feature_ratio=1.0)
     known = forecast.critical_weight_decay[np.isfinite(forecast.critical_weight_decay)]
     # The two inside groups, of which the rarest classes die first, and the strongest mixed one, if all die with it.
     assert known == pytest.approx(np.sqrt([900, 9]) / np.sqrt(counts.samples), rel=1e-9)
@@ -90,7 +92,7 @@ def test_more_distinct_counts_know_the_first_death_and_the_closed_ones():
 
 def test_more_distinct_counts_have_a_coarse_sweep(monkeypatch):
     monkeypatch.setattr("penultimate.report.forecast.sweep.ALL_DEATHS", 8)
-    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 90, 9)), 0.07, loss="ce")
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 90, 9)), 0.07, loss="ce", feature_ratio=1.0)
     drawn = next(rows for rows in forecast.plot("sweep").to_dict()["datasets"].values() if "survivors" in rows[0])
     assert len(drawn) == 9
     assert {row["decay"]: row["survivors"] for row in drawn}[0.07] == forecast.survivors
@@ -98,7 +100,7 @@ def test_more_distinct_counts_have_a_coarse_sweep(monkeypatch):
 
 
 def test_too_many_distinct_counts_are_said_to_be_too_many():
-    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 501)), 0.09, loss="ce")
+    forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 501)), 0.09, loss="ce", feature_ratio=1.0)
     assert "sweep" not in forecast.charts
     with pytest.raises(pen.ProblemError, match="no chart 'sweep'"):
         forecast.plot("sweep")
@@ -114,7 +116,9 @@ def test_too_many_distinct_counts_are_said_to_be_too_many():
 def test_a_width_that_has_room_for_all_changes_nothing(tmp_path):
     """And one that may bind leaves critical decays unknown, and says so."""
     counts = pen.ClassCounts([60, 30, 10])
-    free, wide, narrow = (pen.forecast(counts, 0.4, loss="ce", width=width) for width in (None, 2, 1))
+    free, wide, narrow = (
+        pen.forecast(counts, 0.4, loss="ce", width=width, feature_ratio=1.0) for width in (None, 2, 1)
+    )
     np.testing.assert_allclose(wide.critical_weight_decay, free.critical_weight_decay, rtol=1e-12)
     assert wide.charts == free.charts
     narrow.report(tmp_path / "page.html")
@@ -126,7 +130,7 @@ def test_a_width_that_has_room_for_all_changes_nothing(tmp_path):
 
 
 def test_several_layers_are_best_found_in_every_output(tmp_path):
-    forecast = pen.forecast(pen.ClassCounts([30, 10, 10, 2]), 5e-2, loss="ce", layers=2)
+    forecast = pen.forecast(pen.ClassCounts([30, 10, 10, 2]), 5e-2, loss="ce", layers=2, feature_ratio=1.0)
     record = json.loads(json.dumps(forecast.to_dict(), allow_nan=False))
     assert record["solution"]["status"] == "best_found"
     assert not record["solution"]["converged"]
@@ -137,15 +141,15 @@ def test_several_layers_are_best_found_in_every_output(tmp_path):
 
 def test_the_timeline_is_of_squared_error():
     with pytest.raises(pen.ProblemError, match="squared error"):
-        pen.forecast(COUNTS, loss="ce").timeline(lr=0.1)
+        pen.forecast(COUNTS, loss="ce", feature_ratio=1.0).timeline(lr=0.1)
 
 
 def test_over_correction_can_lose_the_largest_class():
     """Weights 1/n at a large decay: the head class is the one that dies."""
-    forecast = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 0.2, loss="weighted:inverse")
+    forecast = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 0.2, loss="weighted:inverse", feature_ratio=1.0)
     assert forecast.status[0] == "lost"
     assert forecast.status[-1] == "own"
     assert "has a smaller margin than the smallest" in forecast.verdict
-    plain = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 0.2, loss="ce")
+    plain = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 0.2, loss="ce", feature_ratio=1.0)
     assert plain.status[0] == "own"
     assert plain.status[-1] == "lost"

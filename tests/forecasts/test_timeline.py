@@ -70,7 +70,7 @@ def test_a_direction_at_the_threshold_neither_grows_exponentially_nor_fails():
     ids=["lr", "momentum", "steps", "start"],
 )
 def test_arguments_out_of_range(arguments, message):
-    forecast = pen.forecast(pen.ClassCounts([3, 2]), 1e-3)
+    forecast = pen.forecast(pen.ClassCounts([3, 2]), 1e-3, feature_ratio=1.0)
     with pytest.raises(pen.ProblemError, match=message):
         forecast.timeline(**arguments)
 

@@ -41,7 +41,7 @@ def areas(folder: Path) -> list[Area]:
 def _read_counts(path: Path, rng: random.Random) -> None:
     counts = pen.ClassCounts.read(path)
     if counts.classes < 10_000 and rng.random() < 0.2:
-        pen.forecast(counts, 1e-3).to_dict()
+        pen.forecast(counts, 1e-3, feature_ratio=1.0).to_dict()
 
 
 def _counts(folder: Path) -> list[Area]:

@@ -181,7 +181,9 @@ def test_frames_are_turned_by_procrustes(frame, dimension):
 def test_the_forecast_frame_has_the_angles_of_the_forecast():
     X, y = data()
     fitted = heads.FrameHead("forecast", weight_decay=1e-2).fit(X, y)
-    gram = pen.forecast(pen.ClassCounts(np.bincount(y)), weight_decay=1e-2).geometry.head_gram.dense()
+    gram = pen.forecast(
+        pen.ClassCounts(np.bincount(y)), weight_decay=1e-2, feature_ratio=1.0
+    ).geometry.head_gram.dense()
     ours = fitted.coef_ @ fitted.coef_.T
     np.testing.assert_allclose(ours / np.trace(ours), gram / np.trace(gram), atol=1e-9)
 
@@ -268,7 +270,7 @@ def test_adjustments_compose(tau, temperature):
 
 def test_balanced_least_squares_without_noise_is_the_network_of_the_theory():
     counts = pen.ClassCounts([60, 30, 10])
-    ideal = pen.forecast(counts, weight_decay=1e-2).geometry.factors(d=4)
+    ideal = pen.forecast(counts, weight_decay=1e-2, feature_ratio=1.0).geometry.factors(d=4)
     y = np.repeat(np.arange(3), [60, 30, 10])
     fitted = heads.RidgeHead(1e-2).fit(ideal.means[y], y)
     # At the minimiser the head is stationary for its own features (docs/theory, section 4).

@@ -24,27 +24,35 @@ HOSTILE = (
 
 def hostile() -> pen.Forecast:
     counts = dict(zip(HOSTILE, (900, 700, 500, 300, 200, 90, 60, 30, 20, 9, 5, 2), strict=True))
-    return pen.forecast(pen.ClassCounts(counts), weight_decay=0.03)
+    return pen.forecast(pen.ClassCounts(counts), weight_decay=0.03, feature_ratio=1.0)
 
 
 def million() -> pen.Forecast:
     counts = np.repeat([1000.0, 100.0, 10.0, 1.0], 250_000)
-    return pen.forecast(pen.ClassCounts(counts), weight_decay=1e-3)
+    return pen.forecast(pen.ClassCounts(counts), weight_decay=1e-3, feature_ratio=1.0)
 
 
 CASES = {
-    "lvis": lambda: pen.forecast(pen.datasets.counts("lvis"), weight_decay=1e-2),
-    "fashion": lambda: pen.forecast(pen.datasets.counts("fashion-mnist-lt"), weight_decay=2e-2),
-    "collapsed": lambda: pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5.0),
-    "two-classes": lambda: pen.forecast(pen.ClassCounts([60, 3]), weight_decay=0.02),
-    "unseen": lambda: pen.forecast(pen.ClassCounts([0, 60, 30, 0, 10]), weight_decay=0.02),
-    "width-binds": lambda: pen.forecast(pen.datasets.counts("cifar100-lt"), weight_decay=1e-3, width=33, layers=3),
-    "width-splits": lambda: pen.forecast(pen.ClassCounts([500] * 10), weight_decay=1e-2, width=6),
-    "regularised-bias": lambda: pen.forecast(pen.ClassCounts([600, 200, 60, 60, 9]), weight_decay=0.08, bias=0.1),
-    "no-bias": lambda: pen.forecast(pen.ClassCounts([600, 200, 60, 60, 9]), weight_decay=0.08, bias="none"),
+    "lvis": lambda: pen.forecast(pen.datasets.counts("lvis"), weight_decay=1e-2, feature_ratio=1.0),
+    "fashion": lambda: pen.forecast(pen.datasets.counts("fashion-mnist-lt"), weight_decay=2e-2, feature_ratio=1.0),
+    "collapsed": lambda: pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5.0, feature_ratio=1.0),
+    "two-classes": lambda: pen.forecast(pen.ClassCounts([60, 3]), weight_decay=0.02, feature_ratio=1.0),
+    "unseen": lambda: pen.forecast(pen.ClassCounts([0, 60, 30, 0, 10]), weight_decay=0.02, feature_ratio=1.0),
+    "width-binds": lambda: pen.forecast(
+        pen.datasets.counts("cifar100-lt"), weight_decay=1e-3, width=33, layers=3, feature_ratio=1.0
+    ),
+    "width-splits": lambda: pen.forecast(pen.ClassCounts([500] * 10), weight_decay=1e-2, width=6, feature_ratio=1.0),
+    "regularised-bias": lambda: pen.forecast(
+        pen.ClassCounts([600, 200, 60, 60, 9]), weight_decay=0.08, bias=0.1, feature_ratio=1.0
+    ),
+    "no-bias": lambda: pen.forecast(
+        pen.ClassCounts([600, 200, 60, 60, 9]), weight_decay=0.08, bias="none", feature_ratio=1.0
+    ),
     "known-decay": lambda: pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=0.02, feature_decay=1e-4),
-    "deep": lambda: pen.forecast(pen.datasets.counts("places-lt"), weight_decay=[1e-7, 2e-7], layers=2),
-    "distinct": lambda: pen.forecast(pen.ClassCounts(np.arange(1.0, 2601.0)), weight_decay=1e-3),
+    "deep": lambda: pen.forecast(
+        pen.datasets.counts("places-lt"), weight_decay=[1e-7, 2e-7], layers=2, feature_ratio=1.0
+    ),
+    "distinct": lambda: pen.forecast(pen.ClassCounts(np.arange(1.0, 2601.0)), weight_decay=1e-3, feature_ratio=1.0),
     "million": million,
     "hostile": hostile,
 }
@@ -53,7 +61,7 @@ CASES = {
 def trained(counts: pen.ClassCounts, dimension: int, seed: int, **more: object) -> pen.Audit:
     """An audit of a minimiser that training spoilt a little: noisy features, classes that lean on the next one."""
     rng = np.random.default_rng(seed)
-    ideal = pen.forecast(counts, weight_decay=5e-3).geometry.factors(d=dimension)
+    ideal = pen.forecast(counts, weight_decay=5e-3, feature_ratio=1.0).geometry.factors(d=dimension)
     means = np.nan_to_num(ideal.means)
     spoilt = rng.choice(counts.classes, max(1, counts.classes // 30), replace=False)
     means[spoilt] = 0.6 * means[spoilt] + 0.4 * means[(spoilt + 1) % counts.classes]

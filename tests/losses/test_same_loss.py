@@ -23,7 +23,9 @@ def test_an_object_and_its_name_make_one_problem(name, bias):
 
 
 def test_a_timeline_is_that_of_the_name():
-    by_name, by_object = (pen.forecast(COUNTS, 1e-2, loss=loss).timeline(lr=0.1) for loss in ("mse", PLAIN["mse"]))
+    by_name, by_object = (
+        pen.forecast(COUNTS, 1e-2, loss=loss, feature_ratio=1.0).timeline(lr=0.1) for loss in ("mse", PLAIN["mse"])
+    )
     np.testing.assert_array_equal(by_name.strength, by_object.strength)
 
 
@@ -31,7 +33,7 @@ def test_a_timeline_is_that_of_the_name():
 def test_equal_weights_are_no_weights(weight):
     """Weights are scaled to the mean 1, so equal ones are plain squared error, solved in closed form."""
     weighted = pen.losses.SquaredError("mine", np.full(5, weight))
-    ours, plain = (pen.forecast(COUNTS, 1e-2, loss=loss) for loss in (weighted, "mse"))
+    ours, plain = (pen.forecast(COUNTS, 1e-2, loss=loss, feature_ratio=1.0) for loss in (weighted, "mse"))
     assert ours.solution.method == "closed form"
     assert ours.problem.is_plain_squared_error
     np.testing.assert_array_equal(ours.critical_weight_decay, plain.critical_weight_decay)
@@ -41,15 +43,15 @@ def test_equal_weights_are_no_weights(weight):
 
 def test_equal_weights_must_be_as_many_as_classes():
     with pytest.raises(pen.ProblemError, match="3 weights of the loss for 5 classes"):
-        pen.forecast(COUNTS, loss=pen.losses.SquaredError(weights=[1, 1, 1]))
+        pen.forecast(COUNTS, loss=pen.losses.SquaredError(weights=[1, 1, 1]), feature_ratio=1.0)
 
 
 def test_a_comparison_does_not_take_one_loss_twice():
     with pytest.raises(pen.ProblemError, match="same name: mse, mse"):
-        pen.compare_losses(COUNTS, ["mse", pen.losses.SquaredError()])
+        pen.compare_losses(COUNTS, ["mse", pen.losses.SquaredError()], feature_ratio=1.0)
 
 
 @pytest.mark.parametrize("loss", [None, 1.0, b"mse", ["mse"], pen.losses.SquaredError])
 def test_what_is_no_loss_is_refused(loss):
     with pytest.raises(pen.ProblemError, match="a loss is a name"):
-        pen.forecast(COUNTS, loss=loss)
+        pen.forecast(COUNTS, loss=loss, feature_ratio=1.0)

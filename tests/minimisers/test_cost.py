@@ -16,7 +16,7 @@ def test_many_classes_under_a_width_are_refused_before_solving(monkeypatch, bias
     monkeypatch.setattr(minimising, "solve", solved)
     counts = pen.ClassCounts(np.arange(1.0, 13_001))
     with pytest.raises(pen.ProblemError, match=r"13,000 classes.*width of 768.*seconds and [\d.]+ GiB"):
-        pen.forecast(counts, 1e-2, loss="ce", width=768, bias=bias)
+        pen.forecast(counts, 1e-2, loss="ce", width=768, bias=bias, feature_ratio=1.0)
 
 
 def test_cost_grows_with_distinct_counts_and_not_with_classes():

@@ -23,8 +23,8 @@ def test_balanced_data_end_on_the_two_frames():
     counts = pen.ClassCounts([12] * 6)
     for layers in (1, 2, 3):
         for decay in (1e-3, 1e-2):
-            with_bias = pen.forecast(counts, decay, layers=layers).geometry
-            without = pen.forecast(counts, decay, layers=layers, bias="none").geometry
+            with_bias = pen.forecast(counts, decay, layers=layers, feature_ratio=1.0).geometry
+            without = pen.forecast(counts, decay, layers=layers, bias="none", feature_ratio=1.0).geometry
             etf = (6 * np.eye(6) - 1) / 5
             np.testing.assert_allclose(with_bias.mean_gram.normalised(range(6)), etf, atol=1e-12)
             np.testing.assert_allclose(without.mean_gram.normalised(range(6)), np.eye(6), atol=1e-12)

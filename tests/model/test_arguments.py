@@ -20,7 +20,7 @@ def test_no_weight_decay(value, loss):
     if isinstance(value, np.ndarray):
         value = [1e-2, value]
     with pytest.raises(pen.ProblemError, match="weight decay"):
-        pen.forecast(COUNTS, value, loss=loss)
+        pen.forecast(COUNTS, value, loss=loss, feature_ratio=1.0)
 
 
 @pytest.mark.parametrize("value", NO_POSITIVES[1:], ids=repr)
@@ -29,20 +29,20 @@ def test_no_feature_decay_ratio_or_bias(value):
         with pytest.raises(pen.ProblemError, match=name.replace("_", " ")):
             pen.forecast(COUNTS, **{name: value})
     with pytest.raises(pen.ProblemError, match="bias"):
-        pen.forecast(COUNTS, bias=value)
+        pen.forecast(COUNTS, bias=value, feature_ratio=1.0)
 
 
 @pytest.mark.parametrize("value", [*NO_POSITIVES[1:], 1.5, 2.5], ids=repr)
 def test_no_width_and_no_layers(value):
     with pytest.raises(pen.ProblemError, match="width"):
-        pen.forecast(COUNTS, width=value)
+        pen.forecast(COUNTS, width=value, feature_ratio=1.0)
     with pytest.raises(pen.ProblemError, match="layers"):
-        pen.forecast(COUNTS, layers=value)
+        pen.forecast(COUNTS, layers=value, feature_ratio=1.0)
 
 
 def test_none_is_no_bias_and_no_ratio():
     with pytest.raises(pen.ProblemError, match="unknown bias None"):
-        pen.forecast(COUNTS, bias=None)
+        pen.forecast(COUNTS, bias=None, feature_ratio=1.0)
     with pytest.raises(pen.ProblemError, match="feature ratio c must be a number, got None"):
         pen.forecast(COUNTS, feature_ratio=None)
 
@@ -75,7 +75,7 @@ def test_numbers_of_any_kind_are_numbers():
 )
 def test_no_timeline(wrong):
     with pytest.raises(pen.ProblemError):
-        pen.forecast(COUNTS).timeline(**{"lr": 0.1, **wrong})
+        pen.forecast(COUNTS, feature_ratio=1.0).timeline(**{"lr": 0.1, **wrong})
 
 
 @pytest.mark.parametrize("loss", ["mse", "ce"])
@@ -98,7 +98,7 @@ def test_no_decays_of_a_path_or_a_sweep(value):
     with pytest.raises(pen.ProblemError, match="weight decay"):
         pen.solution_path(COUNTS, pen.Problem.from_decays(1e-2, loss="ce"), [1e-2, value])
     with pytest.raises(pen.ProblemError, match="weight decay"):
-        pen.forecast(COUNTS).strengths_at([1e-2, value])
+        pen.forecast(COUNTS, feature_ratio=1.0).strengths_at([1e-2, value])
 
 
 @pytest.mark.parametrize("classes", [None, 2.5, math.nan, "10", 0])

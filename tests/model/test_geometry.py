@@ -105,7 +105,7 @@ def test_nearest_class_has_the_largest_cosine(n, problem):
 
 
 def test_blocks_and_rows_are_parts_of_the_whole():
-    gram = pen.forecast(pen.ClassCounts([60, 0, 30, 30, 10]), weight_decay=1e-3).geometry.mean_gram
+    gram = pen.forecast(pen.ClassCounts([60, 0, 30, 30, 10]), weight_decay=1e-3, feature_ratio=1.0).geometry.mean_gram
     dense = gram.dense()
     np.testing.assert_array_equal(gram.block([4, 1], [2, 3, 0]), dense[np.ix_([4, 1], [2, 3, 0])])
     np.testing.assert_array_equal(gram.row(2), dense[2])
@@ -115,7 +115,7 @@ def test_blocks_and_rows_are_parts_of_the_whole():
 def test_large_blocks_are_walked_through():
     """More groups than fit one block of rows: the walk over blocks gives what one dense block gives."""
     values = np.arange(1.0, 1800.0)
-    geometry = pen.forecast(pen.ClassCounts(values), weight_decay=1e-3).geometry
+    geometry = pen.forecast(pen.ClassCounts(values), weight_decay=1e-3, feature_ratio=1.0).geometry
     _, cosine = geometry.nearest()
     dense = geometry.mean_gram.normalised(range(values.size))
     np.fill_diagonal(dense, -np.inf)
@@ -123,13 +123,13 @@ def test_large_blocks_are_walked_through():
 
 
 def test_factors_need_room():
-    geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3).geometry
+    geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3, feature_ratio=1.0).geometry
     with pytest.raises(pen.ProblemError, match="d = 1 cannot hold 2 surviving directions"):
         geometry.factors(d=1)
 
 
 def test_the_seed_turns_the_factors_but_nothing_else():
-    geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3, layers=2).geometry
+    geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3, layers=2, feature_ratio=1.0).geometry
     one, same, other = geometry.factors(4, seed=1), geometry.factors(4, seed=1), geometry.factors(4, seed=2)
     np.testing.assert_array_equal(one.means, same.means)
     assert not np.allclose(one.means, other.means)

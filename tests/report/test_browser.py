@@ -50,7 +50,9 @@ RESULTS = {
     **HEADS,
     "compared-heads": compared,
     "advice": lambda: pen.advise(
-        pen.ClassCounts(dict(zip(HOSTILE, (2.0 ** np.arange(12)).tolist(), strict=True))), 0.1
+        pen.ClassCounts(dict(zip(HOSTILE, (2.0 ** np.arange(12)).tolist(), strict=True))),
+        0.1,
+        feature_ratio=1.0,
     ),
 }
 

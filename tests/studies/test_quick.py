@@ -27,6 +27,7 @@ from studies import (
     timeline,
     training,
     untrained,
+    zoo,
 )
 from studies.data import available, digits, long_tail
 from studies.results import Study
@@ -222,3 +223,18 @@ def test_heads_from_few_samples_are_judged(monkeypatch):
 def test_class_shares_are_judged():
     study = class_shares.study(quick=True)
     assert told(study) and len(study.claims) == 3 and len(study.facts["settings"]) == 2
+
+
+def test_networks_are_forecast_from_those_on_other_data(scratch):
+    """What the zoo's networks show is judged; the table that is written is the one that the package reads."""
+    found = zoo.study(quick=True, seed=SEED)
+    assert told(found) and len(found.claims) == 2
+    assert set(found.tables) == {"kinds", "sources", "decays", "felt"}
+    assert found.facts["networks"] == 6 and 0 < found.facts["telling"] <= 6
+
+
+def test_decay_is_felt_where_training_has_settled():
+    """A linear probe of squared error is convex: descent ends where −⟨W, gradient⟩ = λ ‖W‖², exactly."""
+    recipe = training.Recipe(0.3, SEED, body="probe", data="pixels of digits", ratio=5.0, epochs=20)
+    record = training.run(recipe)
+    assert record["decay_by_slope"] == pytest.approx(0.3, rel=0.05)

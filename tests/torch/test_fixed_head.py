@@ -39,7 +39,7 @@ def test_an_orthogonal_frame_has_orthonormal_rows_and_a_scale_multiplies_them():
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_forecast_gives_its_own_rows_and_bias(layers):
-    wished = pen.forecast(UNEVEN, weight_decay=1e-3, layers=layers)
+    wished = pen.forecast(UNEVEN, weight_decay=1e-3, layers=layers, feature_ratio=1.0)
     expected, bias = wished.geometry.product_gram.dense(), wished.geometry.bias
     for given in (wished, wished.solution):
         head = FixedHead.from_forecast(given, 6, dtype=torch.float64)
@@ -48,7 +48,7 @@ def test_a_forecast_gives_its_own_rows_and_bias(layers):
 
 
 def test_the_bias_of_an_unseen_class_starts_at_the_lowest_of_the_others():
-    wished = pen.forecast(pen.ClassCounts([60, 0, 30, 10]), loss="ce", weight_decay=1e-3)
+    wished = pen.forecast(pen.ClassCounts([60, 0, 30, 10]), loss="ce", weight_decay=1e-3, feature_ratio=1.0)
     head = FixedHead.from_forecast(wished, 6)
     assert wished.geometry.bias[1] == -np.inf and head.bias[1].item() == head.bias[3].item() == head.bias.min().item()
     assert not head.weight[1].any()
@@ -162,9 +162,12 @@ def test_what_it_was_made_from_can_change():
     [
         (lambda: FixedHead.etf(5, 3), "features=3 cannot hold a head of 5 classes that spans 4 directions: give feat"),
         (lambda: FixedHead.orthogonal_frame(5, 4), "spans 5 directions: give features >= 5"),
-        (lambda: FixedHead.from_forecast(pen.forecast(UNEVEN), 2), "spans 3 directions: give features >= 3"),
         (
-            lambda: FixedHead.from_forecast(pen.forecast(UNEVEN, weight_decay=0.4), 6),
+            lambda: FixedHead.from_forecast(pen.forecast(UNEVEN, feature_ratio=1.0), 2),
+            "spans 3 directions: give features >= 3",
+        ),
+        (
+            lambda: FixedHead.from_forecast(pen.forecast(UNEVEN, weight_decay=0.4, feature_ratio=1.0), 6),
             "of 3 directions the forecast keeps 2",
         ),
         (lambda: FixedHead.etf(5, 8, scale=0.0), "the scale of a head must be positive and finite, got 0.0"),

@@ -31,6 +31,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import BinaryCrossEntropy, Loss
 from penultimate.model.arguments import decays, whole
+from penultimate.model.networks import ANY
 from penultimate.model.problem import Bias, Problem
 from penultimate.reported import Reported
 from penultimate.targets import LabelScatter
@@ -128,6 +129,7 @@ def advise(
     layers: int | None = ...,
     feature_decay: float | None = ...,
     feature_ratio: float | None = ...,
+    like: str | None = ...,
     bias: Bias | None = ...,
     width: int | None = ...,
     problem: Problem | None = ...,
@@ -148,6 +150,7 @@ def advise(
     layers: int | None = ...,
     feature_decay: float | None = ...,
     feature_ratio: float | None = ...,
+    like: str | None = ...,
     bias: Bias | None = ...,
     width: int | None = ...,
     problem: Problem | None = ...,
@@ -167,6 +170,7 @@ def advise(
     layers: int | None = None,
     feature_decay: float | None = None,
     feature_ratio: float | None = None,
+    like: str | None = None,
     bias: Bias | None = None,
     width: int | None = None,
     problem: Problem | None = None,
@@ -186,7 +190,7 @@ def advise(
         Samples per class in training; or several labels a sample, with the loss "bce" by default.
     weight_decay : float or sequence of float, optional
         λ in use; by default the audited network's own, or 5e-4.
-    loss, layers, feature_decay, feature_ratio, bias, width, problem
+    loss, layers, feature_decay, feature_ratio, like, bias, width, problem
         As for `forecast`, with its defaults. An audit of features and their head settles all but the width, one of a
         head alone layers and bias: what agrees with it may be given beside it, what contradicts it is refused.
     audit : Audit, HeadAudit or path, optional
@@ -239,8 +243,8 @@ def advise(
             raise ProblemError(
                 "advice for several labels a sample rests on targets, decay and loss: leave the rest out"
             )
-        named = ("layers", "feature_decay", "feature_ratio", "bias", "width")
-        values = (layers, feature_decay, feature_ratio, bias, width)
+        named = ("layers", "feature_decay", "feature_ratio", "like", "bias", "width")
+        values = (layers, feature_decay, feature_ratio, like, bias, width)
         said = {name: value for name, value in zip(named, values, strict=True) if value is not None}
         return advise_label_sets(counts, weight_decay or _DECAY, "bce" if loss is None else loss, **said)
     counts = counts_of(counts)
@@ -255,6 +259,7 @@ def advise(
         "layers": layers,
         "feature_decay": feature_decay,
         "feature_ratio": feature_ratio,
+        "like": like,
         "bias": bias,
         "width": width,
     }
@@ -269,7 +274,9 @@ def advise(
     else:
         of_audit = None if audited is None or audited.problem is None else audited.problem.weight_decay
         given.pop("width", None)
-        now = forecast(counts, problem=Problem.from_decays(decay or of_audit or _DECAY, **given))  # pyright: ignore[reportArgumentType]
+        now = forecast(counts, decay or of_audit or _DECAY, **given)  # pyright: ignore[reportArgumentType]
+        # How far other networks differ says that one should be trained, not that this one should be changed.
+        now = replace(now, band=None)
     narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:
         now = _narrowed(now, narrowest)
@@ -288,8 +295,11 @@ def advise(
 
 def _options(problem: Problem) -> dict[str, object]:
     """What a problem says, as options; of the feature decay and its ratio the one that holds."""
-    known = problem.feature_decay is not None
-    feature = {"feature_decay": problem.feature_decay} if known else {"feature_ratio": problem.feature_ratio}
+    feature: dict[str, object] = {"feature_ratio": problem.feature_ratio}
+    if problem.feature_decay is not None:
+        feature = {"feature_decay": problem.feature_decay}
+    elif problem.networks is not None:
+        feature = {} if problem.networks.kind == ANY else {"like": problem.networks.kind}
     return {"loss": problem.loss, "layers": problem.layers, "bias": problem.bias, **feature}
 
 

@@ -298,7 +298,7 @@ def _judge(
     notes: tuple[str, ...],
 ) -> Audit:
     layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
-    geometry = forecast(counts).geometry if layer is None else layer.forecast.geometry
+    geometry = forecast(counts, feature_ratio=1.0).geometry if layer is None else layer.forecast.geometry
     product = None if head is None else head.product
     metrics = collapse_metrics(whole, product, geometry)
     figures = _figures(whole, metrics, layer)

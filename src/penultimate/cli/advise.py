@@ -14,6 +14,7 @@ from penultimate.cli.options import (
     HTML,
     JSON,
     LAYERS,
+    LIKE,
     LOSS,
     TORCH_LOSS,
     WEIGHT_DECAY,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 @WEIGHT_DECAY
 @FEATURE_DECAY
 @FEATURE_RATIO
+@LIKE
 @BIAS
 @WIDTH
 @JSON
@@ -77,6 +79,7 @@ def advise(
     weight_decay: tuple[float, ...],
     feature_decay: float | None,
     feature_ratio: float | None,
+    like: str | None,
     bias: "Bias",
     width: int | None,
     json_path: str | None,
@@ -127,6 +130,7 @@ def advise(
             layers=layers,
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
+            like=like,
             bias=scaled_bias(bias, scale) if given("bias") else None,
             width=width,
             audit=audit_path,

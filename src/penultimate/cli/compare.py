@@ -12,6 +12,7 @@ from penultimate.cli.options import (
     FEATURE_RATIO,
     HTML,
     JSON,
+    LIKE,
     LOSSES,
     CountsFile,
     examples,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--weight-decay", type=float, default=5e-4, show_default=True, help="Of the last layer.")
 @FEATURE_DECAY
 @FEATURE_RATIO
+@LIKE
 @BIAS
 @JSON
 @HTML
@@ -43,6 +45,7 @@ def compare(
     weight_decay: float,
     feature_decay: float | None,
     feature_ratio: float | None,
+    like: str | None,
     bias: "Bias",
     json_path: str | None,
     html_path: str | None,
@@ -53,17 +56,31 @@ def compare(
     """
     one_of(feature_decay, feature_ratio)
     from penultimate.forecasts.comparison import compare_losses
-    from penultimate.model.problem import Problem
+    from penultimate.model.before_training import before_training
 
     class_counts = read(counts, counts_file)
-    announce_forecast(class_counts, *(Problem.from_decays(weight_decay, bias=bias, loss=loss) for loss in losses))
+    announce_forecast(
+        class_counts,
+        *(
+            before_training(
+                weight_decay,
+                feature_decay=feature_decay,
+                feature_ratio=feature_ratio,
+                like=like,
+                bias=bias,
+                loss=loss,
+            )
+            for loss in losses
+        ),
+    )
     with progress("comparing"):
         result = compare_losses(
             class_counts,
             losses,
             weight_decay,
             feature_decay=feature_decay,
-            feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+            feature_ratio=feature_ratio,
+            like=like,
             bias=bias,
         )
     deliver(result, json_path, html_path)

@@ -14,6 +14,7 @@ from penultimate.cli.options import (
     HTML,
     JSON,
     LAYERS,
+    LIKE,
     LOSS,
     TORCH_LOSS,
     WEIGHT_DECAY,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 @WEIGHT_DECAY
 @FEATURE_DECAY
 @FEATURE_RATIO
+@LIKE
 @click.option(
     "--calibrate",
     metavar="AUDIT.json",
@@ -65,6 +67,7 @@ def forecast(
     weight_decay: tuple[float, ...],
     feature_decay: float | None,
     feature_ratio: float | None,
+    like: str | None,
     calibrate: tuple[str, ...],
     bias: "Bias",
     width: int | None,
@@ -81,7 +84,7 @@ def forecast(
     one_of(feature_decay, feature_ratio)
     from penultimate.counts import ClassCounts
     from penultimate.forecasts.forecasting import forecast as make_forecast
-    from penultimate.model.problem import Problem
+    from penultimate.model.before_training import before_training
 
     targets = read_targets(counts, counts_file)
     sigmoids = loss.strip().partition(":")[0] == "bce"
@@ -105,11 +108,13 @@ def forecast(
         with progress("forecasting"):
             result = calibration.forecast(targets, decays, width=width)
     else:
-        problem = Problem.from_decays(
+        problem = before_training(
             decays,
             layers=layers,
             feature_decay=feature_decay,
-            feature_ratio=1.0 if feature_ratio is None else feature_ratio,
+            feature_ratio=feature_ratio,
+            like=like,
+            single=isinstance(targets, ClassCounts),
             bias=scaled_bias(bias, scale),
             width=width,
             loss="mse" if sigmoids else loss,
@@ -125,5 +130,5 @@ def forecast(
 
 def _refuse_beside_calibrate() -> None:
     """Refuse options that an audit has settled."""
-    for name in ("loss", "layers", "feature_decay", "feature_ratio", "bias"):
+    for name in ("loss", "layers", "feature_decay", "feature_ratio", "like", "bias"):
         refuse(name, "--calibrate", "the audited network has settled it, leave it out")

@@ -179,7 +179,13 @@ FEATURE_RATIO = click.option(
     "--feature-ratio",
     type=float,
     metavar="C",
-    help="c in λ_H = c λ_1/N, with N samples; about 1 where features and weights are balanced.  [default: 1]",
+    help="c in λ_H = c λ_1/N, with N samples; about 1 where features and weights are balanced.",
+)
+LIKE = click.option(
+    "--like",
+    metavar="KIND",
+    help="Take λ_H from trained networks of one kind: perceptron, cnn, resnet, transformer, probe, fine-tuned.  "
+    "[default: all kinds, where no feature decay is given]",
 )
 BIAS = click.option(
     "--bias",

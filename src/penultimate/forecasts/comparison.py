@@ -49,7 +49,8 @@ def compare_losses(
     weight_decay: float = 5e-4,
     *,
     feature_decay: float | None = None,
-    feature_ratio: float = 1.0,
+    feature_ratio: float | None = None,
+    like: str | None = None,
     bias: Bias = "free",
 ) -> LossComparison:
     """Forecast the same counts with several losses at the same weight decay.
@@ -62,7 +63,7 @@ def compare_losses(
         At least one, all of different names.
     weight_decay : float, default 5e-4
         λ of the last layer.
-    feature_decay, feature_ratio, bias
+    feature_decay, feature_ratio, like, bias
         As for `forecast`.
 
     Returns
@@ -95,6 +96,7 @@ def compare_losses(
             loss=loss,
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
+            like=like,
             bias=bias,
         )
         for name, loss in zip(names, losses, strict=True)

@@ -40,9 +40,9 @@ class Forecast(Reported, presenter="forecast"):
     solution : Solution
         The minimiser: strengths, outcome, objective.
     band : tuple of Forecast or None
-        The same at the favourable and at the cautious end of what a trained network tells: of the 90 % interval of its
-        law, or the quartiles of its feature decay where no law was read (see `penultimate.audits.calibration`). None
-        without such a network.
+        The same at the favourable and at the cautious end of what is known: of the 90 % interval of a trained network's
+        law, of the quartiles of its feature decay where no law was read (see `penultimate.audits.calibration`), or,
+        before training, of four in five of other networks. None where the feature decay was given.
 
     Examples
     --------
@@ -261,7 +261,8 @@ class Forecast(Reported, presenter="forecast"):
     @cached_property
     def by_ratio(self) -> tuple[RatioForecast, ...]:
         """The answer as a function of c, when the feature decay is not known; empty when it is."""
-        if self.problem.feature_decay is not None or math.isnan(self.threshold):
+        known = self.problem.feature_decay is not None or self.problem.networks is not None
+        if known or math.isnan(self.threshold):
             return ()
         return by_ratio(self.solution, self.group_samples_needed, self.samples_needed, self.largest_safe_weight_decay)
 

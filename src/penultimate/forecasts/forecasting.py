@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import overload
 
+from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
@@ -11,6 +13,7 @@ from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.losses import BinaryCrossEntropy, Loss
 from penultimate.minimisers.label_solution import minimise_label_error
 from penultimate.minimisers.minimising import minimise
+from penultimate.model.before_training import before_training
 from penultimate.model.problem import Bias, Problem
 from penultimate.targets import LabelScatter
 
@@ -23,7 +26,8 @@ def forecast(
     loss: str | Loss | BinaryCrossEntropy = ...,
     layers: int | None = ...,
     feature_decay: float | None = ...,
-    feature_ratio: float = ...,
+    feature_ratio: float | None = ...,
+    like: str | None = ...,
     bias: Bias = ...,
     width: int | None = ...,
     problem: Problem | None = ...,
@@ -36,7 +40,8 @@ def forecast(
     loss: str | Loss | BinaryCrossEntropy = ...,
     layers: int | None = ...,
     feature_decay: float | None = ...,
-    feature_ratio: float = ...,
+    feature_ratio: float | None = ...,
+    like: str | None = ...,
     bias: Bias = ...,
     width: int | None = ...,
     problem: Problem | None = ...,
@@ -48,7 +53,8 @@ def forecast(
     loss: str | Loss | BinaryCrossEntropy = "mse",
     layers: int | None = None,
     feature_decay: float | None = None,
-    feature_ratio: float = 1.0,
+    feature_ratio: float | None = None,
+    like: str | None = None,
     bias: Bias = "free",
     width: int | None = None,
     problem: Problem | None = None,
@@ -68,9 +74,13 @@ def forecast(
     layers : int, optional
         L, linear layers at the end of the network; 1 by default.
     feature_decay : float, optional
-        λ_H, if known. By default ``feature_ratio · λ_1 / N``.
-    feature_ratio : float, default 1.0
-        c. Unknown before training: `Forecast.by_ratio` has the answer for others.
+        λ_H, if known. By default N λ_H is the median of bundled trained networks that had lost some of their
+        directions, and `Forecast.band` is of their middle four fifths.
+    feature_ratio : float, optional
+        c, for ``λ_H = c λ_1 / N`` instead; `Forecast.by_ratio` has the answer for others. 1 for a LabelScatter, as the
+        networks have one label a sample.
+    like : str, optional
+        Take networks of this kind alone: one of `penultimate.model.networks.kinds`, as "cnn" or "perceptron".
     bias : {"free", "none"} or float, default "free"
         Of the head: not regularised, absent, or with this decay.
     width : int, optional
@@ -85,13 +95,14 @@ def forecast(
     Raises
     ------
     ProblemError
-        For decays, layers, widths or losses that cannot be, and targets that never vary.
+        For decays, layers, widths or losses that cannot be, targets that never vary, an unknown kind of networks, and
+        one beside a feature decay.
 
     Examples
     --------
     >>> import penultimate as pen
     >>> counts = pen.datasets.counts("fashion-mnist-lt")
-    >>> print(pen.forecast(counts, weight_decay=5e-3).largest_safe_weight_decay.__round__(4))
+    >>> print(pen.forecast(counts, weight_decay=5e-3, feature_ratio=1).largest_safe_weight_decay.__round__(4))
     0.066
     >>> targets = pen.LabelScatter.from_labels([["cat", "pet"]] * 60 + [["dog", "pet"]] * 30 + [[]] * 10)
     >>> pen.forecast(targets, weight_decay=0.1).survivors
@@ -103,11 +114,13 @@ def forecast(
             f"the loss {sigmoids} has one sigmoid a label: give LabelScatter.from_counts of the class counts"
         )
     if problem is None:
-        problem = Problem.from_decays(
+        problem = before_training(
             weight_decay,
             layers=layers,
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
+            like=like,
+            single=not isinstance(counts, LabelScatter),
             bias=bias,
             width=width,
             loss="mse" if isinstance(loss, BinaryCrossEntropy) or sigmoids is not None else loss,
@@ -120,8 +133,17 @@ def forecast(
         if sigmoids is not None:
             _check_sigmoids(counts, problem, sigmoids)
         return LabelForecast(minimise_label_error(copy(counts), problem), sigmoids)
-    counts = counts_of(counts)
-    return Forecast(minimise(counts, problem))
+    return _with_band(counts_of(counts), problem)
+
+
+def _with_band(counts: ClassCounts, problem: Problem) -> Forecast:
+    """The forecast, with both ends of what other networks allow where it rests on them."""
+    best = Forecast(minimise(counts, problem))
+    networks = problem.networks
+    if networks is None or networks.end:
+        return best
+    low, high = (Forecast(minimise(counts, replace(problem, networks=networks.at_end(end)))) for end in (-1, 1))
+    return replace(best, band=(low, high))
 
 
 def _sigmoids(loss: object) -> BinaryCrossEntropy | None:

@@ -70,6 +70,6 @@ class FrameHead(StatisticsHead):
             return np.sqrt(size / (size - 1)) * (np.eye(size) - 1.0 / size)
         if self.frame != "forecast":
             raise FeaturesError(f"frame={self.frame!r}: give one of {', '.join(FRAMES)}")
-        rows = forecast(ClassCounts(counts), weight_decay=self.weight_decay).geometry.factors(d=size).weights[0]
+        rows = forecast(ClassCounts(counts), self.weight_decay, feature_ratio=1.0).geometry.factors(d=size).weights[0]
         longest = float(np.linalg.norm(rows, axis=1).max())
         return rows / longest if longest > 0 else rows

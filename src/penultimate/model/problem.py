@@ -274,6 +274,7 @@ class Problem:
             "feature_decay": self.resolved_feature_decay(samples),
             "feature_decay_source": self.feature_decay_source,
             "law": None if self.law is None else self.law.to_dict(),
+            "networks": None if self.networks is None else self.networks.to_dict(),
             "bias": self.bias,
             "width": self.width,
         }

@@ -60,7 +60,7 @@ def test_rows_keep_their_styles_and_headings_their_words():
 
 def test_long_class_names_go_on_in_the_next_line_and_push_no_figure_out():
     names = [f"a class whose name tells a whole story, number {place}" for place in range(4)]
-    fitted = worst(pen.forecast(pen.ClassCounts([900, 90, 9, 1], names), 1e-2), 20)
+    fitted = worst(pen.forecast(pen.ClassCounts([900, 90, 9, 1], names), 1e-2, feature_ratio=1.0), 20)
     text = printed(fitted, 130)
     assert "no room" not in text and "…" not in text and "story" in text
 
@@ -70,18 +70,20 @@ def tables():
     counts = pen.datasets.counts("fashion-mnist-lt")
     batch = next(pen.datasets.features("cnn-ce-test").batches())
     comparison = pen.compare_heads("cnn-ce", pen.ArraySource(batch.features[:300], batch.labels[:300]))
-    margins, advice = (pen.advise(counts, 5e-3, loss="ce", goal=goal) for goal in ("margins", "consistent"))
+    margins, advice = (
+        pen.advise(counts, 5e-3, loss="ce", goal=goal, feature_ratio=1.0) for goal in ("margins", "consistent")
+    )
     audit = pen.audit("cnn-mse")
     return {
         "heads": heads(comparison),
         "losses by margins": losses(margins),
         "consistent losses": losses(advice),
         "before and after": effects(margins),
-        "forecast": worst(pen.forecast(counts, 1e-2), 20),
+        "forecast": worst(pen.forecast(counts, 1e-2, feature_ratio=1.0), 20),
         "classes": audited_classes(audit, 20),
         "directions": directions(audit, audit.last_layer),
         "head": rows_of_head(pen.audit_head(pen.datasets.features("cnn-mse").head, counts=counts), 20),
-        "many classes": worst(pen.forecast(pen.datasets.counts("lvis"), 1e-2), 20),
+        "many classes": worst(pen.forecast(pen.datasets.counts("lvis"), 1e-2, feature_ratio=1.0), 20),
     }
 
 

@@ -21,7 +21,7 @@ def main(rank: int, store: str, data: str, out: str) -> None:
     features, labels = torch.from_numpy(file["H"]), torch.from_numpy(file["y"])
     counts = np.bincount(file["y"])
     head = pen.Head((file["W"],), file["b"])
-    forecast = pen.forecast(pen.ClassCounts(counts), weight_decay=1e-3)
+    forecast = pen.forecast(pen.ClassCounts(counts), weight_decay=1e-3, feature_ratio=1.0)
     size, classes, width = len(labels), len(counts), features.shape[1]
 
     # Uneven shards of samples sorted by class: each process lacks classes, and its shifts are its own.

@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def forecast():
-    return pen.forecast(pen.ClassCounts(COUNTS), weight_decay=5e-3)
+    return pen.forecast(pen.ClassCounts(COUNTS), weight_decay=5e-3, feature_ratio=1.0)
 
 
 class Module(lightning.LightningModule):

@@ -59,7 +59,7 @@ def test_two_processes_have_the_statistics_of_one(data, processes):
 
 
 def test_two_processes_have_the_figures_of_one(data, processes):
-    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3)
+    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, feature_ratio=1.0)
     alone = pen.torch.FeatureMonitor(4, 8, head=pen.Head((data["W"],), data["b"]), forecast=forecast, dataset_size=105)
     alone.update(torch.from_numpy(data["H"]), torch.from_numpy(data["y"]))
     expected = {name: float(value) for name, value in alone.compute().items()}

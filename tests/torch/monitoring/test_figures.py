@@ -48,7 +48,7 @@ def test_recalls_are_those_of_the_models_own_answers():
 
 def test_bands_are_those_of_the_training_counts():
     counts = pen.ClassCounts([500, 101, 60, 5])
-    monitor, _, labels, answers = answered(forecast=pen.forecast(counts))
+    monitor, _, labels, answers = answered(forecast=pen.forecast(counts, feature_ratio=1.0))
     recall = recall_score(labels, answers, average=None)
     figures = monitor.compute()
     found = [float(figures[f"recall_{band}"]) for band in ("many", "medium", "few")]
@@ -119,9 +119,11 @@ def test_recall_by_class_of_very_many_classes_is_given_only_when_asked_for():
 
 
 def test_directions_are_always_given_so_that_a_trajectory_can_be_drawn():
-    monitor, *_ = answered(forecast=pen.forecast(pen.ClassCounts(COUNTS)), figures=["nc1"])
+    monitor, *_ = answered(forecast=pen.forecast(pen.ClassCounts(COUNTS), feature_ratio=1.0), figures=["nc1"])
     assert list(monitor.compute()) == ["nc1", "direction/1", "direction/2", "direction/3"]
-    monitor, *_ = answered(forecast=pen.forecast(pen.ClassCounts(COUNTS)), figures=["nc1"], directions=0)
+    monitor, *_ = answered(
+        forecast=pen.forecast(pen.ClassCounts(COUNTS), feature_ratio=1.0), figures=["nc1"], directions=0
+    )
     assert list(monitor.compute()) == ["nc1"]
 
 
@@ -139,9 +141,12 @@ def test_a_figure_that_there_is_not_is_refused():
 
 def test_a_forecast_in_another_order_gives_the_same_figures():
     loss = "la:1"
-    straight = pen.forecast(pen.ClassCounts(COUNTS, names=NAMES), loss=loss, weight_decay=5e-3)
+    straight = pen.forecast(pen.ClassCounts(COUNTS, names=NAMES), loss=loss, weight_decay=5e-3, feature_ratio=1.0)
     turned = pen.forecast(
-        pen.ClassCounts([5, 30, 10, 60], names=["dog", "bee", "cat", "ant"]), loss=loss, weight_decay=5e-3
+        pen.ClassCounts([5, 30, 10, 60], names=["dog", "bee", "cat", "ant"]),
+        loss=loss,
+        weight_decay=5e-3,
+        feature_ratio=1.0,
     )
     first, second = (answered(NAMES, forecast=forecast)[0] for forecast in (straight, turned))
     torch.testing.assert_close(second.compute(), first.compute(), rtol=1e-6, atol=1e-9)
@@ -150,7 +155,7 @@ def test_a_forecast_in_another_order_gives_the_same_figures():
 
 
 def test_other_names_are_refused_and_a_named_forecast_for_unnamed_classes_is_said():
-    forecast = pen.forecast(pen.ClassCounts(COUNTS, names=NAMES))
+    forecast = pen.forecast(pen.ClassCounts(COUNTS, names=NAMES), feature_ratio=1.0)
     with pytest.raises(pen.FeaturesError, match="name different classes"):
         pen.torch.FeatureMonitor(["ant", "bee", "cat", "eel"], 16, forecast=forecast)
     with pytest.warns(UserWarning, match="outputs are taken in the order of the counts, 0, 1, … being 'ant', 'bee'"):
@@ -160,13 +165,13 @@ def test_other_names_are_refused_and_a_named_forecast_for_unnamed_classes_is_sai
 
 
 def test_samples_that_contradict_the_forecasts_counts_are_said_and_others_are_not():
-    monitor, *_ = answered(forecast=pen.forecast(pen.ClassCounts(COUNTS[::-1])))
+    monitor, *_ = answered(forecast=pen.forecast(pen.ClassCounts(COUNTS[::-1]), feature_ratio=1.0))
     with pytest.warns(UserWarning, match="in another order than the counts: class '0' has 60 where 5 are expected"):
         monitor.compute()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        answered(forecast=pen.forecast(pen.ClassCounts(COUNTS)))[0].compute()
-        answered(forecast=pen.forecast(pen.ClassCounts([900, 300, 30, 3])))[0].compute()
+        answered(forecast=pen.forecast(pen.ClassCounts(COUNTS), feature_ratio=1.0))[0].compute()
+        answered(forecast=pen.forecast(pen.ClassCounts([900, 300, 30, 3]), feature_ratio=1.0))[0].compute()
 
 
 def test_a_copy_keeps_names_choice_and_order():

@@ -188,7 +188,7 @@ def test_batches_that_do_not_fit_are_refused_and_change_nothing(batch, message):
         ({"classes": 5, "dimension": 7, "head": nn.Linear(7, 4)}, "4 classes"),
         ({"classes": 5, "dimension": 7, "head": nn.Sequential(nn.Linear(7, 5), nn.ReLU())}, "holds a ReLU"),
         (
-            {"classes": 5, "dimension": 7, "forecast": pen.forecast(pen.ClassCounts([2, 1]))},
+            {"classes": 5, "dimension": 7, "forecast": pen.forecast(pen.ClassCounts([2, 1]), feature_ratio=1.0)},
             "forecast is for 2 classes",
         ),
     ],
@@ -208,7 +208,7 @@ def network():
 
 @pytest.fixture
 def forecast():
-    return pen.forecast(pen.ClassCounts(COUNTS), weight_decay=5e-3)
+    return pen.forecast(pen.ClassCounts(COUNTS), weight_decay=5e-3, feature_ratio=1.0)
 
 
 def watching(network, forecast, **options):

@@ -11,7 +11,7 @@ import penultimate as pen
 
 @pytest.fixture
 def forecast():
-    return pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3)
+    return pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, feature_ratio=1.0)
 
 
 def followed(forecast, steps=(0, 50, 100, 200), directions=3):
@@ -110,7 +110,7 @@ def test_without_a_rate_the_lines_are_where_the_forecast_ends(forecast):
 
 @pytest.mark.parametrize("loss", ["ce", "la:1", "weighted:inverse", "cdt:0.3"])
 def test_every_loss_has_a_chart_of_training_with_lines_where_its_forecast_ends(loss):
-    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, loss=loss)
+    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, loss=loss, feature_ratio=1.0)
     trajectory = pen.torch.Trajectory(forecast)
     for step, share in ((1, 0.1), (100, 0.7), (1000, 1.0)):
         row = (share * forecast.solution.strength).tolist()
@@ -126,7 +126,7 @@ def test_every_loss_has_a_chart_of_training_with_lines_where_its_forecast_ends(l
 
 def test_the_forecasts_ends_are_those_of_a_layer_at_the_minimum_of_its_loss():
     """A head and means that minimise cross-entropy give, measured, the strengths that are drawn."""
-    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, loss="la:1")
+    forecast = pen.forecast(pen.ClassCounts([60, 30, 10, 5]), weight_decay=1e-3, loss="la:1", feature_ratio=1.0)
     ideal, labels = forecast.geometry.factors(d=6), torch.arange(4).repeat(3)
     monitor = pen.torch.FeatureMonitor(4, 6, head=pen.Head(ideal.weights, ideal.bias), forecast=forecast)
     monitor.update(torch.as_tensor(ideal.means)[labels], labels)
@@ -136,7 +136,7 @@ def test_the_forecasts_ends_are_those_of_a_layer_at_the_minimum_of_its_loss():
 
 def test_many_directions_and_steps_are_thinned_and_said_so():
     counts = pen.ClassCounts((1000 * 0.97 ** np.arange(100)).astype(int) + 1)
-    forecast = pen.forecast(counts, weight_decay=1e-4)
+    forecast = pen.forecast(counts, weight_decay=1e-4, feature_ratio=1.0)
     trajectory = pen.torch.Trajectory(forecast)
     for step in range(500):
         trajectory.add(step, {f"direction/{i}": float(step) for i in range(1, 41)})

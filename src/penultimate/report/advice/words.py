@@ -91,9 +91,10 @@ _SUMMARIES = {
 
 def assumption(advice: Advice) -> str:
     """On which feature decay all of it rests."""
-    ratio = advice.forecast.problem.feature_ratio
-    taken = "is an assumption" if ratio == 1.0 else "was given"
-    return f"All of this takes a feature decay of c λ/N; c = {number(ratio)} {taken}, and an audit measures it."
+    problem = advice.forecast.problem
+    if problem.networks is not None:
+        return f"All of this takes the feature decay of {problem.networks.words}; an audit measures yours."
+    return f"All of this takes a feature decay of c λ/N; c = {number(problem.feature_ratio)} was given."
 
 
 def pieces(advice: Advice) -> list[Said]:

@@ -51,13 +51,17 @@ def record(forecast: Forecast, classes: Classes = 20) -> dict[str, object]:
 
 
 def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
-    """What both ends of a trained network's law allow, or the quartiles of its feature decay; None without them."""
+    """What both ends of the band allow: of a network's law, or of a feature decay, its own or others'; None without."""
     if forecast.band is None:
         return None
     low, high = forecast.band
     law = forecast.problem.law is not None
     return {
-        **({} if law else {"feature_decay": [end.problem.feature_decay for end in (low, high)]}),
+        **(
+            {}
+            if law
+            else {"feature_decay": [end.problem.resolved_feature_decay(end.counts.samples) for end in (low, high)]}
+        ),
         "survivors": [end.survivors for end in (high, low)],
         "samples_needed": [finite(end.samples_needed) for end in (low, high)],
         "largest_safe_weight_decay": [end.largest_safe_weight_decay for end in (high, low)],

@@ -186,13 +186,18 @@ def _title(forecast: Forecast) -> str:
     return f"All survive below {number(safe, 3)}; {last}"
 
 
+def _within(forecast: Forecast) -> str:
+    if forecast.problem.law is not None:
+        return "90 % interval of the law"
+    networks = forecast.problem.networks
+    return "quartiles of the network's own feature decay" if networks is None else f"range of {networks.words}"
+
+
 def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
     several = forecast.problem.layers > 1
     lines = ["The decays of all layers are scaled together" if several else ""]
     if forecast.band is not None:
-        law = forecast.problem.law is not None
-        within = "90 % interval of the law" if law else "quartiles of the network's own feature decay"
-        lines.append(f"Shaded: survivors within the {within}")
+        lines.append(f"Shaded: survivors within the {_within(forecast)}")
     if int(_real(forecast).sum()) > len(figures.labels):
         lines.append(f"{len(figures.labels)} of {number(forecast.directions)} directions, evenly by rank")
     if forecast.width_binds:

@@ -63,7 +63,7 @@ def summary(forecast: Forecast) -> Table:
 
 
 def _band(forecast: Forecast) -> list[tuple[str, str]]:
-    """What the ends of a trained network's law allow, or the quartiles of its feature decay."""
+    """What the ends of a trained network's law allow, the quartiles of its feature decay, or other networks."""
     if forecast.band is None:
         return []
     low, high = forecast.band
@@ -73,8 +73,12 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
         return [("law", law_words(forecast)), ("90 % interval", f"directions: {fates}; safe weight decay {safe}")]
     needed = f"a class needs {number(low.samples_needed, 3)} to {number(high.samples_needed, 3)} samples"
     survive = f"{number(high.survivors)} to {number(low.survivors)} directions survive"
-    decays = " to ".join(f"{end.problem.feature_decay:.3g}" for end in forecast.band)
-    return [("quartiles", f"of this network's feature decay, {decays}: {survive}; {needed}")]
+    decays = " to ".join(f"{end.problem.resolved_feature_decay(end.counts.samples):.3g}" for end in forecast.band)
+    networks = forecast.problem.networks
+    name, whose = (
+        ("quartiles", "this network's feature decay") if networks is None else ("four in five", networks.words)
+    )
+    return [(name, f"of {whose}, {decays}: {survive}; {needed}")]
 
 
 def _needed(forecast: Forecast) -> str:

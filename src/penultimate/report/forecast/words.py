@@ -4,6 +4,7 @@ import math
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.solution import Outcome
+from penultimate.model.networks import ANY
 from penultimate.report.kit.numbers import how_many, number
 
 
@@ -94,12 +95,28 @@ def law_words(forecast: Forecast) -> str:
     return f"{text} {how_many(unsure, 'direction is', 'directions are')} uncertain: the 90 % interval has both answers."
 
 
+def networks_words(forecast: Forecast) -> str:
+    """What a forecast before training rests on, and its range; empty for another."""
+    networks = forecast.problem.networks
+    if networks is None or forecast.band is None:
+        return ""
+    best, worst = (end.survivors for end in forecast.band)
+    survive = f"{number(worst)} to {number(best)}" if worst < best else number(best)
+    return (
+        f"Of {networks.number} networks {_like(networks.kind)}, on {networks.sources} sets of data, four in five "
+        f"would keep {survive} of {number(forecast.directions)} directions. Train once, and an audit measures yours."
+    )
+
+
+def _like(kind: str) -> str:
+    return "of every kind" if kind == ANY else f"like yours ({kind})"
+
+
 def _caveats(forecast: Forecast) -> str:
-    text = law_words(forecast)
+    text = law_words(forecast) or networks_words(forecast)
     if forecast.by_ratio:
-        assumed = "is an assumption" if forecast.problem.feature_ratio == 1.0 else "was given"
         text = (
-            f"c = {number(forecast.problem.feature_ratio)} {assumed}. The table shows the result for other values; an "
+            f"c = {number(forecast.problem.feature_ratio)} was given. The table shows the result for other values; an "
             "audit measures c."
         )
     if forecast.over_corrects:
