@@ -84,7 +84,7 @@ def test_the_minimiser_is_that_of_descent_on_all_factors(kind, layers, bias, wid
 def test_one_label_a_sample_is_todays_forecast(bias, layers, width):
     counts = [50.0, 20.0, 20.0, 7.0, 3.0]
     decay = 0.05 if layers == 1 else 1e-3
-    known = pen.forecast(counts, decay, bias=bias, layers=layers, width=width)
+    known = pen.forecast(counts, decay, bias=bias, layers=layers, width=width, feature_ratio=1.0)
     close = 1e-12 if isinstance(bias, str) else 1e-7
     one_hot = np.eye(5)[np.repeat(np.arange(5), np.array(counts, dtype=int))]
     for targets in (pen.LabelScatter.from_counts(counts), pen.LabelScatter.from_labels(one_hot)):

@@ -74,7 +74,7 @@ class Advice(Reported, presenter="advice"):
     Examples
     --------
     >>> import penultimate as pen
-    >>> advice = pen.advise(pen.ClassCounts([6000, 600, 60, 60, 6]), weight_decay=0.04)
+    >>> advice = pen.advise(pen.ClassCounts([6000, 600, 60, 60, 6]), weight_decay=0.04, feature_ratio=1)
     >>> advice.decay.status.value, round(advice.decay.largest, 4)
     ('a change is advised', 0.0332)
     >>> advice.samples.floor, advice.samples.raised, advice.samples.total
@@ -227,10 +227,10 @@ def advise(
     --------
     >>> import penultimate as pen
     >>> counts = pen.datasets.counts("fashion-mnist-lt")
-    >>> advice = pen.advise(counts, 5e-3, loss="ce")
+    >>> advice = pen.advise(counts, 5e-3, loss="ce", feature_ratio=1)
     >>> [(option.loss, round(option.effective_samples, 2)) for option in advice.loss.options]
     [('la:1', 1.0), ('weighted:inverse', 0.16)]
-    >>> advice = pen.advise(counts, 5e-3, loss="ce", goal="margins")
+    >>> advice = pen.advise(counts, 5e-3, loss="ce", goal="margins", feature_ratio=1)
     >>> advice.loss.chosen, [round(missing, 1) for missing in advice.loss.missing]
     ('vs:0.0548:0.1644', [1.4, -0.0])
     >>> advice = pen.advise(counts, audit=pen.audit("cnn-mse"))

@@ -84,7 +84,7 @@ def align(layer: LastLayer, svd: GroupedSVD, decay: float | None) -> Alignment:
     >>> from penultimate.audits.alignment import align
     >>> from penultimate.audits.last_layer import LastLayer
     >>> from penultimate.features.head import Head
-    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2)
+    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2, feature_ratio=1)
     >>> ideal = forecast.geometry.factors(d=4)
     >>> layer = LastLayer(forecast.counts, ideal.means, Head(ideal.weights, ideal.bias), np.zeros((4, 4)))
     >>> alignment = align(layer, forecast.geometry.svd, 1e-2)

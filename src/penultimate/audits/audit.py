@@ -224,7 +224,7 @@ def audit(
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2).geometry.factors(d=4)
+    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2, feature_ratio=1).geometry.factors(d=4)
     >>> labels = np.repeat(np.arange(3), [60, 30, 10])
     >>> audit = pen.audit(ideal.means[labels], labels, head=pen.Head(ideal.weights, ideal.bias), weight_decay=1e-2)
     >>> audit.last_layer.alignment.cosine.round(6)

@@ -80,7 +80,7 @@ def audit_head(
     Examples
     --------
     >>> import penultimate as pen
-    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2).geometry.factors(d=4)
+    >>> ideal = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-2, feature_ratio=1).geometry.factors(d=4)
     >>> audit = pen.audit_head(pen.Head(ideal.weights, ideal.bias), pen.ClassCounts([60, 30, 10]), weight_decay=1e-2)
     >>> round(audit.along.scale, 6), round(audit.along.error, 6), round(audit.off_diagonal_share, 5)
     (1.0, 0.0, 0.0)

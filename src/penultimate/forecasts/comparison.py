@@ -30,7 +30,8 @@ class LossComparison(Reported, presenter="comparison"):
     Examples
     --------
     >>> import penultimate as pen
-    >>> comparison = pen.compare_losses(pen.ClassCounts([600, 60, 6]), ["ce", "weighted:inverse"], weight_decay=5e-2)
+    >>> counts = pen.ClassCounts([600, 60, 6])
+    >>> comparison = pen.compare_losses(counts, ["ce", "weighted:inverse"], 5e-2, feature_ratio=1)
     >>> [forecast.over_corrects for forecast in comparison.forecasts.values()]
     [False, True]
     """
@@ -78,7 +79,7 @@ def compare_losses(
     Examples
     --------
     >>> import penultimate as pen
-    >>> comparison = pen.compare_losses(pen.ClassCounts([600, 60, 6]), ["ce", "la:1"], weight_decay=5e-2)
+    >>> comparison = pen.compare_losses(pen.ClassCounts([600, 60, 6]), ["ce", "la:1"], 5e-2, feature_ratio=1)
     >>> [forecast.geometry.margins.round(1).tolist() for forecast in comparison.forecasts.values()]
     [[4.6, 2.1, 0.9], [1.2, 1.8, 3.4]]
     """

@@ -48,7 +48,7 @@ class Forecast(Reported, presenter="forecast"):
     --------
     >>> import penultimate as pen
     >>> counts = pen.ClassCounts({"cat": 600, "dog": 300, "newt": 12, "axolotl": 9})
-    >>> forecast = pen.forecast(counts, weight_decay=0.12)
+    >>> forecast = pen.forecast(counts, weight_decay=0.12, feature_ratio=1)
     >>> forecast.status
     array(['own', 'own', 'shared', 'shared'], dtype='<U6')
     >>> round(forecast.samples_needed, 2), forecast.smallest_surviving_count
@@ -345,7 +345,7 @@ class Forecast(Reported, presenter="forecast"):
         Examples
         --------
         >>> import penultimate as pen
-        >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3)
+        >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3, feature_ratio=1)
         >>> forecast.timeline(lr=0.1, momentum=0.9, steps=500).learnt_at.round()
         array([ 69., 113.])
         """

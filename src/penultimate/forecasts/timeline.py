@@ -30,7 +30,7 @@ class Timeline(OneLine):
     Examples
     --------
     >>> import penultimate as pen
-    >>> curve = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3).timeline(lr=0.1, steps=3000)
+    >>> curve = pen.forecast(pen.ClassCounts([60, 30, 10]), 1e-3, feature_ratio=1).timeline(lr=0.1, steps=3000)
     >>> curve.strength.shape, curve.strength[-1].round(2)
     ((200, 2), array([6.37, 3.63]))
     """

@@ -37,7 +37,7 @@ class Factors(OneLine):
     Examples
     --------
     >>> import penultimate as pen
-    >>> factors = pen.forecast(pen.ClassCounts([60, 30, 10]), layers=2).geometry.factors(d=4)
+    >>> factors = pen.forecast(pen.ClassCounts([60, 30, 10]), layers=2, feature_ratio=1).geometry.factors(d=4)
     >>> [weight.shape for weight in factors.weights], factors.logits.argmax(axis=1)
     ([(4, 4), (3, 4)], array([0, 1, 2]))
     """
@@ -85,7 +85,7 @@ class Geometry(OneLine):
     Examples
     --------
     >>> import penultimate as pen
-    >>> geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3).geometry
+    >>> geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3, feature_ratio=1).geometry
     >>> geometry.mean_norms.round(2)
     array([0.64, 1.18, 1.83])
     >>> geometry.factors(d=4, seed=0).means.shape
@@ -253,7 +253,7 @@ class Geometry(OneLine):
         Examples
         --------
         >>> import numpy as np, penultimate as pen
-        >>> geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3).geometry
+        >>> geometry = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3, feature_ratio=1).geometry
         >>> factors = geometry.factors(d=5)
         >>> np.allclose((factors.means @ factors.product.T).T, geometry.logits.dense())
         True

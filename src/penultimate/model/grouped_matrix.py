@@ -42,7 +42,7 @@ class GroupedMatrix(OneLine):
     --------
     >>> import penultimate as pen
     >>> counts = pen.ClassCounts({"cat": 60, "dog": 30, "newt": 10})
-    >>> gram = pen.forecast(counts, weight_decay=1e-3).geometry.mean_gram
+    >>> gram = pen.forecast(counts, weight_decay=1e-3, feature_ratio=1).geometry.mean_gram
     >>> gram.block([0, 1], [2]).shape, gram.dense().shape
     ((2, 1), (3, 3))
     """

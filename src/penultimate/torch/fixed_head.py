@@ -157,7 +157,7 @@ class FixedHead(nn.Module):
         Examples
         --------
         >>> import penultimate as pen
-        >>> forecast = pen.forecast(pen.ClassCounts([60, 60, 30]), loss="ce", weight_decay=5e-3)
+        >>> forecast = pen.forecast(pen.ClassCounts([60, 60, 30]), loss="ce", weight_decay=5e-3, feature_ratio=1)
         >>> pen.torch.FixedHead.from_forecast(forecast, features=8, seed=1).weight.norm(dim=1)
         tensor([1.5231, 1.5231, 1.3817])
         """

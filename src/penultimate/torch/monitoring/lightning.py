@@ -67,7 +67,7 @@ class LightningCallback(Watching, Callback):
     --------
     >>> import torch, penultimate as pen
     >>> head = torch.nn.Linear(8, 3)
-    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5e-4)
+    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5e-4, feature_ratio=1)
     >>> monitor = pen.torch.FeatureMonitor(3, 8, head=head, forecast=forecast)
     >>> callback = pen.torch.LightningCallback(monitor)  # Trainer(callbacks=[callback])
     >>> callback.trajectory

@@ -91,7 +91,7 @@ class FeatureMonitor(Metric):
     >>> import torch, penultimate as pen
     >>> _ = torch.manual_seed(0)
     >>> head = torch.nn.Linear(8, 3)
-    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5e-4)
+    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=5e-4, feature_ratio=1)
     >>> monitor = pen.torch.FeatureMonitor(3, 8, head=head, forecast=forecast)
     >>> monitor.update(torch.randn(90, 8), torch.arange(90) % 3)
     >>> values = monitor.compute()

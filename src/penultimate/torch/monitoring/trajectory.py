@@ -40,7 +40,7 @@ class Trajectory:
     Examples
     --------
     >>> import penultimate as pen
-    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3)
+    >>> forecast = pen.forecast(pen.ClassCounts([60, 30, 10]), weight_decay=1e-3, feature_ratio=1)
     >>> trajectory = pen.torch.Trajectory(forecast)
     >>> for step, strengths in ((0, (0.1, 0.0)), (100, (5.0, 0.2)), (200, (6.0, 3.0))):
     ...     trajectory.add(step, {"direction/1": strengths[0], "direction/2": strengths[1]})
