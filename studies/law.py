@@ -101,6 +101,24 @@ def by_audits(*records: Record) -> AuditedLaw | None:
     return None if law is None else AuditedLaw(law)
 
 
+def pull_factors(records: Sequence[Record]) -> tuple[list[float], list[float]]:
+    """For another loss than squared error: |log₂| of forecast over measured pull, by the old law and by the new.
+
+    One run forecasts the median pull of its directions at all other decays: ∝ √λ with λ_H fixed, or by its own law.
+    """
+    old: list[float] = []
+    new: list[float] = []
+    runs = [_run(record) for record in records if not record["collapsed"]]
+    for one in runs:
+        law = read_law((one,), convex=True)
+        for other in (run for run in runs if run is not one and run.directions >= _ENOUGH and law is not None):
+            measured = other.median(other.log_price(1.0))
+            root = one.median(one.log_price(1.0)) + np.log(other.decay / one.decay) / 2
+            old.append(abs(root - measured) / np.log(2))
+            new.append(abs(np.log(law.level(other.decay, law.samples)) - measured) / np.log(2))
+    return old, new
+
+
 def _run(record: Record) -> Run:
     sigma, strength = np.array(record["sigma"]), np.array(record["strength"])
     columns = {name: [np.nan if c is None else c for c in record[name]] for name in ("cosine", "decay", "unsettled")}
@@ -111,7 +129,7 @@ def _run(record: Record) -> Run:
         multiplicity=tuple(record.get("multiplicity", [1] * sigma.size)),
         strength=tuple(strength.tolist()),
         cosine=tuple(columns["cosine"]),
-        pull=tuple((sigma - strength).tolist()),
+        pull=tuple(record["lost"] if record["recipe"].get("loss", "mse") != "mse" else (sigma - strength).tolist()),
         to_decay=tuple(columns["decay"]),
         unsettled=tuple(columns["unsettled"]),
     )

@@ -26,6 +26,7 @@ from studies import (
     text,
     timeline,
     training,
+    unseen,
     untrained,
     zoo,
 )
@@ -99,6 +100,12 @@ def test_sweep_of_a_small_network():
     # Between 5e-4 and 0.26 weight decay takes strength away, whatever the network.
     for one in found.facts["MLP on digits, L = 1"]["seeds"]:
         assert np.sum(one["strength"][-1]) < np.sum(one["strength"][0])
+
+
+def test_laws_of_trained_networks():
+    """The package's law is read off each run and judged on the others; how well it does is not promised."""
+    found = unseen.study(quick=True, seed=SEED)
+    assert told(found) and "new law" in found.tables["laws"]
 
 
 def test_variants_are_compared():

@@ -1,0 +1,199 @@
+"""Does the law hold on networks that it was not made on? Old law, new law, and how far two seeds agree.
+
+The package reads a law off one audited run, or two, and forecasts all other weight decays of the same network by it
+(docs/theory §15). Its constants were chosen on sweeps of `studies.sweep` and `studies.text`, on three more that are not
+here, and on those networks of `studies.zoo` that have one seed. Its groups of three seeds took no part in that. The
+old law is that of one layer, with λ_H fixed (`studies.law.by_strengths`). No law can do better than another seed of the
+same network does: that is the ceiling.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, groupby
+
+import numpy as np
+
+from studies import sweep, text, zoo
+from studies.law import AuditedLaw, Score, by_audits, pull_factors, score, strengths
+from studies.results import Claim, Study, main, markdown, shown
+from studies.series import Group, Sweep, grouped
+from studies.training import Recipe, run_all
+
+# What is asked of the new law on unseen networks, of all and of each group: directions right, with one run and with
+# two; the median error of strengths over σ; deaths within a factor; and what the intervals are held to.
+RIGHT, RIGHT_EACH, RIGHT_TWO, RIGHT_TWO_EACH, ERROR, FACTOR = 0.93, 0.88, 0.95, 0.91, 0.03, 1.5
+COVERED = (0.85, 0.95)
+
+
+@dataclass(frozen=True)
+class Named:
+    """All seeds of one network, and whether the law's constants were chosen with them at hand."""
+
+    name: str
+    unseen: bool
+    group: Group
+
+    @property
+    def loss(self) -> str:
+        """What it was trained with."""
+        return str(self.group.sweeps[0].records[0]["recipe"]["loss"])
+
+    def singles(self) -> Iterator[tuple[AuditedLaw, Sweep, list]]:
+        """Every run that a law can be read off, with the others of its seed."""
+        yield from self._trials(1)
+
+    def pairs(self) -> Iterator[tuple[AuditedLaw, Sweep, list]]:
+        """Every two runs, with the others."""
+        yield from self._trials(2)
+
+    def _trials(self, number: int) -> Iterator[tuple[AuditedLaw, Sweep, list]]:
+        for one in self.group.sweeps:
+            for some in combinations(one.records, number):
+                law = by_audits(*some)
+                if law is not None:
+                    yield law, one, [record for record in one.records if not any(record is known for known in some)]
+
+
+def score_of(trials: Iterator[tuple[AuditedLaw, Sweep, list]]) -> Score:
+    """One law forecasts the others."""
+    return score((law, record) for law, _, others in trials for record in others)
+
+
+def covered(named: Sequence[Named]) -> float:
+    """Share of strengths within their 90 % intervals, one run forecasting all others."""
+    held = []
+    for law, one, others in (trial for name in named for trial in name.singles()):
+        for record in others:
+            low, high = law.interval(record["recipe"]["weight_decay"], one.sigma)
+            t = strengths(record)
+            held.append((t >= low - 1e-3 * one.sigma) & (t <= high + 1e-3 * one.sigma))
+    return float(np.concatenate(held).mean()) if held else float("nan")
+
+
+def near_deaths(named: Sequence[Named]) -> float:
+    """Share of deaths within a factor of the forecast, of directions seen to die between two runs."""
+    close = []
+    for law, one, _ in (trial for name in named for trial in name.singles()):
+        inside = np.isfinite(one.dies_at) & (one.dies_at > 0)
+        close.append(
+            np.abs(np.log(law.death(one.sigma) / np.where(inside, one.dies_at, 1.0)))[inside] <= np.log(FACTOR)
+        )
+    return float(np.concatenate(close).mean()) if close else float("nan")
+
+
+def groups(quick: bool, seed: int) -> list[Named]:
+    """Trained networks, the seen ones first."""
+    wanted = sweep.recipes(quick, seed) + ([] if quick else text.recipes(False, seed))
+    seen = [some for some in wanted if quick or _was_at_hand(some[0], seed)]
+    named = [Named(group.name, False, group) for group in grouped(_trained(seen))]
+    if quick:
+        return named
+    for _, some in groupby(zoo.recipes(), key=lambda recipe: replace(recipe, weight_decay=1.0, seed=0)):
+        recipes = list(some)
+        # No network of another loss than squared error was at hand when the constants were chosen.
+        if len({recipe.seed for recipe in recipes}) >= zoo.SEEDS or recipes[0].loss != "mse":
+            each = [list(runs) for _, runs in groupby(recipes, key=lambda recipe: recipe.seed)]
+            first = recipes[0]
+            rest = [part for part in (first.optimiser, first.loss) if part not in ("sgd", "mse")]
+            name = ", ".join([f"{first.body.upper()} on {first.data}", *rest])
+            named.append(Named(name, True, Group([Sweep(runs) for runs in _trained(each)])))
+    return named
+
+
+def _was_at_hand(recipe: Recipe, seed: int) -> bool:
+    """Whether the constants were chosen with this network: two seeds of each, without those of several layers."""
+    return recipe.seed < seed + 2 and recipe.layers <= (2 if recipe.data == "digits" else 1)
+
+
+def _trained(wanted: Sequence[Sequence[Recipe]]) -> list[list[dict]]:
+    flat = iter(run_all([recipe for some in wanted for recipe in some]))
+    return [[next(flat) for _ in some] for some in wanted]
+
+
+def study(quick: bool = False, seed: int = 0) -> Study:
+    """Judge old law and new on every group."""
+    everything = groups(quick, seed)
+    named = [one for one in everything if one.loss == "mse"]
+    unseen = [one for one in named if one.unseen] or named
+    one, two = (score_of(trial for name in unseen for trial in kind(name)) for kind in (Named.singles, Named.pairs))
+    each, each_two = ([score_of(kind(name)) for name in unseen] for kind in (Named.singles, Named.pairs))
+    where = "networks that took no part in it" if not quick else "digits"
+    held, deaths = covered(unseen), near_deaths(unseen)
+    claims = [
+        _asked(f"one run forecasts which directions live, {where}", one.right, RIGHT),
+        _asked(f"the same, each group of {where}", min(s.right for s in each), RIGHT_EACH),
+        _asked(f"two runs forecast which directions live, {where}", two.right, RIGHT_TWO),
+        _asked(f"the same, each group of {where}", min(s.right for s in each_two), RIGHT_TWO_EACH),
+        Claim(
+            f"strengths, one run, each group of {where}",
+            f"median error at most {ERROR:.0%} of σ",
+            f"{shown(max(s.error for s in each), '.1%')} at most",
+            max(s.error for s in each),
+            ERROR,
+            "what the law is to reach",
+        ),
+        _asked(f"deaths within a factor of {FACTOR} of the forecast, {where}", deaths, 0.9),
+        Claim(
+            f"90 % intervals of strengths, {where}",
+            f"hold {COVERED[0]:.0%} to {COVERED[1]:.0%}",
+            shown(held, ".1%"),
+            abs(held - sum(COVERED) / 2),
+            (COVERED[1] - COVERED[0]) / 2,
+            "what the intervals say of themselves",
+        ),
+    ]
+    facts = {
+        name.name: {"unseen": name.unseen, "one": vars(score_of(name.singles())), "two": vars(score_of(name.pairs()))}
+        for name in named
+    }
+    others = [one for one in everything if one.loss != "mse"]
+    return Study(claims, {}, facts, {"laws": _table(named)} | ({"pulls": _pulls(others)} if others else {}))
+
+
+def _pulls(named: Sequence[Named]) -> str:
+    """Cross-entropy: by what factor the forecast of how hard the loss pulls is off, in the median and for 90 %."""
+    rows = []
+    for name in named:
+        found = [pull_factors(one.records) for one in name.group.sweeps]
+        cells = []
+        for kind in (0, 1):
+            octaves = [value for factors in found for value in factors[kind]]
+            middle, most = np.quantile(octaves, [0.5, 0.9]) if octaves else (np.nan, np.nan)
+            cells.append(f"{shown(2**middle, '.2f')}, {shown(2**most, '.2f')}")
+        rows.append((f"**{name.name}** (unseen)", *cells))
+    return markdown(("network", "old law", "new law, one run"), rows)
+
+
+def _asked(what: str, share: float, least: float) -> Claim:
+    missing = 1 - share
+    return Claim(what, f"{least:.0%} or more", shown(share, ".1%"), missing, 1 - least, "what the law is to reach")
+
+
+def _table(named: Sequence[Named]) -> str:
+    head = ("network", "old law", "new law, one run", "new law, two runs", "two seeds agree", "all alike")
+    head += ("90 % intervals hold", f"deaths within {FACTOR}")
+    rows = []
+    for name in named:
+        old, one, two = name.group.score(1), score_of(name.singles()), score_of(name.pairs())
+        different, apart = name.group.between_seeds()
+        rows.append(
+            (
+                f"**{name.name}** (unseen)" if name.unseen else name.name,
+                *(f"{shown(law.right, '.1%')}, {shown(law.error, '.1%')}" for law in (old, one, two)),
+                f"{shown(1 - different, '.1%')}, {shown(apart, '.1%')}",
+                f"{name.group.best_constant():.1%}",
+                shown(covered([name]), ".1%"),
+                shown(near_deaths([name]), ".1%"),
+            )
+        )
+    some = [name for name in named if name.unseen]
+    if some:
+        old = score(pair for name in some for one in name.group.sweeps for pair in one.trials(1))
+        one, two = (score_of(trial for name in some for trial in kind(name)) for kind in (Named.singles, Named.pairs))
+        laws = (f"{shown(law.right, '.1%')}, {shown(law.error, '.1%')}" for law in (old, one, two))
+        rows.append(("**all unseen**", *laws, "", "", shown(covered(some), ".1%"), shown(near_deaths(some), ".1%")))
+    return markdown(head, rows)
+
+
+if __name__ == "__main__":
+    main("unseen", study)
