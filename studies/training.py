@@ -262,7 +262,7 @@ def decay_by_slope(recipe: Recipe, network: Network, trained: Tensor, data: sets
     below = network.head[:-1](trained).detach()
     loss = criterion_of(recipe.loss, data.counts)(network.head[-1](below), data.labels)
     (slope,) = torch.autograd.grad(loss, last)
-    return -float((slope * last).sum() / last.square().sum())
+    return -float((slope * last).sum().detach() / last.square().sum().detach())
 
 
 def squared_norms(network: Network) -> list[float]:
