@@ -217,7 +217,7 @@ def test_the_command(penultimate, counts_file, tmp_path):
     status, out, err = penultimate("advise", counts_file, *options, "--html", page, "--json", record)
     assert status == 0 and err.endswith(f"\nwrote {page}\nwrote {record}\n")
     assert out.startswith("• Lower the weight decay from 0.12") and page.exists()
-    expected = pen.advise(pen.ClassCounts.read(counts_file), 0.12, width=8, feature_ratio=1.0).to_dict()
+    expected = pen.advise(pen.ClassCounts.read(counts_file), 0.12, width=8).to_dict()
     assert json.loads(record.read_text()) == json.loads(json.dumps(expected))
 
 
