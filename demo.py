@@ -15,7 +15,7 @@ console = Console(width=None if Console().is_terminal else 120)
 
 def forecasts() -> None:
     """Forecast two real long-tailed data sets at weight decays where their tails begin to die."""
-    for name, decay, page in (("lvis", 1e-2, "demo-report-lvis.html"), ("fashion-mnist-lt", 0.1, None)):
+    for name, decay, page in (("lvis", 1e-4, "demo-report-lvis.html"), ("fashion-mnist-lt", 0.02, None)):
         console.rule(f"penultimate forecast {name} --weight-decay {decay}")
         forecast = pen.forecast(pen.datasets.counts(name), decay)
         console.print(forecast.table(classes=8))

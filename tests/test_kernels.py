@@ -81,7 +81,7 @@ def test_the_package_without_any_cache():
         "from numba.core import caching\n"
         "caching.CacheImpl._locator_classes = []\n"
         "import penultimate as pen\n"
-        "print(pen.forecast(pen.ClassCounts([600, 300, 12, 9]), 0.12).survivors)"
+        "print(pen.forecast(pen.ClassCounts([600, 300, 12, 9]), 0.12, feature_ratio=1).survivors)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

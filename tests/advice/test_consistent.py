@@ -218,4 +218,4 @@ def test_it_is_what_the_command_and_the_function_wish_by_default(penultimate, co
     assert record["options"][0]["effective_samples"] == pytest.approx(record["effective_samples"]["after"])
     assert record["options"][0]["missing"] is None and record["options"][0]["met"]
     counts = pen.ClassCounts.read(counts_file)
-    assert record == json.loads(json.dumps(pen.advise(counts, loss=loss, feature_ratio=1.0).to_dict()))["loss"]
+    assert record == json.loads(json.dumps(pen.advise(counts, loss=loss).to_dict()))["loss"]

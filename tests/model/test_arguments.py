@@ -40,11 +40,9 @@ def test_no_width_and_no_layers(value):
         pen.forecast(COUNTS, layers=value, feature_ratio=1.0)
 
 
-def test_none_is_no_bias_and_no_ratio():
+def test_none_is_no_bias():
     with pytest.raises(pen.ProblemError, match="unknown bias None"):
         pen.forecast(COUNTS, bias=None, feature_ratio=1.0)
-    with pytest.raises(pen.ProblemError, match="feature ratio c must be a number, got None"):
-        pen.forecast(COUNTS, feature_ratio=None)
 
 
 @pytest.mark.parametrize("layers", [3, 10**9])

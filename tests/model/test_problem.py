@@ -74,6 +74,6 @@ def test_torch_losses():
 
 
 def test_source_is_named():
-    assert pen.Problem.from_decays().feature_decay_source == "assumed ratio c = 1"
+    assert pen.Problem.from_decays().feature_decay_source == "ratio c = 1"
     assert pen.Problem.from_decays(feature_ratio=26.0).feature_decay_source == "ratio c = 26"
     assert pen.Problem.from_decays(feature_decay=1e-6).feature_decay_source == "given"

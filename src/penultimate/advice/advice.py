@@ -235,7 +235,7 @@ def advise(
     ('vs:0.0548:0.1644', [1.4, -0.0])
     >>> advice = pen.advise(counts, audit=pen.audit("cnn-mse"))
     >>> advice.decay.status.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
-    ('nothing to change', 6.1, 1.17)
+    ('nothing to change', 8.1, 0.78)
     """
     if isinstance(counts, LabelScatter):
         beside = (problem, audit, train, valid, head)

@@ -49,6 +49,7 @@ _SPREAD = 0.1  # standard deviation of log t below which strengths are too alike
 _TURN = 0.3
 _SLOW_POWERS, _SLOW = (1.05, 1.25), 0.25
 _FURTHEST = 1.0  # and by what factor of e it may differ at most
+_REACH = 100.0  # the largest factor between weight decays at which the rule was tried; beyond it e is theory's 1
 _USUAL_GROWTH = 0.6  # where the budget does not say
 _OWN = 0.8  # how much of what sets the C of a direction apart is there at other decays
 _KEPT = 1e-4  # of σ: less than this lost is nothing
@@ -231,6 +232,12 @@ def read_law(runs: tuple[Run, ...], *, convex: bool = False) -> StrengthLaw | No
         knots.append(knots[-1] * _TURN / (1.0 - _TURN) * (1.0 - share) / share)
         common = np.append(common, common[-1] + math.log((1.0 - share) / (1.0 - _TURN)))
         own, growth = np.vstack([own, own[-1:]]), (growth[0], _growth(_TURN, runs[-1].power))
+    if growth[1] < 1.0:
+        # Farther than any two runs of the studies were apart, what decay takes has outgrown the rest.
+        further = max(0.0, math.log(runs[-1].decay * _REACH / knots[-1]))
+        knots.append(knots[-1] * math.exp(further))
+        common, own = np.append(common, common[-1] + growth[1] * further), np.vstack([own, own[-1:]])
+        growth = growth[0], 1.0
     known = [share for share in shares if share is not None]
     return StrengthLaw(
         samples=runs[0].samples,

@@ -29,7 +29,7 @@ class Spike(OneLine):
         Largest singular value of the matrix; of a tensor, its product with the best unit vectors. It scatters by 1. NaN
         below the threshold.
     alignments : ndarray of shape (…, p)
-        |⟨x_i, x̂_i⟩| of the true vector of each mode with the one found; 0 below the threshold.
+        Absolute cosines of the true vector of each mode with the one found; 0 below the threshold.
     error : ndarray of shape (…)
         Standard deviation of a strength that is inferred from the norm; NaN below the threshold.
 
