@@ -111,7 +111,9 @@ def test_the_interval_of_a_law_is_taken_at_its_cautious_end():
 @given(COUNTS, st.floats(0.02, 0.6), st.integers(1, 3), st.sampled_from([None, 1e-4]))
 @settings(max_examples=50)
 def test_the_floor_lets_every_direction_live_and_a_lower_one_does_not(counts, decay, layers, feature_decay):
-    forecast = pen.forecast(pen.ClassCounts(counts), decay, layers=layers, feature_decay=feature_decay, feature_ratio=1.0)
+    forecast = pen.forecast(
+        pen.ClassCounts(counts), decay, layers=layers, feature_decay=feature_decay, feature_ratio=1.0
+    )
     advice = advise_samples(forecast)
     settings = {"layers": layers, "feature_decay": feature_decay}
     if advice.status is Status.KEEP:

@@ -122,7 +122,9 @@ def test_power_and_level_of_a_planted_law_are_read_off_one_run():
     assert run.power == pytest.approx(0.7, abs=1e-3) and law.power == pytest.approx(0.85, abs=1e-3)
     assert law.decay_share == pytest.approx(0.6)
     np.testing.assert_allclose(law.strength(np.array(run.sigma), np.array([1e-3]), 5000.0)[0], run.strength, rtol=0.02)
-    assert len(law.knots) == 1 and law.growth[0] == law.growth[1] == pytest.approx(1 - 0.4**2)
+    assert law.growth == (pytest.approx(1 - 0.4**2), 1.0)  # beyond a hundred times the decay it is theory's
+    assert law.knots == pytest.approx((1e-3, 1e-1))
+    assert law.levels[1] - law.levels[0] == pytest.approx((1 - 0.4**2) * np.log(100))
 
 
 def test_two_runs_say_how_a_planted_law_grows():
@@ -155,7 +157,7 @@ def test_a_direction_seen_dead_is_dead_at_that_decay():
 def test_a_budget_that_does_not_close_falls_back_and_says_so():
     run = replace(planted(1e-3), unsettled=tuple(0.8 * np.array(planted(1e-3).pull)))
     law = read_law((run,))
-    assert law.decay_share is None and law.growth == (0.6, 0.6)
+    assert law.decay_share is None and law.growth == (0.6, 1.0)
     calibration = replace(pen.audit("cnn-mse").calibration, runs=(run,), samples=5000.0)
     assert "its budget does not close" in calibration.forecast(pen.ClassCounts([4000, 900, 100])).verdict
 
