@@ -6,7 +6,7 @@ the reason why there is not enough to say.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from penultimate.advice.decay import DecayAdvice, advise_decay
 from penultimate.advice.evidence import ROWS_ALONE, Audited
@@ -274,9 +274,9 @@ def advise(
     else:
         of_audit = None if audited is None or audited.problem is None else audited.problem.weight_decay
         given.pop("width", None)
-        now = forecast(counts, decay or of_audit or _DECAY, **given)  # pyright: ignore[reportArgumentType]
+        before = cast("Callable[..., Forecast]", forecast)(counts, decay or of_audit or _DECAY, **given)
         # How far other networks differ says that one should be trained, not that this one should be changed.
-        now = replace(now, band=None)
+        now = replace(before, band=None)
     narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:
         now = _narrowed(now, narrowest)

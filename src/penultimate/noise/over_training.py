@@ -106,7 +106,7 @@ class MeansOverTraining:
         flat = rest.reshape(-1, rest.shape[-1])
         values, vectors = np.linalg.eigh(flat.T @ flat / (free * np.count_nonzero(~still)))
         values, vectors = values[::-1], vectors[:, ::-1]
-        kept = int(np.searchsorted(np.cumsum(values), _VARIANCE * values.sum())) + 1
+        kept = np.count_nonzero(np.cumsum(values) < _VARIANCE * float(values.sum())) + 1
         kept = max(1, min(kept, int(_KNOWN * known)))
         self._pattern = vectors[:, :kept] * np.sqrt(values[:kept])
         whiten = vectors[:, :kept] / np.sqrt(values[:kept])
