@@ -21,7 +21,7 @@ import penultimate as pen
 from penultimate.files import write_whole
 from penultimate.forecasts.status import LOST
 from penultimate.model.networks import RANGE, Networks, TrainedNetwork, read_networks, summed_up
-from studies.results import Claim, Study, main, markdown, median, shown
+from studies.results import Claim, Study, main, markdown, mean, median, shown
 from studies.training import Recipe, run_all
 
 TABLE = Path(str(files("penultimate"))) / "data" / "networks" / "networks.csv"
@@ -265,10 +265,10 @@ def coverage(trials: Sequence[Trial], name: Callable[[Trial], str]) -> str:
             label,
             f"{len(some)}",
             f"{len({one.network.source for one in some})}",
-            f"{np.mean([one.held for one in some]):.0%}",
-            f"{np.mean([(one.most - one.fewest) / one.network.directions for one in some]):.0%}",
-            f"{np.mean([one.off(one.middle) for one in some]):.0%}",
-            f"{np.mean([one.off(one.assumed) for one in some]):.0%}",
+            shown(mean([one.held for one in some]), ".0%"),
+            shown(mean([(one.most - one.fewest) / one.network.directions for one in some]), ".0%"),
+            shown(mean([one.off(one.middle) for one in some]), ".0%"),
+            shown(mean([one.off(one.assumed) for one in some]), ".0%"),
         )
         for label, some in groups
     ]
@@ -309,16 +309,16 @@ def study(quick: bool = False, seed: int = 0) -> Study:
         TABLE.parent.mkdir(exist_ok=True)
         write_whole(TABLE, text)
     others = read_networks(text.splitlines())
-    trials = [trial(network, others) for network in networks]
-    held = float(np.mean([one.held for one in trials]))
-    middle, assumed = (
-        float(np.mean([one.off(getattr(one, name)) for one in trials])) for name in ("middle", "assumed")
-    )
+    # Where no network on other data tells anything there is nothing to forecast from.
+    sources = {other.source for other in others}
+    trials = [trial(network, others) for network in networks if sources - {network.source}]
+    held = mean([one.held for one in trials])
+    middle, assumed = (mean([one.off(getattr(one, name)) for one in trials]) for name in ("middle", "assumed"))
     claims = [
         Claim(
             "before training, the range from networks on other data holds the number of survivors",
             "four in five",
-            f"{held:.0%} of {len(trials)} networks",
+            f"{shown(held, '.0%')} of {len(trials)} networks",
             1 - held,
             0.2,
             "what the range promises",
@@ -326,7 +326,7 @@ def study(quick: bool = False, seed: int = 0) -> Study:
         Claim(
             "the median of other networks forecasts survivors better than c = 1",
             "nearer",
-            f"off by {middle:.0%} of the directions for {assumed:.0%}",
+            f"off by {shown(middle, '.0%')} of the directions for {shown(assumed, '.0%')}",
             middle / assumed if assumed else float("nan"),
             1.0,
             "ratio",

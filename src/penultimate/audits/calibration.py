@@ -189,7 +189,7 @@ class Calibration:
         >>> calibration = pen.audit("cnn-mse").calibration
         >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(10.0,))
         >>> forecast.survivors, [end.survivors for end in forecast.band]
-        (9, [9, 9])
+        (8, [9, 0])
         """
         counts = counts_of(counts)
 
