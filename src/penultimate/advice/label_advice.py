@@ -4,14 +4,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from penultimate.archives.npy_writing import write_npy
 from penultimate.errors import ProblemError
-from penultimate.files import write_whole
 from penultimate.forecasts.forecasting import forecast as make_forecast
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.losses.binary_cross_entropy import class_weights
@@ -98,13 +97,11 @@ class LabelAdvice(Reported, presenter="label_advice"):
         ProblemError
             Where none is advised, with the reason.
         FileError
-            When the file cannot be written.
+            When the name does not end in ``.npy``, or the file cannot be written.
         """
         if self.pos_weight is None:
             raise ProblemError(self.refused or "no pos_weight is advised for squared error: say loss='bce'")
-        held = BytesIO()
-        np.save(held, self.pos_weight)
-        write_whole(path, held.getvalue())
+        write_npy(self.pos_weight, path)
 
     def __repr__(self) -> str:
         return f"<LabelAdvice of {self.targets.labels:,} labels: print it for its verdict>"

@@ -24,13 +24,13 @@ def adjust(probabilities: str, trained_on: str, used_on: str, out: str) -> None:
     --used-on balanced gives the answers of best balanced accuracy. --trained-on balanced is for models that drew every
     class alike, or weighed it by one over its count: it undoes that.
     """
+    from penultimate.archives.npy_writing import write_npy
     from penultimate.probabilities.adjusting import adjust as adjusted
     from penultimate.probabilities.given import probabilities_of
-    from penultimate.probabilities.writing import save_array
 
     with progress("adjusting"):
         given = probabilities_of(probabilities)
         found = adjusted(given.values, trained_on=trained_on, used_on=used_on, names=given.names)
-        save_array(found, out)
+        write_npy(found, out)
     changed = float((found.argmax(axis=1) != given.values.argmax(axis=1)).mean())
     note(f"wrote {out}: the answer changes for {100 * changed:.1f} % of {len(found):,} samples")

@@ -34,12 +34,12 @@ def thresholds(
     label: .npy, .npz, .safetensors, .parquet, .zarr, .h5 or .csv. A file's y, 0 or 1 for each label, chooses nothing:
     it measures.
     """
+    from penultimate.archives.npy_writing import write_npy
     from penultimate.probabilities.thresholds import expected_f_thresholds
-    from penultimate.probabilities.writing import save_array
 
     with progress("reading the probabilities"):
         found = expected_f_thresholds(probabilities)
     if out is not None:
-        save_array(found.values, out)
+        write_npy(found.values, out)
         note(f"wrote {out}")
     deliver(found, json_path, html_path, classes)

@@ -18,6 +18,7 @@ from penultimate.archives.formats import format_of, open_archive
 from penultimate.archives.npy_set import npy_parts
 from penultimate.counts.delimiters import find_delimiter, long_fields
 from penultimate.counts.opening import opened
+from penultimate.counts.readers import named
 from penultimate.counts.tables import Lines
 from penultimate.counts.texts import number
 from penultimate.errors import FileError
@@ -56,25 +57,10 @@ def read_file(path: Path) -> Read:
     if format_of(path) is not None:
         with open_archive(path) as archive:
             return _of_archive(archive, path)
-    with _named(path), opened(path) as found:
+    with named(path), opened(path) as found:
         if found.format not in _TEXTS or found.text is None:
             raise FileError("probabilities come as .npy, .npz, .safetensors, .parquet, .zarr, .h5 or .csv: give these")
         return _of_table(list(Lines(found.text)), ".tsv" if found.format == "tsv" else "")
-
-
-class _named:
-    """Put the file before whatever is wrong with it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, UnicodeDecodeError):
-            raise FileError(f"{self._path}: the file is no text: save it as UTF-8, or give its true suffix") from None
-        if isinstance(error, FileError):
-            raise FileError(f"{self._path}: {error}") from None
 
 
 def _of_archive(archive: Archive, path: Path) -> Read:

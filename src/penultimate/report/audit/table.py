@@ -12,7 +12,7 @@ from penultimate.report.audit.record import class_records, select_classes
 from penultimate.report.audit.words import findings, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, power_of_count
-from penultimate.report.kit.terminal import LOOK, NAME, as_float
+from penultimate.report.kit.terminal import LOOK, NAME, as_float, facts_table
 from penultimate.reported import Classes
 
 # Rows of the table of directions; the JSON has all.
@@ -50,9 +50,6 @@ def _expected_bias(audit: Audit) -> str:
 def summary(audit: Audit) -> Table:
     """Key figures, one a line."""
     measured, decisions = audit.metrics, audit.decisions
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
     compared = int(decisions.compared.sum())
     agreement = number(float(decisions.agreed.sum() / compared), 4) if compared else "–"
     rows = [
@@ -78,9 +75,7 @@ def summary(audit: Audit) -> Table:
         decay = f"{problem.resolved_feature_decay(samples):.3g} ({problem.feature_decay_source})"
         rows.append(("feature decay", decay))
         rows.append(("bias", f"at most {number(audit.last_layer.bias_error, 3)} from {_expected_bias(audit)}"))
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
+    return facts_table(rows)
 
 
 def directions(audit: Audit, layer: LayerAudit) -> Fitted:

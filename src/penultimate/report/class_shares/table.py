@@ -11,7 +11,7 @@ from penultimate.report.class_shares.record import select
 from penultimate.report.class_shares.words import facts, share, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import points
-from penultimate.report.kit.terminal import LOOK, NAME
+from penultimate.report.kit.terminal import LOOK, NAME, facts_table
 from penultimate.reported import Classes
 
 
@@ -20,7 +20,7 @@ def table(found: ClassShares, classes: Classes = 20) -> Group:
     parts: list[Any] = [Text(verdict(found), style="bold")]
     if classes != "none":
         parts += [Text(), shares(found, classes)]
-    parts += [Text(), _facts(found)]
+    parts += [Text(), facts_table(facts(found))]
     return Group(*parts)
 
 
@@ -41,12 +41,3 @@ def shares(found: ClassShares, classes: Classes) -> Fitted:
             share(float(found.counted[k])),
         )
     return Fitted(table, "by counting answers", "change")
-
-
-def _facts(found: ClassShares) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
-    for name, value in facts(found):
-        table.add_row(name, Text(value))
-    return table

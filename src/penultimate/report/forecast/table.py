@@ -14,7 +14,7 @@ from penultimate.report.forecast.record import class_records, select_classes
 from penultimate.report.forecast.words import law_words, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import how_many, number
-from penultimate.report.kit.terminal import LOOK, NAME, as_float
+from penultimate.report.kit.terminal import LOOK, NAME, as_float, facts_table
 from penultimate.reported import Classes
 
 _STYLES = {"own": "blue", "shared": "yellow", "lost": "red", "unseen": "dim"}
@@ -36,9 +36,6 @@ def table(forecast: Forecast, classes: Classes = 20) -> Group:
 def summary(forecast: Forecast) -> Table:
     """Key figures, one a line."""
     counts, problem, solution = forecast.counts, forecast.problem, forecast.solution
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
     bands = ", ".join(f"{number(forecast.classes_with(status))} {status}" for status in ("own", "shared", "lost"))
     decay = ", ".join(number(value) for value in problem.weight_decay)
     feature_decay = problem.resolved_feature_decay(counts.samples)
@@ -57,9 +54,7 @@ def summary(forecast: Forecast) -> Table:
         ("outcome", f"{solution.outcome.value} ({solution.method})"),
         *_band(forecast),
     ]
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
+    return facts_table(rows)
 
 
 def _band(forecast: Forecast) -> list[tuple[str, str]]:

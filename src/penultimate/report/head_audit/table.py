@@ -11,7 +11,7 @@ from penultimate.report.head_audit.record import class_records, direction_record
 from penultimate.report.head_audit.words import facts
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
-from penultimate.report.kit.terminal import LOOK, NAME, as_float
+from penultimate.report.kit.terminal import LOOK, NAME, as_float, facts_table
 from penultimate.reported import Classes
 
 # Rows of the table of directions; the JSON has all.
@@ -29,12 +29,7 @@ def table(audit: HeadAudit, classes: Classes = 20) -> Group:
 
 def summary(audit: HeadAudit) -> Table:
     """Key figures, one a line."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
-    for name, value in facts(audit):
-        table.add_row(name, value)
-    return table
+    return facts_table(facts(audit))
 
 
 def directions(audit: HeadAudit) -> Table:

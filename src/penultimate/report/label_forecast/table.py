@@ -10,7 +10,7 @@ from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.status import LOST, OWN
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
-from penultimate.report.kit.terminal import LOOK, NAME
+from penultimate.report.kit.terminal import LOOK, NAME, facts_table
 from penultimate.report.label_forecast.record import select_labels
 from penultimate.report.label_forecast.words import survive_words, verdict
 from penultimate.reported import Classes
@@ -58,12 +58,7 @@ def facts(forecast: LabelForecast) -> list[tuple[str, str]]:
 
 def summary(forecast: LabelForecast) -> Table:
     """Key figures as a table."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
-    for name, value in facts(forecast):
-        table.add_row(name, Text(value))
-    return table
+    return facts_table(facts(forecast))
 
 
 def _never(forecast: LabelForecast) -> str:

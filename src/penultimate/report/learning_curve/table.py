@@ -10,7 +10,7 @@ from penultimate.learning_curves.curve import LearningCurve
 from penultimate.learning_curves.where_next import MORE
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, points
-from penultimate.report.kit.terminal import LOOK, NAME
+from penultimate.report.kit.terminal import LOOK, NAME, facts_table
 from penultimate.report.learning_curve.record import select
 from penultimate.report.learning_curve.words import budget_name, facts, plus_minus, share, verdict
 from penultimate.reported import Classes
@@ -21,7 +21,7 @@ def table(curve: LearningCurve, classes: Classes = 20) -> Group:
     parts: list[Any] = [Text(verdict(curve), style="bold")]
     if classes != "none":
         parts += [Text(), recalls(curve, classes)]
-    parts += [Text(), where_next(curve), Text(), _facts(curve)]
+    parts += [Text(), where_next(curve), Text(), facts_table(facts(curve))]
     return Group(*parts)
 
 
@@ -58,13 +58,4 @@ def where_next(curve: LearningCurve) -> Table:
             plus_minus(one.gain, one.error),
             points(one.balanced),
         )
-    return table
-
-
-def _facts(curve: LearningCurve) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
-    for name, value in facts(curve):
-        table.add_row(name, Text(value))
     return table

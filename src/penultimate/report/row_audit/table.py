@@ -8,7 +8,7 @@ from rich.text import Text
 
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
-from penultimate.report.kit.terminal import LOOK, NAME, as_float
+from penultimate.report.kit.terminal import LOOK, NAME, as_float, facts_table
 from penultimate.report.row_audit.record import class_records, select_classes
 from penultimate.report.row_audit.words import facts
 from penultimate.reported import Classes
@@ -27,12 +27,7 @@ def table(audit: "RowAudit", classes: Classes = 20) -> Group:
 
 def summary(audit: "RowAudit") -> Table:
     """Key figures, one a line."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
-    for name, value in facts(audit):
-        table.add_row(name, Text(value))
-    return table
+    return facts_table(facts(audit))
 
 
 def class_table(audit: "RowAudit", classes: Classes) -> Fitted:

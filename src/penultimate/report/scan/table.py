@@ -8,7 +8,7 @@ from rich.text import Text
 
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, percent
-from penultimate.report.kit.terminal import LOOK, NAME
+from penultimate.report.kit.terminal import LOOK, NAME, facts_table
 from penultimate.report.scan.words import named
 from penultimate.reported import Classes
 from penultimate.scans.scan import Scan
@@ -44,12 +44,7 @@ def facts(scan: Scan) -> list[tuple[str, str]]:
 
 def summary(scan: Scan) -> Table:
     """Key figures, one a line."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
-    for name, value in facts(scan):
-        table.add_row(name, Text(value))
-    return table
+    return facts_table(facts(scan))
 
 
 def groups(scan: Scan, classes: Classes) -> Fitted:

@@ -9,7 +9,7 @@ from rich.text import Text
 from penultimate.probabilities.thresholds import Thresholds
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
-from penultimate.report.kit.terminal import LOOK, NAME
+from penultimate.report.kit.terminal import LOOK, NAME, facts_table
 from penultimate.report.thresholds.record import select
 from penultimate.report.thresholds.words import facts, share, verdict
 from penultimate.reported import Classes
@@ -20,7 +20,7 @@ def table(found: Thresholds, classes: Classes = 20) -> Group:
     parts: list[Any] = [Text(verdict(found), style="bold")]
     if classes != "none":
         parts += [Text(), labels(found, classes)]
-    parts += [Text(), _facts(found)]
+    parts += [Text(), facts_table(facts(found))]
     return Group(*parts)
 
 
@@ -45,12 +45,3 @@ def labels(found: Thresholds, classes: Classes) -> Fitted:
             figures.append(share(float(found.measured_f[k])))
         table.add_row(Text(str(found.names[k])), *figures)
     return Fitted(table, "at ½", "F1 at ½", "answered", "expected positives")
-
-
-def _facts(found: Thresholds) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="cyan")
-    table.add_column()
-    for name, value in facts(found):
-        table.add_row(name, Text(value))
-    return table

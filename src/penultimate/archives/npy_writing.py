@@ -1,4 +1,4 @@
-"""Arrays to ``.npy``, whole or not at all."""
+"""Single arrays written as ``.npy``, whole or not at all."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from penultimate.errors import FileError
 from penultimate.files import write_whole
 
 
-def save_array(array: NDArray[Any], path: "str | os.PathLike[str]") -> None:
+def write_npy(array: NDArray[Any], path: "str | os.PathLike[str]") -> None:
     """Write an array as ``.npy``.
 
     Parameters
@@ -29,9 +29,9 @@ def save_array(array: NDArray[Any], path: "str | os.PathLike[str]") -> None:
     --------
     >>> import pathlib, tempfile
     >>> import numpy as np
-    >>> from penultimate.probabilities.writing import save_array
+    >>> from penultimate.archives.npy_writing import write_npy
     >>> path = pathlib.Path(tempfile.mkdtemp(), "thresholds.npy")
-    >>> save_array(np.array([0.25, 0.5]), path)
+    >>> write_npy(np.array([0.25, 0.5]), path)
     >>> np.load(path)
     array([0.25, 0.5 ])
     """
