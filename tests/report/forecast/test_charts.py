@@ -1,6 +1,7 @@
 """Every chart is valid Vega-Lite, stays small, and shows the forecast's own figures."""
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import altair as alt
@@ -210,3 +211,18 @@ def test_log_axes_have_a_few_labels_inside_their_domain(domain):
 def test_the_palette_is_the_same_everywhere():
     text = json.dumps([drawn("lvis", key) for key in ("counts", "spectrum", "retained")])
     assert STATUS_COLOURS["own"] in text and STATUS_COLOURS["lost"] in text
+
+
+def test_the_range_of_other_networks_is_one_shape_however_many_directions(tmp_path):
+    """Two lines of subtitle, and an area where as many rules would be one black shape."""
+    forecast = pen.forecast(pen.datasets.counts("lvis"), 1e-4)
+    spec = forecast.plot("spectrum").to_dict()
+    assert spec["layer"][0]["mark"]["type"] == "area" and spec["layer"][0]["mark"]["clip"]
+    assert max(map(len, spec["title"]["subtitle"])) < 90
+    assert any(line.startswith("Grey: within the range of ") for line in spec["title"]["subtitle"])
+    few = pen.forecast(pen.ClassCounts([600, 300, 12, 9]), 1e-2)
+    assert few.plot("spectrum").to_dict()["layer"][0]["mark"]["type"] == "rule"
+    few.report(tmp_path / "page.html")
+    assert "Four in five of them lie between" in (tmp_path / "page.html").read_text()
+    replace(few, band=None).report(tmp_path / "page.html")
+    assert "trained networks)." in (tmp_path / "page.html").read_text()

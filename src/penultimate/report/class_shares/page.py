@@ -14,7 +14,6 @@ _READINGS = {
     "shares": Reading(
         "The mix now and before",
         "Where the tick lies outside the interval, the class is more or less frequent than it was.",
-        wide=True,
     )
 }
 

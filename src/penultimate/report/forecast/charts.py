@@ -16,6 +16,7 @@ from penultimate.forecasts.over_decay import can_sweep
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.model.strength_law import GONE
 from penultimate.report.forecast.sweep import sweep
+from penultimate.report.forecast.words import band_words
 from penultimate.report.kit.chart_style import (
     HEIGHT,
     INK,
@@ -94,11 +95,9 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
     line = "Colour: singular values σ. Dark: what weight decay leaves of them, the strength x"
     if forecast.band is not None:
         layers.insert(0, _interval_layer(rows))
-        law = "its 90 % interval" if forecast.problem.law is not None else "between the quartiles"
-        line += f". Grey: {law}, from a tenth of σ on"
-    return titled(
-        _sized(layers), _spectrum_title(forecast), [line, thinned(len(rows), real, "distinct singular values")]
-    )
+    within = "" if forecast.band is None else f"Grey: within the {band_words(forecast)}, from a tenth of σ on"
+    lines = [line, within, thinned(len(rows), real, "distinct singular values")]
+    return titled(_sized(layers), _spectrum_title(forecast), lines)
 
 
 def retained(forecast: Forecast) -> alt.LayerChart:
@@ -249,8 +248,12 @@ def _strength_layers(rows: list[Row]) -> list[alt.Chart]:
 def _interval_layer(rows: list[Row]) -> alt.Chart:
     """Where strengths lie between both ends of the band; one that is gone at both has a dot at a tenth of σ."""
     spans = [{name: row[name] for name in ("first", "low", "high")} for row in rows]
-    base = alt.Chart(inline(spans)).mark_rule(color=INK, opacity=0.3, strokeWidth=3)
-    return base.encode(x="first:Q", y="low:Q", y2="high:Q")
+    base = alt.Chart(inline(spans))
+    if len(rows) > _STRENGTH_POINTS:  # so many rules would run into one black shape
+        mark = base.mark_area(color=INK, opacity=0.2, clip=True)
+    else:
+        mark = base.mark_rule(color=INK, opacity=0.3, strokeWidth=3, clip=True)
+    return mark.encode(x="first:Q", y="low:Q", y2="high:Q")
 
 
 def _bands(scale: alt.Scale) -> list[alt.Chart]:

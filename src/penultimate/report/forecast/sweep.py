@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from penultimate.forecasts.critical_decays import ALL_DEATHS
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.shrinkage import keep_widest
+from penultimate.report.forecast.words import band_words
 from penultimate.report.kit.chart_style import (
     INK,
     STATUS_COLOURS,
@@ -186,18 +187,11 @@ def _title(forecast: Forecast) -> str:
     return f"All survive below {number(safe, 3)}; {last}"
 
 
-def _within(forecast: Forecast) -> str:
-    if forecast.problem.law is not None:
-        return "90 % interval of the law"
-    networks = forecast.problem.networks
-    return "quartiles of the network's own feature decay" if networks is None else f"range of {networks.words}"
-
-
 def _lines(forecast: Forecast, figures: _Figures) -> list[str]:
     several = forecast.problem.layers > 1
     lines = ["The decays of all layers are scaled together" if several else ""]
     if forecast.band is not None:
-        lines.append(f"Shaded: survivors within the {_within(forecast)}")
+        lines.append(f"Shaded: survivors within the {band_words(forecast)}")
     if int(_real(forecast).sum()) > len(figures.labels):
         lines.append(f"{len(figures.labels)} of {number(forecast.directions)} directions, evenly by rank")
     if forecast.width_binds:

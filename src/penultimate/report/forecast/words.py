@@ -70,6 +70,14 @@ def _between(forecast: Forecast) -> str:
     return f" ({worst} to {best} in nine of ten cases)"
 
 
+def band_words(forecast: Forecast) -> str:
+    """What the band of a forecast is the range of, after "within the"."""
+    if forecast.problem.law is not None:
+        return "90 % interval of the law"
+    networks = forecast.problem.networks
+    return "quartiles of the network's own feature decay" if networks is None else f"range of {networks.words}"
+
+
 def law_words(forecast: Forecast) -> str:
     """What a calibrated forecast rests on, and how sure it is; empty for one before training."""
     law, measured = forecast.problem.law, forecast.problem.measured
