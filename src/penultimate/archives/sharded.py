@@ -55,24 +55,19 @@ def open_checkpoint(path: Path) -> Generator[Archive]:
         When the library that reads it is not installed.
     """
     files = _of_folder(path) if path.is_dir() else path
-    reader = _READERS.get(files.suffix.casefold()) if isinstance(files, Path) else None
-    if reader is not None and isinstance(files, Path):
-        with reader(regular(files)) as archive:
-            yield archive
-        return
-    if isinstance(files, Path):
+    if isinstance(files, Path) and files.suffix.casefold() not in _READERS:
         refuse_pickle(files)
-    if isinstance(files, Path) and files.name.endswith(_INDEX):
-        files = _of_index(files)
-    if isinstance(files, Path):
-        regular(files)
-        if files.suffix.casefold() not in _ARRAYS:
-            raise FileError(f"{files}: this is none of {', '.join([*_ARRAYS, *_READERS])}: write it as one of these")
-        with open_archive(files, _ARRAYS) as archive:
-            yield archive
+        files = _of_index(files) if files.name.endswith(_INDEX) else files
+    if not isinstance(files, Path):
+        with ExitStack() as stack:
+            yield ShardedArchive(files, stack)
         return
-    with ExitStack() as stack:
-        yield ShardedArchive(files, stack)
+    suffix = files.suffix.casefold()
+    regular(files)
+    if suffix not in (*_READERS, *_ARRAYS):
+        raise FileError(f"{files}: this is none of {', '.join([*_ARRAYS, *_READERS])}: write it as one of these")
+    with _READERS[suffix](files) if suffix in _READERS else open_archive(files, _ARRAYS) as archive:
+        yield archive
 
 
 def refuse_pickle(path: Path) -> None:

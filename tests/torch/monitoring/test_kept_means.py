@@ -123,7 +123,7 @@ def test_classes_are_born_and_die_where_they_were_planted(followed):
     assert "Too few samples to tell: 5, 6" in found.verdict
     assert "2 (30 samples) had a direction from step 20" in found.verdict
     assert len(found.labels) == followed.strength.shape[1] and found.labels[0].standing is Standing.ABOVE
-    assert any("alignments are those of large numbers" in note for note in found.notes)
+    assert any("alignments are rough" in note for note in found.notes)
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert record["verdict"] == found.verdict and record["classes"][6]["strength"] == [None] * 4
     assert "\n" not in repr(found)

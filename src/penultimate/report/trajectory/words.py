@@ -21,11 +21,11 @@ def verdict(steps: Int[np.ndarray, " T"], classes: Sequence[Direction], notes: S
     born = [one for one in above if one.born_at is not None]
     if born:
         last = max(born, key=lambda one: one.born_at or 0)
-        text.append(f"The last to do so was {last.name} ({_samples(last)}), at step {number(last.born_at)}.")
+        text.append(f"The last to do so was class {_described(last)}, at step {number(last.born_at)}.")
     for one in [one for one in above if one.died_at is not None][:_LISTED]:
         text.append(
-            f"{one.name} ({_samples(one)}) had a direction from step {number(one.born_at or 0)} on and lost it by step "
-            f"{number(one.died_at or 0)}: training undid it, the samples had been enough."
+            f"Class {_described(one)} had a direction from step {number(one.born_at or 0)} on and lost it by step "
+            f"{number(one.died_at or 0)}: its samples were enough, so training undid it."
         )
     hidden = [one for one in classes if one.standing is Standing.NOT_ABOVE]
     if hidden:
@@ -36,8 +36,8 @@ def verdict(steps: Int[np.ndarray, " T"], classes: Sequence[Direction], notes: S
     return " ".join([*text, *(f"Note: {note}." for note in notes)])
 
 
-def _samples(one: Direction) -> str:
-    return f"{number(one.samples)} samples"
+def _described(one: Direction) -> str:
+    return f"{one.name} ({number(one.samples)} samples)"
 
 
 def _names(some: Sequence[Direction]) -> str:

@@ -1,9 +1,10 @@
 """The head monitor as a callback of Hugging Face's Trainer."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penultimate.torch.monitoring.head_watching import HeadWatching
-from penultimate.torch.monitoring.trainer import TrainerCallback, evaluation_in
+from penultimate.torch.monitoring.trainer import TrainerCallback, add_to_evaluation
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -45,11 +46,4 @@ class HeadHuggingFaceCallback(HeadWatching, TrainerCallback):
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
     ) -> None:
         """Add the figures to those of an evaluation."""
-        logs: dict[str, Any] = kwargs["logs"]
-        kind = evaluation_in(logs)
-        if kind is None:
-            return
-        named = self._look(state.global_step, kwargs["model"], f"{kind}_")
-        logs.update(named)
-        if state.log_history:
-            state.log_history[-1].update(named)
+        add_to_evaluation(kwargs["logs"], state, partial(self._look, state.global_step, kwargs["model"]))

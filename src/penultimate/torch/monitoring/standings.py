@@ -123,7 +123,8 @@ def stand(
         raise ProblemError(f"the level is {level!r}: give one from {1 / (1 + REFERENCES)} to below 1")
     judged, over = _opened(kept)
     counts, names = kept[0].counts[judged], forecast.counts.names
-    own = np.eye(counts.size) - np.outer(*2 * [np.sqrt(counts / counts.sum())])
+    unit = np.sqrt(counts / counts.sum())
+    own = np.eye(counts.size) - np.outer(unit, unit)
     rows, entry = _of_labels(forecast, judged, counts, labels)
     found = over.test(
         np.vstack([own / np.sqrt(np.diag(own))[:, None], rows]),
@@ -230,10 +231,11 @@ def _notes(kept: Sequence[KeptMeans], judged: Int[np.ndarray, " J"], over: Means
     notes: list[str] = []
     left_out = len(kept[0].counts) - judged.size
     if left_out:
-        notes.append(f"classes with fewer than two samples were left out, {left_out:,} of them")
+        notes.append(f"classes with fewer than two samples were left out ({left_out:,})")
     if judged.size < _FEW or over.widths[0] < _FEW:
         notes.append(
-            f"{judged.size} classes and {over.widths[0]} dimensions of features: alignments are those of large numbers"
+            f"with {judged.size} classes and {over.widths[0]} dimensions of features alignments are rough: their law "
+            f"wants {_FEW} of each"
         )
     return tuple(notes)
 

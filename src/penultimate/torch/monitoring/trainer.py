@@ -1,6 +1,7 @@
 """The monitor as a callback of Hugging Face's Trainer."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -27,10 +28,15 @@ def _labels(inputs: Mapping[str, Any]) -> Tensor:
     return inputs["labels"]
 
 
-def evaluation_in(logs: Mapping[str, Any]) -> str | None:
-    """The prefix of the evaluation that a log is of; None if it is of something else."""
+def add_to_evaluation(logs: dict[str, Any], state: "TrainerState", figures: Callable[[str], dict[str, float]]) -> None:
+    """Add figures, named by the evaluation's prefix, to the log of an evaluation; other logs are left alone."""
     kinds = (name.removesuffix("_runtime") for name in logs if name.endswith("_runtime") and name != "train_runtime")
-    return next(kinds, None)
+    if (kind := next(kinds, None)) is None:
+        return
+    named = figures(f"{kind}_")
+    logs.update(named)
+    if state.log_history:
+        state.log_history[-1].update(named)
 
 
 class HuggingFaceCallback(Watching, TrainerCallback):
@@ -125,14 +131,7 @@ class HuggingFaceCallback(Watching, TrainerCallback):
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
     ) -> None:
         """Add the figures to those of an evaluation."""
-        logs: dict[str, Any] = kwargs["logs"]
-        kind = evaluation_in(logs)
-        if kind is None:
-            return
-        named = self._finish(state.global_step, f"{kind}_")
-        logs.update(named)
-        if state.log_history:
-            state.log_history[-1].update(named)
+        add_to_evaluation(kwargs["logs"], state, partial(self._finish, state.global_step))
 
     def on_predict(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", metrics: Any, **kwargs: Any

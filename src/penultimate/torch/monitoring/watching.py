@@ -55,9 +55,9 @@ class Watching:
         if not self._monitor.update_called:
             return {}
         figures = {name: float(value) for name, value in self._monitor.compute().items()}
-        means = self._monitor.means() if self._monitor.keep_means else None
-        self._monitor.reset()
         path = self._trajectory
+        means = self._monitor.means() if self._monitor.keep_means and path is not None else None
+        self._monitor.reset()
         # The same step may be evaluated twice.
         if path is not None and "direction/1" in figures and (not len(path) or step > path.steps[-1]):
             path.add(step, figures, means)
