@@ -142,6 +142,15 @@ def test_on_real_scores_the_truncated_fit_is_refused():
             Regression((limit, np.inf)).fit(H[own], scores[own, k], total=len(learnt))
 
 
+def test_a_refused_fit_leaves_the_last_one_as_it_was():
+    H, y, kept, _ = drawn((0.0, np.inf), 400, 3)
+    model = Regression().fit(H[kept], y[kept], dropped=H[~kept])
+    before = model.predict(H), model.sigma_, model.total_
+    with pytest.raises(pen.FeaturesError, match="implies"):
+        model.fit(H[kept], y[kept], total=100 * len(y))
+    assert np.array_equal(model.predict(H), before[0]) and (model.sigma_, model.total_) == before[1:]
+
+
 @pytest.mark.parametrize(
     ("settings", "more", "message"),
     [
@@ -155,6 +164,7 @@ def test_on_real_scores_the_truncated_fit_is_refused():
         ({}, {}, "dropped="),
         ({}, {"total": 3}, "total=3"),
         ({}, {"total": np.nan}, "total=nan"),
+        ({}, {"total": 30, "dropped": np.zeros((3, 2))}, "total=30, but 20 targets and 3 dropped samples are 23"),
     ],
 )
 def test_what_cannot_be_fitted_is_named(settings, more, message):

@@ -105,7 +105,7 @@ class CensoredRegression(RegressorMixin, BaseEstimator):
         dropped : array-like of shape (M, d), optional
             Features of samples whose targets were outside.
         total : float, optional
-            How many samples there were before any was dropped; with `dropped` it is known already.
+            How many samples there were before any was dropped; with `dropped` it follows from the rows.
 
         Returns
         -------
@@ -116,7 +116,8 @@ class CensoredRegression(RegressorMixin, BaseEstimator):
         ------
         FeaturesError
             For a survival set or σ that is none, targets outside the set, fewer samples than unknowns; where
-            neither `dropped` nor `total` is given; and where without `dropped` the fit implies another total.
+            neither `dropped` nor `total` is given, or they contradict each other; and where without `dropped` the fit
+            implies another total.
         ValueError
             For NaN, and shapes that do not fit.
         """
@@ -134,12 +135,24 @@ class CensoredRegression(RegressorMixin, BaseEstimator):
             None if lost is None else self._columns(lost - centre),
             ((limits[0] - shift) / scale, (limits[1] - shift) / scale),
         )
-        slopes, precision, covariance, self.n_iter_ = problem.solved(None if sigma is None else scale / sigma)
-        self._note(problem, slopes, precision, covariance, known)
-        self.coef_ = self.coef_ * scale
-        self.standard_errors_ = self.standard_errors_ * scale
-        self.intercept_ = self.intercept_ * scale + shift - float(self.coef_ @ centre)
-        self.sigma_ *= scale
+        slopes, precision, covariance, steps = problem.solved(None if sigma is None else scale / sigma)
+        implied = problem.implied(slopes, precision)
+        believed = _GATE[0] * known <= implied <= _GATE[1] * known
+        if lost is None and not believed:
+            raise FeaturesError(
+                f"without dropped samples the fit implies that there were {implied:,.0f}, not {known:,.0f}: the noise "
+                "is not Gaussian near the limits, or the samples are too few, so nothing is to be believed of it; give "
+                "the features of what was dropped (dropped=)"
+            )
+        self.total_, self.n_iter_ = implied, steps
+        self.trusted_ = bool(believed and 1.0 / precision < _LARGEST * (1.0 - 1e-6))
+        self.information_ = problem.information(slopes, precision)
+        self.sigma_ = scale / precision
+        width = self.n_features_in_
+        self.coef_ = slopes[:width] * self.sigma_
+        offset = float(slopes[width]) * self.sigma_ if self.intercept else 0.0
+        self.intercept_ = offset + shift - float(self.coef_ @ centre)
+        self.standard_errors_ = _standard_errors(slopes, precision, covariance, width) * scale
         return self
 
     def predict(self, X: object) -> Floats:
@@ -164,29 +177,6 @@ class CensoredRegression(RegressorMixin, BaseEstimator):
     def _columns(self, rows: Floats) -> Floats:
         return np.column_stack([rows, np.ones(len(rows))]) if self.intercept else rows
 
-    def _note(self, problem: "_Likelihood", slopes: Floats, precision: float, covariance: Floats, known: float) -> None:
-        """What follows from the solution, in units of the scaled targets."""
-        width = self.n_features_in_
-        self.sigma_ = 1.0 / precision
-        self.coef_ = slopes[:width] * self.sigma_
-        self.intercept_ = float(slopes[width]) * self.sigma_ if self.intercept else 0.0
-        # From w/σ and 1/σ to w.
-        change = np.zeros((width, len(covariance)))
-        change[:, :width] = self.sigma_ * np.eye(width)
-        if len(covariance) > len(slopes):
-            change[:, -1] = -self.coef_ * self.sigma_
-        self.standard_errors_ = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", change, covariance, change), 0.0))
-        self.information_ = problem.information(slopes, precision)
-        self.total_ = problem.implied(slopes, precision)
-        inside_gate = _GATE[0] * known <= self.total_ <= _GATE[1] * known
-        if problem.lost is None and not inside_gate:
-            raise FeaturesError(
-                f"without dropped samples the fit implies that there were {self.total_:,.0f}, not {known:,.0f}: the "
-                "noise is not Gaussian near the limits, or the samples are too few, so nothing is to be believed of "
-                "it; give the features of what was dropped (dropped=)"
-            )
-        self.trusted_ = bool(inside_gate and self.sigma_ < _LARGEST * (1.0 - 1e-6))
-
     def _limits(self) -> tuple[float, float]:
         pair = np.asarray(self.survival)
         if pair.shape != (2,) or pair.dtype.kind not in "fiu" or not pair[0] < pair[1]:
@@ -206,6 +196,11 @@ class CensoredRegression(RegressorMixin, BaseEstimator):
         if total is not None and not kept <= total < np.inf:
             raise FeaturesError(f"total={total!r}: give the number before any was dropped, at least {kept:,}")
         if lost is not None:
+            if total is not None and total != kept + len(lost):
+                raise FeaturesError(
+                    f"total={total!r}, but {kept:,} targets and {len(lost):,} dropped samples are "
+                    f"{kept + len(lost):,}: give the features of all that were dropped, or total= alone"
+                )
             return float(kept + len(lost))
         if total is None:
             raise FeaturesError(
@@ -226,6 +221,14 @@ class CensoredRegression(RegressorMixin, BaseEstimator):
             raise FeaturesError(f"{len(targets)} targets for {unknown} unknowns: give more than that")
         if float(np.ptp(targets)) <= 0.0:
             raise FeaturesError(f"all targets are {float(targets[0]):g}: nothing is to be learnt of slopes from them")
+
+
+def _standard_errors(slopes: Floats, precision: float, covariance: Floats, width: int) -> Floats:
+    """Of w, from the covariance of w/σ and, where it was fitted, of 1/σ, which stands last."""
+    coef, variances = slopes[:width] / precision, np.diag(covariance)[:width]
+    if len(covariance) > len(slopes):
+        variances = variances - 2.0 * coef * covariance[:width, -1] + coef**2 * covariance[-1, -1]
+    return np.sqrt(np.maximum(variances, 0.0)) / precision
 
 
 class _Likelihood:

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.covariance import Shrinkage, mean_noise, settled, whitened
-from penultimate.heads.curve import Curve
 from penultimate.heads.leave_one_out import LeaveOneOut
 from penultimate.heads.linear_head import StatisticsHead
 from penultimate.heads.noisy_means import Means, weighed
+from penultimate.heads.validation_curve import Curve
 
 # Where no sample can be left out: better than the oracle's in every row of docs/heads.
 _FROM_STATISTICS = 0.5

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.covariance import noise_of_trace
-from penultimate.heads.curve import Curve, balanced_error
 from penultimate.heads.noisy_means import Means, weighed
 from penultimate.heads.softmax import balanced_weights, inverse_temperature, log_losses
+from penultimate.heads.validation_curve import Curve, balanced_error
 
 # From hardly any, in decades, to the nearest mean; dense where few samples decide.
 SHRINKAGES = (1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1.0)

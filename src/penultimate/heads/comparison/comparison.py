@@ -23,7 +23,7 @@ from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Traini
 from penultimate.heads.comparison.samples import held_out, order_notes
 from penultimate.heads.comparison.scoring import Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
-from penultimate.heads.curve import Curve
+from penultimate.heads.validation_curve import Curve
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
 

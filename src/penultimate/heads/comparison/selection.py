@@ -18,8 +18,8 @@ from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.blending import pool_weights
 from penultimate.heads.comparison.candidates import BY_THEORY, TEMPERATURE, Candidate
 from penultimate.heads.comparison.scoring import Answers
-from penultimate.heads.curve import Curve, balanced_error
 from penultimate.heads.softmax import balanced_weights, inverse_temperature, log_losses
+from penultimate.heads.validation_curve import Curve, balanced_error
 
 FOLDS = 4
 # Parts within these, for heads that learn from them.

@@ -2,7 +2,7 @@
 
 from penultimate.heads.comparison.comparison import HeadComparison, HeadResult
 from penultimate.heads.comparison.scoring import REPLICATES
-from penultimate.heads.curve import Curve
+from penultimate.heads.validation_curve import Curve
 from penultimate.report.head_comparison.words import verdict
 from penultimate.report.kit.numbers import finite
 from penultimate.reported import Classes

@@ -1,4 +1,4 @@
-"""How good the settings of one kind of head are, and which of them is taken."""
+"""The validation curve of one kind of head: how good its settings are, and which of them is taken."""
 
 from dataclasses import dataclass
 
