@@ -123,7 +123,7 @@ def test_power_and_level_of_a_planted_law_are_read_off_one_run():
     assert law.decay_share == pytest.approx(0.6)
     np.testing.assert_allclose(law.strength(np.array(run.sigma), np.array([1e-3]), 5000.0)[0], run.strength, rtol=0.02)
     assert law.growth == (pytest.approx(1 - 0.4**2), 1.0)  # beyond a hundred times the decay it is theory's
-    assert law.knots == pytest.approx((1e-3, 1e-1))
+    assert law.knots == pytest.approx((1e-3, 1e-1)) and law.rise == pytest.approx(law.growth[0])
     assert law.levels[1] - law.levels[0] == pytest.approx((1 - 0.4**2) * np.log(100))
 
 
@@ -136,6 +136,9 @@ def test_two_runs_say_how_a_planted_law_grows():
         alive = np.array(run.strength) > 0.5 * sigma
         found = law.strength(sigma, np.array([run.decay]), 5000.0)[0]
         np.testing.assert_allclose(found[alive], np.array(run.strength)[alive], rtol=0.08)
+    # What two runs say of growth holds up to a hundred times the upper one, and theory's 1 beyond.
+    assert law.knots == pytest.approx((1e-3, 4e-3, 0.4)) and law.growth[1] == 1.0
+    assert law.rise == pytest.approx((0.8 + 1 - 0.4**2) / 2, abs=0.1)
     found = law.strength(sigma, np.array([third.decay]), 5000.0)[0]
     assert np.mean((found > 0) == (np.array(third.strength) > 0.1 * sigma)) > 0.8
 
@@ -159,7 +162,23 @@ def test_a_budget_that_does_not_close_falls_back_and_says_so():
     law = read_law((run,))
     assert law.decay_share is None and law.growth == (0.6, 1.0)
     calibration = replace(pen.audit("cnn-mse").calibration, runs=(run,), samples=5000.0)
-    assert "its budget does not close" in calibration.forecast(pen.ClassCounts([4000, 900, 100])).verdict
+    verdict = calibration.forecast(pen.ClassCounts([4000, 900, 100])).verdict
+    assert "its budget does not close, so what is lost is taken to grow at a usual rate, like λ^0.60" in verdict
+    assert law.to_dict()["growth"] == pytest.approx([0.6, 0.6])
+
+
+def test_words_say_from_where_on_the_law_is_a_guess(tmp_path):
+    """The bundled network's run says p > 1: slow growth within its reach, and no more than theory beyond."""
+    calibration, counts = pen.audit("cnn-mse").calibration, pen.datasets.counts("fashion-mnist-lt")
+    assert calibration.law.rise == pytest.approx(0.15) and calibration.law.growth[1] == 1.0
+    guess = "Above a weight decay of 0.05, 100 times the audited one, it is a guess."
+    found = calibration.forecast(counts)
+    found.report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert guess in found.verdict and "<td>survives</td>" in page and "λ^0.15" in page and "λ^1.00" not in page
+    assert guess in calibration.forecast(counts, (0.1,)).verdict
+    near = replace(calibration, runs=(planted(1e-3),), samples=5000.0, weight_decay=(1e-3,))
+    assert "is a guess" not in near.forecast(pen.ClassCounts([4000, 900, 100]), (1e-2,)).verdict
 
 
 def test_a_network_that_learnt_nothing_has_no_law():

@@ -1,12 +1,14 @@
 """What other networks tell before training: whose figures are taken, what follows from them, and damaged tables."""
 
 import csv
+import json
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
 import penultimate as pen
+from penultimate.cli.options import KINDS
 from penultimate.errors import FileError
 from penultimate.model.before_training import before_training
 from penultimate.model.networks import kinds, networks_like, read_networks, summed_up
@@ -89,13 +91,30 @@ def test_a_damaged_table_is_one_error(rows):
         read_networks(rows)
 
 
+def test_the_command_line_offers_the_kinds_there_are():
+    assert KINDS == kinds()
+
+
+@pytest.mark.parametrize("command", ["forecast", "advise"])
+def test_label_sets_are_not_like_any_of_them(penultimate, tmp_path, command):
+    tags = tmp_path / "tags.csv"
+    tags.write_text("tags\n" + "cat;pet\ndog;pet\nnewt\n" * 20)
+    status, out, err = penultimate(command, tags, "--separator", ";", "--like", "probe")
+    *_, last = err.splitlines()  # after what was read
+    assert (status, out) == (2, "") and last.startswith("penultimate: networks like 'probe' have one label a sample")
+
+
+def test_charts_name_the_networks_and_no_quartiles():
+    drawn = json.dumps(pen.forecast(COUNTS, 1e-2).plot("spectrum").to_dict())
+    assert f"range of {networks_like().words}" in drawn and "quartiles" not in drawn
+
+
 def test_the_command(penultimate, tmp_path):
     status, out, _ = penultimate("forecast", "cifar10-lt", "--like", "perceptron", "--classes", "none")
     assert status == 0 and "like yours (perceptron)" in out and "four in five" in out
-    assert "perceptron" in kinds()
-    for arguments in (("--like", "vit"), ("--like", "perceptron", "--feature-decay", "1e-6")):
+    for arguments in (("--like", "fine-tuned"), ("--like", "perceptron", "--feature-decay", "1e-6")):
         status, _, err = penultimate("forecast", "cifar10-lt", *arguments)
-        assert status == 2 and err.count("\n") <= 2
+        assert status == 2 and err.count("\n") == 1
     status, _, err = penultimate(
         "forecast", "cifar10-lt", "--like", "perceptron", "--calibrate", str(tmp_path / "a.json")
     )

@@ -5,7 +5,8 @@ much of that pull weight decay balances. ``γ_i = C_i t_i^{p−1}`` (docs/theory
 
 - p − 1 is the slope of log γ on log t over directions;
 - C_i is known for each of them, and their median stands for all others;
-- C grows with λ like the parts of the budget do: decay's with λ, the rest more slowly.
+- C grows with λ like the parts of the budget do: decay's with λ, the rest more slowly;
+- beyond a hundred times the audited decay, decay's part is taken to prevail: C grows at least like λ.
 
 The constants were chosen once, on the networks named beside them, and have been left alone since.
 """
@@ -21,7 +22,7 @@ from penultimate.audits import keys
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.recorded import Record
 from penultimate.errors import ProblemError
-from penultimate.model.strength_law import GONE, StrengthLaw, Width, highest_level, mean_decay
+from penultimate.model.strength_law import GONE, REACH, StrengthLaw, Width, highest_level, mean_decay
 from penultimate.reported import OneLine
 
 # A direction counts as learnt well when head and means agree on it this much and this share of its σ is there: chosen,
@@ -49,7 +50,6 @@ _SPREAD = 0.1  # standard deviation of log t below which strengths are too alike
 _TURN = 0.3
 _SLOW_POWERS, _SLOW = (1.05, 1.25), 0.25
 _FURTHEST = 1.0  # and by what factor of e it may differ at most
-_REACH = 100.0  # the largest factor between weight decays at which the rule was tried; beyond it e is theory's 1
 _USUAL_GROWTH = 0.6  # where the budget does not say
 _OWN = 0.8  # how much of what sets the C of a direction apart is there at other decays
 _KEPT = 1e-4  # of σ: less than this lost is nothing
@@ -58,7 +58,7 @@ _CLOSES = 0.5  # of the pull: a budget does not close with more of it unsettled
 _LEAST, _MOST = 0.05, 2.0  # of any exponent, and of that between two runs
 _SAME_DECAY = 1e-6
 # Nine tenths of the strengths of all these runs lie within: from regressions of the quantile on |log λ/λ_0|. Networks
-# with batch-norm have half to two thirds of theirs within, most others more than nine tenths.
+# with batch-norm have fewer of theirs within (docs/does-it-hold).
 _OWN_WIDTH, _COMMON_WIDTH = Width(0.15, 0.2), Width(0.1, 0.45)
 
 
@@ -233,8 +233,8 @@ def read_law(runs: tuple[Run, ...], *, convex: bool = False) -> StrengthLaw | No
         common = np.append(common, common[-1] + math.log((1.0 - share) / (1.0 - _TURN)))
         own, growth = np.vstack([own, own[-1:]]), (growth[0], _growth(_TURN, runs[-1].power))
     if growth[1] < 1.0:
-        # Farther than any two runs of the studies were apart, what decay takes has outgrown the rest.
-        further = max(0.0, math.log(runs[-1].decay * _REACH / knots[-1]))
+        # So far up what decay takes has outgrown the rest, and e is theory's 1 (§15.2).
+        further = max(0.0, math.log(runs[-1].decay * REACH / knots[-1]))
         knots.append(knots[-1] * math.exp(further))
         common, own = np.append(common, common[-1] + growth[1] * further), np.vstack([own, own[-1:]])
         growth = growth[0], 1.0

@@ -111,6 +111,7 @@ def advise(
             layers=layers,
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
+            like=like,
             bias=bias if given("bias") else None,
             width=width,
             written=(pos_weight, json_path, html_path),

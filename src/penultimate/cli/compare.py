@@ -56,23 +56,10 @@ def compare(
     """
     one_of(feature_decay, feature_ratio)
     from penultimate.forecasts.comparison import compare_losses
-    from penultimate.model.before_training import before_training
+    from penultimate.model.problem import Problem
 
     class_counts = read(counts, counts_file)
-    announce_forecast(
-        class_counts,
-        *(
-            before_training(
-                weight_decay,
-                feature_decay=feature_decay,
-                feature_ratio=feature_ratio,
-                like=like,
-                bias=bias,
-                loss=loss,
-            )
-            for loss in losses
-        ),
-    )
+    announce_forecast(class_counts, *(Problem.from_decays(bias=bias, loss=loss) for loss in losses))
     with progress("comparing"):
         result = compare_losses(
             class_counts,

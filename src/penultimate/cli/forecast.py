@@ -120,7 +120,8 @@ def forecast(
             loss="mse" if sigmoids else loss,
         )
         if isinstance(targets, ClassCounts):
-            announce_forecast(targets, problem)
+            # With other networks, both ends of their range too.
+            announce_forecast(targets, *[problem] * (1 if problem.networks is None else 3))
         else:
             announce_targets(targets.labels)
         with progress("forecasting"):

@@ -20,6 +20,8 @@ def examples(*commands: str) -> str:
 
 # Those of `penultimate.counts.opening`, written out: the command line starts without the package.
 FORMATS = ("csv", "tsv", "json", "jsonl", "npy", "npz", "parquet", "arrow")
+# And those of `penultimate.model.networks`.
+KINDS = ("cnn", "perceptron", "probe", "resnet", "transformer")
 
 LOSSES = (
     "mse, ce, weighted:inverse, weighted:power:ρ, weighted:effective:β, la:τ, cdt:γ, vs:γ:τ, ldam:m, smooth:ε, "
@@ -183,8 +185,8 @@ FEATURE_RATIO = click.option(
 )
 LIKE = click.option(
     "--like",
-    metavar="KIND",
-    help="Take λ_H from trained networks of one kind: perceptron, cnn, resnet, transformer, probe, fine-tuned.  "
+    type=click.Choice(KINDS),
+    help="Take λ_H from trained networks of one kind, or of all where fewer than five of it tell anything.  "
     "[default: all kinds, where no feature decay is given]",
 )
 BIAS = click.option(

@@ -10,8 +10,9 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import Loss, plainly
+from penultimate.minimisers.minimising import minimise
+from penultimate.model.before_training import before_training
 from penultimate.model.problem import Bias
 from penultimate.reported import Reported
 
@@ -90,9 +91,8 @@ def compare_losses(
     names = [str(loss) for loss in losses]
     if len(set(names)) < len(names):
         raise ProblemError(f"two losses have the same name: {', '.join(names)}; give each once, or name them")
-    found = {
-        name: forecast(
-            counts,
+    problems = {
+        name: before_training(
             weight_decay,
             loss=loss,
             feature_decay=feature_decay,
@@ -102,4 +102,5 @@ def compare_losses(
         )
         for name, loss in zip(names, losses, strict=True)
     }
-    return LossComparison(found)
+    # Losses are compared at the median of other networks: the ends of their range would cost as much again, each.
+    return LossComparison({name: Forecast(minimise(counts, problem)) for name, problem in problems.items()})

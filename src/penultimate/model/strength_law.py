@@ -19,6 +19,8 @@ from penultimate.reported import OneLine
 
 # Trained strengths do not reach zero: a direction is gone below this share of its σ (`forecasts.status.LOST`).
 GONE = 0.1
+# How many times the audited weight decay a law is trusted: what each sweep of the zoo spans (`studies/zoo.py`).
+REACH = 100.0
 # Largest part of the exponent by which an end of the intervals may differ from it: C grows with decay at either end.
 _MOST = 0.8
 _STEPS = 60
@@ -61,7 +63,7 @@ class StrengthLaw(OneLine):
     audited : tuple of float
         λ of the audited runs, rising: the geometric mean over the layers.
     knots : tuple of float
-        Weight decays at which C is known, rising; the audited ones are among them.
+        Weight decays between which log C is a straight line in log λ, rising: the audited ones first.
     levels : tuple of float
         log C common to all directions, at each of them.
     growth : tuple of float
@@ -110,12 +112,21 @@ class StrengthLaw(OneLine):
         """The law at an end of its interval."""
         return replace(self, end=end)
 
+    @property
+    def rise(self) -> float:
+        """Exponent e just above the audited weight decays."""
+        last = len(self.audited) - 1
+        if len(self.knots) == len(self.audited):
+            return self.growth[1]
+        higher = math.log(self.knots[last + 1] / self.knots[last])
+        return (self.levels[last + 1] - self.levels[last]) / higher
+
     def to_dict(self) -> dict[str, object]:
         """What a forecast's JSON says of it."""
         return {
             "audited_weight_decay": list(self.audited),
             "power": self.power,
-            "growth": list(self.growth),
+            "growth": [self.growth[0], self.rise],
             "decay_share": self.decay_share,
         }
 

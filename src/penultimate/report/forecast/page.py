@@ -98,7 +98,11 @@ def _key_figures(forecast: Forecast) -> list[KeyFigure]:
         ("Classes", number(counts.classes), f"{number(unseen)} without samples" if unseen else "all with samples"),
         ("Samples", number(counts.samples), f"{number(counts.smallest)} to {number(counts.largest)} a class"),
         ("Imbalance ratio", number(counts.ratio), "largest count over smallest"),
-        ("Samples needed", f"≈ {number(forecast.samples_needed, 3)}", keeps),
+        (
+            "Samples needed",
+            "< 1" if forecast.samples_needed < 1.0 else f"≈ {number(forecast.samples_needed, 3)}",
+            keeps,
+        ),
         (
             "Directions that survive",
             number(forecast.survivors),

@@ -55,13 +55,9 @@ def band_record(forecast: Forecast) -> dict[str, list[float | None]] | None:
     if forecast.band is None:
         return None
     low, high = forecast.band
-    law = forecast.problem.law is not None
+    decays: list[float | None] = [end.problem.resolved_feature_decay(end.counts.samples) for end in (low, high)]
     return {
-        **(
-            {}
-            if law
-            else {"feature_decay": [end.problem.resolved_feature_decay(end.counts.samples) for end in (low, high)]}
-        ),
+        **({"feature_decay": decays} if forecast.problem.law is None else {}),
         "survivors": [end.survivors for end in (high, low)],
         "samples_needed": [finite(end.samples_needed) for end in (low, high)],
         "largest_safe_weight_decay": [end.largest_safe_weight_decay for end in (high, low)],

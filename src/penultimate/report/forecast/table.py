@@ -11,7 +11,7 @@ from rich.text import Text
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import FATES, LOST, OWN
 from penultimate.report.forecast.record import class_records, select_classes
-from penultimate.report.forecast.words import law_words, verdict
+from penultimate.report.forecast.words import law_words, samples_words, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import how_many, number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float, facts_table
@@ -63,7 +63,8 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
         return []
     low, high = forecast.band
     if forecast.problem.law is not None:
-        fates = ", ".join(f"{number(forecast.directions_with(fate))} {fate}" for fate in FATES)
+        sure = zip(FATES, ("survive", "die", "uncertain"), strict=True)
+        fates = ", ".join(f"{number(forecast.directions_with(fate))} {word}" for fate, word in sure)
         safe = " to ".join(number(end.largest_safe_weight_decay, 3) for end in (high, low))
         return [("law", law_words(forecast)), ("90 % interval", f"directions: {fates}; safe weight decay {safe}")]
     needed = f"a class needs {number(low.samples_needed, 3)} to {number(high.samples_needed, 3)} samples"
@@ -78,7 +79,7 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
 
 def _needed(forecast: Forecast) -> str:
     if not math.isnan(forecast.samples_needed):
-        return f"a class needs about {number(forecast.samples_needed, 3)} samples to keep its own direction"
+        return f"a class needs {samples_words(forecast)} to keep its own direction"
     below = f"{how_many(forecast.classes_below, 'class has', 'classes have')} fewer"
     return (
         f"differ from class to class with this loss; {below} than they need"

@@ -5,6 +5,7 @@ import math
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.solution import Outcome
 from penultimate.model.networks import ANY
+from penultimate.model.strength_law import REACH, StrengthLaw
 from penultimate.report.kit.numbers import how_many, number
 
 
@@ -43,7 +44,13 @@ def _what_happens(forecast: Forecast) -> str:
         return f"{text}. A width of {forecast.problem.width} holds no more directions."
     if math.isnan(forecast.samples_needed):
         return f"{text}."
-    return f"{text}. A class needs about {number(forecast.samples_needed, 3)} samples to keep its own."
+    return f"{text}. A class needs {samples_words(forecast)} to keep its own."
+
+
+def samples_words(forecast: Forecast) -> str:
+    """How many samples a class needs, for a number that is known."""
+    needed = forecast.samples_needed
+    return "less than one sample" if needed < 1.0 else f"about {number(needed, 3)} samples"
 
 
 def _is_full(forecast: Forecast) -> bool:
@@ -67,7 +74,7 @@ def _between(forecast: Forecast) -> str:
     if forecast.problem.law is None or forecast.band is None:
         return ""
     best, worst = (number(end.largest_safe_weight_decay, 3) for end in forecast.band)
-    return f" ({worst} to {best} in nine of ten cases)"
+    return f" ({worst} to {best} by its 90 % interval)"
 
 
 def band_words(forecast: Forecast) -> str:
@@ -90,17 +97,25 @@ def law_words(forecast: Forecast) -> str:
         )
     runs = "two runs" if len(law.audited) == 2 else "one run"
     if len(law.audited) == 1 and law.decay_share is None:
-        grows = (
-            f"its budget does not close, so what is lost is taken to grow like λ^{law.growth[1]:.2f}, the usual rate"
-        )
+        grows = f"its budget does not close, so what is lost is taken to grow at a usual rate, like λ^{law.rise:.2f}"
     else:
-        grows = f"what is lost grows like λ^{law.growth[1]:.2f}"
+        grows = f"what is lost grows like λ^{law.rise:.2f}"
         grows += "" if law.decay_share is None else f", as decay takes {law.decay_share:.0%} of it"
-    text = f"The law is read off {runs}: p = {law.power:.2f}, and {grows}."
+    text = f"The law is read off {runs}: p = {law.power:.2f}, and {grows}.{_out_of_reach(forecast, law)}"
     unsure = forecast.directions_with("uncertain")
     if not unsure:
-        return f"{text} All of this holds at both ends of its 90 % interval."
+        return f"{text} Both ends of its 90 % interval say the same of every direction."
     return f"{text} {how_many(unsure, 'direction is', 'directions are')} uncertain: the 90 % interval has both answers."
+
+
+def _out_of_reach(forecast: Forecast, law: StrengthLaw) -> str:
+    """That a weight decay which the verdict names is farther above the audited one than a law is trusted."""
+    problem, safe = forecast.problem, forecast.largest_safe_weight_decay
+    first = problem.weight_decay[0]
+    farthest = REACH * law.audited[-1] * first / problem.mean_decay
+    if max(first, safe or 0.0) <= farthest:
+        return ""
+    return f" Above a weight decay of {number(farthest, 3)}, {REACH:g} times the audited one, it is a guess."
 
 
 def networks_words(forecast: Forecast) -> str:
