@@ -21,6 +21,7 @@ from scipy.stats import norm
 from sklearn.datasets import load_digits
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import Ridge
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 import penultimate as pen
@@ -197,17 +198,12 @@ def _with_columns(
     kernel = {"gamma": head.gamma_, "n_components": min(2 * pairs, len(train[1])), "random_state": seed}
     ridge = Ridge(alpha=forecast.weight_decay * len(train[1]))
     peers = (_recall(make_pipeline(kind(**kernel), ridge), train, test) for kind in (RBFSampler, Nystroem))
-    return balanced(head.predict(test[0]), test[1]), *peers
+    return balanced_accuracy_score(test[1], head.predict(test[0])), *peers
 
 
 def _recall(model: Ridge | Pipeline, train: Samples, test: Samples) -> float:
     scores = model.fit(train[0], np.eye(10)[train[1]]).predict(test[0])
-    return balanced(scores.argmax(axis=1), test[1])
-
-
-def balanced(answers: np.ndarray, labels: np.ndarray) -> float:
-    """Mean recall."""
-    return float(np.mean([np.mean(answers[labels == k] == k) for k in np.unique(labels)]))
+    return balanced_accuracy_score(test[1], scores.argmax(axis=1))
 
 
 def study(quick: bool = False, seed: int = 0) -> Study:

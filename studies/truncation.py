@@ -16,6 +16,7 @@ from studies.results import Claim, Study, main, markdown
 WIDTH, SIZES = 20, (500, 2000, 8000, 32000)
 SETS = {"[0, ∞)": (0.0, np.inf), "[0.5, 1.5]": (0.5, 1.5), "(−∞, −0.5]": (-np.inf, -0.5)}
 SHARES = (0.7, 0.5, 0.2)
+_RATES = ("survival set", "survivors", "truncated", "√tr I⁻¹", "censored", "least squares", "refused")
 _SCORES = ("kept", "least squares", "dropped set to the limit", "censored", "truncated refused")
 _COUNTS = ("noise", "kept", "N̂/N of a class, median", "10 … 90 %", "within a factor of two")
 _LEARNT, _REFUSED = 5000, pen.FeaturesError
@@ -145,7 +146,6 @@ def study(quick: bool = False, seed: int = 0) -> Study:
     by_size = rates(SIZES[:2] if quick else SIZES, 6 if quick else 20, seed)
     by_share = list(real(SHARES[1:] if quick else SHARES, seed + 7))
     gaussian = {share: simulated_counts(share, seed) for share in ((0.5,) if quick else SHARES)}
-    columns = ("survival set", "survivors", "truncated", "√tr I⁻¹", "censored", "least squares", "refused")
     rows = [
         (cell["set"], f"{cell['size']:,}", *(f"{one:.3f}" if np.isfinite(one) else "–" for one in cell["errors"]),
          str(cell["refused"])) for cell in by_size
@@ -176,13 +176,9 @@ def study(quick: bool = False, seed: int = 0) -> Study:
         {"rates": chart},
         {"rates": by_size, "real": by_share, "gaussian": list(gaussian.values())},
         {
-            "rates": markdown(columns, rows),
-            "scores": markdown(
-                ("kept", "least squares", "dropped set to the limit", "censored", "refused"), scores_table
-            ),
-            "counts": markdown(
-                ("noise", "kept", "N̂/N of a class, median", "10 … 90 %", "within a factor of two"), counts
-            ),
+            "rates": markdown(_RATES, rows),
+            "scores": markdown(_SCORES, scores_table),
+            "counts": markdown(_COUNTS, counts),
         },
     )
 

@@ -58,3 +58,18 @@ def test_as_many_coordinates_as_asked_for():
     X, y = SparseModel(60, 3, 5, 1, 0).draw((20, 10, 5))
     assert Head(screen=7).fit(X, y).kept_.size == 7
     assert Head(2, screen=None).fit(X, y).kept_.size == 60
+
+
+def test_on_collapsed_features_it_is_behind_the_shrunk_discriminant():
+    batches = list(pen.datasets.features("cnn-ce-test").batches())
+    rows = np.concatenate([batch.features for batch in batches])
+    labels = np.concatenate([batch.labels for batch in batches])
+    recalls = []
+    for seed in range(8):
+        order = np.random.default_rng(seed).permutation(len(labels))
+        drawn = np.concatenate([order[labels[order] == k][:5] for k in range(10)])
+        tested = order[-3000:]
+        fitted = (one.fit(rows[drawn], labels[drawn]) for one in (Head(), pen.heads.DiscriminantHead()))
+        recalls.append([np.mean(one.predict(rows[tested]) == labels[tested]) for one in fitted])
+    spiked, shrunk = np.mean(recalls, axis=0)
+    assert spiked < shrunk - 0.01
