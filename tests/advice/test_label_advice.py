@@ -57,11 +57,18 @@ def _never():
         ({"audit": "cnn-mse.json"}, "leave the rest out"),
         ({"goal": "margins"}, "leave the rest out"),
         ({"loss": "la:1"}, "la:1"),
+        ({"like": "cnn"}, "networks like 'cnn' have one label a sample"),
     ],
 )
 def test_what_it_does_not_rest_on_is_refused(options, words):
     with pytest.raises(pen.ProblemError, match=words):
         pen.advise(TARGETS, 0.1, **options)
+
+
+@pytest.mark.parametrize("decay", [0, [], [0.1, -1.0]])
+def test_a_decay_that_cannot_be_is_refused_and_none_is_put_in_its_place(decay):
+    with pytest.raises(pen.ProblemError, match="decay"):
+        pen.advise(TARGETS, decay)
 
 
 def test_real_targets_have_no_answers():
@@ -82,6 +89,7 @@ def test_the_command_writes_the_vector(tmp_path, monkeypatch, capsys):
     for options, words in (
         (("y.npy", "--goal", "margins"), "--goal beside several labels a sample"),
         (("y.npy", "--out", "x.npz", "--train", "x.npz"), "beside several labels a sample"),
+        (("y.npy", "--like", "cnn"), "networks like 'cnn' have one label a sample"),
         (("c.csv", "--pos-weight", "x.npy"), "--pos-weight is for several labels a sample"),
     ):
         (tmp_path / "c.csv").write_text("class,count\na,60\nb,30\n")

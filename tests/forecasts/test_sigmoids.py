@@ -130,7 +130,9 @@ def test_weights_for_trainers_are_the_rules():
 BAD = {
     "rule": (lambda: pen.class_weights("best", CHANCE), "unknown rule 'best' for pos_weight: say sqrt"),
     "of counts": (lambda: pen.class_weights("sqrt", [60, 30]), "unknown weights 'sqrt' for class counts"),
-    "no number": (lambda: pen.class_weights("power:x", [60, 30]), "unknown weights 'power:x'"),
+    "no number": (lambda: pen.class_weights("power:x", [60, 30]), "'weighted:power:x': 'x' is no number"),
+    "no text": (lambda: pen.class_weights(3, [60, 30]), "unknown weights 3 for class counts"),
+    "no numbers": (lambda: pen.losses.BinaryCrossEntropy(["x"]), "pos_weight of a loss must be numbers"),
     "unseen": (
         lambda: pen.class_weights("auto", pen.LabelScatter.from_labels([["a"], []], names=["a", "b", "c"])),
         "label 'b' is on in no sample, and 1 more: no weight helps it",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import penultimate as pen
+from penultimate.targets import sums
 
 Y = (np.random.default_rng(0).random((50, 5)) < 0.3).astype(int)
 SETS = [[int(k) for k in np.flatnonzero(row)] for row in Y]
@@ -95,14 +96,41 @@ def test_a_table_of_co_occurrences_is_enough():
     whole = pen.LabelScatter.from_labels(Y)
     found = pen.LabelScatter.from_second_moment(whole.second_moment, whole.positives, 50)
     assert found.kind == "sets" and np.array_equal(found.variance, whole.variance)
-    for table, sums, samples, words in (
+    for table, totals, samples, words in (
         ([[2, 1], [0, 2]], [2, 2], 5, "not symmetric"),
         ([[2, 1], [1, 2]], [2, 9], 5, "label 1 sums to 9 over 5 samples"),
         ([[2, np.nan], [1, 2]], [2, 2], 5, "must be finite"),
         ([[2, 1], [1, 2]], [2, 2, 2], 5, r"shape \(2, 2\) for 3 sums"),
+        ([[2, 5], [5, 2]], [2, 2], 9, "labels 0 and 1 have 5 together, and 2 and 2 alone"),
+        ([[-2, 0], [0, 2]], [0, 2], 9, "label 0 sums to 0 over 9 samples, and its squares to -2"),
+        ([[1e150, 0], [0, 2]], [0, 2], 9, "where squares overflow"),
+        ([[2, 1], [1]], [2, 2], 5, "are no numbers"),
+        ([["a", "b"], ["c", "d"]], [2, 2], 5, "are no numbers"),
+        ([[2, 1], [1, 2]], ["a", "b"], 5, "are no numbers"),
+        (None, [2, 2], 5, "are no numbers"),
     ):
         with pytest.raises(pen.CountsError, match=words):
-            pen.LabelScatter.from_second_moment(table, sums, samples)
+            pen.LabelScatter.from_second_moment(table, totals, samples)
+
+
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (5, "of type int"),
+        ("abc", "of type str"),
+        ([[1.0, 2.0], [3.0]], "several lengths"),
+        ([1.0, 2.0], r"shape \(2,\)"),
+    ],
+)
+def test_what_is_no_matrix_is_one_error(targets, words):
+    with pytest.raises(pen.CountsError, match=words):
+        pen.LabelScatter.from_targets(targets)
+
+
+def test_more_pairs_than_memory_holds_are_refused(monkeypatch):
+    monkeypatch.setattr(sums, "_MOST_ENTRIES", 10)
+    with pytest.raises(pen.CountsError, match="5 labels have more than 10 pairs that occur together, over 2 GiB"):
+        pen.LabelScatter.from_labels(Y)
 
 
 def test_soft_labels_and_regression_are_told_apart():
@@ -166,5 +194,9 @@ def test_names_must_fit():
         pen.LabelScatter.from_labels(Y, names=["a", "b"])
     with pytest.raises(pen.CountsError, match="label 'eel' is none of the 2 given"):
         pen.LabelScatter.from_labels([["cat"], ["eel"]], names=["cat", "dog"])
+    with pytest.raises(pen.CountsError, match=r"names is 2\.5"):
+        pen.LabelScatter.from_labels(Y, names=2.5)
+    with pytest.raises(pen.CountsError, match="one part has 2 columns, the other 5"):
+        pen.LabelScatter.from_labels([["cat"], ["dog"]]).update(Y)
     with pytest.raises(pen.CountsError, match="made by read, from_labels"):
         pen.LabelScatter()

@@ -6,7 +6,7 @@ the reason why there is not enough to say.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast, overload
 
 from penultimate.advice.decay import DecayAdvice, advise_decay
 from penultimate.advice.evidence import ROWS_ALONE, Audited
@@ -120,47 +120,33 @@ class Advice(Reported, presenter="advice"):
         save_head(self.head.head, self.head.head.names or self.counts.names, path)
 
 
+class Options(TypedDict, total=False):
+    """What `advise` takes beside counts and decays."""
+
+    loss: str | Loss | BinaryCrossEntropy | None
+    layers: int | None
+    feature_decay: float | None
+    feature_ratio: float | None
+    like: str | None
+    bias: Bias | None
+    width: int | None
+    problem: Problem | None
+    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None"
+    goal: str
+    train: "Features | None"
+    valid: "Features | None"
+    head: "Head | os.PathLike[str] | str | None"
+    seed: int
+    progress: Callable[[int], object] | None
+
+
 @overload
 def advise(
-    counts: LabelScatter,
-    weight_decay: float | Sequence[float] | None = ...,
-    *,
-    loss: str | Loss | BinaryCrossEntropy | None = ...,
-    layers: int | None = ...,
-    feature_decay: float | None = ...,
-    feature_ratio: float | None = ...,
-    like: str | None = ...,
-    bias: Bias | None = ...,
-    width: int | None = ...,
-    problem: Problem | None = ...,
-    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None" = ...,
-    goal: str = ...,
-    train: "Features | None" = ...,
-    valid: "Features | None" = ...,
-    head: "Head | os.PathLike[str] | str | None" = ...,
-    seed: int = ...,
-    progress: Callable[[int], object] | None = ...,
+    counts: LabelScatter, weight_decay: float | Sequence[float] | None = ..., **options: Unpack[Options]
 ) -> LabelAdvice: ...
 @overload
 def advise(
-    counts: Counts,
-    weight_decay: float | Sequence[float] | None = ...,
-    *,
-    loss: str | Loss | BinaryCrossEntropy | None = ...,
-    layers: int | None = ...,
-    feature_decay: float | None = ...,
-    feature_ratio: float | None = ...,
-    like: str | None = ...,
-    bias: Bias | None = ...,
-    width: int | None = ...,
-    problem: Problem | None = ...,
-    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None" = ...,
-    goal: str = ...,
-    train: "Features | None" = ...,
-    valid: "Features | None" = ...,
-    head: "Head | os.PathLike[str] | str | None" = ...,
-    seed: int = ...,
-    progress: Callable[[int], object] | None = ...,
+    counts: Counts, weight_decay: float | Sequence[float] | None = ..., **options: Unpack[Options]
 ) -> Advice: ...
 def advise(
     counts: Counts | LabelScatter,
@@ -246,7 +232,8 @@ def advise(
         named = ("layers", "feature_decay", "feature_ratio", "like", "bias", "width")
         values = (layers, feature_decay, feature_ratio, like, bias, width)
         said = {name: value for name, value in zip(named, values, strict=True) if value is not None}
-        return advise_label_sets(counts, weight_decay or _DECAY, "bce" if loss is None else loss, **said)
+        decay = _DECAY if weight_decay is None else weight_decay
+        return advise_label_sets(counts, decay, "bce" if loss is None else loss, **said)
     counts = counts_of(counts)
     if valid is not None and train is None:
         raise ProblemError("held-out features need training features beside them: give both")

@@ -153,6 +153,7 @@ def _advise_label_sets(
     torch_loss: str | None,
     loss: str,
     *,
+    bias: "Bias | None",
     written: tuple[str | None, str | None, str | None],
     **options: Any,
 ) -> None:
@@ -161,7 +162,8 @@ def _advise_label_sets(
 
     scale = torch_scale(torch_loss, loss, targets.labels)
     with progress("weighing changes"):
-        result = make_advice(targets, scaled(weight_decay, scale), loss=loss, **options)
+        bias = None if bias is None else scaled_bias(bias, scale)
+        result = make_advice(targets, scaled(weight_decay, scale), loss=loss, bias=bias, **options)
     pos_weight, json_path, html_path = written
     if pos_weight is not None:
         result.save_pos_weight(pos_weight)

@@ -84,10 +84,11 @@ def forecast(
     one_of(feature_decay, feature_ratio)
     from penultimate.counts import ClassCounts
     from penultimate.forecasts.forecasting import forecast as make_forecast
+    from penultimate.losses.binary_cross_entropy import sigmoids_of
     from penultimate.model.before_training import before_training
 
     targets = read_targets(counts, counts_file)
-    sigmoids = loss.strip().partition(":")[0] == "bce"
+    sigmoids = sigmoids_of(loss) is not None
     if sigmoids and isinstance(targets, ClassCounts):
         from penultimate.targets import LabelScatter
 

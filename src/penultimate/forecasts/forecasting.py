@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from typing import overload
+from typing import TypedDict, Unpack, overload
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
@@ -11,6 +11,7 @@ from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.losses import BinaryCrossEntropy, Loss
+from penultimate.losses.binary_cross_entropy import sigmoids_of
 from penultimate.minimisers.label_solution import minimise_label_error
 from penultimate.minimisers.minimising import minimise
 from penultimate.model.before_training import before_training
@@ -18,34 +19,25 @@ from penultimate.model.problem import Bias, Problem
 from penultimate.targets import LabelScatter
 
 
+class Options(TypedDict, total=False):
+    """What `forecast` takes beside counts and decays."""
+
+    loss: str | Loss | BinaryCrossEntropy
+    layers: int | None
+    feature_decay: float | None
+    feature_ratio: float | None
+    like: str | None
+    bias: Bias
+    width: int | None
+    problem: Problem | None
+
+
 @overload
 def forecast(
-    counts: LabelScatter,
-    weight_decay: float | Sequence[float] = ...,
-    *,
-    loss: str | Loss | BinaryCrossEntropy = ...,
-    layers: int | None = ...,
-    feature_decay: float | None = ...,
-    feature_ratio: float | None = ...,
-    like: str | None = ...,
-    bias: Bias = ...,
-    width: int | None = ...,
-    problem: Problem | None = ...,
+    counts: LabelScatter, weight_decay: float | Sequence[float] = ..., **options: Unpack[Options]
 ) -> LabelForecast: ...
 @overload
-def forecast(
-    counts: Counts,
-    weight_decay: float | Sequence[float] = ...,
-    *,
-    loss: str | Loss | BinaryCrossEntropy = ...,
-    layers: int | None = ...,
-    feature_decay: float | None = ...,
-    feature_ratio: float | None = ...,
-    like: str | None = ...,
-    bias: Bias = ...,
-    width: int | None = ...,
-    problem: Problem | None = ...,
-) -> Forecast: ...
+def forecast(counts: Counts, weight_decay: float | Sequence[float] = ..., **options: Unpack[Options]) -> Forecast: ...
 def forecast(
     counts: LabelScatter | Counts,
     weight_decay: float | Sequence[float] = 5e-4,
@@ -108,7 +100,7 @@ def forecast(
     >>> pen.forecast(targets, weight_decay=0.1).survivors
     2
     """
-    sigmoids = _sigmoids(loss)
+    sigmoids = sigmoids_of(loss)
     if sigmoids is not None and not isinstance(counts, LabelScatter):
         raise ProblemError(
             f"the loss {sigmoids} has one sigmoid a label: give LabelScatter.from_counts of the class counts"
@@ -144,13 +136,6 @@ def _with_band(counts: ClassCounts, problem: Problem) -> Forecast:
         return best
     low, high = (Forecast(minimise(counts, replace(problem, networks=networks.at_end(end)))) for end in (-1, 1))
     return replace(best, band=(low, high))
-
-
-def _sigmoids(loss: object) -> BinaryCrossEntropy | None:
-    """The loss, if it has one sigmoid a label."""
-    if isinstance(loss, str) and loss.strip().partition(":")[0] == "bce":
-        return BinaryCrossEntropy.named(loss)
-    return loss if isinstance(loss, BinaryCrossEntropy) else None
 
 
 def _check_sigmoids(targets: LabelScatter, problem: Problem, loss: BinaryCrossEntropy) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.forecasts.label_figures import LabelFigures, samples_needed, squared_error_figures
-from penultimate.losses.binary_cross_entropy import BinaryCrossEntropy, leverages
+from penultimate.losses.binary_cross_entropy import BinaryCrossEntropy, leverages, spread_of
 from penultimate.minimisers.label_solution import LabelSolution
 from penultimate.spectrum.scatter_spectrum import strongest
 from penultimate.targets.label_scatter import LabelScatter
@@ -34,7 +34,7 @@ def sigmoid_figures(solution: LabelSolution, loss: BinaryCrossEntropy) -> LabelF
         return squared_error_figures(solution)
     targets, theta = solution.targets, solution.threshold
     weights, mean = loss.of(targets), targets.mean
-    spread = np.sqrt(targets.samples * mean * (1.0 - mean))
+    spread = spread_of(targets)
     alive = theta < leverages(targets, weights) * spread
     ratio = np.divide(theta, spread, out=np.full(mean.size, np.nan), where=spread > 0)
     constant = weights * mean / (weights * mean + 1.0 - mean)
@@ -74,7 +74,7 @@ def answering_threshold(targets: LabelScatter, loss: BinaryCrossEntropy) -> Floa
         Infinite where the bias alone answers.
     """
     weights, mean = loss.of(targets), targets.mean
-    spread = np.sqrt(targets.samples * mean * (1.0 - mean))
+    spread = spread_of(targets)
     answered = np.divide(weights * spread, 2.0 * (1.0 - mean), out=np.full(mean.size, np.inf), where=mean < 1.0)
     silent = weights * mean <= 1.0 - mean
     return np.where(silent, np.minimum(answered, leverages(targets, weights) * spread), np.inf)

@@ -5,7 +5,6 @@
 PyTorch's ``BCEWithLogitsLoss(pos_weight=ω)`` averages over labels too: its weight decay w is K·w here.
 """
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
-from penultimate.losses.weights import as_positive, effective_weights, inverse_weights, normalised, power_weights
+from penultimate.losses.names import resolve
+from penultimate.losses.weights import as_positive, normalised
 from penultimate.targets.label_scatter import LabelScatter
 
 RULES = {
@@ -61,7 +61,8 @@ class BinaryCrossEntropy:
                     f"unknown rule {self.pos_weight!r} for pos_weight: give a number, or {', '.join(RULES)}"
                 )
         else:
-            known = as_positive(np.atleast_1d(np.asarray(self.pos_weight, dtype=np.float64)), "pos_weight")
+            one = isinstance(self.pos_weight, int | float) or getattr(self.pos_weight, "ndim", 1) == 0
+            known = as_positive(np.array([self.pos_weight]) if one else self.pos_weight, "pos_weight")
         object.__setattr__(self, "_known", known)
 
     @classmethod
@@ -155,20 +156,28 @@ def class_weights(how: str, targets: LabelScatter | Counts) -> Float[np.ndarray,
     if isinstance(targets, LabelScatter):
         return _by_rule("sqrt" if how == "auto" else how, targets)
     counts = counts_of(targets)
-    rule, _, number = how.partition(":")
-    try:
-        strength = float(number) if number else math.nan
-    except ValueError:
-        strength = math.nan
-    if how in ("auto", "inverse"):
-        weights = inverse_weights(counts)
-    elif rule == "power" and not math.isnan(strength):
-        weights = power_weights(counts, strength)
-    elif rule == "effective" and not math.isnan(strength):
-        weights = effective_weights(counts, strength)
-    else:
+    rule = "inverse" if how == "auto" else str(how)
+    if rule.partition(":")[0] not in ("inverse", "power", "effective"):
         raise ProblemError(f"unknown weights {how!r} for class counts: say auto, inverse, power:0.5 or effective:0.999")
-    return normalised(weights, counts.values)
+    return normalised(resolve(f"weighted:{rule}", counts).vectors["weights"], counts.values)
+
+
+def sigmoids_of(loss: object) -> BinaryCrossEntropy | None:
+    """The loss, by name or as it is, if it has one sigmoid a label.
+
+    Raises
+    ------
+    ProblemError
+        For a name that starts like one and is none.
+    """
+    if isinstance(loss, str) and loss.strip().partition(":")[0] == "bce":
+        return BinaryCrossEntropy.named(loss)
+    return loss if isinstance(loss, BinaryCrossEntropy) else None
+
+
+def spread_of(targets: LabelScatter) -> Float[np.ndarray, " K"]:
+    """``s = √(N ȳ (1 − ȳ))``: the singular value of each label, were it uncorrelated with the others."""
+    return np.sqrt(targets.samples * targets.mean * (1.0 - targets.mean))
 
 
 def leverages(targets: LabelScatter, weights: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
@@ -192,7 +201,7 @@ def _by_rule(rule: str, targets: LabelScatter) -> Float[np.ndarray, " K"]:
     odds = (1.0 - mean) / mean
     if rule != "equal":
         return np.sqrt(odds) if rule == "sqrt" else odds
-    spread = np.sqrt(targets.samples * mean * (1.0 - mean))
+    spread = spread_of(targets)
     leverage = spread.max() / spread
     over = np.flatnonzero(leverage * mean >= 1.0)
     if over.size:

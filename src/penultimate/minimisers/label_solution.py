@@ -8,14 +8,13 @@ In closed form with a free bias or none; with a regularised bias b is searched, 
 With one layer of unrestricted width φ is convex with modulus λ_b: ``φ − φ_min ≤ ‖∇φ‖²/(2λ_b)``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from penultimate.errors import ProblemError
-from penultimate.minimisers.certificate import ROUNDING
+from penultimate.minimisers.bias_search import TARGET_GAP, best_bias
 from penultimate.minimisers.shrinkage import Shrinkage, keep_widest, outcome_of
 from penultimate.minimisers.solution import Outcome
 from penultimate.model.label_geometry import LabelGeometry
@@ -26,10 +25,8 @@ from penultimate.targets.label_scatter import LabelScatter
 
 # Singular values this close, relatively, are one: eigenvalues of equal labels differ by rounding alone.
 _EQUAL = 1e-10
-_TARGET_GAP = 1e-10
 # A variance below this share of the mean square has lost half of its digits; near zero only constants come to that.
 _LOST, _FAR = 1e-8, 1e3
-_MAX_STEPS = 2000
 
 
 @dataclass(frozen=True, repr=False)
@@ -209,38 +206,14 @@ def _with_regularised_bias(
         left = 1.0 - share * strength / spectrum.sigma
         return value, decay * bias - spectrum.vectors @ (left * (beta @ spectrum.vectors))
 
-    collapsed = targets.mean / (1.0 + decay)
     convex = problem.layers == 1 and (width is None or width >= targets.labels)
-    starts = [collapsed] if convex else [collapsed, np.zeros_like(collapsed), 0.5 * collapsed, 2.0 * collapsed]
-    points = [_descend(objective, start) for start in starts]
-    found = [objective(point) for point in points]
-    best = int(np.argmin([value for value, _ in found]))
-    bias, (value, gradient) = points[best], found[best]
-    # What the bound says below the rounding of the objective itself is luck.
-    gap = max(float(gradient @ gradient) / (2.0 * decay), ROUNDING * value) if convex else None
+    bias, value, gap = best_bias(objective, targets.mean / (1.0 + decay), decay, convex=convex)
     spectrum = scatter_spectrum(targets, targets.mean - bias)
     strength, share, outcome = _thresholded(spectrum, shrinkage, width)
     if gap is None:
         outcome = Outcome.BEST_FOUND
-    elif gap > _TARGET_GAP * value:
+    elif gap > TARGET_GAP * value:
         outcome = Outcome.NOT_CONVERGED
     method = "numerical: L-BFGS over the bias, the rest in closed form"
     geometry = _balanced(spectrum, problem, shrinkage, strength, share, bias)
     return LabelSolution(targets, problem, method, outcome, value, gap, shrinkage.threshold, geometry)
-
-
-def _descend(
-    objective: Callable[[Float[np.ndarray, " K"]], tuple[float, Float[np.ndarray, " K"]]],
-    start: Float[np.ndarray, " K"],
-) -> Float[np.ndarray, " K"]:
-    """L-BFGS until rounding stops it: the curvature lies in [λ_b, 1 + λ_b], so no scaling is needed."""
-    from scipy.optimize import minimize
-
-    result = minimize(
-        objective,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": _MAX_STEPS, "maxfun": 2 * _MAX_STEPS, "ftol": 0.0, "gtol": 1e-15, "maxcor": 30},
-    )
-    return result.x

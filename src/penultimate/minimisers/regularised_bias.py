@@ -19,16 +19,12 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
-from penultimate.minimisers.certificate import ROUNDING
+from penultimate.minimisers.bias_search import TARGET_GAP, best_bias
 from penultimate.minimisers.shrinkage import Shrinkage, balanced_geometry, keep_widest
 from penultimate.minimisers.solution import Outcome, Solution
 from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD
 from penultimate.spectrum.quotient import DenseQuotient
-
-# Relative duality gap that a convex solution must reach to be called optimal.
-_TARGET_GAP = 1e-10
-_MAX_STEPS = 2000
 
 
 @dataclass(frozen=True)
@@ -92,12 +88,8 @@ def minimise_regularised_bias(counts: ClassCounts, problem: Problem, decay: floa
     shrinkage = Shrinkage(samples, problem.kappa(samples), problem.layers)
     objective = _BiasObjective(counts, shrinkage, decay, problem.width)
     convex = problem.layers == 1 and (problem.width is None or problem.width >= counts.seen)
-    points = [_descend(objective, start) for start in _starts(counts, decay, convex=convex)]
-    values = [objective(point) for point in points]
-    best = int(np.argmin([value for value, _ in values]))
-    bias, (value, gradient) = points[best], values[best]
-    # What the bound says below the rounding of the objective itself is luck.
-    gap = max(float(gradient @ gradient) / (2.0 * decay), ROUNDING * value) if convex else None
+    collapsed = counts.distinct * np.sqrt(counts.multiplicity) / samples / (1.0 + decay)
+    bias, value, gap = best_bias(objective, collapsed, decay, convex=convex)
     svd = objective.svd(bias)
     strength, share = objective.surviving_strength(svd)
     surviving = np.rint(share * svd.multiplicity).astype(np.int64)
@@ -117,29 +109,9 @@ def minimise_regularised_bias(counts: ClassCounts, problem: Problem, decay: floa
     )
 
 
-def _descend(objective: _BiasObjective, start: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-    """L-BFGS until rounding stops it: the curvature lies in [λ_b, 1 + λ_b], so no scaling is needed."""
-    from scipy.optimize import minimize
-
-    result = minimize(
-        objective,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": _MAX_STEPS, "maxfun": 2 * _MAX_STEPS, "ftol": 0.0, "gtol": 1e-15, "maxcor": 30},
-    )
-    return result.x
-
-
-def _starts(counts: ClassCounts, decay: float, *, convex: bool) -> list[Float[np.ndarray, " m"]]:
-    """The bias that fits best with no features at all, and for non-convex problems others around it."""
-    collapsed = counts.distinct * np.sqrt(counts.multiplicity) / counts.samples / (1.0 + decay)
-    return [collapsed] if convex else [collapsed, np.zeros_like(collapsed), 0.5 * collapsed, 2.0 * collapsed]
-
-
 def _outcome(gap: float | None, value: float, surviving: np.ndarray) -> Outcome:
     if gap is None:
         return Outcome.BEST_FOUND
-    if gap > _TARGET_GAP * value:
+    if gap > TARGET_GAP * value:
         return Outcome.NOT_CONVERGED
     return Outcome.OPTIMAL if surviving.any() else Outcome.COLLAPSED

@@ -5,29 +5,27 @@ stream of targets is read once and nothing else is kept. Class counts are the ca
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from penultimate.counts.checks import MOST
-from penultimate.counts.class_counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.counts.given import Counts, counts_of
 from penultimate.counts.opening import opened
 from penultimate.counts.readers import named
 from penultimate.errors import CountsError
+from penultimate.targets.found import Found
 from penultimate.targets.label_sets import LabelSets, as_label_names, counted_sets
-from penultimate.targets.matrices import Kind, Rows, as_weights, is_matrix, rows_of, scipy_sparse, widest
-from penultimate.targets.readers import Found, read_images, read_targets
+from penultimate.targets.matrices import Kind, Rows, as_weights, is_matrix, rows_of, scipy_sparse
+from penultimate.targets.readers import read_images, read_targets
+from penultimate.targets.sums import Sums
 
-# What the co-occurrences of labels may take: 2 GiB, at 12 bytes an entry.
-_MOST_ENTRIES = (2 << 30) // 12
-# A second moment that is symmetric but for rounding.
-_ASYMMETRY = 1e-9
+_WIDTHS = "one part has {} columns, the other {}: give all labels one column"
 
 Names = int | Iterable[str] | Iterable[int]
 
@@ -174,10 +172,9 @@ class LabelScatter:
         >>> pen.LabelScatter.from_counts({"cat": 60, "dog": 30}).positives
         array([60., 30.])
         """
-        sparse = scipy_sparse()
-        known: ClassCounts = counts_of(counts)
+        sparse, known = scipy_sparse(), counts_of(counts)
         moment = sparse.csr_array(sparse.diags_array(known.values))
-        return cls._made(known.samples, known.values.copy(), moment, known.names, "sets", origin=known.origin)
+        return cls._made(Sums(known.samples, known.values.copy(), moment), known.names, known.origin)
 
     @classmethod
     def from_second_moment(
@@ -211,29 +208,8 @@ class LabelScatter:
         >>> pen.LabelScatter.from_second_moment([[5, 2], [2, 3]], [5, 3], samples=9)
         LabelScatter(2 labels, 9 samples, largest 5, smallest 3)
         """
-        sparse = scipy_sparse()
-        moment = sparse.csr_array(second_moment, dtype=np.float64)
-        sums = np.asarray(positives, dtype=np.float64)
-        if moment.shape != (sums.size, sums.size) or sums.ndim != 1 or not sums.size:
-            raise CountsError(f"the second moment has shape {moment.shape} for {sums.size} sums: give (K, K) and (K,)")
-        diagonal = moment.diagonal()
-        if not (np.isfinite(moment.data).all() and np.isfinite(sums).all() and 0 < samples < np.inf):
-            raise CountsError(
-                "the second moment, the sums and the number of samples must be finite, and samples positive"
-            )
-        if float(diagonal.max()) > MOST:
-            raise CountsError(f"the second moment is beyond {MOST:g}, where squares overflow: divide all by one number")
-        if abs(moment - moment.T).max() > _ASYMMETRY * max(1.0, float(diagonal.max())):
-            raise CountsError("the second moment is not symmetric: give Yᵀ Y, with both halves")
-        wrong = np.flatnonzero(diagonal * (1 + _ASYMMETRY) < sums**2 / samples)
-        if wrong.size:
-            raise CountsError(
-                f"label {wrong[0]} sums to {sums[wrong[0]]:g} over {samples:g} samples, and its squares to "
-                f"{diagonal[wrong[0]]:g}: that is less than any {samples:g} numbers can have"
-            )
-        kind: Kind = "sets" if np.array_equal(diagonal, sums) else "real"
-        held = _named(names, sums.size)
-        return cls._made(float(samples), sums, moment, held, kind, origin="a table of co-occurrences")
+        sums = Sums.of_moment(second_moment, positives, samples)
+        return cls._made(sums, _named(names, sums.positives.size), "a table of co-occurrences")
 
     @classmethod
     def read(
@@ -334,9 +310,10 @@ class LabelScatter:
         array([2., 1.])
         """
         numbered = is_matrix(targets) and not hasattr(targets, "columns")
-        names = self.names if numbered and targets.shape[1] == self.labels else None
+        if numbered and targets.shape[1] != self.labels:
+            raise CountsError(_WIDTHS.format(self.labels, targets.shape[1]))
         take = type(self).from_targets if self.kind == "real" else type(self).from_labels
-        self.__dict__ = (self + take(targets, names)).__dict__  # pyright: ignore[reportArgumentType]
+        self.__dict__ = (self + take(targets, self.names if numbered else None)).__dict__
         return self
 
     def __add__(self, other: object) -> "LabelScatter":
@@ -344,125 +321,56 @@ class LabelScatter:
             return NotImplemented
         numbered = isinstance(self.names, NumberedNames) and isinstance(other.names, NumberedNames)
         if numbered and self.labels != other.labels:
-            raise CountsError(
-                f"one part has {self.labels} columns, the other {other.labels}: give all labels one column"
-            )
+            raise CountsError(_WIDTHS.format(self.labels, other.labels))
         names = self.names
         if self.names != other.names:
             names = as_names(dict.fromkeys([*self.names, *other.names]))
         place = {name: k for k, name in enumerate(names)}
-        parts = [_placed(part, place) for part in (self, other)]
-        return type(self)._made(
-            self.samples + other.samples,
-            parts[0][0] + parts[1][0],
-            parts[0][1] + parts[1][1],
-            names,
-            widest((self.kind, other.kind)),
-            unlabelled=self.unlabelled + other.unlabelled,
-            repeated=self.repeated + other.repeated,
-            origin=self.origin,
+        one, more = (
+            part._sums.placed(np.array([place[name] for name in part.names]), len(place)) for part in (self, other)
         )
+        return type(self)._made(one + more, names, self.origin)
 
     def __repr__(self) -> str:
         without = f"{self.unlabelled:.15g} without labels, " if self.unlabelled else ""
         sizes = f"largest {self.positives.max():.6g}, smallest {self.positives.min():.6g}"
         return f"LabelScatter({self.labels} labels, {self.samples:.15g} samples, {without}{sizes})"
 
+    @property
+    def _sums(self) -> Sums:
+        return Sums(self.samples, self.positives, self.second_moment, self.kind, self.unlabelled, self.repeated)
+
     @classmethod
-    def _made(
-        cls,
-        samples: float,
-        positives: NDArray[np.float64],
-        second_moment: Any,
-        names: Sequence[str],
-        kind: Kind,
-        *,
-        unlabelled: float = 0.0,
-        repeated: float = 0.0,
-        origin: str = "",
-    ) -> Self:
-        sparse = scipy_sparse()
+    def _made(cls, sums: Sums, names: Sequence[str], origin: str = "") -> Self:
         out = cls.__new__(cls)
-        out.samples, out.positives, out.names, out.kind = samples, positives, names, kind
-        out.second_moment = sparse.csr_array((positives.size,) * 2) if second_moment is None else second_moment
-        out.unlabelled, out.repeated, out.origin = unlabelled, repeated, origin
+        vars(out).update(vars(sums), names=names, origin=origin)
         return out
 
     @classmethod
     def _of_sets(cls, counted: Iterable[tuple[Sequence[str], float]], names: Sequence[str] | None) -> Self:
         """Add up label sets, each with the number of samples that have it."""
         sets = LabelSets(names)
-        out = cls._made(0.0, np.zeros(0), None, NumberedNames(0), "sets")
-        for rows in sets.blocks(counted):
-            out._add(rows)
-        if not out.samples:
-            raise CountsError("there are no samples: give the labels of each")
+        sums = Sums.of(sets.blocks(counted))
         held, columns = sets.names()
         if not len(held):
-            raise CountsError(f"none of the {out.samples:,.15g} samples has a label: give some that have")
-        out._widen(len(held))
-        order = np.array(columns)
-        out.positives, out.second_moment = out.positives[order], out.second_moment[order][:, order]
-        out.names, out.repeated = held, sets.repeated
-        return out
+            raise CountsError(f"none of the {sums.samples:,.15g} samples has a label: give some that have")
+        return cls._made(replace(sums.chosen(np.array(columns)), repeated=sets.repeated), held)
 
     @classmethod
-    def _of_blocks(cls, blocks: Iterable[Rows] | None, names: Sequence[str] | None) -> Self:
+    def _of_blocks(cls, blocks: Iterable[Rows], names: Names | None) -> Self:
         """Add up rows of one width."""
-        out = cls._made(0.0, np.zeros(0), None, NumberedNames(0), "sets")
-        for rows in blocks or ():
-            out._add(rows)
-        if not out.samples:
-            raise CountsError("there are no samples: give the targets of each")
-        out.names = _named(names, out.positives.size)
-        return out
+        sums = Sums.of(blocks)
+        return cls._made(sums, _named(names, sums.positives.size))
 
     @classmethod
     def _of_matrix(cls, matrix: Any, names: Names | None, weights: Any, *, any_real: bool) -> Self:
         if names is None and hasattr(matrix, "columns") and hasattr(matrix, "to_numpy"):
             names, matrix = list(map(str, matrix.columns)), matrix.to_numpy()
-        blocks = rows_of(matrix, as_weights(weights, np.shape(matrix)[0]), any_real=any_real)
-        return cls._of_blocks(blocks, None if names is None else as_label_names(names))
-
-    def _add(self, rows: Rows) -> None:
-        """Add the sums of some rows."""
-        sparse = scipy_sparse()
-        self._widen(rows.values.shape[1])
-        weighted = sparse.diags_array(rows.weights) @ rows.values
-        self.samples += float(rows.weights.sum())
-        self.positives = self.positives + rows.values.T @ rows.weights
-        self.unlabelled += float(rows.weights[np.diff(rows.values.indptr) == 0].sum())
-        self.second_moment = sparse.csr_array(self.second_moment + rows.values.T @ weighted)
-        self.kind = widest((self.kind, rows.kind))
-        if self.second_moment.nnz > _MOST_ENTRIES:
-            raise CountsError(
-                f"{self.labels:,} labels have more than {_MOST_ENTRIES:,} pairs that occur together, over 2 GiB: keep "
-                "the most frequent labels"
-            )
-
-    def _widen(self, labels: int) -> None:
-        more = labels - self.positives.size
-        if more > 0:
-            self.positives = np.append(self.positives, np.zeros(more))
-            self.second_moment = self.second_moment.copy()
-            self.second_moment.resize((labels, labels))
+        return cls._of_blocks(rows_of(matrix, weights, any_real=any_real), names)
 
 
-def _named(names: Names | Sequence[str] | None, labels: int) -> Sequence[str]:
+def _named(names: Names | None, labels: int) -> Sequence[str]:
     held = NumberedNames(labels) if names is None else as_label_names(names)
     if len(held) != labels:
         raise CountsError(f"{len(held)} names for {labels} labels: give one name for each column")
     return held
-
-
-def _placed(part: LabelScatter, place: dict[str, int]) -> tuple[NDArray[np.float64], Any]:
-    """Sums of a part among the labels of the whole."""
-    sparse = scipy_sparse()
-    if len(place) == part.labels and all(place[name] == k for k, name in enumerate(part.names)):
-        return part.positives, part.second_moment
-    columns = np.array([place[name] for name in part.names])
-    held = part.second_moment.tocoo()
-    sums = np.zeros(len(place))
-    sums[columns] = part.positives
-    moment = sparse.coo_array((held.data, (columns[held.row], columns[held.col])), shape=(len(place),) * 2)
-    return sums, sparse.csr_array(moment)

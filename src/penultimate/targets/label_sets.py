@@ -167,7 +167,7 @@ def names_sets(name: str) -> bool:
     return label_rank(name) is not None or bool(_SET_WORDS.intersection(words_of(name)))
 
 
-def as_label_names(names: int | Iterable[object]) -> Sequence[str]:
+def as_label_names(names: object) -> Sequence[str]:
     """Names of all labels, or how many there are.
 
     Parameters
@@ -181,8 +181,10 @@ def as_label_names(names: int | Iterable[object]) -> Sequence[str]:
     Raises
     ------
     CountsError
-        When a name is given twice, or there is none.
+        When these are no names, one is given twice, or there is none.
     """
+    if not isinstance(names, Integral | Iterable):
+        raise CountsError(f"names is {names!r}: give the names of all labels, or how many there are")
     held = NumberedNames(max(int(names), 0)) if isinstance(names, Integral) else as_names(cast(Iterable[object], names))
     if not len(held):
         raise CountsError("there are no labels: give at least one name")

@@ -64,15 +64,13 @@ def is_matrix(targets: object) -> bool:
     return hasattr(targets, "tocsr") or (getattr(targets, "ndim", 0) == 2 and hasattr(targets, "shape"))
 
 
-def rows_of(
-    targets: Any, weights: NDArray[np.float64] | None = None, *, any_real: bool, first: int = 0
-) -> Iterator[Rows]:
+def rows_of(targets: Any, weights: Any = None, *, any_real: bool, first: int = 0) -> Iterator[Rows]:
     """Cut a matrix of targets into blocks of rows.
 
     Parameters
     ----------
     targets : array-like or sparse matrix of shape (N, K)
-    weights : ndarray of shape (N,) or None
+    weights : array-like of shape (N,), optional
         How many samples each row stands for; one by default.
     any_real : bool
         Whether numbers outside 0 … 1 are meant.
@@ -86,8 +84,8 @@ def rows_of(
     Raises
     ------
     CountsError
-        For NaN, infinities, other shapes, and numbers outside 0 … 1 where they are not meant; the message names the
-        row and the label.
+        For NaN, infinities, other shapes, and numbers outside 0 … 1 where they are not meant, with the row and the
+        label; and for weights that are not one positive number for each row.
 
     Examples
     --------
@@ -97,7 +95,7 @@ def rows_of(
     'sets'
     """
     sparse = scipy_sparse()
-    held: Any = targets.tocsr() if hasattr(targets, "tocsr") else np.asarray(as_array_or_list(targets))
+    held: Any = targets.tocsr() if hasattr(targets, "tocsr") else _dense(targets)
     if held.ndim != 2 or 0 in held.shape:
         raise CountsError(
             f"targets have shape {held.shape}: give one row for each sample and one column for each label"
@@ -105,14 +103,23 @@ def rows_of(
     if held.dtype.kind not in "biuf":
         raise CountsError(f"targets are of type {held.dtype}, not numbers: give 0 and 1, or lists of label names")
     samples, labels = held.shape
+    known = as_weights(weights, samples)
     step = _SPARSE_ROWS if sparse.issparse(held) else max(1, min(_SPARSE_ROWS, _DENSE_NUMBERS // labels))
     for start in range(0, samples, step):
         block = sparse.csr_array(held[start : start + step], dtype=np.float64)
         block.sum_duplicates()
         block.eliminate_zeros()
         kind = _kind_of(block, first + start, whole=held.dtype.kind in "iu", any_real=any_real)
-        count = np.ones(block.shape[0]) if weights is None else weights[start : start + step]
+        count = np.ones(block.shape[0]) if known is None else known[start : start + step]
         yield Rows(block, count, kind)
+
+
+def _dense(targets: Any) -> NDArray[Any]:
+    held = as_array_or_list(targets)
+    try:
+        return np.asarray(held)
+    except ValueError:
+        raise CountsError("targets have rows of several lengths: give each sample as many numbers") from None
 
 
 def as_weights(weights: Any, samples: int) -> NDArray[np.float64] | None:

@@ -14,13 +14,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
 from penultimate.archives.archive import Layout, reporting_damage
 from penultimate.archives.npy_header import read_header
 from penultimate.archives.npz import NpzArchive, open_npz
+from penultimate.archives.region import Region
 from penultimate.counts.arrow import arrow_table, class_names, parquet_table
 from penultimate.counts.columns import label_rank
 from penultimate.counts.folders import yolo_labels
@@ -28,6 +29,7 @@ from penultimate.counts.opening import Opened, opened
 from penultimate.counts.readers import lines_of, whole_text
 from penultimate.counts.yolo import names_of_classes, objects_of_images
 from penultimate.errors import FileError
+from penultimate.targets.found import Found
 from penultimate.targets.label_sets import counted_sets, names_sets, split
 from penultimate.targets.matrices import Rows, rows_of, scipy_sparse
 from penultimate.targets.records import read_json, read_json_lines
@@ -41,27 +43,6 @@ _BETWEEN = re.compile(r"[\s,]*")
 _LINE = re.compile(r"\[[^\[\]{}]*\]\s*\n")
 _LIST = re.compile(r"(large_)?list(_view)?<\w+: (string|large_string|u?int\d+|dictionary<.*>)( not null)?>")
 _MATRICES = ("y", "labels", "targets", "tags")
-
-
-class Found(NamedTuple):
-    """What a file holds, to be added up.
-
-    Attributes
-    ----------
-    sets : iterable of (list of str, float), or None
-        Label sets, each with its number of samples.
-    blocks : iterable of Rows, or None
-        Rows of a matrix.
-    names : sequence of str, or None
-        All labels, where the file names them.
-    origin : str
-        How it was read.
-    """
-
-    sets: Iterable[tuple[Sequence[str], float]] | None
-    blocks: Iterable[Rows] | None
-    names: Sequence[str] | None
-    origin: str
 
 
 def read_targets(file: Opened, separator: str | None, column: str | None) -> Found:
@@ -88,11 +69,9 @@ def read_targets(file: Opened, separator: str | None, column: str | None) -> Fou
     """
     match file.format, file.text:
         case "json", text if text is not None:
-            sets, names, origin = read_json(whole_text(text), separator, column)
-            return Found(counted_sets(sets), None, names, origin)
+            return read_json(whole_text(text), separator, column)
         case "jsonl", text if text is not None:
-            sets, names, origin = read_json_lines(lines_of(text), separator, column)
-            return Found(counted_sets(sets), None, names, origin)
+            return read_json_lines(lines_of(text), separator, column)
         case "npy", _:
             return _of_npy(file.path)
         case "npz", _:
@@ -100,7 +79,7 @@ def read_targets(file: Opened, separator: str | None, column: str | None) -> Fou
         case "parquet" | "arrow", _:
             return _of_arrow(file, separator, column)
         case kind, text:
-            return Found(*read_table(() if text is None else lines_of(text), separator, column, f".{kind}"))
+            return read_table(() if text is None else lines_of(text), separator, column, f".{kind}")
 
 
 def read_images(folder: Path) -> Found:
@@ -127,7 +106,7 @@ def read_images(folder: Path) -> Found:
     names = names_of_classes(labels, folder, highest)
     if names is not None:
         images = [[names[int(k)] for k in image] for image in images]
-    return Found(counted_sets(images), None, names, f"labels of each image in YOLO labels below {labels}")
+    return Found(counted_sets(images), (), names, f"labels of each image in YOLO labels below {labels}")
 
 
 def holds_label_sets(path: str | Path, column: str | None = None, format: str | None = None) -> bool:
@@ -152,7 +131,7 @@ def holds_label_sets(path: str | Path, column: str | None = None, format: str | 
         with opened(Path(path), format) as file:
             match file.format:
                 case "npy":
-                    return _is_wide(_npy_layout(file.path))
+                    return _is_wide(_npy_region(file.path).layout)
                 case "npz":
                     with open_npz(file.path) as archive:
                         return _matrix_of(archive, column) is not None
@@ -166,14 +145,13 @@ def holds_label_sets(path: str | Path, column: str | None = None, format: str | 
         return False
 
 
-def _npy_layout(path: Path) -> Layout:
+def _npy_region(path: Path) -> Region:
     with reporting_damage(path, "a .npy array"), path.open("rb") as file:
-        return read_header(file, path, "the array", 0, path.stat().st_size).layout
+        return read_header(file, path, "the array", 0, path.stat().st_size)
 
 
 def _of_npy(path: Path) -> Found:
-    with reporting_damage(path, "a .npy array"), path.open("rb") as file:
-        region = read_header(file, path, "the array", 0, path.stat().st_size)
+    region = _npy_region(path)
     shape = region.layout.shape
     if len(shape) != 2:
         raise FileError(f"the array has shape {shape}: give one row for each sample and one column for each label")
@@ -262,7 +240,7 @@ def _of_arrow(file: Opened, separator: str | None, column: str | None) -> Found:
         )
     with _table(file) as table:
         names = class_names(table.schema, chosen)
-    return Found(counted_sets(_cells(file, chosen, separator, names)), None, names, f"label sets in column {chosen!r}")
+    return Found(counted_sets(_cells(file, chosen, separator, names)), (), names, f"label sets in column {chosen!r}")
 
 
 def _cells(file: Opened, chosen: str, separator: str | None, names: Sequence[str] | None) -> Iterator[list[Any]]:

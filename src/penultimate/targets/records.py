@@ -2,21 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from penultimate.errors import FileError
-from penultimate.targets.label_sets import names_sets, split
+from penultimate.targets.found import Found
+from penultimate.targets.label_sets import counted_sets, names_sets, split
 
 
-class Record(NamedTuple):
-    """Label sets of a file, and the labels there are where it says so."""
-
-    sets: Iterator[Any]
-    names: Sequence[str] | None
-    origin: str
-
-
-def read_json(text: str, separator: str | None, column: str | None) -> Record:
+def read_json(text: str, separator: str | None, column: str | None) -> Found:
     """Read the label sets of a JSON document.
 
     Parameters
@@ -29,7 +22,7 @@ def read_json(text: str, separator: str | None, column: str | None) -> Record:
 
     Returns
     -------
-    Record
+    Found
 
     Raises
     ------
@@ -40,7 +33,7 @@ def read_json(text: str, separator: str | None, column: str | None) -> Record:
     --------
     >>> from penultimate.targets.records import read_json
     >>> list(read_json('[{"id": 1, "tags": ["cat"]}, {"id": 2, "tags": []}]', None, None).sets)
-    [['cat'], []]
+    [(['cat'], 1.0), ([], 1.0)]
     """
     content = _parsed(text, "the file")
     if isinstance(content, dict):
@@ -48,15 +41,15 @@ def read_json(text: str, separator: str | None, column: str | None) -> Record:
         if isinstance(mapping.get("annotations"), list):
             return _annotated(mapping)
         if column is not None and isinstance(mapping.get(column), list):
-            return Record(_sets(mapping[column], separator, None), None, f"label sets in {column!r}")
+            return _found(_sets(mapping[column], separator, None), f"label sets in {column!r}")
         if mapping and all(isinstance(value, list) for value in mapping.values()):
-            return Record(_sets(mapping.values(), separator, None), None, "label sets of a mapping")
+            return _found(_sets(mapping.values(), separator, None), "label sets of a mapping")
     if not isinstance(content, list):
         raise FileError('the JSON holds no list of label sets: give [["cat", "pet"], [], …], or records with a list')
-    return Record(_sets(cast(list[Any], content), separator, column), None, "label sets")
+    return _found(_sets(cast(list[Any], content), separator, column), "label sets")
 
 
-def read_json_lines(lines: Iterable[str], separator: str | None, column: str | None) -> Record:
+def read_json_lines(lines: Iterable[str], separator: str | None, column: str | None) -> Found:
     r"""Read a label set, or a record with one, from each line.
 
     Parameters
@@ -67,16 +60,20 @@ def read_json_lines(lines: Iterable[str], separator: str | None, column: str | N
 
     Returns
     -------
-    Record
+    Found
 
     Examples
     --------
     >>> from penultimate.targets.records import read_json_lines
     >>> list(read_json_lines(['["cat", "pet"]\n', '[]\n'], None, None).sets)
-    [['cat', 'pet'], []]
+    [(['cat', 'pet'], 1.0), ([], 1.0)]
     """
     items = (_parsed(line, f"line {number}") for number, line in enumerate(lines, start=1) if line.strip())
-    return Record(_sets(items, separator, column), None, "label sets, one a line")
+    return _found(_sets(items, separator, column), "label sets, one a line")
+
+
+def _found(sets: Iterable[Any], origin: str, names: Sequence[str] | None = None) -> Found:
+    return Found(counted_sets(sets), (), names, origin)
 
 
 def label_entry(record: dict[str, Any], column: str | None) -> str:
@@ -132,7 +129,7 @@ def _sets(items: Iterable[Any], separator: str | None, column: str | None) -> It
         yield item
 
 
-def _annotated(content: dict[str, Any]) -> Record:
+def _annotated(content: dict[str, Any]) -> Found:
     """The categories that occur in each image; images without annotations have none."""
     try:
         names = {category["id"]: str(category["name"]) for category in content["categories"]}
@@ -145,7 +142,7 @@ def _annotated(content: dict[str, Any]) -> Record:
             f"these are no COCO/LVIS annotations ({reason}): they need images with id, annotations with image_id and "
             "category_id, categories with id and name"
         ) from None
-    return Record((list(held) for held in sets.values()), list(names.values()), "categories of each image")
+    return _found((list(held) for held in sets.values()), "categories of each image", list(names.values()))
 
 
 def _parsed(text: str, what: str) -> Any:

@@ -6,7 +6,6 @@ What stands between the labels of a cell is said by the user and never guessed, 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from penultimate.counts.delimiters import Delimiter, csv_delimiter, find_delimit
 from penultimate.counts.tables import Lines, first_lines
 from penultimate.counts.texts import is_file, number
 from penultimate.errors import FileError
+from penultimate.targets.found import Found
 from penultimate.targets.label_sets import names_sets, split
 from penultimate.targets.matrices import Rows, rows_of
 
@@ -22,27 +22,7 @@ _CHUNK = 8192
 _MARKS = (",", ";", "\t", "|")
 
 
-class Table(NamedTuple):
-    """What a table of targets holds.
-
-    Attributes
-    ----------
-    sets : iterator of (list of str, float), or None
-        Label sets, each with its number of samples.
-    blocks : iterator of Rows, or None
-        Where each label has a column.
-    names : list of str, or None
-        Of these columns.
-    origin : str
-    """
-
-    sets: Iterator[tuple[list[str], float]] | None
-    blocks: Iterator[Rows] | None
-    names: list[str] | None
-    origin: str
-
-
-def read_table(lines: Iterable[str], separator: str | None, column: str | None, suffix: str) -> Table:
+def read_table(lines: Iterable[str], separator: str | None, column: str | None, suffix: str) -> Found:
     r"""Read a text table by the rules of this module; its rows are read as they are asked for.
 
     Parameters
@@ -57,7 +37,7 @@ def read_table(lines: Iterable[str], separator: str | None, column: str | None, 
 
     Returns
     -------
-    Table
+    Found
 
     Raises
     ------
@@ -124,7 +104,7 @@ def _checked(delimiter: Delimiter, lines: Iterable[str], counted: Lines, width: 
             yield row
 
 
-def _of_cells(rows: Iterator[list[str]], first: list[list[str]], separator: str, column: str | None) -> Table:
+def _of_cells(rows: Iterator[list[str]], first: list[list[str]], separator: str, column: str | None) -> Found:
     place = _column(first, separator, column)
     header = _has_header(first, place, separator, column)
     name = repr(first[0][place]) if header else str(place + 1)
@@ -137,7 +117,7 @@ def _of_cells(rows: Iterator[list[str]], first: list[list[str]], separator: str,
     ]
     note = f", of the rows whose {names[splits[0]]} is train" if splits else ""
     where = f"in column {name}" if len(names) > 1 or header else "one a line"
-    return Table(_sets(rows, place, separator, splits), None, None, f"label sets {where}{note}")
+    return Found(_sets(rows, place, separator, splits), (), None, f"label sets {where}{note}")
 
 
 def _sets(
@@ -200,7 +180,7 @@ def _has_header(first: list[list[str]], place: int, separator: str, column: str 
     )
 
 
-def _of_indicators(rows: Iterator[list[str]], first: list[list[str]]) -> Table:
+def _of_indicators(rows: Iterator[list[str]], first: list[list[str]]) -> Found:
     """One column of 0 and 1 for each label, below their names."""
     names, body = first[0], first[1:]
     chosen = [i for i in range(len(names)) if body and all(number(row[i]) in (0.0, 1.0) for row in body)]
@@ -212,7 +192,7 @@ def _of_indicators(rows: Iterator[list[str]], first: list[list[str]]) -> Table:
     next(rows)
     others = [i for i in range(len(names)) if i not in chosen]
     splits = [i for i in others if tells_splits(names[i], tuple({row[i] for row in body if row[i]}))]
-    return Table(None, _indicators(rows, chosen, splits), [names[i] for i in chosen], "columns of 0 and 1")
+    return Found(None, _indicators(rows, chosen, splits), [names[i] for i in chosen], "columns of 0 and 1")
 
 
 def _indicators(rows: Iterator[list[str]], chosen: Sequence[int], splits: Sequence[int]) -> Iterator[Rows]:
