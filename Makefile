@@ -69,7 +69,7 @@ bench: .make/dev
 long-tail: .make/dev .make/studies-data
 	$(BIN)/python -m benchmarks.long_tail $(QUICK)
 
-# All of them in full, at most an hour on two cores; what is interrupted goes on where it was. QUICK=--quick for minutes.
+# All of them in full, two hours by the times in their results; what is interrupted goes on where it was. QUICK=--quick for minutes.
 studies: .make/dev .make/studies-data
 	@for name in model spectrum sweep constancy timeline sampling untrained fixes text resolvent ridge \
 		random_features scaling tensor randomised_svd learning_curves few_samples truncation \

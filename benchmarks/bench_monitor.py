@@ -1,4 +1,4 @@
-"""The monitor's time for a batch beside the network's own, and the time of its figures; one thread."""
+"""The monitor's time for a batch beside the network's own, and of its figures; a look at a large head; one thread."""
 
 from itertools import pairwise
 
@@ -79,6 +79,21 @@ def batches() -> None:
     console.print(out)
 
 
+def looks() -> None:
+    """Print the time of a look at a head, a hundredth of whose rows no sample has moved."""
+    out = table("HeadMonitor: finding rows that no sample has moved, threads: 1", "rows, width", "look", "found")
+    for rows, width in ((5_000, 512), (50_000, 512)):
+        torch.manual_seed(0)
+        head, unmoved = nn.Linear(width, rows), rows // 100
+        monitor = pen.torch.HeadMonitor(head)
+        with torch.no_grad():
+            head.weight.mul_(0.9).add_(0.1 * head.weight.std() * torch.randn(width))
+            head.weight[unmoved:].add_(head.weight.std() * torch.randn(rows - unmoved, width))
+        out.add_row(f"{rows:,}, {width}", f"{best(monitor.look, 2):.1f} s", f"{len(monitor.unmoved):,} of {unmoved:,}")
+    console.print(out)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     batches()
+    looks()

@@ -71,6 +71,38 @@ class _Path:
     valley: Valley
 
 
+@dataclass(frozen=True)
+class _Moves:
+    """Rows at the start and now, both less the mean start; no distance counts that is below the floor of rounding."""
+
+    start: Float[np.ndarray, "n q"]
+    now: Float[np.ndarray, "n q"]
+    floor: float
+
+    def apart(self, factor: float) -> Float[np.ndarray, "n q"]:
+        """Rows less what is left of their start, if it is this factor."""
+        return self.now - factor * self.start
+
+    def distances(self, factor: float, drift: Float[np.ndarray, " q"]) -> Float[np.ndarray, " n"]:
+        """How far each row is from a path."""
+        least = max(self.floor, np.finfo(np.float64).tiny)
+        return np.maximum(np.linalg.norm(self.apart(factor) - drift, axis=1), least)
+
+    def typical(self) -> float:
+        """What is left of its start in the middle row: decay shrinks all alike, and samples move a row elsewhere."""
+        product = np.einsum("nq,nq->n", self.now - self.now.mean(axis=0), self.start)
+        left = product / np.maximum(np.einsum("nq,nq->n", self.start, self.start), 1e-300)
+        return float(np.clip(np.median(left), 0.0, 1.0))
+
+    def fitted(self, members: Bool[np.ndarray, " n"]) -> tuple[float, Float[np.ndarray, " q"]]:
+        """Factor and drift in least squares; the factor neither negative nor above 1, as decay makes it."""
+        began, ended = self.start[members], self.now[members]
+        from_middle = began - began.mean(axis=0)
+        size = float(np.sum(from_middle**2))
+        factor = float(np.clip(np.sum(from_middle * ended) / size, 0.0, 1.0)) if size > 0.0 else 0.0
+        return factor, (ended - factor * began).mean(axis=0)
+
+
 def find_unmoved(
     start: Float[np.ndarray, "n q"], now: Float[np.ndarray, "n q"], rounding: float, rng: np.random.Generator
 ) -> Unmoved:
@@ -106,12 +138,12 @@ def find_unmoved(
         return _none()
     floor = rounding * float(max(np.median(np.linalg.norm(rows, axis=1)) for rows in (start, now)))
     middle = start.mean(axis=0)
-    own, now = start - middle, now - middle
-    if np.linalg.norm(now - own, axis=1).max() <= floor:
+    moves = _Moves(start - middle, now - middle, floor)
+    if np.linalg.norm(moves.apart(1.0), axis=1).max() <= floor:
         return Unmoved(np.arange(len(now)), np.empty(0, dtype=np.int64), 1.0, 0.0, 0.0, np.nan, np.inf)
-    for factor in (_typical(own, now), *_FACTORS):
-        paths = _paths(own, now, factor, floor, rng)
-        found = _judged(own, now, max(paths, key=lambda path: path.valley.evidence), floor, rng) if paths else None
+    for factor in (moves.typical(), *_FACTORS):
+        paths = _paths(moves, factor, rng)
+        found = _judged(moves, max(paths, key=lambda path: path.valley.evidence), rng) if paths else None
         if found is not None:
             return found
     return _none()
@@ -122,60 +154,44 @@ def _none() -> Unmoved:
     return Unmoved(empty, empty, np.nan, np.nan, np.nan, np.nan, 0.0)
 
 
-def _typical(own: Float[np.ndarray, "n q"], now: Float[np.ndarray, "n q"]) -> float:
-    """What is left of its start in the middle row: decay shrinks all alike, and samples move a row elsewhere."""
-    left = np.einsum("nq,nq->n", now - now.mean(axis=0), own) / np.maximum(np.einsum("nq,nq->n", own, own), 1e-300)
-    return float(np.clip(np.median(left), 0.0, 1.0))
-
-
-def _paths(
-    own: Float[np.ndarray, "n q"], now: Float[np.ndarray, "n q"], factor: float, floor: float, rng: np.random.Generator
-) -> list[_Path]:
+def _paths(moves: _Moves, factor: float, rng: np.random.Generator) -> list[_Path]:
     """Groups around the candidates for one factor, and around the middle row, which is that of a majority."""
-    apart = (now - factor * own).astype(np.float32)
+    apart = moves.apart(factor).astype(np.float32)
     centres = find_candidates(Rows(apart), np.linalg.norm(apart, axis=1).astype(np.float64), rng)
-    settled = (_settle(own, now, factor, centre, floor) for centre in [np.median(apart, axis=0), *centres])
+    settled = (_settle(moves, factor, centre) for centre in [np.median(apart, axis=0), *centres])
     return [path for path in settled if path is not None]
 
 
-def _settle(
-    own: Float[np.ndarray, "n q"],
-    now: Float[np.ndarray, "n q"],
-    factor: float,
-    drift: Float[np.ndarray, " q"],
-    floor: float,
-) -> _Path | None:
+def _settle(moves: _Moves, factor: float, drift: Float[np.ndarray, " q"]) -> _Path | None:
     """Rows left of the most certain valley, to which factor and drift are fitted until nothing changes."""
     path: _Path | None = None
     for _ in range(_ROUNDS):
-        x = np.log(_distances(own, now, factor, drift, floor))
+        x = np.log(moves.distances(factor, drift))
         valley = max(find_valleys(x, _ALPHA), key=lambda valley: valley.evidence, default=None)
         if valley is None or np.sum(x <= valley.left) < SMALLEST:
             return None
         last, path = path, _Path(x <= valley.left, factor, drift, valley)
         if last is not None and np.array_equal(last.members, path.members):
             break
-        factor, drift = _fitted(own, now, path.members)
+        factor, drift = moves.fitted(path.members)
     return path
 
 
-def _judged(
-    own: Float[np.ndarray, "n q"], now: Float[np.ndarray, "n q"], path: _Path, floor: float, rng: np.random.Generator
-) -> Unmoved | None:
+def _judged(moves: _Moves, path: _Path, rng: np.random.Generator) -> Unmoved | None:
     """The group with its tail, if its members are nearer to one another than other rows ever are."""
     factor, drift, members = path.factor, path.drift, path.members
-    distance = _distances(own, now, factor, drift, floor)
+    distance = moves.distances(factor, drift)
     end = float(np.exp(path.valley.right))
     for _ in range(_ROUNDS):
-        wider = members | (distance <= min(_reach(own, now, factor, drift, members), end))
+        wider = members | (distance <= min(_reach(moves.apart(factor)[members] - drift, len(members)), end))
         if np.array_equal(wider, members):
             break
         members = wider
-        factor, drift = _fitted(own, now, members)
-        distance = _distances(own, now, factor, drift, floor)
+        factor, drift = moves.fitted(members)
+        distance = moves.distances(factor, drift)
     others = np.flatnonzero(~members & (distance >= end))
     noise = float(np.sqrt(np.mean(distance[members] ** 2)))
-    outside = nearest_outside(Rows((now - factor * own)[others].astype(np.float32)), rng)
+    outside = nearest_outside(Rows(moves.apart(factor)[others].astype(np.float32)), rng)
     if not noise * np.sqrt(2) < outside:
         return None
     rows = np.flatnonzero(members)
@@ -190,42 +206,14 @@ def _judged(
     )
 
 
-def _reach(
-    own: Float[np.ndarray, "n q"],
-    now: Float[np.ndarray, "n q"],
-    factor: float,
-    drift: Float[np.ndarray, " q"],
-    members: Bool[np.ndarray, " n"],
-) -> float:
-    """How far one of n Gaussian rows strays that spread over as many directions as the members do.
+def _reach(apart: Float[np.ndarray, "m q"], rows: int) -> float:
+    """How far one of so many Gaussian rows strays that spread over as many directions as the members do.
 
     What the loss contracts lies in the few directions that all features share, so that its tail is long and begins
     within the valley.
     """
-    apart = (now - factor * own)[members] - drift
     median = float(np.median(np.linalg.norm(apart, axis=1)))
     squares = np.linalg.svd(apart - apart.mean(axis=0), compute_uv=False) ** 2
     total = float(squares.sum())
     directions = max(total**2 / float(squares @ squares), 1.0) if total > 0.0 else 1.0
-    return median * float(np.sqrt(chdtri(directions, 1.0 / len(own)) / chdtri(directions, 0.5)))
-
-
-def _fitted(
-    own: Float[np.ndarray, "n q"], now: Float[np.ndarray, "n q"], members: Bool[np.ndarray, " n"]
-) -> tuple[float, Float[np.ndarray, " q"]]:
-    """Factor and drift in least squares; the factor neither negative nor above 1, as decay makes it."""
-    began, ended = own[members], now[members]
-    from_middle = began - began.mean(axis=0)
-    size = float(np.sum(from_middle**2))
-    factor = float(np.clip(np.sum(from_middle * ended) / size, 0.0, 1.0)) if size > 0.0 else 0.0
-    return factor, (ended - factor * began).mean(axis=0)
-
-
-def _distances(
-    own: Float[np.ndarray, "n q"],
-    now: Float[np.ndarray, "n q"],
-    factor: float,
-    drift: Float[np.ndarray, " q"],
-    floor: float,
-) -> Float[np.ndarray, " n"]:
-    return np.maximum(np.linalg.norm(now - factor * own - drift, axis=1), max(floor, np.finfo(np.float64).tiny))
+    return median * float(np.sqrt(chdtri(directions, 1.0 / rows) / chdtri(directions, 0.5)))
