@@ -111,10 +111,7 @@ class DiscriminantHead(StatisticsHead):
         treatment = self.means if np.isfinite(self.mean_noise_) else "plain"
         (factors,), (offsets,), pull = weighed(treatment, sizes, noise, counts[None, seen])
         self.pull_, prior = float(pull[0]), self._prior(counts)
-        weight, bias = np.zeros((len(counts), len(centre))), np.zeros(len(counts))
-        weight[seen] = factors[:, None] * rows
-        bias[seen] = offsets - weight[seen] @ centre + np.log(prior[seen])
-        return self._settle((weight, bias), counts, prior)
+        return self._settle_about(centre, factors[:, None] * rows, offsets + np.log(prior[seen]), counts, prior)
 
     def _prior(self, counts: np.ndarray) -> np.ndarray:
         if isinstance(self.prior, str):

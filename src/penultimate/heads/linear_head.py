@@ -96,6 +96,20 @@ class LinearHead(ScoringHead):
         self.coef_, self.intercept_, self.prior_ = weight, bias, prior
         return self
 
+    def _settle_about(
+        self,
+        centre: Float[np.ndarray, " d"],
+        rows: Float[np.ndarray, "k d"],
+        offsets: Float[np.ndarray, " k"],
+        counts: Float[np.ndarray, " K"],
+        prior: Float[np.ndarray, " K"],
+    ) -> Self:
+        """Note scores ``rows (h − centre) + offsets`` of the k classes that have samples."""
+        seen = counts > 0
+        weight, bias = np.zeros((len(counts), len(centre))), np.zeros(len(counts))
+        weight[seen], bias[seen] = rows, offsets - rows @ centre
+        return self._settle((weight, bias), counts, prior)
+
 
 class StatisticsHead(LinearHead):
     """A head that follows from `FeatureStatistics` alone."""

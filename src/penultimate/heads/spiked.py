@@ -93,7 +93,7 @@ class SpikedDiscriminantHead(StatisticsHead):
         total = float(scatter.sum())
         if not total > 0.0:
             self.spikes_, self.kept_ = 0, np.arange(width)
-            return self._settle_seen(seen, away, -0.5 * np.sum(away**2, axis=1), centre, counts, prior)
+            return self._settle_about(centre, away, -0.5 * np.sum(away**2, axis=1), counts, prior)
         self.spikes_ = self._spikes(scatter, freedom, width)
         above, axes = scatter[: self.spikes_] / freedom, directions[:, : self.spikes_]
         rest = max(float(scatter[self.spikes_ :].sum()) / (width - self.spikes_), _ROUNDING * total / width) / freedom
@@ -107,7 +107,7 @@ class SpikedDiscriminantHead(StatisticsHead):
         told = np.zeros_like(places)
         told[:, self.kept_] = places[:, self.kept_]
         offsets = -0.5 * np.sum(told**2, axis=1) + 0.5 * len(self.kept_) / counts[seen]
-        return self._settle_seen(seen, whitened(told), offsets, centre, counts, prior)
+        return self._settle_about(centre, whitened(told), offsets, counts, prior)
 
     def _spikes(self, scatter: Float[np.ndarray, " r"], freedom: float, width: int) -> int:
         """How many directions have scatter of their own."""
@@ -141,16 +141,3 @@ class SpikedDiscriminantHead(StatisticsHead):
         if isinstance(self.screen, str) or not 1 <= self.screen <= width or self.screen != int(self.screen):
             raise FeaturesError(f"screen={self.screen!r}: give 'auto', None, or a whole number from 1 to {width}")
         return np.sort(np.argsort(-largest, kind="stable")[: int(self.screen)])
-
-    def _settle_seen(
-        self,
-        seen: NDArray[np.bool_],
-        rows: Float[np.ndarray, "k d"],
-        offsets: Float[np.ndarray, " k"],
-        centre: Float[np.ndarray, " d"],
-        counts: Float[np.ndarray, " K"],
-        prior: Float[np.ndarray, " K"],
-    ) -> Self:
-        weight, bias = np.zeros((len(counts), len(centre))), np.zeros(len(counts))
-        weight[seen], bias[seen] = rows, offsets - rows @ centre
-        return self._settle((weight, bias), counts, prior)
