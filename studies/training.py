@@ -222,7 +222,7 @@ def measure(recipe: Recipe, network: Network) -> dict[str, Any]:
     }
     by_slope = decay_by_slope(recipe, network, torch.from_numpy(trained), data)
     decay = by_slope if recipe.optimiser == "adamw" and by_slope > 0 else recipe.weight_decay
-    known |= {"decay_by_slope": by_slope, "squared_norms": squared_norms(network)}
+    known |= {"decay_by_slope": by_slope}
     try:
         audit = pen.audit(trained, data.labels.numpy(), head=head, counts=counts, weight_decay=decay, loss=recipe.loss)
     except pen.ProblemError:  # features or head are zero to the last bit: nothing is left to measure
@@ -263,11 +263,6 @@ def decay_by_slope(recipe: Recipe, network: Network, trained: Tensor, data: sets
     loss = criterion_of(recipe.loss, data.counts)(network.head[-1](below), data.labels)
     (slope,) = torch.autograd.grad(loss, last)
     return -float((slope * last).sum().detach() / last.square().sum().detach())
-
-
-def squared_norms(network: Network) -> list[float]:
-    """‖W‖² of every array of weights with two axes or more, from the first to the last."""
-    return [float(f"{part.detach().square().sum():.6g}") for part in network.parameters() if part.ndim > 1]
 
 
 def evened(counts: pen.ClassCounts) -> pen.ClassCounts:

@@ -34,8 +34,8 @@ from studies.data import (
 SCRATCH = Path(os.environ.get("PENULTIMATE_STUDIES_SCRATCH", ".studies"))
 # Pixels of a side that images are enlarged to before they are encoded, and inputs that are encoded at once.
 _SIDE, _AT_ONCE = 64, 128
-# Tokens that are looked at: words of a gloss, letters of a city's name.
-_WORDS, _LETTERS = 12, 12
+# Words of a gloss that are looked at.
+_WORDS = 12
 # Tokens that there are: none, one that rare words share, and one for each of the most frequent words.
 TOKENS = 2002
 _HYPERNYMS = 120
@@ -98,13 +98,7 @@ def encoded(texts: Callable[[], Labelled], name: str, encoder: str, _: float) ->
 def word_tokens(texts: Callable[[], Labelled], _: float) -> Data:
     """The first words of a text, by their rank; what is rarer than the 2,000 most frequent shares one token."""
     written, labels = texts()
-    return _tokens([text.lower().replace(";", " ").split()[:_WORDS] for text in written], labels, _WORDS)
-
-
-def letter_tokens(_: float) -> Data:
-    """The first letters of a city's name."""
-    names, labels = read_cities(10)
-    return _tokens([list(name.lower())[:_LETTERS] for name in names], labels, _LETTERS)
+    return _tokens([text.lower().replace(";", " ").split()[:_WORDS] for text in written], labels)
 
 
 def table(name: str, largest: int | None, ratio: float) -> Data:
@@ -180,10 +174,10 @@ def _words(texts: list[str], labels: np.ndarray) -> Data:
     return embedded(texts, labels, _asked(labels), TfidfVectorizer(max_features=8192, sublinear_tf=True))
 
 
-def _tokens(texts: Sequence[Sequence[str]], labels: np.ndarray, most: int) -> Data:
+def _tokens(texts: Sequence[Sequence[str]], labels: np.ndarray) -> Data:
     frequent = Counter(word for text in texts for word in text).most_common(TOKENS - 2)
     ranks = {word: rank for rank, (word, _) in enumerate(frequent, start=2)}
-    out = np.zeros((len(texts), most), dtype=np.int64)
+    out = np.zeros((len(texts), _WORDS), dtype=np.int64)
     for row, text in zip(out, texts, strict=True):
         row[: len(text)] = [ranks.get(word, 1) for word in text]
     return _split(out, labels)
@@ -269,15 +263,11 @@ SETS: dict[str, Callable[[float], Data]] = {
     "frequent glosses, tokens": partial(word_tokens, _frequent_glosses),
     "hypernyms": hypernyms,
     "hypernyms, MiniLM": partial(encoded, _hypernyms, "hypernyms", "minilm"),
-    "hypernyms, wordllama": partial(encoded, _hypernyms, "hypernyms", "wordllama"),
     "small cities": small_cities,
-    "small cities, letters": letter_tokens,
     "segment": partial(table, "segment", 300),
     "satellite": partial(table, "satimage", None),
     "vowel": partial(table, "vowel", 90),
     "chess": partial(table, "kr-vs-k", None),
-    "pages": partial(table, "page-blocks", None),
-    "led": partial(table, "led7digit", None),
     "nursery": partial(table, "nursery", None),
 }
 
