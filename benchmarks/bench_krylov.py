@@ -10,7 +10,8 @@ from scipy.sparse.linalg import svds
 from sklearn.utils.extmath import randomized_svd
 
 import penultimate as pen
-from measure import console, once, table
+from measure import console, cpu, table
+from penultimate.noise import Leading
 from penultimate.noise.oriented import Oriented
 
 RANK = 16
@@ -41,26 +42,29 @@ def by_gram(matrix: np.ndarray) -> np.ndarray:
 
 
 def compare(shape: tuple[int, int], dtype: str) -> None:
-    """Print times, ratios to this package, and the largest sine to the exact space."""
+    """Print processor time, ratios to this package, the largest sine to the exact space, and the one certified."""
     matrix = planted(*shape, dtype)
-    ways: dict[str, Callable[[], np.ndarray]] = {
-        "penultimate, target 1e-3": lambda: pen.noise.leading(matrix, RANK).right,
-        "penultimate, target 1e-5": lambda: pen.noise.leading(matrix, RANK, target=1e-5).right,
+    ways: dict[str, Callable[[], Leading | np.ndarray]] = {
+        "penultimate, target 1e-3": lambda: pen.noise.leading(matrix, RANK),
+        "penultimate, target 1e-5": lambda: pen.noise.leading(matrix, RANK, target=1e-5),
         "Gram matrix": lambda: by_gram(matrix),
     }
     if dtype == "float32":  # neither takes half precision
         ways["scikit-learn randomized_svd"] = lambda: randomized_svd(matrix, RANK, n_iter=4, random_state=0)[2].T
         ways["scipy svds"] = lambda: svds(matrix, RANK, random_state=0)[2].T
-    found: dict[str, np.ndarray] = {}
-    seconds = {name: once(lambda name=name, way=way: found.update({name: way()})) for name, way in ways.items()}
+    found: dict[str, Leading | np.ndarray] = {}
+    seconds = {name: cpu(lambda name=name, way=way: found.update({name: way()})) for name, way in ways.items()}
     oriented = Oriented(matrix, np.ones(len(matrix)))
-    seconds["limit: one read"] = once(lambda: oriented.squared(np.ones((matrix.shape[1], RANK))))
+    seconds["limit: one read"] = cpu(lambda: oriented.squared(np.ones((matrix.shape[1], RANK))))
     exact, own = found["Gram matrix"], seconds["penultimate, target 1e-3"]
-    out = table(f"{RANK} leading vectors of {shape[0]:,} × {shape[1]:,}, {dtype}", "", "s", "times", "largest sine")
+    title = f"{RANK} leading vectors of {shape[0]:,} × {shape[1]:,}, {dtype}"
+    out = table(title, "", "s", "times", "largest sine", "certified", "reads")
     for name, time in seconds.items():
-        vectors = found.get(name)
+        one = found.get(name)
+        vectors = one.right if isinstance(one, Leading) else one
         off = "" if vectors is None else f"{np.linalg.norm(vectors - exact @ (exact.T @ vectors), 2):.1e}"
-        out.add_row(name, f"{time:.2f}", f"{time / own:.2f}", off)
+        said = (f"{one.sine.max():.1e}", str(one.reads)) if isinstance(one, Leading) else ("", "")
+        out.add_row(name, f"{time:.2f}", f"{time / own:.2f}", off, *said)
     console.print(out)
 
 

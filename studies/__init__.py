@@ -15,6 +15,9 @@
     ridge            bias and variance of ridge regression in any dimension, and does the law choose well?
     random_features  the test error of random Fourier features before any are drawn: double descent, and does it pay?
     scaling          does the error of one pass of SGD fall by the exponents of the spectrum?
+    tensor           is one direction in a tensor of noise seen from the threshold on, and as well as the law says?
+    randomised_svd   from how many reads on do singular vectors say anything, and does their certificate hold?
+    real_or_noise    published last layers, and classes of a frozen encoder: what is proven? (make checkpoints)
     learning_curves  do learning curves of one class come true, on data and frozen encoders that are new?
     few_samples      which discriminant from few samples a class, on seven networks and frozen encoders?
     truncation       regression on targets that are seen only inside a survival set

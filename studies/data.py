@@ -154,7 +154,13 @@ def read_glosses() -> tuple[list[str], np.ndarray]:
 
 
 def read_cities(every: int) -> tuple[list[str], np.ndarray]:
-    """Names of one city in `every`, and the number of the country of each, of those that have `FEWEST` of them.
+    """Names of cities as of `cities_and_countries`, and the number of the country of each."""
+    names, codes = cities_and_countries(every)
+    return names, np.unique(codes, return_inverse=True)[1]
+
+
+def cities_and_countries(every: int) -> tuple[list[str], list[str]]:
+    """Names of one city in `every`, and the code of the country of each, of those that have `FEWEST` of them.
 
     In the order of the country's code, then of GeoNames' identifier: taking every third takes a third of each country.
     """
@@ -164,8 +170,7 @@ def read_cities(every: int) -> tuple[list[str], np.ndarray]:
     sample = sorted(found, key=lambda city: (city["countrycode"], city["geonameid"]))[::every]
     sizes = Counter(city["countrycode"] for city in sample)
     kept = [city for city in sample if sizes[city["countrycode"]] >= FEWEST]
-    _, labels = np.unique([city["countrycode"] for city in kept], return_inverse=True)
-    return [city["name"] for city in kept], labels
+    return [city["name"] for city in kept], [city["countrycode"] for city in kept]
 
 
 def long_tail(labels: np.ndarray, largest: int, ratio: float) -> np.ndarray:

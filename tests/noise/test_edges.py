@@ -32,6 +32,12 @@ def test_equal_rows_have_the_closed_form():
     assert found.columns[0] == pytest.approx(above / (strength**2 * (strength**2 + width)), rel=1e-9)
 
 
+def test_edge_of_unequal_rows_is_that_of_the_scatter_of_samples_with_so_much_variance():
+    """By matrices and Newton's method, where the edge of rows has one number each and a convex function."""
+    upper = pen.equivalents.scatter_edges(np.multiply.outer([0.5, 3.0], np.eye(40)), [90, 30])[1]
+    assert pen.noise.edge(np.repeat([0.5, 3.0], [90, 30]), 40) == pytest.approx(np.sqrt(120 * upper), rel=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(1500, 300), (300, 500)])
 def test_strengths_and_alignments_of_planted_directions_above_one_and_a_half_edges(shape):
     rng, seen = np.random.default_rng(1), []

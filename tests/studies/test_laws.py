@@ -2,11 +2,13 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from studies import random_features, randomised_svd, resolvent, ridge, scaling, tensor, truncation
+import penultimate as pen
+from studies import random_features, randomised_svd, real_or_noise, resolvent, ridge, scaling, tensor, truncation
 from studies.results import Study
 
 
@@ -88,6 +90,23 @@ def test_randomised_singular_vectors():
     assert told(found)
     assert not {claim for claim in failing(found) if not claim.startswith(("edge of noise", "cnn-"))}
     assert set(found.figures) == set(found.tables) == {"transition"}
+
+
+def test_real_heads_and_classes_without_a_download(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 100)
+    audit = pen.audit(
+        np.array([[0.0] * 5, [0.0] * 5, [9.0] * 5, [-9.0] * 5])[labels] + rng.normal(size=(400, 5)), labels
+    )
+    noise = pen.audit_head(pen.Head((rng.normal(size=(60, 30)),)), np.ones(60)).rows.noise
+    monkeypatch.setattr(real_or_noise, "BUNDLED", ("cnn-mse-test",))
+    monkeypatch.setattr(real_or_noise, "fetch", lambda source: Path(source.package))
+    monkeypatch.setattr(real_or_noise, "noise_of", lambda path: noise)
+    monkeypatch.setattr(real_or_noise, "countries", lambda every: (audit, ["A", "B", "C", "D"]))
+    found = real_or_noise.study(quick=True)
+    assert told(found) and not failing(found)
+    assert "| wordllama | 60 × 30 | 0 of 30 | yes |" in found.tables["heads"]
+    assert "| merged | 1: A and B |" in found.tables["countries"]
 
 
 def test_targets_inside_a_survival_set(monkeypatch):

@@ -12,10 +12,11 @@ from studies.results import RESULTS, Claim, Study, markdown, table, write
 DOCS = Path(__file__).parents[2] / "docs"
 SHOWN = dict.fromkeys(("model", "spectrum", "sweep", "constancy", "timeline", "sampling", "text"), "does-it-hold.md")
 SHOWN |= dict.fromkeys(("untrained", "fixes", "checkpoints"), "untrained.md")
-SHOWN |= dict.fromkeys(("resolvent", "ridge", "random_features", "scaling"), "laws.md")
+SHOWN |= dict.fromkeys(("resolvent", "ridge", "random_features", "scaling", "tensor", "randomised_svd"), "laws.md")
 SHOWN |= {
     "learning_curves": "learning-curves.md",
     "few_samples": "laws.md",
+    "real_or_noise": "laws.md",
     "truncation": "laws.md",
     "class_shares": "probabilities.md",
 }

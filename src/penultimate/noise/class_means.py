@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from penultimate.features.statistics import FeatureStatistics, mean_of
 from penultimate.noise.edges import fisher_edge, fisher_strengths, margin
+from penultimate.noise.krylov import by_gram
+from penultimate.noise.oriented import Oriented
 from penultimate.noise.row_directions import LEAST
 from penultimate.reported import OneLine
 
@@ -172,11 +174,8 @@ def _sizes(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
 
 def _leading(rows: Floats, least: float) -> tuple[Floats, Floats]:
     """Singular values above one, and the vectors over columns."""
-    if len(rows) >= rows.shape[1]:
-        squares, vectors = np.linalg.eigh(rows.T @ rows)
-    else:
-        squares, left = np.linalg.eigh(rows @ rows.T)
-        vectors = rows.T @ left / np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))
-    values = np.sqrt(np.maximum(squares[::-1], 0.0))
-    above = int(np.count_nonzero(values > least))
-    return values[:above], vectors[:, ::-1][:, :above]
+    oriented = Oriented(rows, np.ones(len(rows)))
+    values, vectors = by_gram(oriented)
+    above = values > least
+    found, inside = values[above], vectors[:, above]
+    return found, inside if oriented.tall else rows.T @ inside / found

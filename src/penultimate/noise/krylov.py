@@ -190,7 +190,7 @@ class Krylov:
             bound = probes.bound()
             sine = self._sines(squares, left, bound)
             if sine.max(initial=0.0) <= target or self._matrix.reads >= _MOST:
-                return finished(self._matrix, squares, vectors, left, bound, sine)
+                return _finished(self._matrix, squares, vectors, left, bound, sine)
 
     def _sines(self, squares: Floats, left: Floats, bound: float) -> Floats:
         gap = np.maximum(squares - bound, 0.0)
@@ -252,7 +252,7 @@ class _Probes:
         return vectors - self._outside @ (self._outside.T @ vectors)
 
 
-def finished(matrix: Oriented, squares: Floats, vectors: Floats, left: Floats, bound: float, sine: Floats) -> Leading:
+def _finished(matrix: Oriented, squares: Floats, vectors: Floats, left: Floats, bound: float, sine: Floats) -> Leading:
     """With the vectors on the larger side, and what their rows are off by, from one more read."""
     values = np.sqrt(squares)
     both = matrix.times(np.hstack([vectors, left]))
@@ -275,4 +275,4 @@ def exact(matrix: Oriented, values: Floats, vectors: Floats, rank: int) -> Leadi
     with np.errstate(divide="ignore"):
         floor = matrix.rounding * squares.max(initial=0.0) / gap
     sine = np.where(gap > 0.0, np.minimum(floor, 1.0), 1.0)
-    return finished(matrix, squares, vectors[:, :rank], np.zeros((matrix.small, rank)), bound, sine)
+    return _finished(matrix, squares, vectors[:, :rank], np.zeros((matrix.small, rank)), bound, sine)

@@ -223,7 +223,10 @@ def _welch(one: Floats, count: Floats, other: Floats, counts: Floats) -> Floats:
 
 
 def _shift(rank: int, second: Floats, critical: Floats) -> Floats:
-    """Noncentrality with which F exceeds a critical value with the power asked for."""
+    """Noncentrality with which F exceeds a critical value with the power asked for.
+
+    SciPy's `ncfdtrinc` ends at 10,000; a test of classes of two samples asks for more.
+    """
     low, high = np.zeros_like(critical), 4.0 * rank * (critical + 10.0)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)

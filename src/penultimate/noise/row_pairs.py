@@ -99,7 +99,7 @@ def equal_rows(directions: Directions, pairs: "object | Literal['nearest']" = "n
         raise ProblemError(
             "what is left of these rows does not look like noise (directions.bulk), so a test has no level"
         )
-    both = nearest_pairs(directions) if isinstance(pairs, str) else _checked(pairs, directions)
+    both = _nearest_pairs(directions) if isinstance(pairs, str) else _checked(pairs, directions)
     one, other = both.T
     apart = directions.coordinates[one] - directions.coordinates[other]
     noise = directions.row_variance[one] + directions.row_variance[other]
@@ -111,7 +111,7 @@ def equal_rows(directions: Directions, pairs: "object | Literal['nearest']" = "n
     return EqualRows(both, p_value, holm(p_value), gap, np.sqrt(noise * float(needed)))
 
 
-def nearest_pairs(directions: Directions) -> NDArray[np.int64]:
+def _nearest_pairs(directions: Directions) -> NDArray[np.int64]:
     """Every row with the one nearest to it, each pair once."""
     known = np.flatnonzero(np.isfinite(directions.row_variance))
     points, noise = directions.coordinates[known], directions.row_variance[known]

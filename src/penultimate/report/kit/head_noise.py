@@ -8,10 +8,13 @@ from penultimate.report.kit.numbers import finite, number, percent
 
 
 def noise_words(noise: HeadNoise) -> str:
-    """Say how many directions stand above the noise, and of how many rows another is the same."""
+    """Say how many directions stand above the noise, and of how many rows another is the same.
+
+    Nothing of a head with few classes or features, whose reader can do nothing about it; the record says why.
+    """
     found = noise.directions
     if found is None:
-        return f"Nothing is said of directions above the noise of the rows: {noise.refusal}."
+        return ""
     if found.bulk.fits and not found.fits:
         return "Half of all directions of the rows or more are stronger than the rest, so no rest is told as noise."
     if not found.fits:
