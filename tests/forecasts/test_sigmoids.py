@@ -110,10 +110,12 @@ def test_samples_to_live_and_to_be_answered(weight):
     assert keep == pytest.approx(100 / weight**2, rel=0.1) and answer == pytest.approx(400 / weight**2, rel=0.2)
 
 
-def test_any_labels_without_weights_have_nearly_the_scores_of_squared_error():
-    forecast = pen.forecast(ANY, 0.1, loss="bce")
-    on, _ = means(descent(SETS, TIMES, np.ones(4), forecast.threshold / ANY.samples)[0], SETS, TIMES)
-    assert forecast.score_on == pytest.approx(on, abs=0.03)
+@pytest.mark.parametrize("loss", RULES[:3])
+@pytest.mark.parametrize("decay", [0.05, 0.1, 0.2])
+def test_correlated_labels_have_nearly_these_probabilities(loss, decay):
+    forecast = pen.forecast(ANY, decay, loss=loss)
+    on, _ = means(descent(SETS, TIMES, forecast.loss.of(ANY), forecast.threshold / ANY.samples)[0], SETS, TIMES)
+    assert forecast.score_on == pytest.approx(on, abs=0.02)
 
 
 def test_weights_for_trainers_are_the_rules():

@@ -91,6 +91,13 @@ def test_yolo_labels_are_those_of_each_image(tmp_path):
     assert np.array_equal(found.second_moment.toarray(), Y.T @ Y) and list(found.names) == NAMES
 
 
+def test_a_column_asked_for_is_the_one_of_that_very_name(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Tags,tags\na;b,c;d\na,c\n")
+    for column, names in (("tags", ["c", "d"]), ("Tags", ["a", "b"]), ("2", ["c", "d"])):
+        assert list(pen.LabelScatter.read(path, column, separator=";").names) == names
+
+
 def test_only_rows_for_training_count_where_a_column_says_so(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("tags,split\na;b,train\na,test\nb;c,train\n,train\n")
@@ -120,16 +127,24 @@ BAD = {
     "lines": ("a.jsonl", '["a"]\n["b"\n', None, "line 2 is no JSON"),
     "which entry": ("a.jsonl", '{"p": ["a"], "q": ["b"]}\n', None, "which entry holds the labels"),
     "an indicator": ("a.csv", "f,a,b\n" + "x.png,0,1\n" * 6000 + "x.png,0,z\n", None, "row 6001 has 'z'"),
+    "beyond one": ("a.csv", "f,a,b\n" + "x.png,0,1\n" * 6000 + "x.png,0,2\n", None, "row 6001 has '2'"),
+    "not there": (
+        "a.csv",
+        "id,tags\n1,a;b\n",
+        ";",
+        "there is no column 'labels': choose one of 'id'",
+        "labels",
+    ),
     "empty": ("a.csv", "\n", ";", "the file is empty"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_file_that_does_not_tell_is_one_error_with_its_name(case, tmp_path):
-    name, text, separator, words = BAD[case]
+    name, text, separator, words, *column = BAD[case]
     (tmp_path / name).write_text(text)
     with pytest.raises(pen.FileError, match=words) as caught:
-        pen.LabelScatter.read(tmp_path / name, separator=separator)
+        pen.LabelScatter.read(tmp_path / name, *column, separator=separator)
     assert str(tmp_path / name) in str(caught.value)
 
 

@@ -58,6 +58,34 @@ def words_of(name: str) -> list[str]:
     return re.findall(r"[^\W_]+|#", parted.casefold())
 
 
+def place_of(column: str, names: Sequence[str]) -> int | None:
+    """Where the column that a user asks for stands: by its name, else in other case, else by its number from 1 on.
+
+    Parameters
+    ----------
+    column : str
+        What was asked for.
+    names : sequence of str
+        Those of all columns.
+
+    Returns
+    -------
+    int or None
+        None where there is no such column.
+
+    Examples
+    --------
+    >>> from penultimate.counts.columns import place_of
+    >>> place_of("tags", ["Tags", "tags"]), place_of("TAGS", ["id", "Tags"]), place_of("2", ["id", "tags"])
+    (1, 1, 1)
+    """
+    wanted = column.strip().casefold()
+    same = [i for i, name in enumerate(names) if name.strip().casefold() == wanted]
+    if same:
+        return next((i for i in same if names[i] == column), same[0])
+    return int(column) - 1 if column.isdecimal() and 1 <= int(column) <= len(names) else None
+
+
 def names_counts(name: str) -> bool:
     """Whether a name says that a column holds counts.
 

@@ -31,6 +31,7 @@ from penultimate.counts.columns import (
     names_counts_for_certain,
     names_ids,
     names_samples,
+    place_of,
     tells_splits,
 )
 from penultimate.counts.texts import is_file, number, separator_of
@@ -206,13 +207,10 @@ def _certain(columns: Sequence[Column], chosen: int) -> bool:
 
 
 def _given(columns: Sequence[Column], column: str) -> Column:
-    wanted = column.strip().casefold()
-    same = [c for c in columns if c.name == column] or [c for c in columns if c.name.strip().casefold() == wanted]
-    if same:
-        return same[0]
-    if column.isdecimal() and 1 <= int(column) <= len(columns):
-        return columns[int(column) - 1]
-    raise FileError(f"there is no column {column!r}: choose one of {_listed(columns)}")
+    place = place_of(column, [c.name for c in columns])
+    if place is None:
+        raise FileError(f"there is no column {column!r}: choose one of {_listed(columns)}")
+    return columns[place]
 
 
 def _held(columns: Sequence[Column], chosen: int) -> str:

@@ -16,7 +16,7 @@ from penultimate.forecasts.by_ratio import RATIOS
 from penultimate.forecasts.label_figures import LabelFigures, samples_needed, squared_error_figures
 from penultimate.forecasts.label_pairs import LabelPair, one_label_twice, told_apart_by_no_head
 from penultimate.forecasts.sigmoid_figures import answering_threshold, collapse_threshold, sigmoid_figures
-from penultimate.forecasts.status import LOST, OWN, STATUSES
+from penultimate.forecasts.status import LABEL_STATUSES, LOST, OWN
 from penultimate.losses.binary_cross_entropy import BinaryCrossEntropy
 from penultimate.minimisers.label_solution import LabelSolution
 from penultimate.minimisers.shrinkage import Shrinkage
@@ -193,7 +193,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
         # A projector's diagonal carries rounding; a label at exactly 0.9 should not flip with it.
         kept = np.where(self.retained >= OWN - 1e-12, 0, np.where(self.retained < LOST, 2, 1))
         fixed = np.where(self.targets.positives > 0, 4, 3)
-        return np.array([*STATUSES, "unseen", "always"])[np.where(np.isnan(self.retained), fixed, kept)]
+        return np.array(LABEL_STATUSES)[np.where(np.isnan(self.retained), fixed, kept)]
 
     def labels_with(self, status: str) -> int:
         """How many labels are ``own``, ``shared``, ``lost``, ``unseen`` or ``always``."""

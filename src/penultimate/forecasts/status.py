@@ -10,6 +10,9 @@ LOST = 0.1
 
 STATUSES = ("own", "shared", "lost")
 
+# Of several labels a sample, one may also be on in no sample, or in all.
+LABEL_STATUSES = (*STATUSES, "unseen", "always")
+
 # What a forecast that rests on a trained network says of a direction or a class, and how sure it is.
 FATES = ("survives", "dies", "uncertain")
 

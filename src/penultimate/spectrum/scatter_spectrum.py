@@ -18,7 +18,8 @@ from penultimate.targets.label_scatter import LabelScatter
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
-# All directions of so many labels take a minute of one core and 0.4 GB; twice as many eight times as long.
+# All directions of so many labels take less than a minute (benchmarks/bench_targets.py); of twice as many, eight times
+# as long.
 MOST_DENSE = 4096
 # How many leading directions are sought, one number after the other, until the last lies below what is asked for.
 _RANKS = (32, 128, 512)

@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from penultimate.counts.columns import is_known, is_training, names_samples, tells_splits
+from penultimate.counts.columns import is_known, is_training, names_samples, place_of, tells_splits
 from penultimate.counts.delimiters import Delimiter, csv_delimiter, find_delimiter, long_fields
 from penultimate.counts.tables import Lines, first_lines
 from penultimate.counts.texts import is_file, number
@@ -137,13 +137,10 @@ def _sets(
 def _column(first: list[list[str]], separator: str, column: str | None) -> int:
     names, width = first[0], len(first[0])
     if column is not None:
-        wanted = column.strip().casefold()
-        found = [i for i, name in enumerate(names) if name.strip().casefold() == wanted]
-        if found:
-            return found[0]
-        if column.isdecimal() and 1 <= int(column) <= width:
-            return int(column) - 1
-        raise FileError(f"there is no column {column!r}: choose one of {_listed(names)}")
+        place = place_of(column, names)
+        if place is None:
+            raise FileError(f"there is no column {column!r}: choose one of {_listed(names)}")
+        return place
     if width == 1:
         return 0
     holding = [i for i in range(width) if any(separator in row[i] for row in first[1:])]
@@ -202,15 +199,15 @@ def _indicators(rows: Iterator[list[str]], chosen: Sequence[int], splits: Sequen
         if not splits or is_training(row[splits[0]]):
             held.append([_indicator(row[i], seen) for i in chosen])
         if len(held) == _CHUNK:
-            yield from rows_of(np.array(held), any_real=False, first=seen - _CHUNK)
+            yield from rows_of(np.array(held), any_real=False)
             held = []
     if held:
-        yield from rows_of(np.array(held), any_real=False, first=seen - len(held))
+        yield from rows_of(np.array(held), any_real=False)
 
 
 def _indicator(text: str, row: int) -> float:
     value = number(text)
-    if value is None:
+    if value is None or not 0.0 <= value <= 1.0:
         raise FileError(f"row {row} has {text!r} in a column of 0 and 1: give 0 or 1")
     return value
 

@@ -25,7 +25,7 @@ def steps(advice: LabelAdvice) -> list[str]:
     if not advice.forecast.never_answered:
         return []
     parts = [advice.refused and f"No pos_weight is advised: {advice.refused}."]
-    if advice.weighted is not None and advice.forecast.never_answered and str(advice.forecast.loss) != "bce:sqrt":
+    if advice.weighted is not None and str(advice.forecast.loss) != "bce:sqrt":
         never = advice.weighted.never_answered
         left = "every label is answered" if not never else f"{how_many(never, 'label stays', 'labels stay')} unanswered"
         parts.append(
@@ -69,7 +69,7 @@ def _assumed(advice: LabelAdvice) -> str:
         if problem.feature_decay is None
         else "the feature decay is given"
     )
-    text += f"{c}. pos_weight changes decisions at ½; to rank samples by a label, none is better."
+    text += f"{c}. pos_weight changes decisions at ½; to rank samples by a label, train without it."
     if advice.forecast.loss is not None:
         text += (
             f" BCEWithLogitsLoss averages over labels: its weight decay w is {number(advice.targets.labels)} w here."

@@ -7,12 +7,11 @@ from jaxtyping import Int
 
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.label_pairs import LabelPair
+from penultimate.forecasts.status import LABEL_STATUSES
 from penultimate.report.kit.numbers import finite, plain
 from penultimate.report.label_forecast.words import verdict
 from penultimate.reported import Classes
 from penultimate.version import __version__
-
-_STATUSES = ("own", "shared", "lost", "unseen", "always")
 
 
 def record(forecast: LabelForecast, classes: Classes = 20) -> dict[str, object]:
@@ -43,7 +42,7 @@ def record(forecast: LabelForecast, classes: Classes = 20) -> dict[str, object]:
             "largest_answering_weight_decay": forecast.largest_answering_weight_decay,
             "collapse_weight_decay": forecast.collapse_weight_decay,
             "never_answered": None if targets.kind == "real" else forecast.never_answered,
-            "labels_by_status": {status: forecast.labels_with(status) for status in _STATUSES},
+            "labels_by_status": {status: forecast.labels_with(status) for status in LABEL_STATUSES},
         },
         "by_feature_ratio": [
             {name: value if isinstance(value, int) else finite(value) for name, value in vars(row).items()}

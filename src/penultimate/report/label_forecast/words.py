@@ -114,19 +114,16 @@ def _pos_weight(forecast: LabelForecast) -> str:
 
 
 def _zeros(forecast: LabelForecast) -> str:
-    if (
-        not forecast.never_answered
-        or forecast.targets.kind == "real"
-        or forecast.problem.weight_decay[0] >= (forecast.collapse_weight_decay)
-    ):
+    collapsed = forecast.problem.weight_decay[0] >= forecast.collapse_weight_decay
+    if not forecast.never_answered or forecast.targets.kind == "real" or collapsed:
         return ""
     known = int(np.count_nonzero(forecast.varying & ~forecast.answered & (forecast.retained >= OWN)))
     if not known:
         return ""
-    some, them = how_many(known, "of these labels", "of these labels"), "it" if known == 1 else "them"
+    stay, them = ("its score stays", "it") if known == 1 else ("their scores stay", "them")
     return (
-        f"This is why a network may predict only zeros: its features know {some}, and the scores never say {them}. "
-        f"A lower threshold finds {them}."
+        f"This is why a network may predict only zeros: its features know {number(known)} of these labels, but {stay} "
+        f"below ½. A lower threshold finds {them}."
     )
 
 
