@@ -79,6 +79,8 @@ def test_bundled_table_and_its_description():
 def test_what_contradicts_is_refused():
     with pytest.raises(pen.ProblemError, match=r"no networks of kind 'vit'.*choose one of .*perceptron"):
         pen.forecast(COUNTS, like="vit")
+    with pytest.raises(pen.ProblemError, match="one sigmoid a label"):
+        pen.advise(COUNTS, loss="bce")
     for options in ({"feature_decay": 1e-6}, {"feature_ratio": 2.0}):
         with pytest.raises(pen.ProblemError, match="beside a feature decay or its ratio"):
             pen.forecast(COUNTS, like="perceptron", **options)
@@ -89,6 +91,14 @@ def test_what_contradicts_is_refused():
 def test_a_damaged_table_is_one_error(rows):
     with pytest.raises(FileError, match="install penultimate again"):
         read_networks(rows)
+
+
+def test_comparisons_and_advice_take_the_median_and_not_the_ends_too():
+    compared, advised = pen.compare_losses(COUNTS, ["mse"], 5e-2), pen.advise(COUNTS, 5e-2)
+    alone = pen.forecast(COUNTS, 5e-2)
+    for one in (compared.forecasts["mse"], advised.forecast):
+        assert one.band is None and one.threshold == alone.threshold
+    assert advised.decay.after.band is None and alone.band is not None
 
 
 def test_the_command_line_offers_the_kinds_there_are():

@@ -28,9 +28,10 @@ from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
 from penultimate.features.sources.writing import save_head
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.forecasting import forecast
+from penultimate.forecasts.forecasting import by_itself
 from penultimate.losses import BinaryCrossEntropy, Loss
 from penultimate.model.arguments import decays, whole
+from penultimate.model.before_training import before_training
 from penultimate.model.networks import ANY
 from penultimate.model.problem import Bias, Problem
 from penultimate.reported import Reported
@@ -261,9 +262,8 @@ def advise(
     else:
         of_audit = None if audited is None or audited.problem is None else audited.problem.weight_decay
         given.pop("width", None)
-        before = cast("Callable[..., Forecast]", forecast)(counts, decay or of_audit or _DECAY, **given)
         # How far other networks differ says that one should be trained, not that this one should be changed.
-        now = replace(before, band=None)
+        now = by_itself(counts, cast("Callable[..., Problem]", before_training)(decay or of_audit or _DECAY, **given))
     narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:
         now = _narrowed(now, narrowest)
@@ -300,7 +300,7 @@ def _audited(audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | Non
 
 def _narrowed(now: Forecast, width: int) -> Forecast:
     def narrow(one: Forecast) -> Forecast:
-        return forecast(one.counts, problem=replace(one.problem, width=width))
+        return by_itself(one.counts, replace(one.problem, width=width))
 
     return replace(narrow(now), band=None if now.band is None else (narrow(now.band[0]), narrow(now.band[1])))
 

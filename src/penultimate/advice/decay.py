@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from penultimate.advice.status import Piece, Reason, Status
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.forecasting import forecast
+from penultimate.forecasts.forecasting import by_itself
 
 # A critical decay found along a path is known to 4e-7 on either side; just below and just above it mean this far.
 _BESIDE = 1e-5
@@ -109,7 +109,7 @@ def _at(now: Forecast, decay: float) -> Forecast:
     factor = decay / now.problem.weight_decay[0]
 
     def scaled(one: Forecast) -> Forecast:
-        return forecast(one.counts, problem=one.problem.scaled(factor))
+        return by_itself(one.counts, one.problem.scaled(factor))
 
     band = None if now.band is None else (scaled(now.band[0]), scaled(now.band[1]))
     return replace(scaled(now), band=band)

@@ -13,7 +13,7 @@ from penultimate.advice.goals import Goal
 from penultimate.advice.status import Piece, Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.forecasting import forecast
+from penultimate.forecasts.forecasting import by_itself
 from penultimate.losses.consistency import effective_share, is_consistent
 from penultimate.model.problem import Problem
 
@@ -106,7 +106,7 @@ def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> Lo
         return nothing(Status.UNKNOWN, reason)
     plain_name, families = families_of(problem.loss, counts)
     plain_problem = replace(problem, loss=plain_name)
-    plain = now if problem.loss == plain_name else forecast(counts, problem=plain_problem)
+    plain = now if problem.loss == plain_name else by_itself(counts, plain_problem)
     balanced = solve_point(_balanced(counts), plain_problem, 0.0).figures
     target = Target(goal, Figures.from_forecast(plain), balanced)
     may_turn = goal is Goal.CONSISTENT or plain is now
@@ -132,7 +132,7 @@ def advise_loss(now: Forecast, goal: Goal, obstacle: Reason | None = None) -> Lo
         proven = all(option.point.converged for option in options)
         return found if proven else replace(found, status=Status.UNKNOWN, reason=Reason.NOT_CERTIFIED)
     chosen = options[0].loss
-    after = forecast(counts, problem=replace(problem, loss=chosen))
+    after = by_itself(counts, replace(problem, loss=chosen))
     if not after.solution.converged:
         return replace(found, status=Status.UNKNOWN, reason=Reason.NOT_CERTIFIED)
     if not _fulfils(after, target):

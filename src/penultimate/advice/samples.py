@@ -10,7 +10,7 @@ from penultimate.advice.status import Piece, Reason, Status
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.critical_decays import is_closed
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.forecasting import forecast
+from penultimate.forecasts.forecasting import by_itself
 from penultimate.forecasts.samples_to_gain import common_floor, raised_to, smallest_floor
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Problem
@@ -88,7 +88,7 @@ def advise_samples(now: Forecast, obstacle: Reason | None = None) -> SamplesAdvi
     if math.isinf(floor):
         return nothing(Status.OUT_OF_REACH, None)
     for _ in range(_TRIES):
-        after = forecast(raised_to(judged.counts, floor), problem=judged.problem)
+        after = by_itself(raised_to(judged.counts, floor), judged.problem)
         if after.survivors == after.directions:
             gain = np.maximum(floor - n, 0.0) * size
             raised = int(size[gain > 0].sum())

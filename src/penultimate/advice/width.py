@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from penultimate.advice.status import Piece, Reason, Status
 from penultimate.forecasts.forecast import Forecast
-from penultimate.forecasts.forecasting import forecast
+from penultimate.forecasts.forecasting import by_itself
 
 # Parts of the width needed at which the loss is shown.
 _NARROWER = (0.75, 0.5, 0.25)
@@ -59,11 +59,11 @@ def advise_width(now: Forecast, width: int | None, obstacle: Reason | None = Non
     -------
     WidthAdvice
     """
-    free = now if now.problem.width is None else forecast(now.counts, problem=replace(now.problem, width=None))
+    free = now if now.problem.width is None else by_itself(now.counts, replace(now.problem, width=None))
     needed = free.survivors
     parts = sorted({int(part * needed) for part in _NARROWER} - {0, needed}, reverse=True)
     exact = now.problem.is_plain_squared_error
-    narrower = tuple(forecast(now.counts, problem=replace(now.problem, width=part)) for part in parts if exact)
+    narrower = tuple(by_itself(now.counts, replace(now.problem, width=part)) for part in parts if exact)
     if width is None or obstacle is not None:
         status, reason = Status.UNKNOWN, obstacle or Reason.NO_WIDTH
     else:

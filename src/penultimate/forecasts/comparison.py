@@ -10,8 +10,8 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import by_itself
 from penultimate.losses import Loss, plainly
-from penultimate.minimisers.minimising import minimise
 from penultimate.model.before_training import before_training
 from penultimate.model.problem import Bias
 from penultimate.reported import Reported
@@ -102,5 +102,5 @@ def compare_losses(
         )
         for name, loss in zip(names, losses, strict=True)
     }
-    # Losses are compared at the median of other networks: the ends of their range would cost as much again, each.
-    return LossComparison({name: Forecast(minimise(counts, problem)) for name, problem in problems.items()})
+    # At the median of other networks alone.
+    return LossComparison({name: by_itself(counts, problem) for name, problem in problems.items()})

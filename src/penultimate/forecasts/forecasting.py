@@ -128,13 +128,18 @@ def forecast(
     return _with_band(counts_of(counts), problem)
 
 
+def by_itself(counts: ClassCounts, problem: Problem) -> Forecast:
+    """The forecast of one problem, without the ends of what other networks allow, which cost as much again each."""
+    return Forecast(minimise(counts, problem))
+
+
 def _with_band(counts: ClassCounts, problem: Problem) -> Forecast:
     """The forecast, with both ends of what other networks allow where it rests on them."""
-    best = Forecast(minimise(counts, problem))
+    best = by_itself(counts, problem)
     networks = problem.networks
     if networks is None or networks.end:
         return best
-    low, high = (Forecast(minimise(counts, replace(problem, networks=networks.at_end(end)))) for end in (-1, 1))
+    low, high = (by_itself(counts, replace(problem, networks=networks.at_end(end))) for end in (-1, 1))
     return replace(best, band=(low, high))
 
 

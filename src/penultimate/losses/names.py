@@ -178,6 +178,10 @@ def _make(name: str, counts: ClassCounts) -> Loss:
             "the focal loss is not convex in the logits (it curves downwards where the class's probability is small), "
             "so no minimum of it can be certified: compare with 'ce', 'la:1' or 'weighted:inverse'"
         )
+    if words[0] == "bce":
+        raise ProblemError(
+            f"the loss {name} has one sigmoid a label: give LabelScatter.from_counts of the class counts, or say 'ce'"
+        )
     for size in (2, 1):
         maker, most = _MAKERS.get(":".join(words[:size]), (None, 0))
         if maker is not None:
