@@ -2,19 +2,19 @@
 What to change
 ==============
 
-Forty classes from 2,000 samples to 20, trained with cross-entropy. The weight decay is a little too large for the
-tail. What should be changed, what does it buy, and what does it cost?
+Forty classes from 2,000 samples to 20, trained with cross-entropy, where features and weights cost alike
+(``feature_ratio=1``). What should be changed, what does it buy, and what does it cost?
 """
 
 import penultimate as pen
 
 counts = pen.ClassCounts.long_tailed(40, largest=2000, ratio=100)
-advice = pen.advise(counts, weight_decay=0.03, loss="ce", width=128)
+advice = pen.advise(counts, weight_decay=0.03, loss="ce", width=128, feature_ratio=1)
 print(advice.verdict)
 
 # %%
-# Head and tail trade
-# -------------------
+# Many and few trade
+# ------------------
 # Margins of the third of the classes with most samples, and of the third with fewest, at equal strength. Every curve
 # begins at plain cross-entropy and goes on with the strength of one kind of loss. The diamonds decide best for balanced
 # accuracy.
@@ -27,18 +27,18 @@ trade_off = advice.plot("trade_off")
 for option in advice.loss.options:
     figures = option.point.figures
     print(
-        f"{option.loss:24s} head {figures.many_margin:5.2f}, tail {figures.few_margin:5.2f}, "
+        f"{option.loss:24s} many {figures.many_margin:5.2f}, few {figures.few_margin:5.2f}, "
         f"cost {option.many_cost:6.1%}, samples used {option.effective_samples:6.1%}"
     )
 
 # %%
 # Equal margins instead
 # ---------------------
-# Inverse design finds the least strength at which the tail has the head's margins in training. Every loss found is
-# proven to be a minimum of its own objective, and its strength is one that can be typed. Some curves turn back: strong
-# temperatures kill the directions that they should help.
+# Inverse design finds the least strength at which rare classes have the margins of frequent ones in training. Every
+# loss found is proven to be a minimum of its own objective, and its strength is one that can be typed. Some curves turn
+# back: strong temperatures kill the directions that they should help.
 
-equal = pen.advise(counts, weight_decay=0.03, loss="ce", width=128, goal="margins")
+equal = pen.advise(counts, weight_decay=0.03, loss="ce", width=128, feature_ratio=1, goal="margins")
 for option in equal.loss.options:
     print(f"{option.loss:24s} cost {option.many_cost:6.1%}, {'fulfils the goal' if option.met else 'does not'}")
 

@@ -53,7 +53,7 @@ for k, count in enumerate(comparison.counts.values):
 print(f"balanced accuracy {before.mean():.1%} before, {after.mean():.1%} after")
 
 # %%
-# The tail gains and the head pays: that is the trade. With one head in hand, another prior is a matter of one argument.
+# Rare classes gain and frequent ones pay: that is the trade. Another prior for the same head takes one argument.
 # Here the classes are as frequent as in training again:
 
 statistics = pen.FeatureStatistics.from_features(features[valid], labels[valid])

@@ -3,7 +3,8 @@ What do weighted and adjusted losses do to the tail?
 ====================================================
 
 Five losses for the same long-tailed counts at the same weight decay, each minimised to a proof. Weights save directions
-of the tail and can go too far; logit adjustment leaves the trained geometry as it is.
+of the tail and can go too far; logit adjustment leaves the trained geometry as it is. Features and weights cost alike
+here (``feature_ratio=1``).
 """
 
 import altair as alt
@@ -20,7 +21,7 @@ losses = ["ce", "la:1", "weighted:inverse", "weighted:effective:0.999", "cdt:0.3
 # All classes keep their directions with most losses. Margins differ: plain cross-entropy leaves the tail less, weights
 # of 1/n turn that round.
 
-moderate = pen.compare_losses(counts, losses, weight_decay=2e-2)
+moderate = pen.compare_losses(counts, losses, weight_decay=2e-2, feature_ratio=1)
 print(moderate.verdict)
 margins = moderate.plot("margins")
 
@@ -36,7 +37,7 @@ for name, forecast in moderate.forecasts.items():
 # A class survives when its dot lies above the line of its loss. Weights and temperatures tilt the line, in opposite
 # senses.
 
-large = pen.compare_losses(counts, losses, weight_decay=0.15)
+large = pen.compare_losses(counts, losses, weight_decay=0.15, feature_ratio=1)
 print(large.verdict)
 needed = large.plot("needed")
 
@@ -52,7 +53,7 @@ rows = [
     for name in ("mse", "ce", "weighted:inverse", "cdt:0.3")
     for decay, alive in zip(
         decays.tolist(),
-        [pen.forecast(counts, float(decay)).survivors for decay in decays]
+        [pen.forecast(counts, float(decay), feature_ratio=1).survivors for decay in decays]
         if name == "mse"
         else pen.solution_path(counts, pen.Problem.from_decays(loss=name), decays).survivors,
         strict=True,

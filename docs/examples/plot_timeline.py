@@ -1,6 +1,6 @@
 """
-Head first, tail later: when each direction is learnt
-=====================================================
+Frequent first, rare later: when each direction is learnt
+=========================================================
 
 Under gradient flow from a small balanced start, every direction grows along its own logistic curve. Its rate is
 proportional to what is left of its singular value after the threshold, so the tail is not only weaker at the end of
@@ -12,7 +12,7 @@ import altair as alt
 import penultimate as pen
 
 counts = pen.datasets.counts("cifar10-lt")
-forecast = pen.forecast(counts, weight_decay=5e-3)
+forecast = pen.forecast(counts, weight_decay=5e-3, feature_ratio=1)
 timeline = forecast.timeline(lr=0.1, momentum=0.9, steps=10_000, points=300)
 print(timeline.note)
 

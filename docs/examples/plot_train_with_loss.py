@@ -26,7 +26,7 @@ inputs, labels = torch.tensor(images / 16, dtype=torch.float32), torch.tensor(di
 # The decay of the head is what a forecast is about, and every class keeps its direction at this one:
 
 decay = 5e-3
-print(pen.forecast(counts, loss="ce", weight_decay=decay).verdict)
+print(pen.forecast(counts, loss="ce", weight_decay=decay, feature_ratio=1).verdict)
 
 # %%
 # One loop. Head and backbone have their own decays, and biases have none: the forecast's bias is free.
@@ -53,12 +53,13 @@ def recalls(loss, head=None, power=1.0, seed=0):
 # %%
 # A balanced test set would weigh every class alike; so does the mean of the recalls.
 
+wished = pen.forecast(counts, loss="ce", feature_ratio=1)
 ways = {
     "cross-entropy": recalls("ce"),
     "logit adjustment": recalls("la:1"),
     "weights 1/n": recalls("weighted:inverse"),
     "fixed simplex ETF": recalls("ce", pen.torch.FixedHead.etf(10, 64, scale=5.0)),
-    "head of the forecast": recalls("ce", pen.torch.FixedHead.from_forecast(pen.forecast(counts, loss="ce"), 64)),
+    "head of the forecast": recalls("ce", pen.torch.FixedHead.from_forecast(wished, 64)),
     "square-root sampling": recalls("ce", power=0.5),
 }
 for way, found in ways.items():

@@ -3,8 +3,8 @@ One number per direction while a network trains
 ===============================================
 
 The timeline is a law for free features. A network shares its weights between all samples, so it is faster, by a factor
-that only training tells, and it need not follow the law's curves. What survives is the order: head directions first. A
-``FeatureMonitor`` measures the strength of every direction, here of a multilayer perceptron with squared error.
+that only training tells, and it need not follow the law's curves. By and large the order survives: frequent
+classes first. A ``FeatureMonitor`` measures the strength of every direction, here of a perceptron with squared error.
 """
 
 import torch
@@ -14,7 +14,7 @@ import penultimate as pen
 
 counts = pen.ClassCounts([400, 183, 84, 38, 17, 8])
 decay, rate = 5e-3, 0.02
-forecast = pen.forecast(counts, weight_decay=decay)
+forecast = pen.forecast(counts, weight_decay=decay, feature_ratio=1)
 
 torch.manual_seed(0)
 labels = torch.arange(6).repeat_interleave(torch.tensor([400, 183, 84, 38, 17, 8]))
