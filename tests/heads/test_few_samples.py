@@ -166,3 +166,19 @@ def test_statistics_have_no_sample_to_leave_out():
     X, y, *_ = drawn((20, 5), 4)
     head = heads.DiscriminantHead().fit_statistics(pen.FeatureStatistics.from_features(X, y))
     assert (head.shrinkage_, head.loo_) == (0.5, None)
+
+
+@pytest.mark.parametrize("network", ["cnn-ce-test", "cnn-mse-test"])
+def test_from_statistics_half_shrinkage_is_better_than_the_oracles(network):
+    batches = list(pen.datasets.features(network).batches())
+    rows = np.concatenate([batch.features for batch in batches])
+    labels = np.concatenate([batch.labels for batch in batches])
+    recalls = []
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(len(labels))
+        drawn = np.concatenate([order[labels[order] == k][: 30 if k < 5 else 3] for k in range(10)])
+        tested, statistics = order[-3000:], pen.FeatureStatistics.from_features(rows[drawn], labels[drawn])
+        fitted = (heads.DiscriminantHead(one).fit_statistics(statistics) for one in ("loo", "auto"))
+        recalls.append([np.mean(one.predict(rows[tested]) == labels[tested]) for one in fitted])
+    half, oracle = np.mean(recalls, axis=0)
+    assert half > oracle
