@@ -78,7 +78,7 @@ def _collapse(audit: Audit) -> str:
 
 
 def _merged(audit: Audit) -> str:
-    """Merged pairs, and those of which the samples cannot say."""
+    """Merged pairs, and those that have too few samples to tell."""
     pairs, names = audit.pairs, audit.counts.names
     if np.isnan(audit.metrics.variability_quotient):
         return _collapse(audit)
@@ -86,14 +86,14 @@ def _merged(audit: Audit) -> str:
         return "There are too few samples to tell whether classes have merged."
     merged, undecided = pairs.pairs[pairs.merged], int(np.count_nonzero(pairs.undecided))
     if not len(merged):
-        few = f", but of {_pairs(undecided)} the samples cannot say" if undecided else ""
+        few = f", but for {_pairs(undecided)} there are too few samples to tell" if undecided else ""
         return f"No two classes have merged{few}."
     first = " and ".join(str(names[index]) for index in merged[0].tolist())
     text = f"One pair of classes has merged: {first}."
     if len(merged) > 1:
         classes = number(float(np.unique(merged).size))
         text = f"{number(float(len(merged)))} pairs of {classes} classes have merged, nearest of all {first}."
-    return f"{text} Of {_pairs(undecided)} more the samples cannot say." if undecided else text
+    return f"{text} For {_pairs(undecided)} more there are too few samples to tell." if undecided else text
 
 
 def _pairs(count: int) -> str:
@@ -107,10 +107,10 @@ def _nearest_classes(audit: Audit) -> str:
         return pairs.outcome.value
     merged, apart, undecided = (int(np.count_nonzero(of)) for of in (pairs.merged, pairs.apart, pairs.undecided))
     text = (
-        f"Each class is held against the one nearest to it. Of {_pairs(len(pairs.pairs))}, {number(float(merged))} "
-        f"merged, {number(float(apart))} are apart, and {number(float(undecided))} undecided. Merged means that a gap "
-        f"of {number(GAP, 3)} standard deviations, at which the best linear rule errs on {percent(MERGED_AT)} of the "
-        "samples, would have been seen, and was not."
+        f"Each class is compared with the one nearest to it. Of {_pairs(len(pairs.pairs))}, {number(float(merged))} "
+        f"merged, {number(float(apart))} are apart, and {number(float(undecided))} are undecided. Merged means that a "
+        f"gap of {number(GAP, 3)} standard deviations would have been seen, and was not; at that gap the best linear "
+        f"rule errs on {percent(MERGED_AT)} of the samples."
     )
     listed = zip(pairs.pairs[:_NAMED].tolist(), pairs.gap[:_NAMED].tolist(), strict=True)
     named = [f"{names[one]} and {names[other]} ({number(gap, 2)})" for (one, other), gap in listed]
@@ -121,7 +121,7 @@ def _nearest_classes(audit: Audit) -> str:
             f" With {number(float(np.median(enough)))} samples of each class half of the undecided would be decided."
         )
     if not pairs.own_covariances:
-        text += " The scatter of all classes stands for that of each, which has a size of its own only."
+        text += " All classes are taken to scatter in the same shape, each in a size of its own."
     return text
 
 
@@ -130,7 +130,8 @@ def _above_noise(audit: Audit) -> str:
     if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES:
         return ""
     if directions.count is None:
-        return f"{directions.outcome.value} Pairs were compared along {audit.pairs.directions or 'all'} of them."
+        along = audit.pairs.directions or "all"
+        return f"Pairs were compared along {along} directions of the class means. {directions.outcome.value}"
     dimension = number(float(directions.dimension))
     return (
         f"{number(float(directions.count))} of {dimension} directions of the class means stand above what chance gives "

@@ -16,7 +16,9 @@ def noise_words(noise: HeadNoise) -> str:
     if found is None:
         return ""
     if found.bulk.fits and not found.fits:
-        return "Half of all directions of the rows or more are stronger than the rest, so no rest is told as noise."
+        return (
+            "At least half of all directions of the rows are stronger than the rest, which is then not taken for noise."
+        )
     if not found.fits:
         off = np.abs(found.bulk.measured / found.bulk.expected - 1.0)
         return (
