@@ -1,6 +1,7 @@
 """Several labels a sample: against descent on all factors, class counts, sums written out, and a table of bad input."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from scipy.optimize import minimize
 
 import penultimate as pen
 from command import run
+from penultimate.minimisers import label_solution
+from penultimate.model.strength_law import StrengthLaw, Width
 from penultimate.spectrum import scatter_spectrum
 
 RNG = np.random.default_rng(5)
@@ -225,6 +228,16 @@ def test_what_cannot_be_forecast_is_one_error():
         pen.forecast(pen.LabelScatter.from_labels(BIG), loss="la:1")
     with pytest.raises(pen.CountsError, match="several labels a sample as pen"):
         pen.forecast(BIG)
+    none = Width(0.0, 0.0)
+    law = StrengthLaw(100.0, 1.0, (1e-2,), (1e-2,), (0.0,), (1.0, 1.0), (), ((),), (), none, none)
+    with pytest.raises(pen.ProblemError, match="the law of a trained network is for one label a sample"):
+        pen.forecast(pen.LabelScatter.from_labels(BIG), problem=replace(pen.Problem.from_decays(0.02), law=law))
+
+
+def test_a_regularised_bias_needs_all_directions(monkeypatch):
+    monkeypatch.setattr(label_solution, "MOST_DENSE", 10)
+    with pytest.raises(pen.ProblemError, match="a regularised bias needs all directions of 12 labels"):
+        pen.forecast(pen.LabelScatter.from_labels(BIG), 0.02, bias=0.1)
 
 
 def test_a_forecast_is_of_the_sums_as_they_were():

@@ -148,6 +148,8 @@ BAD = {
     "zero": (lambda: pen.forecast(CHANCE, loss="bce:0"), "must be positive, got 0"),
     "lengths": (lambda: pen.forecast(CHANCE, loss=pen.losses.BinaryCrossEntropy([1, 2, 3])), "3 weights in"),
     "layers": (lambda: pen.forecast(CHANCE, loss="bce", layers=2), "one layer, a free bias and no width"),
+    "width": (lambda: pen.forecast(CHANCE, loss="bce", width=1), "one layer, a free bias and no width"),
+    "bias": (lambda: pen.forecast(CHANCE, loss="bce", bias="none"), "one layer, a free bias and no width"),
     "counts": (lambda: pen.forecast([60, 30], loss="bce"), "give LabelScatter.from_counts of the class counts"),
     "equal": (
         lambda: pen.class_weights("equal", pen.LabelScatter.from_labels([["a", "b"]] * 60 + [["a"]] * 37 + [[]] * 3)),

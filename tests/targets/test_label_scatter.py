@@ -80,8 +80,9 @@ def test_a_weight_is_so_many_equal_samples():
     for form in (Y, SETS):
         found = pen.LabelScatter.from_labels(form, names=5, weights=weights)
         assert found.samples == 1275 and np.array_equal(found.second_moment.toarray(), repeated.T @ repeated)
-    with pytest.raises(pen.CountsError, match="the weight of row 1 is 0"):
-        pen.LabelScatter.from_labels(Y[:2], weights=[1, 0])
+    for bad, words in (([1, 0], "the weight of row 1 is 0"), ([1], "for 2 rows"), ("ab", "weights are no numbers")):
+        with pytest.raises(pen.CountsError, match=words):
+            pen.LabelScatter.from_labels(Y[:2], weights=bad)
 
 
 def test_class_counts_are_one_label_a_sample():

@@ -136,6 +136,21 @@ BAD = {
         "labels",
     ),
     "empty": ("a.csv", "\n", ";", "the file is empty"),
+    "numbers without names": ("a.csv", "0,1\n1,0\n", None, "no columns of 0 and 1 stand below names of labels"),
+    "a record without": ("a.json", '[{"tags": ["a"]}, {"id": 2}]', None, "record 2 has no 'tags': give every sample"),
+    "no such entry": (
+        "a.jsonl",
+        '{"tags": ["a"]}\n',
+        None,
+        "there is no entry 'labels': choose one of 'tags'",
+        "labels",
+    ),
+    "half COCO": (
+        "a.json",
+        '{"annotations": [{"image_id": 1}], "images": [], "categories": []}',
+        None,
+        "no COCO",
+    ),
 }
 
 
@@ -145,6 +160,24 @@ def test_a_file_that_does_not_tell_is_one_error_with_its_name(case, tmp_path):
     (tmp_path / name).write_text(text)
     with pytest.raises(pen.FileError, match=words) as caught:
         pen.LabelScatter.read(tmp_path / name, *column, separator=separator)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+BINARY = {
+    "no matrix": ("a.npz", lambda p: np.savez(p, X=np.ones((4, 3)), Z=np.ones((4, 3))), "no array of shape"),
+    "coordinates": ("a.npz", lambda p: sparse.save_npz(p, sparse.coo_matrix(Y)), "is stored as 'coo'"),
+    "no lists": ("a.parquet", lambda p: parquet(p, id=range(3), tag=["a", "b", "c"]), "no column holds lists"),
+    "a vector": ("a.npy", lambda p: np.save(p, np.arange(4)), r"the array has shape \(4,\)"),
+    "folders of classes": ("a", lambda p: (p / "cat").mkdir(parents=True), "the folder holds no YOLO labels"),
+}
+
+
+@pytest.mark.parametrize("case", BINARY)
+def test_a_file_without_targets_is_one_error(case, tmp_path):
+    name, write, words = BINARY[case]
+    write(tmp_path / name)
+    with pytest.raises(pen.FileError, match=words) as caught:
+        pen.LabelScatter.read(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
 
 

@@ -224,24 +224,7 @@ def advise(
     >>> advice.decay.status.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
     ('nothing to change', 8.1, 0.78)
     """
-    if isinstance(counts, LabelScatter):
-        beside = (problem, audit, train, valid, head)
-        if goal != "consistent" or any(one is not None for one in beside):
-            raise ProblemError(
-                "advice for several labels a sample rests on targets, decay and loss: leave the rest out"
-            )
-        named = ("layers", "feature_decay", "feature_ratio", "like", "bias", "width")
-        values = (layers, feature_decay, feature_ratio, like, bias, width)
-        said = {name: value for name, value in zip(named, values, strict=True) if value is not None}
-        decay = _DECAY if weight_decay is None else weight_decay
-        return advise_label_sets(counts, decay, "bce" if loss is None else loss, **said)
-    counts = counts_of(counts)
-    if valid is not None and train is None:
-        raise ProblemError("held-out features need training features beside them: give both")
-    wished, width = Goal.from_name(goal), None if width is None else whole(width, "the width")
-    audited = _audited(audit)
-    if audited is not None:
-        audited.check(counts)
+    width = None if width is None else whole(width, "the width")
     options = {
         "loss": loss,
         "layers": layers,
@@ -252,6 +235,18 @@ def advise(
         "width": width,
     }
     given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(counts, LabelScatter):
+        beside = (problem, audit, train, valid, head)
+        if goal != "consistent" or any(one is not None for one in beside):
+            raise ProblemError(
+                "advice for several labels a sample rests on targets, decay and loss: leave the rest out"
+            )
+        return advise_label_sets(counts, _DECAY if weight_decay is None else weight_decay, **{"loss": "bce", **given})
+    counts, wished, audited = counts_of(counts), Goal.from_name(goal), _audited(audit)
+    if valid is not None and train is None:
+        raise ProblemError("held-out features need training features beside them: give both")
+    if audited is not None:
+        audited.check(counts)
     if problem is not None:
         weight_decay, width, given = problem.weight_decay, problem.width, _options(problem)
     if audited is not None:

@@ -37,7 +37,8 @@ from penultimate.targets.tables import read_table
 
 # Letters, rows and numbers by which a file is told to hold label sets, and that are read at once.
 _PEEK, _BATCH, _NUMBERS = 1 << 16, 1 << 14, 1 << 22
-_SPARSE = frozenset(("indices", "indptr", "data", "shape", "format"))
+# What scipy.sparse.save_npz writes in every format.
+_SPARSE = frozenset(("data", "shape", "format"))
 _BETWEEN = re.compile(r"[\s,]*")
 # A flat list that ends its line: one record of several, and no list of them.
 _LINE = re.compile(r"\[[^\[\]{}]*\]\s*\n")
@@ -170,7 +171,7 @@ def _of_npz(path: Path, column: str | None) -> Found:
             (archive.read(k).ravel() for k in archive.names() if k in ("classes", "names", "label_names")), None
         )
         held = None if names is None else list(map(str, names.tolist()))
-        if key == "indptr":
+        if key == "format":
             matrix = _sparse_of(archive)
             return Found(None, rows_of(matrix, any_real=True), held, f"a sparse matrix of shape {matrix.shape}")
         shape = archive.layout(key).shape
@@ -179,10 +180,10 @@ def _of_npz(path: Path, column: str | None) -> Found:
 
 
 def _matrix_of(archive: NpzArchive, column: str | None) -> str | None:
-    """The array of targets; "indptr" where the archive is a sparse matrix."""
+    """The array of targets; "format" where the archive is a sparse matrix."""
     keys = archive.names()
     if column is None and _SPARSE <= set(keys):
-        return "indptr"
+        return "format"
     if column is not None:
         return column if column in keys and _is_wide(archive.layout(column)) else None
     wide = [key for key in keys if _is_wide(archive.layout(key))]
