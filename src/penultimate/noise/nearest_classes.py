@@ -138,7 +138,7 @@ def class_pairs(directions: ClassDirections, scatters: object = None) -> ClassPa
     # By the distance alone: over its noise, the class of fewest samples would be nearest to all.
     nearest = seen[nearest_of(points[seen], np.ones(seen.size))]
     pairs = np.unique(np.sort(np.column_stack([seen, nearest]), axis=1), axis=0)
-    test = _along(directions, points, pairs, _checked(own, points.shape))
+    test = equal_means(directions, points, pairs, _checked(own, points.shape))
     value = np.asarray(fdtrc(test.rank, test.second, test.ratio), dtype=np.float64)
     critical = np.asarray(fdtri(test.rank, test.second, 1.0 - LEVEL / len(pairs)), dtype=np.float64)
     least = np.sqrt(_shift(test.rank, test.second, critical) / test.scale)
@@ -165,7 +165,7 @@ def class_pairs(directions: ClassDirections, scatters: object = None) -> ClassPa
 
 
 @dataclass(frozen=True)
-class _Test:
+class EqualMeans:
     """``F = per_square · q`` of each pair, with its degrees of freedom; q grows by `scale` a squared gap."""
 
     rank: int
@@ -175,9 +175,10 @@ class _Test:
     scale: Floats
 
 
-def _along(
+def equal_means(
     directions: ClassDirections, points: Floats, pairs: Int[np.ndarray, "p 2"], scatters: Floats | None
-) -> _Test:
+) -> EqualMeans:
+    """Welch's test of every pair, along some directions."""
     one, other = pairs.T
     rank = points.shape[1]
     counts = directions.counts
@@ -191,14 +192,14 @@ def _along(
         ratio = np.einsum("pr,pr->p", apart, apart) / both / rank
         scale = 0.5 * lost * (directions.size[one] + directions.size[other]) / both
         free = _welch(noise[one], counts[one], noise[other], counts[other])
-        return _Test(rank, free, ratio, np.full(len(pairs), 1.0 / rank), scale)
+        return EqualMeans(rank, free, ratio, np.full(len(pairs), 1.0 / rank), scale)
     tests = np.empty((len(pairs), 4))
     for i, both in enumerate(pairs.tolist()):
         samples = [float(counts[k]) for k in both]
         own = [lost * (scatters[k] + rank * np.eye(rank)) / (counts[k] - 1.0 + rank) for k in both]
         tests[i] = _of_pair(apart[i], own, samples)
     second, ratio, per_square, scale = tests.T
-    return _Test(rank, second, ratio, per_square, scale)
+    return EqualMeans(rank, second, ratio, per_square, scale)
 
 
 def _of_pair(apart: Floats, covariances: list[Floats], counts: list[float]) -> tuple[float, float, float, float]:
