@@ -11,7 +11,7 @@ With one layer of unrestricted width φ is convex with modulus λ_b: ``φ − φ
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from penultimate.errors import ProblemError
 from penultimate.minimisers.bias_search import TARGET_GAP, best_bias
@@ -72,13 +72,6 @@ class LabelSolution(OneLine):
     def sigma(self) -> Float[np.ndarray, " r"]:
         """Singular values of the targets, largest first, shape (r,)."""
         return self.geometry.spectrum.sigma
-
-    @property
-    def surviving(self) -> Bool[np.ndarray, " r"]:
-        """Which directions survive; where the width splits equal ones, as many of these as it holds."""
-        alive = np.zeros(self.sigma.size, dtype=np.bool_)
-        alive[: self.survivors] = True
-        return alive
 
     @property
     def survivors(self) -> int:
