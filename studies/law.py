@@ -11,14 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from penultimate.audits.law_reading import ALIGNED, LEARNT, Run, read_law
+from penultimate.audits.law_reading import ALIGNED, ENOUGH, LEARNT, Run, read_law
 from penultimate.forecasts.status import LOST
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.strength_law import StrengthLaw
 
 Record = Mapping[str, Any]
-# A law needs as many directions to be read from as the package asks for.
-_ENOUGH = 3
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def pull_factors(records: Sequence[Record]) -> tuple[list[float], list[float]]:
     runs = [_run(record) for record in records if not record["collapsed"]]
     for one in runs:
         law = read_law((one,), convex=True)
-        for other in (run for run in runs if run is not one and run.directions >= _ENOUGH and law is not None):
+        for other in (run for run in runs if run is not one and run.directions >= ENOUGH and law is not None):
             measured = other.median(other.log_price(1.0))
             root = one.median(one.log_price(1.0)) + np.log(other.decay / one.decay) / 2
             old.append(abs(root - measured) / np.log(2))
@@ -162,7 +160,7 @@ def well_learnt(record: Record) -> np.ndarray:
 def by_strengths(record: Record, layers: int) -> Law | None:
     """The law of L layers that a run implies; None with fewer than three well-learnt directions, or none that lost."""
     well = well_learnt(record)
-    if well.sum() < _ENOUGH:
+    if well.sum() < ENOUGH:
         return None
     kappa = float(np.median(implied(record, layers)))
     return Law(record["samples"], layers, record["recipe"]["weight_decay"], kappa) if kappa > 0 else None
