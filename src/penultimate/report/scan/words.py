@@ -39,10 +39,10 @@ def paragraphs(scan: Scan) -> list[str]:
     first += [_halo(scan, group) for group in scan.groups if group.kind is Kind.HALO]
     parts = [" ".join(filter(None, first)), _rest(scan)]
     if found:
-        tied = " The rows are also an embedding of inputs, so whatever you change is changed there too."
+        tied = " The rows are also an embedding of inputs, so what you drop or replace changes there too."
         parts.append(
-            "You can leave these rows as they are, mask their outputs, drop the classes, or give them new rows before "
-            "you train on." + tied * scan.tied
+            "You can leave these rows as they are, mask their outputs, drop the classes, or give them the mean of the "
+            "trained rows before you train on: --fix, or scan.fix(…), makes that head." + tied * scan.tied
         )
     return parts
 
