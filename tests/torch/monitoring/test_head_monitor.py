@@ -137,6 +137,23 @@ def test_training_that_is_taken_up_again_goes_on_from_its_start(tmp_path):
     assert second.look().rows.tolist() == first.look().rows.tolist() != list(range(200))
     with pytest.raises(pen.FeaturesError, match="of a head of 200 × 64 and the layer is 100 × 64"):
         pen.torch.HeadMonitor(nn.Linear(64, 100)).load_state_dict(first.state_dict())
+    with pytest.raises(pen.FeaturesError, match="the state has no seed, shape, start"):
+        first.load_state_dict(layer.state_dict())
+
+
+def test_fine_tuning_is_a_start_like_any_other():
+    layer, _ = trained(sgd, 0, hidden=False)
+    monitor = pen.torch.HeadMonitor(layer)
+    torch.manual_seed(1 + SEED)
+    prototypes, optimiser = torch.randn(60, WIDTH), sgd(layer.parameters())
+    for _ in range(400):
+        labels = torch.randint(0, 60, (128,))
+        loss = nn.functional.cross_entropy(layer(prototypes[labels] + 0.7 * torch.randn(128, WIDTH)), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    found = set(monitor.look().rows)
+    assert found <= set(range(60, 300)) and len(found) >= 230
 
 
 def test_a_head_that_was_put_or_resized_is_noticed():

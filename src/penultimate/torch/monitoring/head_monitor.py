@@ -179,14 +179,18 @@ class HeadMonitor:
         Raises
         ------
         FeaturesError
-            When it was of a head of another size.
+            When it was of a head of another size, or is no state of a head monitor.
         """
+        if missing := {"start", "shape", "seed"} - set(state):
+            raise FeaturesError(
+                f"the state has no {', '.join(sorted(missing))}: give what HeadMonitor.state_dict() returned"
+            )
         if tuple(state["shape"]) != self._shape:
             raise FeaturesError(
                 f"the state is of a head of {_size(tuple(state['shape']))} and the layer is {_size(self._shape)}"
             )
         self._seed = int(state["seed"])
-        self._start = state["start"].numpy().copy()
+        self._start = state["start"].cpu().numpy().copy()
 
     def __repr__(self) -> str:
         return f"HeadMonitor({_size(self._shape)})"
