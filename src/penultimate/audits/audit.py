@@ -43,6 +43,7 @@ from penultimate.losses import Loss, resolve
 from penultimate.model.problem import Problem
 from penultimate.noise.class_means import ClassDirections, MeansOutcome, class_directions
 from penultimate.noise.nearest_classes import ClassPairs, class_pairs
+from penultimate.noise.within_classes import ScatterDirections, scatter_directions
 from penultimate.reported import Reported
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Audit(Reported, presenter="audit"):
         Directions of the class means that stand above the noise of their samples.
     pairs : ClassPairs
         Every class with the one nearest to it: merged, apart, or undecided for want of samples.
+    scatter : ScatterDirections
+        Directions along which features vary together within classes by more than chance.
     last_layer : LayerAudit or None
         The last layer against its forecast; None without a head.
     intervals : dict of str to ndarray
@@ -113,6 +116,7 @@ class Audit(Reported, presenter="audit"):
     classes: ClassMetrics
     directions: ClassDirections
     pairs: ClassPairs
+    scatter: ScatterDirections
     last_layer: LayerAudit | None
     intervals: dict[str, NDArray[np.float64]]
     doubts: tuple[str, ...]
@@ -315,6 +319,7 @@ def _judge(
         classes=class_metrics(whole, product),
         directions=noise[0],
         pairs=noise[1],
+        scatter=scatter_directions(whole),
         last_layer=layer,
         intervals={name: interval for name, interval in intervals.items() if interval is not None},
         doubts=doubted,

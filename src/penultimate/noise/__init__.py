@@ -18,3 +18,5 @@ from penultimate.noise.row_pairs import EqualRows as EqualRows
 from penultimate.noise.row_pairs import equal_rows as equal_rows
 from penultimate.noise.spiked_tensor import Spike as Spike
 from penultimate.noise.spiked_tensor import SpikedTensor as SpikedTensor
+from penultimate.noise.within_classes import ScatterDirections as ScatterDirections
+from penultimate.noise.within_classes import scatter_directions as scatter_directions

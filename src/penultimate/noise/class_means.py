@@ -21,7 +21,7 @@ from penultimate.reported import OneLine
 Floats = NDArray[np.float64]
 
 # Variance of a direction that is within the rounding of products in single precision, as part of the largest.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 class MeansOutcome(Enum):
@@ -126,12 +126,12 @@ def class_directions(statistics: FeatureStatistics) -> ClassDirections:
     """
     counts, seen = statistics.counts, np.flatnonzero(statistics.counts > 0)
     freedom = statistics.samples - seen.size
-    size = _sizes(statistics)
+    size = class_sizes(statistics)
     # Weights of the mean are those of the rows, so that noise leaves one row's worth of directions.
     means = statistics.means[seen] - mean_of(statistics.means, counts / size)
     values, vectors = np.linalg.eigh(statistics.within_scatter / max(freedom, 1.0))
     between = np.einsum("kd,kd->d", means @ vectors, counts[seen, None] * (means @ vectors)) / statistics.samples
-    floor = _ROUNDING * float((values + between).max(initial=0.0))
+    floor = ROUNDING * float((values + between).max(initial=0.0))
     # A direction in which nothing varies is none; where only means vary, scatter is at most rounding.
     kept = values + between > floor
     white = vectors[:, kept] / np.sqrt(np.maximum(values[kept], floor))
@@ -163,7 +163,7 @@ def class_directions(statistics: FeatureStatistics) -> ClassDirections:
     )
 
 
-def _sizes(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
+def class_sizes(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
     """A class's own variance over that of all, as if one more sample deviated as those of all do."""
     counts, spreads = statistics.counts, statistics.spreads
     seen = counts > 0

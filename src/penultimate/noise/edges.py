@@ -67,6 +67,12 @@ def edge(row_variance: object, columns: int) -> float:
     return float(np.sqrt(noise.z(noise.turning)))
 
 
+def edge_of_groups(variance: Floats, times: Floats, columns: int) -> float:
+    """The same where so many rows share each variance."""
+    noise = _Noise(variance, columns, times)
+    return float(np.sqrt(noise.z(noise.turning)))
+
+
 @dataclass(frozen=True, repr=False)
 class Strengths(OneLine):
     """What directions that are seen above the edge are worth.
@@ -187,15 +193,16 @@ def fisher_strengths(singular_values: Floats, rows: int, columns: int, freedom: 
 class _Noise:
     """The equation, over the distinct variances."""
 
-    def __init__(self, row_variance: object, columns: int) -> None:
+    def __init__(self, row_variance: object, columns: int, times: Floats | None = None) -> None:
         given = np.asarray(row_variance, dtype=np.float64)
         if given.ndim != 1 or not given.size or not np.all(np.isfinite(given) & (given >= 0.0)) or not given.any():
             raise ProblemError("variances of rows must be one finite number a row, none negative and not all zero")
         if columns < 1:
             raise ProblemError(f"{columns} columns: noise needs one at least")
-        self.columns, self.rows = columns, given.size
-        self.variance, times = np.unique(given, return_counts=True)
-        self.times = times.astype(np.float64)
+        of_each = np.ones(given.size) if times is None else times
+        self.columns, self.rows = columns, float(of_each.sum())
+        self.variance, places = np.unique(given, return_inverse=True)
+        self.times = np.bincount(places, weights=of_each)
         self.lowest = -1.0 / (columns * float(self.variance[-1]))
         self.turning = self._turning()
 

@@ -67,13 +67,19 @@ def _merged(audit: "Audit") -> dict[str, object]:
 
 def noise_record(audit: "Audit") -> dict[str, object]:
     """Directions of the class means above the noise, and every class with the one nearest to it."""
-    directions, pairs = audit.directions, audit.pairs
+    directions, pairs, scatter = audit.directions, audit.pairs, audit.scatter
     return {
         "outcome": pairs.outcome.name.lower(),
         "directions": directions.count,
         "edge": finite(directions.edge),
         "singular_values": directions.singular_values.tolist(),
         "strengths": [finite(value) for value in directions.strengths.tolist()],
+        "scatter": {
+            "directions": scatter.count,
+            "features": scatter.dimension,
+            "edge": finite(scatter.edge),
+            "eigenvalues": scatter.eigenvalues.tolist(),
+        },
         "tested_along": pairs.directions,
         "own_covariances": pairs.own_covariances,
         "gap_asked_for": GAP,

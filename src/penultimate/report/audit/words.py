@@ -128,14 +128,26 @@ def _nearest_classes(audit: Audit) -> str:
 def _above_noise(audit: Audit) -> str:
     directions = audit.directions
     if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES:
-        return ""
+        return _scatter(audit)
     if directions.count is None:
         along = audit.pairs.directions or "all"
-        return f"Pairs were compared along {along} directions of the class means. {directions.outcome.value}"
+        text = f"Pairs were compared along {along} directions of the class means. {directions.outcome.value}"
+        return f"{text} {_scatter(audit)}".rstrip()
     dimension = number(float(directions.dimension))
     return (
         f"{number(float(directions.count))} of {dimension} directions of the class means stand above what chance gives "
-        f"the means of so many samples (edge {number(directions.edge, 3)})."
+        f"the means of so many samples (edge {number(directions.edge, 3)}). {_scatter(audit)}"
+    ).rstrip()
+
+
+def _scatter(audit: Audit) -> str:
+    scatter = audit.scatter
+    if scatter.count is None:
+        return ""
+    return (
+        f"Within classes, features vary together along {number(float(scatter.count))} of "
+        f"{number(float(scatter.dimension))} directions by more than chance gives independent features (edge "
+        f"{number(scatter.edge, 3)} of their correlations)."
     )
 
 
