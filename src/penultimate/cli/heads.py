@@ -16,6 +16,7 @@ _USE = """    import penultimate as pen
     short_help="A better classifier for the same features.",
     epilog=examples(
         "penultimate heads train.npz valid.npz --out head.npz",
+        "penultimate heads embeddings-train.parquet embeddings-valid.parquet",
         "penultimate heads cnn-ce cnn-ce-test --html heads.html",
     ),
 )
@@ -42,7 +43,8 @@ def heads(
     """Find a better head for the features of TRAIN, chosen and judged on those of VALID.
 
     TRAIN and VALID are features as for `penultimate audit`; nothing is chosen on TRAIN. Without VALID the present head
-    is adjusted as theory says, unjudged. When nothing beats the present head, it is kept.
+    is adjusted as theory says, unjudged. When nothing beats the present head, it is kept. Where there is none, as with
+    features of a frozen encoder, plain cross-entropy is fitted to TRAIN and takes its place.
     """
     from penultimate.heads.comparison.comparison import compare_heads
 

@@ -219,8 +219,8 @@ def _of_samples(training: Training, samples: Samples) -> list[Candidate]:
 
     def logistic(decay: float, adjustment: float) -> Head:
         weight = None if adjustment else "balanced"
-        head = _descended(decay * training.variance, samples, class_weight=weight, adjustment=adjustment)
-        return _among(head, np.unique(samples.labels), present.classes)
+        head = descended(decay * training.variance, samples, class_weight=weight, adjustment=adjustment)
+        return among(head, np.unique(samples.labels), present.classes)
 
     decays = (1e-1, 1e-2, 1e-3)
     return [
@@ -252,7 +252,7 @@ def _correction(calibrated: Callable[[Samples], Head]) -> Candidate:
     def fit(decay: float, part: Samples) -> Head:
         variance = float(part.features.var(axis=0, dtype=np.float64).mean()) or 1.0
         base = calibrated(part)
-        return _descended(decay * variance, part, class_weight="balanced", base=base)
+        return descended(decay * variance, part, class_weight="balanced", base=base)
 
     what = "calibrated, then corrected on VALID, held back by λ"
     return Candidate("corrected", what, "λ", (1.0, 0.1, 0.03, 0.01), fit, held_out=True)
@@ -277,7 +277,7 @@ def _held_out_spiked(classes: int) -> Candidate:
 
     def fit(screened: float, part: Samples) -> Head:
         head = SpikedDiscriminantHead(screen="auto" if screened else None).fit(*part)
-        return _among(head.head(), head.classes_, classes)
+        return among(head.head(), head.classes_, classes)
 
     return Candidate("held-out spiked discriminant", what, "s", (0.0, 1.0), fit, held_out=True)
 
@@ -288,12 +288,13 @@ def _calibrated(training: Training, part: Samples) -> Head:
     return _quietly(lambda: head.fit(*some).head())
 
 
-def _descended(decay: float, samples: Samples, **settings: object) -> Head:
+def descended(decay: float, samples: Samples, **settings: object) -> Head:
+    """Softmax regression, stopped earlier than an estimator would be."""
     head = LogisticHead(decay, max_iter=_MAX_ITER, tol=_TOL, **settings)  # pyright: ignore[reportArgumentType]
     return _quietly(lambda: head.fit(*samples).head())
 
 
-def _among(head: Head, known: Int[np.ndarray, " k"], classes: int) -> Head:
+def among(head: Head, known: Int[np.ndarray, " k"], classes: int) -> Head:
     """A head of some classes as one of all, of which it never answers with the others."""
     weight, bias = np.zeros((classes, head.dimension)), np.full(classes, NEVER)
     weight[known], bias[known] = head.product, head.offset

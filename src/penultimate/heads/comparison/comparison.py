@@ -7,7 +7,7 @@ adjustment that theory says is made, and nothing is claimed of it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from penultimate.features.sources.in_memory import Samples, gather
 from penultimate.features.sources.writing import save_head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
-from penultimate.heads.comparison.samples import held_out, order_notes
+from penultimate.heads.comparison.plain import plain_head
+from penultimate.heads.comparison.samples import held_out, leak_notes, order_notes
 from penultimate.heads.comparison.scoring import Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
 from penultimate.heads.validation_curve import Curve
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 Interval = tuple[float, float, float]
 
-PRESENT, BLEND = "present", "blend"
+PRESENT, PLAIN, BLEND = "present", "plain", "blend"
+_FITTED_HERE = "No head came with the features, so a plain cross-entropy head was fitted to TRAIN to compare with."
 # Repeats of the cross-fitting, and the scores that it may look at in all.
 _REPEATS = 3
 _SCORES = 3e6
@@ -53,7 +55,7 @@ class HeadResult:
     head : Head
         Made of all that it learns from. The figures are those of heads made without the samples they are judged on.
     learns_from : "train", "valid" or None
-        None is the present head, which learned before.
+        None is a present head that was given, which learned before.
     symbol : str
         Of its setting; empty where it has none.
     setting : float or None
@@ -96,7 +98,7 @@ class HeadComparison(Reported, presenter="head_comparison"):
     seed : int
         Of the cross-fitting.
     present : HeadResult
-        The head as it is.
+        The head as it is; where none was given, plain cross-entropy, which learns from TRAIN.
     theory : HeadResult
         The head that theory says for balanced classes, τ = 1.
     by_theory : str
@@ -182,7 +184,8 @@ def compare_heads(
         Features that it was not trained on. Imbalanced ones are weighted to balanced classes. Without them the head is
         adjusted as theory says, τ = 1, unjudged.
     head : Head or path, optional
-        The present head; by default the one that came with the training features.
+        The present head; by default the one that came with the training features. Where there is none, as with features
+        of a frozen encoder, plain cross-entropy is fitted to TRAIN and takes its place.
     many, few : float, default 100 and 20
         Bounds of the bands (`ClassCounts.bands`), by training samples.
     seed : int, default 0
@@ -211,23 +214,22 @@ def compare_heads(
     'τ-normalised'
     """
     source = source_of(train)
-    task = one_order(source.names, _present(head, source), None)
-    present = cast(Head, task.head)
-    statistics = FeatureStatistics(present.classes, source.dimension)
-    for batch in source.batches():
-        statistics.update(batch.features, batch.labels, batch.weights)
-    afford = valid is not None and affordable(source.samples, source.dimension, present.classes)
-    training = Training(present, statistics, gather(source) if afford else None)
+    given = source.head if head is None else head_given(head, dimension=source.dimension)
+    task = one_order(source.names, given, None)
     names = None if task.names is None else tuple(task.names)
+    training = _plain(source, task.classes, seed) if task.head is None else _trained(source, task.head, valid)
+    present, statistics = training.present, training.statistics
     by_theory, changed = training.by_theory
     unjudged = HeadComparison(
         counts=ClassCounts(statistics.counts, task.names),
         bounds=(many, few),
         seed=seed,
-        present=HeadResult(PRESENT, "the head as it is", _named(present, names)),
+        present=HeadResult(PRESENT, "the head as it is", _named(present, names))
+        if task.head is not None
+        else HeadResult(PLAIN, "plain cross-entropy on TRAIN", _named(present, names), "train"),
         theory=HeadResult(BY_THEORY, f"{by_theory} with τ = 1", _named(changed, names), "train"),
         by_theory=by_theory,
-        notes=task.notes,
+        notes=task.notes if task.head is not None else (*task.notes, _FITTED_HERE),
     )
     return unjudged if valid is None else _judged(unjudged, training, source_of(valid), names, progress)
 
@@ -253,7 +255,7 @@ def _judged(
     heads.append(HeadResult(BLEND, "all of them added", _named(blend.head, names), "valid"))
     said = _figured(heads, [*answers.values(), blended], samples, counts.bands(*unjudged.bounds), seed)
     by_name = {one.name: one for one in said}
-    before, added, theory = (by_name.pop(name) for name in (PRESENT, BLEND, BY_THEORY))
+    before, added, theory = (by_name.pop(name) for name in (unjudged.present.name, BLEND, BY_THEORY))
     return replace(
         unjudged,
         held_out=ClassCounts(np.bincount(samples.labels, minlength=present.classes), counts.names),
@@ -265,7 +267,11 @@ def _judged(
         results=tuple(sorted(by_name.values(), key=lambda one: -one.figures["balanced_accuracy"])),
         blend=added,
         left_out=left_out,
-        notes=(*unjudged.notes, *order_notes(valid, samples, present, counts)),
+        notes=(
+            *unjudged.notes,
+            *order_notes(valid, samples, present, counts),
+            *leak_notes(training.samples, samples),
+        ),
     )
 
 
@@ -298,12 +304,31 @@ def _figured(
     ]
 
 
-def _present(head: "Head | os.PathLike[str] | str | None", source: "FeatureSource") -> Head:
-    found = source.head if head is None else head_given(head, dimension=source.dimension)
-    if found is None:
-        raise FeaturesError("there is no head beside the training features to compare with: give it (head=, --head)")
-    found.check(found.classes, source.dimension)
-    return found
+def _trained(source: "FeatureSource", present: Head, valid: "Features | None") -> Training:
+    """A network with its head; samples are kept where heads are fitted to them."""
+    present.check(present.classes, source.dimension)
+    statistics = FeatureStatistics(present.classes, source.dimension)
+    for batch in source.batches():
+        statistics.update(batch.features, batch.labels, batch.weights)
+    afford = valid is not None and affordable(source.samples, source.dimension, present.classes)
+    return Training(present, statistics, gather(source) if afford else None)
+
+
+def _plain(source: "FeatureSource", classes: int | None, seed: int) -> Training:
+    """Features without a head, and a plain one fitted to them."""
+    if classes is None:
+        classes = 1 + max((int(labels.max(initial=-1)) for labels in source.labels()), default=-1)
+    if not affordable(source.samples, source.dimension, classes):
+        raise FeaturesError(
+            f"no head came with the features, and {source.samples} samples of width {source.dimension} and {classes} "
+            "classes are too many to fit one here: give it (head=, --head)"
+        )
+    samples = gather(source)
+    if np.unique(samples.labels).size < 2:
+        raise FeaturesError("TRAIN has samples of fewer than two classes: a head needs two to tell apart")
+    statistics = FeatureStatistics.from_features(*samples, classes)
+    with one_thread_of_blas():
+        return Training(plain_head(samples, classes, seed), statistics, samples)
 
 
 def _named(head: Head, names: tuple[str, ...] | None) -> Head:

@@ -47,7 +47,7 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
         raise FeaturesError("VALID has no samples: give some, or leave it out")
     if int(samples.labels.max()) >= present.classes:
         raise FeaturesError(
-            f"VALID has label {int(samples.labels.max())}: the head has classes 0 … {present.classes - 1}"
+            f"VALID has label {int(samples.labels.max())}: TRAIN and its head have classes 0 … {present.classes - 1}"
         )
     if own is not None:
         samples = Samples(samples.features, _renumbered(samples.labels, own))
@@ -100,3 +100,28 @@ def order_notes(source: "FeatureSource", samples: Samples, present: Head, counts
     shape = (present.classes, present.classes)
     table = coo_array((np.ones(answers.size, dtype=np.int64), (samples.labels, answers)), shape=shape)
     return (*notes, *other_order(table, names, "The labels of VALID"))
+
+
+def leak_notes(train: Samples | None, valid: Samples) -> tuple[str, ...]:
+    """Say it where samples of VALID are among those of TRAIN; nothing where TRAIN is not in memory.
+
+    Parameters
+    ----------
+    train : Samples or None
+    valid : Samples
+
+    Returns
+    -------
+    tuple of str
+    """
+    if train is None:
+        return ()
+    seen = {row.tobytes() for row in train.features}
+    # Rows of zeros are those of a network that died, or of texts without a word: they are not one sample.
+    again = sum(row.tobytes() in seen for row in valid.features if row.any())
+    if not again:
+        return ()
+    return (
+        f"{again:,} of {len(valid.labels):,} samples of VALID have exactly the features of one of TRAIN. If they are "
+        "the same samples, the figures below are too good: leave them out of one of the two.",
+    )

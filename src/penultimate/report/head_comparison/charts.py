@@ -6,6 +6,7 @@ from functools import partial
 import altair as alt
 
 from penultimate.heads.comparison.comparison import HeadComparison
+from penultimate.report.head_comparison.words import reference
 from penultimate.report.kit.chart_style import HEIGHT, INK, STATUS_COLOURS, WIDTH, AnyChart, Row, inline, titled
 from penultimate.report.kit.numbers import points
 
@@ -38,7 +39,7 @@ def gains(comparison: HeadComparison) -> alt.LayerChart:
     chart = alt.LayerChart(layer=[line, dots, zero], width=WIDTH, height=_STEP * len(rows))
     gain, low, high = comparison.blend.gains["balanced_accuracy"]
     title = f"The blend gains {points(gain)} points ({points(low)} to {points(high)})"
-    return titled(chart, title, ["Over the present head, learnt and judged on different samples; bars: 95 %"])
+    return titled(chart, title, [f"Over {reference(comparison)}, learnt and judged on different samples; bars: 95 %"])
 
 
 def tau_curves(comparison: HeadComparison) -> alt.LayerChart:

@@ -3,7 +3,7 @@
 from penultimate.heads.comparison.comparison import HeadComparison
 from penultimate.report.head_comparison.charts import charts
 from penultimate.report.head_comparison.table import cells
-from penultimate.report.head_comparison.words import how, paragraphs, percent
+from penultimate.report.head_comparison.words import how, paragraphs, percent, reference
 from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number, points
 
@@ -52,7 +52,7 @@ def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
     gain, low, high = blend.gains["balanced_accuracy"]
     before, after = present.figures, blend.figures
     return [
-        ("Head", "the present one" if comparison.keeps else "the blend", "to use"),
+        ("Head", reference(comparison) if comparison.keeps else "the blend", "to use"),
         ("Gain", f"{points(gain)} points", f"of balanced accuracy, {points(low)} to {points(high)}"),
         ("Balanced accuracy", percent(after["balanced_accuracy"]), f"{percent(before['balanced_accuracy'])} before"),
         ("Calibration error", percent(after["calibration_error"]), f"{percent(before['calibration_error'])} before"),

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from penultimate.heads.comparison.comparison import BLEND, PRESENT, HeadComparison, HeadResult
+from penultimate.heads.comparison.comparison import BLEND, HeadComparison, HeadResult
 from penultimate.report.head_comparison.words import how, setting, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, points
@@ -34,7 +34,7 @@ def heads(comparison: HeadComparison) -> Fitted:
     for heading in ("weight", "acc.", "bal.", "many", "medium", "few", "F1", "ECE", "NLL", "gain", "95 %"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in cells(comparison):
-        used = PRESENT if comparison.keeps else BLEND
+        used = comparison.present.name if comparison.keeps else BLEND
         table.add_row(*row, style="bold" if row[0] == used else "")
     return Fitted(table, "acc.", "F1", "from", "medium", "NLL", "setting", "many", "few")
 

@@ -1,6 +1,6 @@
 """A comparison of heads in plain sentences."""
 
-from penultimate.heads.comparison.comparison import HeadComparison, HeadResult, Interval
+from penultimate.heads.comparison.comparison import PLAIN, HeadComparison, HeadResult, Interval
 from penultimate.heads.comparison.scoring import BANDS
 from penultimate.report.kit.numbers import number, points
 from penultimate.report.kit.numbers import percent as share
@@ -36,6 +36,11 @@ def _judgement(comparison: HeadComparison) -> list[str]:
     return [_gain(comparison, present, blend), _mixture(comparison), _cost(blend), _calibration(present, blend)]
 
 
+def reference(comparison: HeadComparison) -> str:
+    """What all are compared with."""
+    return "the plain head" if comparison.present.name == PLAIN else "the present head"
+
+
 def percent(value: float) -> str:
     """A share, with three digits."""
     return share(value, 3)
@@ -51,6 +56,7 @@ def how(comparison: HeadComparison) -> list[tuple[str, str]]:
     if comparison.held_out is None:
         return []
     many, few = comparison.bounds
+    over = reference(comparison)
     left_out = "; ".join(f"{name} ({why})" for name, why in comparison.left_out.items())
     return [
         ("held out", f"{number(comparison.held_out.samples)} samples of {number(comparison.held_out.seen)} classes"),
@@ -63,7 +69,7 @@ def how(comparison: HeadComparison) -> list[tuple[str, str]]:
         ("setting", "of least balanced log loss"),
         ("blend", "scores of all heads added, by weights of least balanced log loss, held near one head's"),
         ("bands", f"many: more than {number(many)} training samples; few: fewer than {number(few)}"),
-        ("gain", "of balanced accuracy over the present head, in points, with the paired bootstrap's 95 % interval"),
+        ("gain", f"of balanced accuracy over {over}, in points, with the paired bootstrap's 95 % interval"),
         *([("not tried", left_out)] if left_out else []),
     ]
 
@@ -72,9 +78,9 @@ def _kept(comparison: HeadComparison, present: HeadResult, blend: HeadResult) ->
     low, high = blend.gains["balanced_accuracy"][1:]
     why = "which does not exclude zero; more held-out samples would narrow it" if high >= 0 else "a loss"
     return (
-        f"Keep the present head: a blend of {len(comparison.results) + 1} heads changes balanced accuracy, on samples "
-        f"that it did not learn from, by {points(low)} to {points(high)} points (95 % interval), {why}. The present "
-        f"head has {percent(present.figures['balanced_accuracy'])}."
+        f"Keep {reference(comparison)}: a blend of {len(comparison.results) + 1} heads changes balanced accuracy, on "
+        f"samples that it did not learn from, by {points(low)} to {points(high)} points (95 % interval), {why}. It has "
+        f"{percent(present.figures['balanced_accuracy'])}."
     )
 
 

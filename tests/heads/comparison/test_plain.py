@@ -1,0 +1,88 @@
+"""Features of a frozen encoder, which come without a head: plain cross-entropy takes its place."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import penultimate as pen
+from penultimate.features.sources.in_memory import Samples
+from penultimate.heads.comparison.samples import leak_notes
+from seeds import SEED
+
+
+def encoded(counts=(120, 40, 12, 1), held_out=20, seed=0, width=6):
+    """Classes that overlap, one of a single sample, and as many of each held out."""
+    rng = np.random.default_rng(seed + SEED)
+    means = 2.0 * rng.normal(size=(len(counts), width))
+    labels, others = np.repeat(np.arange(len(counts)), counts), np.repeat(np.arange(len(counts)), held_out)
+    return [(means[y] + rng.normal(size=(y.size, width))).astype(np.float32) for y in (labels, others)], labels, others
+
+
+@cache
+def compared():
+    (X, V), labels, others = encoded()
+    return pen.compare_heads(pen.ArraySource(X, labels), pen.ArraySource(V, others))
+
+
+def test_the_plain_head_is_softmax_regression_with_weight_decay():
+    (X, V), labels, _ = encoded(counts=(120, 40, 12, 5))
+    plain = pen.compare_heads(pen.ArraySource(X, labels)).present
+    assert plain.name == "plain" and plain.learns_from == "train"
+    away = [
+        np.abs(LogisticRegression(C=1 / (labels.size * decay * X.var(axis=0).mean()), max_iter=1000).fit(X, labels)
+               .predict_proba(V) - softmax(plain.head.logits(V))).max()
+        for decay in (1e-1, 1e-2, 1e-3, 1e-4)
+    ]  # fmt: skip
+    assert min(away) < 0.02
+
+
+def softmax(scores):
+    exponential = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponential / exponential.sum(axis=1, keepdims=True)
+
+
+def test_features_without_a_head_are_compared_with_a_plain_one():
+    comparison = compared()
+    assert comparison.present.figures and comparison.blend is not None and comparison.counts.values[-1] == 1
+    assert "No head came with the features" in comparison.notes[0] and comparison.notes[0] in comparison.verdict
+    record = json.loads(json.dumps(comparison.to_dict()))
+    assert record["present"]["name"] == "plain" and record["present"]["learns_from"] == "train"
+    assert "the present head" not in comparison.verdict + str(comparison)
+
+
+def test_the_command_needs_no_head(tmp_path, penultimate):
+    (X, V), labels, others = encoded()
+    np.savez(tmp_path / "train.npz", features=X, labels=labels)
+    np.savez(tmp_path / "valid.npz", features=V, labels=others)
+    files = tmp_path / "train.npz", tmp_path / "valid.npz"
+    status, out, _ = penultimate("heads", *files, "--out", tmp_path / "head.npz")
+    assert status == 0 and "plain cross-entropy" in " ".join(out.split())
+    assert pen.Head.read(tmp_path / "head.npz").classes == 4
+
+
+def test_samples_of_both_are_told():
+    (X, V), labels, others = encoded()
+    assert leak_notes(Samples(X, labels), Samples(V, others)) == () == leak_notes(None, Samples(V, others))
+    V[:7], V[7:9], X[:2] = X[:7], 0.0, 0.0
+    (note,) = leak_notes(Samples(X, labels), Samples(V, others))
+    assert note.startswith("5 of 80 samples of VALID have exactly the features") and len(compared().notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(np.zeros(173, dtype=int), "fewer than two classes"), (np.full(173, 5), "fewer than two classes")],
+)
+def test_one_class_is_refused(labels, message):
+    (X, V), _, others = encoded()
+    with pytest.raises(pen.FeaturesError, match=message):
+        pen.compare_heads(pen.ArraySource(X, labels), pen.ArraySource(V, others))
+
+
+def test_what_is_too_large_to_fit_asks_for_a_head():
+    features = np.broadcast_to(np.float32(0), (2_000_000, 512))
+    labels = np.arange(2_000_000) % 10
+    with pytest.raises(pen.FeaturesError, match="too many to fit one here: give it"):
+        pen.compare_heads(pen.ArraySource(features, labels))
