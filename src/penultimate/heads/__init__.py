@@ -3,6 +3,7 @@
 from penultimate.heads.calibrated import CalibratedHead as CalibratedHead
 from penultimate.heads.calibrated import WeightScalingHead as WeightScalingHead
 from penultimate.heads.censored import CensoredRegression as CensoredRegression
+from penultimate.heads.comparison.best_head import BestHead as BestHead
 from penultimate.heads.discriminant import DiscriminantHead as DiscriminantHead
 from penultimate.heads.framed import FrameHead as FrameHead
 from penultimate.heads.linear_head import LinearHead as LinearHead

@@ -23,7 +23,7 @@ from penultimate.heads.validation_curve import Curve, balanced_error
 
 FOLDS = 4
 # Parts within these, for heads that learn from them.
-_INNER = 3
+INNER = 3
 # Scores from which temperatures, settings and weights of the blend are found, and the samples that are the least.
 _ENTRIES, _FEWEST = 500_000, 100
 # What the blend may be around, whichever has less loss: a loss may have adjusted for imbalance already.
@@ -112,8 +112,8 @@ class Tried:
         dict of str to Chosen, Blend
         """
         part = self.samples.take(rows)
-        fold = deal(part.labels, _INNER, rng)
-        rests = [part.take(np.flatnonzero(fold != index)) for index in range(_INNER)]
+        fold = deal(part.labels, INNER, rng)
+        rests = [part.take(np.flatnonzero(fold != index)) for index in range(INNER)]
         chosen = {
             candidate.name: self._held_out(candidate, part, fold, rests)
             if candidate.held_out
