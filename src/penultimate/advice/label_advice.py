@@ -138,4 +138,4 @@ def advise_label_sets(
         class_weights("auto", targets)
     except ProblemError as error:
         return LabelAdvice(now, None, str(error))
-    return LabelAdvice(now, now.with_pos_weight("sqrt"))
+    return LabelAdvice(now, make_forecast(targets, problem=now.problem, loss="bce:sqrt"))

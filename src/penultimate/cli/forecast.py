@@ -124,7 +124,7 @@ def forecast(
             # With other networks, both ends of their range too.
             announce_forecast(targets, *[problem] * (1 if problem.networks is None else 3))
         else:
-            announce_targets(targets.labels)
+            announce_targets(targets, squared=not sigmoids and problem.is_plain_squared_error)
         with progress("forecasting"):
             result = make_forecast(targets, problem=problem, loss=loss if sigmoids else "mse")
     deliver(result, json_path, html_path, classes)

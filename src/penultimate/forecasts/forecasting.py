@@ -5,13 +5,16 @@ from copy import copy
 from dataclasses import replace
 from typing import TypedDict, Unpack, overload
 
+import numpy as np
+
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.label_forecast import LabelForecast
-from penultimate.losses import BinaryCrossEntropy, Loss
+from penultimate.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from penultimate.losses.binary_cross_entropy import sigmoids_of
+from penultimate.minimisers.label_sets.solution import MOST_SOLVED, how_large, solve_label_sets
 from penultimate.minimisers.label_solution import minimise_label_error
 from penultimate.minimisers.minimising import minimise
 from penultimate.model.before_training import before_training
@@ -62,7 +65,8 @@ def forecast(
         `Problem.from_torch` translates PyTorch's.
     loss : str, CrossEntropy, SquaredError or BinaryCrossEntropy, default "mse"
         What the network is trained with, by name (`penultimate.losses.names`: "mse", "ce", "la:1", "weighted:inverse",
-        …). A LabelScatter has "mse" and, with one sigmoid a label, "bce", "bce:sqrt", "bce:balanced", "bce:3".
+        …). A LabelScatter has "mse"; with one sigmoid a label "bce", "bce:sqrt", "bce:balanced", "bce:3"; and
+        with one softmax over all labels, its loss summed over those that are on, "ce".
     layers : int, optional
         L, linear layers at the end of the network; 1 by default.
     feature_decay : float, optional
@@ -118,13 +122,7 @@ def forecast(
             loss="mse" if isinstance(loss, BinaryCrossEntropy) or sigmoids is not None else loss,
         )
     if isinstance(counts, LabelScatter):
-        if not problem.is_plain_squared_error:
-            raise ProblemError(f"the loss {problem.loss} is for one label a sample: for several say 'mse' or 'bce'")
-        if problem.law is not None:
-            raise ProblemError("the law of a trained network is for one label a sample: leave it out")
-        if sigmoids is not None:
-            _check_sigmoids(counts, problem, sigmoids)
-        return LabelForecast(minimise_label_error(copy(counts), problem), sigmoids)
+        return _of_targets(copy(counts), problem, sigmoids)
     return _with_band(counts_of(counts), problem)
 
 
@@ -143,10 +141,37 @@ def _with_band(counts: ClassCounts, problem: Problem) -> Forecast:
     return replace(best, band=(low, high))
 
 
-def _check_sigmoids(targets: LabelScatter, problem: Problem, loss: BinaryCrossEntropy) -> None:
-    """Refuse what has no closed form with sigmoids."""
+def _of_targets(targets: LabelScatter, problem: Problem, sigmoids: BinaryCrossEntropy | None) -> LabelForecast:
+    """The forecast for several labels a sample, soft labels or regression."""
+    softmax = problem.loss == "ce"
+    if not (problem.is_plain_squared_error or softmax):
+        raise ProblemError(f"the loss {problem.loss} is for one label a sample: for several say 'mse', 'bce' or 'ce'")
+    if problem.law is not None:
+        raise ProblemError("the law of a trained network is for one label a sample: leave it out")
+    squared = minimise_label_error(targets, replace(problem, loss="mse"))
+    loss = CrossEntropy() if softmax else sigmoids
+    if loss is None:
+        return LabelForecast(squared)
+    _check_probabilities(targets, problem, loss)
+    sets = solve_label_sets(targets, squared.problem, loss)
+    if sets is None and softmax:
+        raise ProblemError(
+            f"a softmax over several labels is solved for at most {MOST_SOLVED:,} labels times different label sets, "
+            f"kept by LabelScatter, and {how_large(targets)}: keep the most frequent labels, or say 'bce'"
+        )
+    return LabelForecast(squared, loss, sets)
+
+
+def _check_probabilities(targets: LabelScatter, problem: Problem, loss: BinaryCrossEntropy | CrossEntropy) -> None:
+    """Refuse what no probabilities answer, and what is not convex over label sets."""
     if targets.kind == "real":
-        raise ProblemError("sigmoids answer with numbers between 0 and 1, and these targets are not: say loss='mse'")
+        raise ProblemError(
+            "probabilities are numbers between 0 and 1, and these targets are not: say loss='mse' for real targets"
+        )
     if problem.layers > 1 or problem.width is not None or problem.bias != "free":
-        raise ProblemError(f"the loss {loss} is known for one layer, a free bias and no width: leave the others out")
-    loss.of(targets)
+        named = "ce" if isinstance(loss, CrossEntropy) else loss
+        raise ProblemError(f"the loss {named} is known for one layer, a free bias and no width: leave the others out")
+    if isinstance(loss, BinaryCrossEntropy):
+        loss.of(targets)
+    elif np.count_nonzero(targets.positives) < 2:
+        raise ProblemError("a softmax over one label has nothing to learn: say 'bce'")

@@ -15,11 +15,19 @@ from penultimate.errors import ProblemError
 from penultimate.forecasts.by_ratio import RATIOS
 from penultimate.forecasts.label_figures import LabelFigures, samples_needed, squared_error_figures
 from penultimate.forecasts.label_pairs import LabelPair, one_label_twice, told_apart_by_no_head
-from penultimate.forecasts.sigmoid_figures import answering_threshold, collapse_threshold, sigmoid_figures
+from penultimate.forecasts.label_rows import LabelRatio, LabelRow
+from penultimate.forecasts.sigmoid_figures import (
+    answering_threshold,
+    collapse_threshold,
+    sigmoid_figures,
+    solved_figures,
+)
 from penultimate.forecasts.status import LABEL_STATUSES, LOST, OWN
-from penultimate.losses.binary_cross_entropy import BinaryCrossEntropy
+from penultimate.losses import BinaryCrossEntropy, CrossEntropy
+from penultimate.minimisers.label_sets.solution import LabelSetSolution, SetLoss, lower_bound
 from penultimate.minimisers.label_solution import LabelSolution
 from penultimate.minimisers.shrinkage import Shrinkage
+from penultimate.minimisers.solution import Outcome
 from penultimate.model.label_geometry import LabelGeometry
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported
@@ -27,62 +35,6 @@ from penultimate.targets.label_scatter import LabelScatter
 
 # Steps that narrow a weight decay down to a relative 1e-9 from any factor of 1e9.
 _HALVINGS = 70
-
-
-@dataclass(frozen=True)
-class LabelRow:
-    """What a forecast says of one label; None where there is no such figure.
-
-    Attributes
-    ----------
-    label : str
-        Its name.
-    samples : float
-        How many have it.
-    status : str
-        "own", "shared" or "lost" by `retained`; "unseen" or "always" where no sample, or each, has the label.
-    retained, lift, score_on, to_keep, to_answer : float or None
-        As `LabelForecast` has them for all labels.
-    answered : bool or None
-        Whether the mean score where the label is on exceeds ½.
-    nearest : str or None
-        The label whose mean feature points most nearly the same way.
-    cosine : float or None
-        Between the two.
-    """
-
-    label: str
-    samples: float
-    status: str
-    retained: float | None
-    lift: float | None
-    score_on: float | None
-    answered: bool | None
-    to_keep: float | None
-    to_answer: float | None
-    nearest: str | None
-    cosine: float | None
-
-
-@dataclass(frozen=True)
-class LabelRatio:
-    """The forecast for one value of the unknown ratio ``c = N λ_H / λ_1``.
-
-    Attributes
-    ----------
-    ratio : float
-        c.
-    survivors, answered : int
-        Directions that survive, and labels that are answered at ½.
-    to_keep, to_answer : float
-        Samples that a label needs.
-    """
-
-    ratio: float
-    survivors: int
-    answered: int
-    to_keep: float
-    to_answer: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +47,11 @@ class LabelForecast(Reported, presenter="label_forecast"):
     ----------
     solution : LabelSolution
         The minimiser of squared error: directions, strengths, objective.
-    loss : BinaryCrossEntropy or None
-        Of sigmoids, whose figures of labels then are closed forms; None for squared error.
+    loss : BinaryCrossEntropy, CrossEntropy or None
+        Of sigmoids, or of one softmax over all labels; None for squared error.
+    sets : LabelSetSolution or None
+        For such a loss: its certified minimiser over the distinct label sets. None where there are too many, beyond
+        200,000 labels times sets: figures of labels then are closed forms.
 
     Examples
     --------
@@ -112,7 +67,8 @@ class LabelForecast(Reported, presenter="label_forecast"):
     """
 
     solution: LabelSolution
-    loss: BinaryCrossEntropy | None = None
+    loss: SetLoss | None = None
+    sets: LabelSetSolution | None = None
 
     @property
     def targets(self) -> LabelScatter:
@@ -136,19 +92,66 @@ class LabelForecast(Reported, presenter="label_forecast"):
 
     @property
     def survivors(self) -> int:
-        """Directions that survive; at least so many where `solution.is_lower_bound`."""
-        return self.solution.survivors
+        """Directions that survive; at least so many where `solution.is_lower_bound`.
+
+        For a loss that was not solved these are squared error's, which may be more.
+        """
+        return self.solution.survivors if self.sets is None else self.sets.survivors
 
     @property
     def directions(self) -> int | None:
         """Directions that there are; None for more than 4,096 labels, where only the leading ones are found."""
+        if self.sets is not None:
+            return self.sets.directions
         return self.geometry.spectrum.rank if self.geometry.spectrum.complete else None
+
+    @property
+    def knows_directions(self) -> bool:
+        """Whether survivors are of this loss, and not squared error's in its place."""
+        return self.loss is None or self.sets is not None
+
+    @property
+    def loss_name(self) -> str:
+        """The loss, as it is asked for."""
+        return "mse" if self.loss is None else "ce" if isinstance(self.loss, CrossEntropy) else str(self.loss)
+
+    @property
+    def method(self) -> str:
+        """How the figures were found."""
+        return self.solution.method if self.sets is None else self.sets.method
+
+    @property
+    def outcome(self) -> Outcome:
+        """What kind of minimiser this is."""
+        if self.loss is None:
+            return self.solution.outcome
+        return Outcome.NOT_SOLVED if self.sets is None else self.sets.outcome
+
+    @property
+    def objective(self) -> float | None:
+        """The minimal value of the loss with its decays; None where it is not known."""
+        if self.loss is None:
+            return self.solution.objective
+        return None if self.sets is None else self.sets.objective
+
+    @cached_property
+    def lower_bound(self) -> float | None:
+        """What the loss with its decays never falls below, proven; None where it is not known."""
+        if self.loss is None:
+            gap, objective = self.solution.gap, self.solution.objective
+            return None if gap is None or objective is None else objective - gap
+        if self.sets is not None:
+            return self.sets.certificate.dual
+        return lower_bound(self.targets, self.problem, self.loss)
 
     @cached_property
     def figures(self) -> LabelFigures:
         """All figures of labels."""
         if self.loss is None:
             return squared_error_figures(self.solution)
+        if self.sets is not None:
+            return solved_figures(self.solution, self.sets)
+        assert isinstance(self.loss, BinaryCrossEntropy)
         return sigmoid_figures(self.solution, self.loss)
 
     @property
@@ -236,7 +239,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
     def largest_safe_weight_decay(self) -> float | None:
         """λ_1 below which every direction survives; None if the width takes some, or where not all were found.
 
-        None for sigmoids, where it is not known in closed form.
+        None for other losses than squared error, where it is not known in closed form.
         """
         if (
             self.loss is not None
@@ -249,6 +252,8 @@ class LabelForecast(Reported, presenter="label_forecast"):
     @cached_property
     def largest_answering_weight_decay(self) -> float | None:
         """λ_1 up to which every label is answered at ½; None for real targets, a width, or where not all is known."""
+        if isinstance(self.loss, CrossEntropy):
+            return None
         if self.loss is not None and not self.loss.is_plain:
             least = float(answering_threshold(self.targets, self.loss)[self.varying].min())
             return None if math.isinf(least) else self._decay_of(least)
@@ -267,20 +272,18 @@ class LabelForecast(Reported, presenter="label_forecast"):
     @cached_property
     def collapse_weight_decay(self) -> float:
         """λ_1 from which on all features are zero, and only the bias is learnt: exact for any labels."""
-        largest = float(self.solution.sigma[0])
-        if self.loss is not None and not self.loss.is_plain:
-            largest = collapse_threshold(self.targets, self.loss)
-        return self._decay_of(largest)
+        if self.loss is None:
+            return self._decay_of(float(self.solution.sigma[0]))
+        return self._decay_of(collapse_threshold(self.targets, self.loss))
 
     def with_pos_weight(self, rule: str) -> "LabelForecast":
-        """The same with positives weighted by a rule: "sqrt", "balanced" or "equal"."""
-        return replace(self, loss=BinaryCrossEntropy(rule))
+        """The same with positives weighted by a rule: "sqrt", "balanced" or "equal"; in closed form."""
+        return replace(self, loss=BinaryCrossEntropy(rule), sets=None)
 
     @property
     def by_ratio(self) -> tuple[LabelRatio, ...]:
         """The answer as a function of c, when the feature decay is not known; empty when it is."""
-        weighted = self.loss is not None and not self.loss.is_plain
-        if self.problem.feature_decay is not None or self.solution.is_lower_bound or weighted:
+        if self.problem.feature_decay is not None or self.solution.is_lower_bound or self.loss is not None:
             return ()
         return tuple(map(self._at_ratio, RATIOS))
 
@@ -334,7 +337,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
         Raises
         ------
         ProblemError
-            For a name that is no label.
+            For a name that is no label; and with sigmoids or a softmax for label sets that do not occur.
         """
         place = {name: k for k, name in enumerate(self.targets.names)}
         row = np.zeros((1, self.targets.labels))
@@ -342,7 +345,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
             if name not in place:
                 raise ProblemError(f"{name!r} is none of the {self.targets.labels:,} labels: give names of labels")
             row[0, place[name]] = 1.0
-        return self.geometry.scores(row)[0]
+        return self.geometry.scores(row)[0] if self.sets is None else self.sets.scores_of(row[0])
 
     def at(self, decay: float) -> tuple[tuple[str, int], tuple[str, int]]:
         """Directions alive, and labels answered at ½, at another weight decay of a free bias or none."""

@@ -1,4 +1,6 @@
-"""What sigmoids say of each label, in closed form: exact for labels that are uncorrelated (docs/theory §17).
+"""What sigmoids, or a softmax, say of each label (docs/theory §17): solved, or in closed form.
+
+The closed forms are exact for labels that are uncorrelated.
 
 Without weights the probabilities of binary cross-entropy are then the scores of squared error, and these serve for any
 labels. With weights a label is taken alone:
@@ -11,6 +13,7 @@ from jaxtyping import Float
 
 from penultimate.forecasts.label_figures import LabelFigures, samples_needed, squared_error_figures
 from penultimate.losses.binary_cross_entropy import BinaryCrossEntropy, leverages, spread_of
+from penultimate.minimisers.label_sets.solution import LabelSetSolution, SetLoss
 from penultimate.minimisers.label_solution import LabelSolution
 from penultimate.spectrum.scatter_spectrum import strongest
 from penultimate.targets.label_scatter import LabelScatter
@@ -45,19 +48,49 @@ def sigmoid_figures(solution: LabelSolution, loss: BinaryCrossEntropy) -> LabelF
     return LabelFigures(retained, lift, score_on, score_off, *samples_needed(solution, weights))
 
 
-def collapse_threshold(targets: LabelScatter, loss: BinaryCrossEntropy) -> float:
-    """θ from which on all features are zero, whatever the labels: ``σ_1(diag(c) Y_c)``, exactly.
+def solved_figures(solution: LabelSolution, sets: LabelSetSolution) -> LabelFigures:
+    """Figures of a certified minimiser over label sets.
+
+    Parameters
+    ----------
+    solution : LabelSolution
+        Of squared error at the same decays.
+    sets : LabelSetSolution
+
+    Returns
+    -------
+    LabelFigures
+        `to_keep` and `to_answer` are of a label that is uncorrelated with all others; NaN for a softmax.
+    """
+    on, off = sets.score_on, sets.score_off
+    if isinstance(sets.loss, BinaryCrossEntropy):
+        needed = samples_needed(solution, sets.loss.of(sets.targets))
+    else:
+        needed = np.full(on.size, np.nan), np.full(on.size, np.nan)
+    return LabelFigures(sets.retained, on - off, on, off, *needed)
+
+
+def collapse_threshold(targets: LabelScatter, loss: SetLoss) -> float:
+    """θ from which on all features are zero, whatever the labels, exactly.
+
+    ``σ_1(diag(c) Y_c)`` for sigmoids, ``λ_max((I − π1ᵀ) YYᵀ (I − 1πᵀ))^{1/2}`` for a softmax over all labels, π being
+    the labels' shares of all labels that are on (docs/theory §17).
 
     Parameters
     ----------
     targets : LabelScatter
-    loss : BinaryCrossEntropy
+    loss : BinaryCrossEntropy or CrossEntropy
 
     Returns
     -------
     float
     """
-    return strongest(targets, leverages(targets, loss.of(targets)))
+    if isinstance(loss, BinaryCrossEntropy):
+        return strongest(targets, leverages(targets, loss.of(targets)))
+    moment = targets.second_moment.toarray()
+    moment -= np.outer(targets.positives / targets.positives.sum(), moment.sum(axis=0))
+    moment -= np.outer(moment.sum(axis=1), targets.positives / targets.positives.sum())
+    return float(np.sqrt(max(np.linalg.eigvalsh(moment)[-1], 0.0)))
 
 
 def answering_threshold(targets: LabelScatter, loss: BinaryCrossEntropy) -> Float[np.ndarray, " K"]:

@@ -86,7 +86,7 @@ class LabelSolution(OneLine):
     @property
     def converged(self) -> bool:
         """Whether this is proven to be a minimum."""
-        return self.outcome not in (Outcome.BEST_FOUND, Outcome.NOT_CONVERGED)
+        return self.outcome.proven
 
 
 def minimise_label_error(targets: LabelScatter, problem: Problem) -> LabelSolution:

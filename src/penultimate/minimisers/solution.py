@@ -35,6 +35,10 @@ class Outcome(Enum):
         "and figures of the classes concerned are averages over the choices"
     )
     LAW = "no minimiser: the strengths that a trained network's own law gives at this weight decay"
+    NOT_SOLVED = (
+        "too many labels and label sets to solve: figures of labels are closed forms, exact where labels are "
+        "uncorrelated, and the objective is known from below alone"
+    )
     BEST_FOUND = (
         "the best point found from several starts; with two or more layers, or a width that binds, the problem is not "
         "convex: no proof of optimality is given"
@@ -43,8 +47,13 @@ class Outcome(Enum):
     OUT_OF_TIME = "the time limit was reached before the certificate was met: see gap, and give more seconds"
     INTERRUPTED = "interrupted: the best point so far, with its certificate; see gap"
 
+    @property
+    def proven(self) -> bool:
+        """Whether this is known to be a minimum."""
+        return self.name not in _UNPROVEN
 
-_UNPROVEN = (Outcome.LAW, Outcome.BEST_FOUND, Outcome.NOT_CONVERGED, Outcome.OUT_OF_TIME, Outcome.INTERRUPTED)
+
+_UNPROVEN = ("LAW", "NOT_SOLVED", "BEST_FOUND", "NOT_CONVERGED", "OUT_OF_TIME", "INTERRUPTED")
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +109,7 @@ class Solution(OneLine):
     @property
     def converged(self) -> bool:
         """Whether this is proven to be a minimum: in closed form, or with a gap as small as was asked for."""
-        return self.outcome not in _UNPROVEN
+        return self.outcome.proven
 
     @property
     def sigma(self) -> Float[np.ndarray, " t"]:

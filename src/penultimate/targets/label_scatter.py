@@ -5,7 +5,7 @@ stream of targets is read once and nothing else is kept. Class counts are the ca
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self, cast
@@ -19,6 +19,7 @@ from penultimate.counts.given import Counts, counts_of
 from penultimate.counts.opening import opened
 from penultimate.counts.readers import named
 from penultimate.errors import CountsError
+from penultimate.targets.distinct_sets import DistinctSets
 from penultimate.targets.found import Found
 from penultimate.targets.label_sets import LabelSets, as_label_names, counted_sets
 from penultimate.targets.matrices import Kind, Rows, as_weights, is_matrix, rows_of, scipy_sparse
@@ -52,6 +53,9 @@ class LabelScatter:
         Samples without any label.
     repeated : float
         Samples that named a label twice, which counts once.
+    sets : DistinctSets or None
+        The different label sets, `rows` of shape (M, K) and `times`, how many samples have each; None of real targets,
+        of a table of co-occurrences, and beyond 20,000.
     origin : str
         How the targets were read, in a line.
 
@@ -74,6 +78,7 @@ class LabelScatter:
     kind: Kind
     unlabelled: float
     repeated: float
+    sets: DistinctSets | None
     origin: str
 
     def __init__(self) -> None:
@@ -174,7 +179,9 @@ class LabelScatter:
         """
         sparse, known = scipy_sparse(), counts_of(counts)
         moment = sparse.csr_array(sparse.diags_array(known.values))
-        return cls._made(Sums(known.samples, known.values.copy(), moment), known.names, known.origin)
+        seen = np.flatnonzero(known.values)
+        sets = DistinctSets.of(sparse.csr_array(moment[seen] > 0, dtype=np.float64), known.values[seen])
+        return cls._made(Sums(known.samples, known.values.copy(), moment, sets=sets), known.names, known.origin)
 
     @classmethod
     def from_second_moment(
@@ -338,7 +345,7 @@ class LabelScatter:
 
     @property
     def _sums(self) -> Sums:
-        return Sums(self.samples, self.positives, self.second_moment, self.kind, self.unlabelled, self.repeated)
+        return Sums(**{field.name: getattr(self, field.name) for field in fields(Sums)})
 
     @classmethod
     def _made(cls, sums: Sums, names: Sequence[str], origin: str = "") -> Self:

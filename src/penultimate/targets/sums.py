@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from penultimate.counts.checks import MOST
 from penultimate.errors import CountsError
+from penultimate.targets.distinct_sets import DistinctSets
 from penultimate.targets.matrices import Kind, Rows, scipy_sparse, widest
 
 # What the co-occurrences of labels may take: 2 GiB, at 12 bytes an entry.
@@ -38,6 +39,8 @@ class Sums:
         Samples without any label.
     repeated : float
         Samples that named a label twice.
+    sets : DistinctSets or None
+        The different label sets; None of real targets, of a table of co-occurrences, and beyond 20,000.
     """
 
     samples: float = 0.0
@@ -46,6 +49,7 @@ class Sums:
     kind: Kind = "sets"
     unlabelled: float = 0.0
     repeated: float = 0.0
+    sets: DistinctSets | None = field(default_factory=DistinctSets.none)
 
     @classmethod
     def of(cls, blocks: Iterable[Rows]) -> "Sums":
@@ -110,11 +114,16 @@ class Sums:
                 "the second moment, the sums and the number of samples must be finite, and samples positive"
             )
         _check_possible(moment, sums, number)
-        return cls(number, sums, moment, "sets" if np.array_equal(moment.diagonal(), sums) else "real")
+        return cls(number, sums, moment, "sets" if np.array_equal(moment.diagonal(), sums) else "real", sets=None)
 
     def chosen(self, columns: NDArray[np.int64]) -> "Sums":
         """Sums of these labels, in this order."""
-        return replace(self, positives=self.positives[columns], second_moment=self.second_moment[columns][:, columns])
+        return replace(
+            self,
+            positives=self.positives[columns],
+            second_moment=self.second_moment[columns][:, columns],
+            sets=None if self.sets is None else self.sets.chosen(columns),
+        )
 
     def placed(self, columns: NDArray[np.int64], labels: int) -> "Sums":
         """The same among more labels: each in its column, nothing in the others."""
@@ -124,7 +133,8 @@ class Sums:
         positives[columns] = self.positives
         sparse = scipy_sparse()
         moment = sparse.coo_array((held.data, (columns[held.row], columns[held.col])), shape=(labels, labels))
-        return replace(self, positives=positives, second_moment=sparse.csr_array(moment))
+        sets = None if self.sets is None else self.sets.placed(columns, labels)
+        return replace(self, positives=positives, second_moment=sparse.csr_array(moment), sets=sets)
 
     def __add__(self, other: "Sums") -> "Sums":
         one, more = self._widened(other.positives.size), other._widened(self.positives.size)
@@ -136,6 +146,7 @@ class Sums:
             kind=widest((self.kind, other.kind)),
             unlabelled=self.unlabelled + other.unlabelled,
             repeated=self.repeated + other.repeated,
+            sets=None if one.sets is None or more.sets is None else one.sets + more.sets,
         )
 
     @classmethod
@@ -143,7 +154,8 @@ class Sums:
         sparse, weights = scipy_sparse(), rows.weights
         moment = sparse.csr_array(rows.values.T @ (sparse.diags_array(weights) @ rows.values))
         unlabelled = float(weights[np.diff(rows.values.indptr) == 0].sum())
-        return cls(float(weights.sum()), rows.values.T @ weights, moment, rows.kind, unlabelled)
+        sets = None if rows.kind == "real" else DistinctSets.of(rows.values, weights)
+        return cls(float(weights.sum()), rows.values.T @ weights, moment, rows.kind, unlabelled, sets=sets)
 
     def _widened(self, labels: int) -> "Sums":
         size = self.positives.size

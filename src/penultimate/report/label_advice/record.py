@@ -14,7 +14,7 @@ def record(advice: LabelAdvice, classes: Classes = 20) -> dict[str, object]:
     return {
         "penultimate": __version__,
         "targets": {"labels": targets.labels, "samples": plain(targets.samples)},
-        "problem": {**now.problem.to_dict(targets.samples), "loss": str(now.loss or now.problem.loss)},
+        "problem": {**now.problem.to_dict(targets.samples), "loss": now.loss_name},
         "never_answered": {"now": now.never_answered, "weighted": weighted and weighted.never_answered},
         "largest_answering_weight_decay": {
             "now": now.largest_answering_weight_decay,

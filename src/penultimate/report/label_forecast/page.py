@@ -1,5 +1,7 @@
 """The report of a forecast for several labels a sample: one HTML file, and its small table for notebooks."""
 
+import math
+
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
 from penultimate.report.kit.numbers import number
@@ -61,13 +63,14 @@ def key_figures(forecast: LabelForecast) -> list[KeyFigure]:
     keep, answer = (float(figures.min()) for figures in (forecast.to_keep, forecast.to_answer))
     own, varying = forecast.labels_with("own"), int(forecast.varying.sum())
     figures: list[KeyFigure] = [("Labels that keep their own", number(own), f"of {number(varying)} that vary")]
-    if forecast.loss is None:
+    if forecast.knows_directions:
         least = "at least " if forecast.solution.is_lower_bound else ""
         of = "of the leading ones" if forecast.directions is None else f"of {number(forecast.directions)}"
         figures.insert(0, ("Directions that survive", f"{least}{number(forecast.survivors)}", of))
     if forecast.targets.kind != "real":
+        figures.append(("Never answered", number(forecast.never_answered), "at a threshold of ½"))
+    if not math.isnan(keep):
         figures += [
-            ("Never answered", number(forecast.never_answered), "at a threshold of ½"),
             ("Samples to keep a direction", f"≈ {number(keep, 3)}", "for a label unlike all others"),
             ("Samples to be answered", f"≈ {number(answer, 3)}", "at a threshold of ½"),
         ]

@@ -32,9 +32,8 @@ def table(forecast: LabelForecast, classes: Classes = 20) -> Group:
 
 def facts(forecast: LabelForecast) -> list[tuple[str, str]]:
     """Key figures, one a line."""
-    targets, problem, solution = forecast.targets, forecast.problem, forecast.solution
+    targets, problem = forecast.targets, forecast.problem
     n = targets.positives
-    loss = str(forecast.loss or problem.loss)
     feature_decay = problem.resolved_feature_decay(targets.samples)
     bands = ", ".join(f"{number(forecast.labels_with(status))} {status}" for status in ("own", "shared", "lost"))
     rows = [
@@ -42,18 +41,31 @@ def facts(forecast: LabelForecast) -> list[tuple[str, str]]:
         ("samples", f"{number(targets.samples)}, {number(targets.unlabelled)} of them without labels"),
         (
             "model",
-            f"L = {problem.layers}, bias {problem.bias}, width {problem.width or 'not binding'}, {loss}",
+            f"L = {problem.layers}, bias {problem.bias}, width {problem.width or 'not binding'}, {forecast.loss_name}",
         ),
         ("weight decay", ", ".join(number(value) for value in problem.weight_decay)),
         ("feature decay", f"{feature_decay:.3g} ({problem.feature_decay_source})"),
-        ("directions", survive_words(forecast) if forecast.loss is None else "not known in closed form with sigmoids"),
+        ("directions", survive_words(forecast) if forecast.knows_directions else "not known, as it was not solved"),
         ("labels keep", bands),
         ("never answered", _never(forecast)),
         ("safe weight decay", number(forecast.largest_safe_weight_decay, 3)),
         ("collapse", f"all features are zero from a weight decay of {number(forecast.collapse_weight_decay, 3)} on"),
-        ("outcome", f"{solution.outcome.value} ({solution.method})"),
+        ("objective", _objective(forecast)),
+        ("outcome", f"{forecast.outcome.value} ({forecast.method})"),
     ]
     return rows
+
+
+def _objective(forecast: LabelForecast) -> str:
+    if forecast.objective is None:
+        bound = forecast.lower_bound
+        return "not known" if bound is None else f"at least {number(bound, 4)}, proven"
+    gap = (
+        ""
+        if forecast.lower_bound is None
+        else f", at most {forecast.objective - forecast.lower_bound:.1g} above the minimum"
+    )
+    return f"{number(forecast.objective, 4)}{gap}"
 
 
 def summary(forecast: LabelForecast) -> Table:

@@ -8,6 +8,7 @@ import numpy as np
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.label_pairs import LabelPair
 from penultimate.forecasts.status import OWN
+from penultimate.losses import BinaryCrossEntropy, CrossEntropy
 from penultimate.minimisers.solution import Outcome
 from penultimate.report.kit.numbers import how_many, number
 
@@ -47,7 +48,7 @@ def pair_words(forecast: LabelForecast, pairs: Sequence[LabelPair]) -> str:
 def _what_happens(forecast: LabelForecast) -> str:
     at = f"At weight decay {number(forecast.problem.weight_decay[0])},"
     if forecast.loss is not None:
-        return _sigmoids(forecast, at)
+        return _probabilities(forecast, at)
     if forecast.survivors == 0:
         return f"{at} no direction survives: all features collapse to zero, and only the bias is learnt."
     parts = [f"{at} {survive_words(forecast)}"]
@@ -73,15 +74,16 @@ def _what_happens(forecast: LabelForecast) -> str:
     )
 
 
-def _sigmoids(forecast: LabelForecast, at: str) -> str:
-    """What sigmoids answer; how many directions they keep is not known in closed form."""
+def _probabilities(forecast: LabelForecast, at: str) -> str:
+    """What sigmoids answer, or a softmax; how many directions they keep is known where the problem was solved."""
     collapse, chosen = forecast.collapse_weight_decay, forecast.problem.weight_decay[0]
     if chosen >= collapse:
         return f"{at} all features collapse to zero, and only the bias is learnt."
     varying, never = int(forecast.varying.sum()), forecast.never_answered
-    text = (
-        f"{at} sigmoids answer {number(varying - never)} of {how_many(varying, 'label', 'labels')} at a threshold of ½"
-    )
+    who = "the softmax answers" if isinstance(forecast.loss, CrossEntropy) else "sigmoids answer"
+    alive = f" {survive_words(forecast)}, and" if forecast.knows_directions else ""
+    half = "half of what is asked for" if isinstance(forecast.loss, CrossEntropy) else "a threshold of ½"
+    text = f"{at}{alive} {who} {number(varying - never)} of {how_many(varying, 'label', 'labels')} at {half}"
     if never:
         text += f" and never answer {number(never)}"
     keep, answer = (_common(figures) for figures in (forecast.to_keep, forecast.to_answer))
@@ -92,7 +94,7 @@ def _sigmoids(forecast: LabelForecast, at: str) -> str:
 
 def _pos_weight(forecast: LabelForecast) -> str:
     """What pos_weight would mend, and PyTorch's convention."""
-    if forecast.loss is None:
+    if not isinstance(forecast.loss, BinaryCrossEntropy):
         return ""
     parts = list[str]()
     fixed = forecast.labels_with("unseen") + forecast.labels_with("always")
@@ -115,7 +117,12 @@ def _pos_weight(forecast: LabelForecast) -> str:
 
 def _zeros(forecast: LabelForecast) -> str:
     collapsed = forecast.problem.weight_decay[0] >= forecast.collapse_weight_decay
-    if not forecast.never_answered or forecast.targets.kind == "real" or collapsed:
+    if (
+        not forecast.never_answered
+        or forecast.targets.kind == "real"
+        or collapsed
+        or isinstance(forecast.loss, CrossEntropy)
+    ):
         return ""
     known = int(np.count_nonzero(forecast.varying & ~forecast.answered & (forecast.retained >= OWN)))
     if not known:
@@ -182,16 +189,27 @@ def _fixed(forecast: LabelForecast) -> str:
 
 def _caveats(forecast: LabelForecast) -> str:
     parts = list[str]()
-    if forecast.loss is not None and not forecast.loss.is_plain:
-        parts.append("Each label is taken as if it were uncorrelated with the others.")
+    if not forecast.knows_directions:
+        parts.append(_not_solved(forecast))
     if forecast.targets.kind == "soft":
         parts.append("Labels are soft: a label counts by its share.")
     if forecast.problem.feature_decay is None:
         assumed = "is an assumption" if forecast.problem.feature_ratio == 1.0 else "was given"
         parts.append(f"c = {number(forecast.problem.feature_ratio)} {assumed}; an audit measures c.")
-    if not forecast.solution.converged or forecast.solution.outcome is Outcome.TIED:
-        parts.append(f"Note: {forecast.solution.outcome.value}.")
+    if forecast.knows_directions and (not forecast.outcome.proven or forecast.outcome is Outcome.TIED):
+        parts.append(f"Note: {forecast.outcome.value}.")
+    if isinstance(forecast.loss, CrossEntropy) and forecast.targets.unlabelled:
+        parts.append("Samples without labels have no loss in a softmax, and were left out.")
     return " ".join(parts)
+
+
+def _not_solved(forecast: LabelForecast) -> str:
+    """What figures of sigmoids rest on where their problem was not solved."""
+    plain = isinstance(forecast.loss, BinaryCrossEntropy) and forecast.loss.is_plain
+    alone = "Squared error's scores stand for probabilities" if plain else "Each label is taken as if it were alone"
+    bound = forecast.lower_bound
+    proven = "" if bound is None else f"; the loss with its decays is proven to stay above {number(bound, 4)}"
+    return f"{alone}, since there are too many label sets to solve the problem itself{proven}."
 
 
 def _common(figures: np.ndarray) -> float:
