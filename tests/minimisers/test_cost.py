@@ -25,4 +25,4 @@ def test_cost_grows_with_distinct_counts_and_not_with_classes():
         problem = pen.Problem.from_decays(1e-3, loss=loss)
         assert expected(few, problem).seconds < 1e-3
         assert expected(few, problem).seconds < expected(many, problem).seconds
-    assert expected(many, pen.Problem.from_decays(loss="ce")).size == pytest.approx(1.4 * 2**30, rel=0.25)  # measured
+    assert expected(many, pen.Problem.from_decays(loss="ldam")).size == pytest.approx(1.4 * 2**30, rel=0.25)  # measured

@@ -80,7 +80,7 @@ def test_no_timeline(wrong):
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"gap": value} for value in [0, -1, None, "1e-8", math.nan]),
+        *({"gap": value} for value in [0, -1, "1e-8", math.nan]),
         *({"steps": value} for value in [0, 1.5, None, "9", math.nan]),
         *({"seconds": value} for value in [0, -1, "9", math.nan]),
     ],

@@ -87,7 +87,7 @@ class Forecast(Reported, presenter="forecast"):
         """
         if self.problem.is_plain_squared_error:
             return np.full(self.counts.distinct.size, self.threshold * self.threshold)
-        return (self.threshold / resolve(self.problem.loss, self.counts).grouped(self.counts).leverage) ** 2
+        return (self.threshold / resolve(self.problem.loss, self.counts).leverage(self.counts)) ** 2
 
     @property
     def samples_needed(self) -> float:

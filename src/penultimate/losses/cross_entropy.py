@@ -162,6 +162,15 @@ class CrossEntropy:
             target=target,
         )
 
+    def leverage(self, counts: ClassCounts) -> Float[np.ndarray, " m"]:
+        """``ω Δ (1 − ε)`` of each group: what multiplies √n in the singular value inside a group without features.
+
+        Margins add a little that fades with the number of classes.
+        """
+        first, samples = counts.representatives[:, 0], counts.distinct * counts.multiplicity
+        weights, scales = (self.vectors.get(name, np.ones(counts.classes))[first] for name in ("weights", "scales"))
+        return normalised(weights, samples) * scales * (1.0 - self.smoothing)
+
     def slopes(
         self, logits: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"], counts: ClassCounts
     ) -> Float[np.ndarray, "N K"]:
@@ -205,12 +214,6 @@ class GroupedCrossEntropy:
     def unseen_shift(self) -> Float[np.ndarray, " m"]:
         """All scaled logits shifted alike."""
         return 1.0 / self.scale[-1]
-
-    @property
-    def leverage(self) -> Float[np.ndarray, " m"]:
-        """``ω Δ (1 − ε)``; margins add a little that fades with the number of classes."""
-        own, other = self.target[-1], self.target[:-1].min(axis=0)
-        return self.weight * self.scale[-1] * (own - other)
 
     @property
     def exact_leverage(self) -> bool:

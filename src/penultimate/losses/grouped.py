@@ -53,13 +53,8 @@ class GroupedLoss(Protocol):
         ...
 
     @property
-    def leverage(self) -> Float[np.ndarray, " m"]:
-        """What multiplies √n in the singular value inside a group without features: how much louder its samples are."""
-        ...
-
-    @property
     def exact_leverage(self) -> bool:
-        """Whether `leverage` holds whatever features the other groups have."""
+        """Whether the loss's `leverage` holds whatever features the other groups have."""
         ...
 
     @property

@@ -75,11 +75,17 @@ class SquaredError:
 
     def grouped(self, counts: ClassCounts) -> "GroupedSquaredError":
         """Write the loss for groups of classes within which the weights are constant (see `losses.grouped`)."""
-        first, size = counts.representatives[:, 0], counts.multiplicity.astype(np.float64)
+        size = counts.multiplicity.astype(np.float64)
         m = size.size
-        weights = np.ones(m) if self.weights is None else np.asarray(self.weights)[first]
         multiplicity = np.vstack([np.repeat(size[:, None], m, axis=1) - np.eye(m), np.ones(m)])
-        return GroupedSquaredError(normalised(weights, counts.distinct * size), multiplicity)
+        return GroupedSquaredError(self.leverage(counts), multiplicity)
+
+    def leverage(self, counts: ClassCounts) -> Float[np.ndarray, " m"]:
+        """ω of each group: what multiplies √n in the singular value inside a group without features."""
+        weights = np.ones(counts.distinct.size)
+        if self.weights is not None:
+            weights = np.asarray(self.weights)[counts.representatives[:, 0]]
+        return normalised(weights, counts.distinct * counts.multiplicity)
 
     def slopes(
         self, logits: Float[np.ndarray, "N K"], labels: Int[np.ndarray, " N"], counts: ClassCounts
@@ -104,11 +110,6 @@ class GroupedSquaredError:
     def bound(self) -> float:
         """The largest weight."""
         return float(self.weight.max())
-
-    @property
-    def leverage(self) -> Float[np.ndarray, " m"]:
-        """ω."""
-        return self.weight
 
     @property
     def exact_leverage(self) -> bool:

@@ -45,6 +45,10 @@ class Outcome(Enum):
     )
     NOT_CONVERGED = "the solver could not reach the certificate asked for: see gap, and take the figures for estimates"
     OUT_OF_TIME = "the time limit was reached before the certificate was met: see gap, and give more seconds"
+    BRACKETED = (
+        "found on bins of nearly equal counts: the objective is proven to be within the gap of the minimum, and "
+        "figures of classes are close estimates"
+    )
     INTERRUPTED = "interrupted: the best point so far, with its certificate; see gap"
 
     @property
@@ -53,7 +57,7 @@ class Outcome(Enum):
         return self.name not in _UNPROVEN
 
 
-_UNPROVEN = ("LAW", "NOT_SOLVED", "BEST_FOUND", "NOT_CONVERGED", "OUT_OF_TIME", "INTERRUPTED")
+_UNPROVEN = ("LAW", "NOT_SOLVED", "BEST_FOUND", "NOT_CONVERGED", "OUT_OF_TIME", "BRACKETED", "INTERRUPTED")
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
 from penultimate.reported import OneLine
-from penultimate.spectrum.quotient import Gram
+from penultimate.spectrum.quotient import Gram, shared
 
 # Rows of the m × m quotient that are looked at together: 200,000 numbers, which a cache holds.
 _BLOCK_ENTRIES = 200_000
@@ -75,7 +75,7 @@ class GroupedMatrix(OneLine):
         out = self.quotient.block(rows, columns)
         out *= (self.row_scale / root)[rows][:, None]
         out *= (self.column_scale / root)[columns]
-        row, column = np.nonzero(rows[:, None] == columns)
+        row, column = shared(rows, columns)
         out[row, column] = self.group_offdiagonal[rows[row]]
         return out
 
@@ -120,7 +120,7 @@ class GroupedMatrix(OneLine):
     def nearest(self) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """For a Gram matrix: each group's nearest group by cosine, and that cosine; −1 and NaN where the norm is zero.
 
-        A group of two or more classes can be its own nearest. Time O(m²), memory O(m).
+        A group of two or more classes can be its own nearest. Time O(m) for each that can be nearest, memory O(m).
         """
         norms = np.sqrt(np.maximum(self.group_diagonal, 0.0))
         inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
@@ -138,18 +138,20 @@ class GroupedMatrix(OneLine):
 
     def _best(self, offset: Float[np.ndarray, " m"]) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """Largest entry plus offset of its column in each group's row, among other classes; block by block of rows."""
-        m = self.counts.distinct.size
-        every = np.arange(m)
+        m, rivals = self.counts.distinct.size, self.quotient.rivals
         alone = self.counts.multiplicity == 1
         index, value = np.empty(m, dtype=np.int64), np.empty(m)
-        step = max(1, _BLOCK_ENTRIES // m)
+        step = max(1, _BLOCK_ENTRIES // rivals.size)
         for start in range(0, m, step):
-            rows = every[start : start + step]
-            block = self.group_block(rows, every)
-            block += offset
-            block[np.flatnonzero(alone[rows]), rows[alone[rows]]] = -np.inf
-            index[rows] = np.argmax(block, axis=1)
-            value[rows] = block[np.arange(rows.size), index[rows]]
+            rows = np.arange(start, min(start + step, m))
+            block = self.group_block(rows, rivals)
+            block += offset[rivals]
+            row, column = shared(rows, rivals)
+            itself = alone[rows[row]]
+            block[row[itself], column[itself]] = -np.inf
+            best = np.argmax(block, axis=1)
+            index[rows] = rivals[best]
+            value[rows] = block[np.arange(rows.size), best]
         return index, value
 
 

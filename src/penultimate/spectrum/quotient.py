@@ -26,6 +26,16 @@ from penultimate.spectrum.secular import CauchySystem
 Side = Literal["left", "right"]
 
 
+def shared(
+    rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " b"]
+) -> tuple[Int[np.ndarray, " c"], Int[np.ndarray, " c"]]:
+    """Where indices of rows and of columns, each all different, name the same: places among both."""
+    order = np.argsort(columns, kind="stable")
+    place: Int[np.ndarray, " a"] = order[np.minimum(np.searchsorted(columns, rows, sorter=order), columns.size - 1)]
+    same: Int[np.ndarray, " c"] = np.flatnonzero(columns[place] == rows)
+    return same, place[same]
+
+
 @runtime_checkable
 class Gram(Protocol):
     """An m × m matrix ``Σ_i φ_i a_i b_iᵀ`` of which any entry can be had on request."""
@@ -42,6 +52,11 @@ class Gram(Protocol):
     @property
     def transposed(self) -> "Gram":
         """The same with rows and columns exchanged."""
+        ...
+
+    @property
+    def rivals(self) -> Int[np.ndarray, " e"]:
+        """Columns among which the largest entry of every row is looked for: all of them, or those that can hold it."""
         ...
 
 
@@ -88,6 +103,10 @@ class DenseGram:
     def transposed(self) -> "DenseGram":
         return DenseGram(self.array.T)
 
+    @property
+    def rivals(self) -> Int[np.ndarray, " m"]:
+        return np.arange(len(self.array))
+
 
 @dataclass(frozen=True)
 class DiagonalGram:
@@ -101,6 +120,10 @@ class DiagonalGram:
     @property
     def transposed(self) -> "DiagonalGram":
         return self
+
+    @property
+    def rivals(self) -> Int[np.ndarray, " m"]:
+        return np.arange(self.diagonal.size)
 
 
 @dataclass(frozen=True)
@@ -125,6 +148,10 @@ class LoewnerGram:
     @property
     def transposed(self) -> "LoewnerGram":
         return LoewnerGram(self.system, self.weights, self.column_scale, self.row_scale)
+
+    @property
+    def rivals(self) -> Int[np.ndarray, " m"]:
+        return np.arange(self.row_scale.size)
 
     @cached_property
     def _values(self) -> Float[np.ndarray, " m"]:

@@ -23,7 +23,7 @@ from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD
 from penultimate.spectrum.quotient import DenseQuotient
 
-_ENDINGS = {"seconds": Outcome.OUT_OF_TIME, "interrupted": Outcome.INTERRUPTED}
+ENDINGS = {"seconds": Outcome.OUT_OF_TIME, "interrupted": Outcome.INTERRUPTED}
 
 
 def solve(
@@ -162,4 +162,4 @@ def _method(found: Run, gap: float) -> str:
 def _outcome(reached: bool, ended: str, surviving: np.ndarray) -> Outcome:
     if reached:
         return Outcome.OPTIMAL if surviving.any() else Outcome.COLLAPSED
-    return _ENDINGS.get(ended, Outcome.NOT_CONVERGED)
+    return ENDINGS.get(ended, Outcome.NOT_CONVERGED)
