@@ -9,6 +9,7 @@ import numpy as np
 
 from penultimate.forecasts.status import LOST, OWN
 from studies.law import (
+    Deaths,
     Law,
     Record,
     Score,
@@ -61,6 +62,11 @@ class Sweep:
     def dies_at(self) -> np.ndarray:
         """Where each direction was seen to die."""
         return observed_death(self.records)
+
+    @cached_property
+    def deaths_between(self) -> Deaths:
+        """The same by factors, with the two runs that it lies between."""
+        return Deaths.of(self.records)
 
     def laws(self, layers: int) -> list[Law | None]:
         """What each run implies."""

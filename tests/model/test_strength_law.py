@@ -1,4 +1,4 @@
-"""The law's own arithmetic: roots by bisection, deaths from both sides, intervals that hold one another."""
+"""The law's own arithmetic: roots by bisection, fading, deaths from both sides, intervals that hold one another."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 import penultimate as pen
 from penultimate.minimisers.by_law import follow_law
-from penultimate.model.strength_law import GONE, StrengthLaw, Width
+from penultimate.model.strength_law import GONE, StrengthLaw, Width, log_level
 
 SIGMA = np.array([9.0, 5.0, 2.0])
 
@@ -33,7 +33,7 @@ def price(law, decay) -> np.ndarray:
 
 @pytest.mark.parametrize("power", [0.45, 2 / 3, 0.9, 1.0, 1.4])
 @pytest.mark.parametrize("decay", [1e-2, 2e-2, 7e-2, 0.3])
-def test_strengths_are_the_larger_root_or_gone(power, decay):
+def test_strengths_are_the_larger_root_and_fade_where_it_ends(power, decay):
     law = law_of(power)
     found = law.strength(SIGMA, np.array([decay]), 100.0)[0]
     for sigma, c, strength in zip(SIGMA, price(law, decay), found, strict=True):
@@ -44,7 +44,10 @@ def test_strengths_are_the_larger_root_or_gone(power, decay):
         grid = np.linspace(GONE * sigma, sigma, 20001)
         below = np.flatnonzero(excess(grid) <= 0.0)
         if below.size == 0:
-            assert strength == 0.0
+            bounds = (GONE * sigma, sigma)
+            last = minimize_scalar(lambda x, s=sigma: -(s - x) * x ** (1.0 - power), bounds=bounds, method="bounded")
+            fading = last.x * (-last.fun / c) ** 4
+            assert strength == pytest.approx(fading if fading >= GONE * sigma else 0.0, rel=1e-3)
         else:
             assert strength == pytest.approx(brentq(excess, grid[below[-1]], sigma), rel=1e-9)
 
@@ -58,8 +61,7 @@ def test_a_direction_lives_just_below_its_critical_decay_and_not_above(power, be
         sides = law.strength(SIGMA * scale, np.outer([1 - 1e-9, 1 + 1e-9], critical).ravel(), 100.0).reshape(2, 3, 3)
         alive = np.diagonal(sides, axis1=1, axis2=2)
         assert np.all(alive[0] > 0) and np.all(alive[1] == 0)
-        least = (1.0 - power) / (2.0 - power)
-        np.testing.assert_allclose(alive[0], max(GONE, least) * SIGMA * scale, rtol=1e-3)
+        np.testing.assert_allclose(alive[0], GONE * SIGMA * scale, rtol=1e-3)
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0])
@@ -69,6 +71,17 @@ def test_intervals_hold_the_law_and_widen_away_from_the_audit(power):
     assert np.all(low <= middle) and np.all(middle <= high) and np.all(np.diff(middle, axis=0) <= 1e-12)
     worst, best = (law_of(power, end=end).critical(SIGMA, 100.0) for end in (1, -1))
     assert np.all(worst < law_of(power).critical(SIGMA, 100.0)) and np.all(best > law_of(power).critical(SIGMA, 100.0))
+
+
+@given(st.floats(0.4, 1.5), st.floats(0.02, 0.99))
+def test_what_a_direction_must_have_paid_gives_back_its_strength(power, share):
+    sigma, strength = np.array([7.0]), np.array([7.0 * share])
+    level = float(log_level(sigma, strength, sigma - strength, power)[0])
+    none = Width(0.0, 0.0)
+    law = StrengthLaw(100.0, power, (1e-2,), (1e-2,), (level,), (1.0, 1.0), (), ((),), (), none, none)
+    expected = strength[0] if share > GONE * (1 + 1e-6) else 0.0
+    if abs(share - GONE) > 1e-6:
+        assert law.strength(sigma, np.array([1e-2]), 100.0)[0, 0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_shares_of_sigma_stay_when_all_counts_are_multiplied():

@@ -4,7 +4,7 @@ For every direction i that was learnt the audit has its strength t_i, how hard t
 much of that pull weight decay balances. ``γ_i = C_i t_i^{p−1}`` (docs/theory §15), so
 
 - p − 1 is the slope of log γ on log t over directions;
-- C_i is known for each of them, and their median stands for all others;
+- C_i is known for each of them, and wherever head and means agree, and the median of the first stands for all others;
 - C grows with λ like the parts of the budget do: decay's with λ, the rest more slowly;
 - beyond a hundred times the audited decay, decay's part is taken to prevail: C grows at least like λ.
 
@@ -22,7 +22,7 @@ from penultimate.audits import keys
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.recorded import Record
 from penultimate.errors import ProblemError
-from penultimate.model.strength_law import GONE, REACH, StrengthLaw, Width, highest_level, mean_decay
+from penultimate.model.strength_law import GONE, REACH, StrengthLaw, Width, highest_level, log_level, mean_decay
 from penultimate.reported import OneLine
 
 # A direction counts as learnt well when head and means agree on it this much and this share of its σ is there: chosen,
@@ -45,9 +45,10 @@ _POWERS, _STEEP = (0.45, 1.5), 0.5
 _USUAL_POWER = 5.0 / 6.0  # of three weight layers, their slope halved; where a run shows none
 _SPREAD = 0.1  # standard deviation of log t below which strengths are too alike for one
 # C ∝ λ^e, e = 1 − (1 − share)² of the share that decay takes; below a share of 0.3 all else that is lost stays as it is
-# until decay takes that much. Where the loss rises with strength (a slope above 0: frozen features, decoupled decay) it
-# is scatter that nothing removes, and grows four times more slowly.
-_TURN = 0.3
+# until decay takes that much, which bends the line through these shares. Where the loss rises with strength (a slope
+# above 0: frozen features, decoupled decay) it is scatter that nothing removes, and grows four times more slowly, the
+# less so the more of it decay takes (1 − share²).
+_BEND = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 _SLOW_POWERS, _SLOW = (1.05, 1.25), 0.25
 _FURTHEST = 1.0  # and by what factor of e it may differ at most
 _USUAL_GROWTH = 0.6  # where the budget does not say
@@ -124,11 +125,15 @@ class Run(OneLine):
         return np.array(self.strength) >= GONE * self.target
 
     @property
+    def aligned(self) -> Bool[np.ndarray, " t"]:
+        """Directions on which head and means agree: what strength they have is theirs, however little."""
+        with np.errstate(invalid="ignore"):
+            return np.array(self.cosine) >= ALIGNED
+
+    @property
     def learnt(self) -> Bool[np.ndarray, " t"]:
         """Directions that were learnt well: head and means agree, and a quarter of σ is there."""
-        with np.errstate(invalid="ignore"):
-            agree = np.array(self.cosine) >= ALIGNED
-        return agree & (np.array(self.strength) >= LEARNT * self.target)
+        return self.aligned & (np.array(self.strength) >= LEARNT * self.target)
 
     @property
     def target(self) -> Float[np.ndarray, " t"]:
@@ -173,9 +178,9 @@ class Run(OneLine):
         return 1.0 + float(np.polyfit(x, y, 1, w=weight)[0])
 
     def log_price(self, power: float) -> Float[np.ndarray, " t"]:
-        """Log C of every direction, ``γ t^{1−p}``; of some use only where a direction was learnt."""
+        """Log C of every direction, ``γ t^{1−p}`` while there is a root; of use only where head and means agree."""
         strength = np.maximum(np.array(self.strength), _KEPT * self.target)
-        return np.log(self.lost) + (1.0 - power) * np.log(strength)
+        return log_level(self.target, strength, self.lost, power)
 
     def seen(self, log_price: Float[np.ndarray, " t"], power: float) -> Float[np.ndarray, " t"]:
         """Log C held to what was seen: that a direction lives at this weight decay, or is gone."""
@@ -226,18 +231,20 @@ def read_law(runs: tuple[Run, ...], *, convex: bool = False) -> StrengthLaw | No
     if len(runs) == 2:
         between = _growth_between(*runs, power)
         growth = (growth[0] + between) / 2.0, (growth[1] + between) / 2.0
-    if shares[-1] is not None and shares[-1] < _TURN:
+    if shares[-1] is not None and shares[-1] < _BEND[-1]:
         # Until decay takes a fair share, what else is lost stays as it is.
-        share = max(shares[-1], _KEPT)
-        knots.append(knots[-1] * _TURN / (1.0 - _TURN) * (1.0 - share) / share)
-        common = np.append(common, common[-1] + math.log((1.0 - share) / (1.0 - _TURN)))
-        own, growth = np.vstack([own, own[-1:]]), (growth[0], _growth(_TURN, runs[-1].power))
+        share, decay, level = max(shares[-1], _KEPT), knots[-1], common[-1]
+        later = np.array([part for part in _BEND if part > share])
+        knots += (decay * later / (1.0 - later) * (1.0 - share) / share).tolist()
+        common = np.append(common, level + np.log((1.0 - share) / (1.0 - later)))
+        growth = growth[0], _growth(_BEND[-1], runs[-1].power)
     if growth[1] < 1.0:
         # So far up what decay takes has outgrown the rest, and e is theory's 1 (§15.2).
         further = max(0.0, math.log(runs[-1].decay * REACH / knots[-1]))
         knots.append(knots[-1] * math.exp(further))
-        common, own = np.append(common, common[-1] + growth[1] * further), np.vstack([own, own[-1:]])
+        common = np.append(common, common[-1] + growth[1] * further)
         growth = growth[0], 1.0
+    own = np.vstack([own, np.repeat(own[-1:], len(knots) - len(runs), axis=0)])
     known = [share for share in shares if share is not None]
     return StrengthLaw(
         samples=runs[0].samples,
@@ -258,16 +265,17 @@ def read_law(runs: tuple[Run, ...], *, convex: bool = False) -> StrengthLaw | No
 def _growth(share: float | None, power: float | None) -> float:
     """Exponent e of ``C ∝ λ^e`` by the share that decay takes: theory's 1 where it takes all, next to 0 with none."""
     usual = _USUAL_GROWTH if share is None else 1.0 - (1.0 - share) ** 2
-    slowed = 1.0 if power is None else float(np.interp(power, _SLOW_POWERS, (1.0, _SLOW)))
-    return max(usual * slowed, _LEAST)
+    slowed = 0.0 if power is None else float(np.interp(power, _SLOW_POWERS, (0.0, 1.0 - _SLOW)))
+    rest = 1.0 if share is None else 1.0 - share**2
+    return max(usual * (1.0 - slowed * rest), _LEAST)
 
 
 def _own(runs: tuple[Run, ...], power: float, common: Float[np.ndarray, " a"]) -> Float[np.ndarray, "a t"]:
-    """Log C of every direction less the common one, at each run: its own where it was learnt there or in the other."""
-    learnt = np.array([run.learnt for run in runs])
+    """Log C of every direction less the common one, at each run: its own where it is aligned there or in the other."""
+    told = np.array([run.aligned for run in runs])
     own = [_OWN * (run.log_price(power) - level) for run, level in zip(runs, common, strict=True)]
     own = np.clip(own, -_FURTHEST, _FURTHEST)
-    own = np.where(learnt, own, np.where(learnt[::-1], own[::-1], 0.0))
+    own = np.where(told, own, np.where(told[::-1], own[::-1], 0.0))
     level = np.array([run.seen(level + one, power) for run, level, one in zip(runs, common, own, strict=True)])
     for place in range(1, len(runs)):  # C grows with the weight decay, of every direction
         rise = _LEAST * math.log(runs[place].decay / runs[place - 1].decay)
