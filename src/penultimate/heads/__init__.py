@@ -8,6 +8,7 @@ from penultimate.heads.discriminant import DiscriminantHead as DiscriminantHead
 from penultimate.heads.framed import FrameHead as FrameHead
 from penultimate.heads.linear_head import LinearHead as LinearHead
 from penultimate.heads.logistic import LogisticHead as LogisticHead
+from penultimate.heads.multi_label import MultiLabelHead as MultiLabelHead
 from penultimate.heads.nearest_mean import NearestMeanHead as NearestMeanHead
 from penultimate.heads.random_features import RandomFeaturesHead as RandomFeaturesHead
 from penultimate.heads.random_features_forecast import RandomFeaturesForecast as RandomFeaturesForecast

@@ -5,7 +5,7 @@ one streaming pass is enough; `SamplesHead` needs the samples themselves.
 """
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError, MissingDependencyError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.heads.scikit import check_fitted
+from penultimate.heads.scikit import BaseEstimator, check_fitted
 from penultimate.heads.scoring_head import ScoringHead
 
 if TYPE_CHECKING:
@@ -26,25 +26,13 @@ Weights = tuple[Float[np.ndarray, "K d"], Float[np.ndarray, " K"]]
 NEVER = -1e30
 
 
-class LinearHead(ScoringHead):
-    """A classifier whose scores are linear in the features; the base of all heads that a network can take.
+class Exported(BaseEstimator):
+    """What a network can take: rows `coef_` and biases `intercept_`, one for each of `classes_`."""
 
-    Attributes
-    ----------
-    classes_ : ndarray of shape (K,)
-        Labels, in the order of the rows of `coef_`.
-    coef_ : ndarray of shape (K, d)
-        W.
-    intercept_ : ndarray of shape (K,)
-        b; −1e30 for a class without samples, which is never the answer.
-    prior_ : ndarray of shape (K,) or None
-        The class shares that the scores take for granted; None where they carry no prior.
-    n_features_in_ : int
-        d.
-    """
-
+    classes_: NDArray[Any]
     coef_: NDArray[np.float64]
     intercept_: NDArray[np.float64]
+    n_features_in_: int
 
     def head(self) -> Head:
         """W and b for a network, a file or an audit.
@@ -85,6 +73,24 @@ class LinearHead(ScoringHead):
             layer.weight.copy_(torch.as_tensor(self.coef_))
             layer.bias.copy_(torch.as_tensor(self.intercept_))
         return layer
+
+
+class LinearHead(ScoringHead, Exported):
+    """A classifier whose scores are linear in the features; the base of all heads that a network can take.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        Labels, in the order of the rows of `coef_`.
+    coef_ : ndarray of shape (K, d)
+        W.
+    intercept_ : ndarray of shape (K,)
+        b; −1e30 for a class without samples, which is never the answer.
+    prior_ : ndarray of shape (K,) or None
+        The class shares that the scores take for granted; None where they carry no prior.
+    n_features_in_ : int
+        d.
+    """
 
     def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
         return rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)

@@ -31,6 +31,11 @@ def checked_rows(estimator: BaseEstimator, X: object) -> NDArray[np.floating]:
     return _validation.validate_data(estimator, X, reset=False, dtype=_FLOATS)
 
 
+def checked_features(estimator: BaseEstimator, X: object) -> NDArray[np.floating]:
+    """Features as finite floats, whose width is noted."""
+    return _validation.validate_data(estimator, X, dtype=_FLOATS)
+
+
 def checked_samples(estimator: BaseEstimator, X: object, y: object) -> tuple[NDArray[np.floating], NDArray[Any]]:
     """Features as finite floats, whose width is noted, and one class label for each row."""
     rows, labels = _validation.validate_data(estimator, X, y, dtype=_FLOATS)
