@@ -30,6 +30,7 @@ RESULTS = {
     "advice": lambda: pen.advise(COUNTS, 0.12),
     "label_advice": lambda: pen.advise(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
     "learning_curve": lambda: pen.learning_curve("cnn-ce-test", of=6, counts=[1500, 3000], weight_decay=5e-3),
+    "drift": lambda: pen.drift("cnn-ce", "cnn-ce-test"),
     "scan": lambda: pen.scan(planted()[0]),
     "class_shares": lambda: pen.class_shares(
         MIXED, trained_on={"cat": 5, "dog": 3, "newt": 2}, names=["cat", "dog", "newt"]

@@ -15,6 +15,8 @@ from .audits.head import HeadAudit as HeadAudit
 from .audits.head_auditing import audit_head as audit_head
 from .audits.row_audit import RowAudit as RowAudit
 from .counts import ClassCounts as ClassCounts
+from .drifts.drift import Drift as Drift
+from .drifts.drifting import drift as drift
 from .equivalents.scaling import ScalingLaw as ScalingLaw
 from .equivalents.scaling import scaling_law as scaling_law
 from .errors import ClusterError as ClusterError

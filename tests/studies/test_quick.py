@@ -15,6 +15,7 @@ from seeds import SEED
 from studies import (
     class_shares,
     constancy,
+    drift,
     few_samples,
     few_samples_model,
     fixes,
@@ -203,6 +204,12 @@ def test_even_draws_are_even():
 def test_long_tails_keep_the_first_of_each_class_in_order():
     labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
     assert long_tail(labels, 4, 4.0).tolist() == [0, 1, 2, 4, 6]
+
+
+def test_drift_is_judged():
+    study = drift.study(quick=True)
+    assert [claim.claim.split()[0] for claim in study.claims[:2]] == ["size", "some"]
+    assert set(study.tables) == {"sizes", "labels", "shapes"} and set(study.figures) == {"power"}
 
 
 def test_learning_curves_are_judged():

@@ -19,6 +19,7 @@ SHOWN |= {
     "real_or_noise": "laws.md",
     "truncation": "laws.md",
     "class_shares": "probabilities.md",
+    "drift": "drift.md",
 }
 
 

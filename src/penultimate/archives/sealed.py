@@ -16,6 +16,8 @@ from penultimate.errors import FileError
 from penultimate.files import regular
 
 _BLANK = b"0" * 64
+# No header of ours is longer; a file that says so of itself is none.
+_LONGEST = 1 << 20
 
 
 def seal(kind: str, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, str]) -> bytes:
@@ -97,6 +99,23 @@ def unseal(path: "str | os.PathLike[str]", kind: str) -> tuple[dict[str, NDArray
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise FileError(f"{os.fspath(path)}: the file is damaged ({error}): write it again") from None
+
+
+def is_sealed(path: "str | os.PathLike[str]", kind: str) -> bool:
+    """Whether a file says of itself that `seal` made it, as that kind in any version; nothing else of it is read.
+
+    Examples
+    --------
+    >>> is_sealed("nowhere", "sums 1")
+    False
+    """
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            note = _note(length.to_bytes(8, "little") + file.read(min(length, _LONGEST)))
+        return note.get("format", "").startswith(kind.rpartition(" ")[0])
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def _note(content: bytes) -> dict[str, str]:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 # Parts of the jackknife, and the memory that all of them may take; beyond it there are no intervals.
 PARTS = 8
 _PARTS_BYTES = 128 << 20
-_WILSON = 1.959963984540054
 
 Progress = Callable[[str, int], object]
 
@@ -127,15 +126,10 @@ class Audit(Reported, presenter="audit"):
         """The feature decay that the network implies; None without a head."""
         return None if self.last_layer is None else self.last_layer.calibration
 
-    @cached_property
+    @property
     def recall_interval(self) -> Float[np.ndarray, "K 2"]:
         """95 % interval of every recall (Wilson 1927), shape (K, 2); NaN where no sample was answered."""
-        answered = self.decisions.answered.astype(np.float64)
-        size = np.where(answered > 0, answered, np.nan)
-        recall, square = self.decisions.recall, _WILSON**2
-        middle = (recall + square / (2 * size)) / (1 + square / size)
-        half = _WILSON / (1 + square / size) * np.sqrt(recall * (1 - recall) / size + square / (4 * size**2))
-        return np.stack([middle - half, middle + half], axis=1)
+        return self.decisions.recall_interval
 
     @property
     def short_of_samples(self) -> Bool[np.ndarray, " K"]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
-from penultimate.features.statistics import mean_of
+from penultimate.features.moments import mean_of
 from penultimate.reported import OneLine
 
 

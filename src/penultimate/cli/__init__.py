@@ -12,6 +12,7 @@ from penultimate.cli.audit import audit
 from penultimate.cli.class_shares import class_shares
 from penultimate.cli.compare import compare
 from penultimate.cli.data import data
+from penultimate.cli.drift import drift
 from penultimate.cli.forecast import forecast
 from penultimate.cli.heads import heads
 from penultimate.cli.interrupts import INTERRUPTED, heeding_interrupts
@@ -49,7 +50,7 @@ cli.add_sections(
         "After training": (audit, learning_curve, heads),
         "Before and after": (advise,),
         "Any model": (scan,),
-        "In use": (thresholds, adjust, class_shares),
+        "In use": (drift, thresholds, adjust, class_shares),
         "To try it": (data,),
     }
 )

@@ -9,6 +9,8 @@ from penultimate.reported import OneLine
 
 # Up to this many classes the table of true class against answer is kept: 32 MiB at most. Beyond, it would be K × K.
 CONFUSION_CLASSES = 2048
+# Two-sided 95 % of the normal distribution.
+_WILSON = 1.959963984540054
 
 
 @dataclass(repr=False)
@@ -59,6 +61,16 @@ class Decisions(OneLine):
     def recall(self) -> NDArray[np.float64]:
         """Share of each class's samples that are answered correctly, shape (K,); NaN where none was answered."""
         return _share(self.correct, self.answered)
+
+    @property
+    def recall_interval(self) -> NDArray[np.float64]:
+        """95 % interval of every recall (Wilson 1927), shape (K, 2); NaN where no sample was answered."""
+        answered = self.answered.astype(np.float64)
+        size = np.where(answered > 0, answered, np.nan)
+        square = _WILSON**2
+        middle = (self.recall + square / (2 * size)) / (1 + square / size)
+        half = _WILSON / (1 + square / size) * np.sqrt(self.recall * (1 - self.recall) / size + square / (4 * size**2))
+        return np.stack([middle - half, middle + half], axis=1)
 
     @property
     def recall_by_means(self) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ Where their squares would leave the range of float32 the block is scaled by a po
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.kernels import kernel
@@ -126,10 +127,21 @@ class Moments:
     @property
     def scatter(self) -> Floats:
         """``Σ w (x − mean)(x − mean)ᵀ``, shape as `moment`."""
+        if len(self.moment) == 1:
+            return self.pooled_scatter[None]
         scaled = self.total / np.sqrt(self._divisor)[:, None]
-        if len(self.moment) > 1:
-            return self.moment - scaled[:, :, None] * scaled[:, None, :]
-        return (self.moment[0] - scaled.T @ scaled)[None]
+        return self.moment - scaled[:, :, None] * scaled[:, None, :]
+
+    @property
+    def pooled_scatter(self) -> Floats:
+        """The sum of all scatters, shape (d, d)."""
+        scaled = self.total / np.sqrt(self._divisor)[:, None]
+        return self.moment.sum(axis=0) - scaled.T @ scaled
+
+    def scatter_along(self, basis: Floats) -> Floats:
+        """``B_kᵀ (scatter of class k) B_k`` for bases of shape (K, d, r), where each class has its own moment."""
+        scaled = (self.total / np.sqrt(self._divisor)[:, None])[:, None, :] @ basis
+        return basis.transpose(0, 2, 1) @ (self.moment @ basis) - scaled.transpose(0, 2, 1) @ scaled
 
     @property
     def _divisor(self) -> Floats:
@@ -260,3 +272,26 @@ def _products(rows: NDArray[np.floating], longest: float) -> NDArray[np.floating
     exponent = int(np.frexp(longest)[1])
     scaled = np.ldexp(rows, -exponent)
     return np.ldexp((scaled.T @ scaled).astype(np.float64), 2 * exponent)
+
+
+def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -> Float[np.ndarray, " d"]:
+    """Weighted mean of class means, those without weight left out.
+
+    Parameters
+    ----------
+    means : ndarray of shape (K, d)
+        NaN where there is none.
+    weights : ndarray of shape (K,)
+
+    Returns
+    -------
+    ndarray of shape (d,)
+        NaN when nothing has weight.
+    """
+    seen: NDArray[np.bool_] = weights > 0
+    if not seen.any():
+        return np.full(int(means.shape[1]), np.nan)
+    # About the first mean, so that a common offset does not cost digits.
+    origin: NDArray[np.float64] = means[seen][0]
+    share: NDArray[np.float64] = weights[seen] / weights[seen].sum()
+    return origin + np.asarray(share @ (means[seen] - origin))

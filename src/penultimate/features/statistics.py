@@ -13,10 +13,11 @@ from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.arrays import as_features, as_labels, as_weights, finite_rows
 from penultimate.features.decisions import Decisions
-from penultimate.features.moments import Moments
+from penultimate.features.moments import Moments, mean_of
 from penultimate.files import write_whole
 
-_FORMAT = "penultimate feature statistics 2"
+FORMAT = "penultimate feature statistics 2"
+_NOT_KEPT = "the scatter of single classes was not kept: make the statistic with per_class=True"
 
 
 class FeatureStatistics:
@@ -87,6 +88,11 @@ class FeatureStatistics:
         return self._moments.shift.shape[1]
 
     @property
+    def per_class(self) -> bool:
+        """Whether the scatter of every class is kept."""
+        return len(self._moments.moment) > 1
+
+    @property
     def samples(self) -> float:
         """N, the sum of the counts."""
         return float(self._moments.weight.sum())
@@ -114,14 +120,20 @@ class FeatureStatistics:
     @property
     def within_scatter(self) -> Float[np.ndarray, "d d"]:
         """``Σ (h − mean of its class)(…)ᵀ`` over all samples, shape (d, d)."""
-        return self._moments.scatter.sum(axis=0)
+        return self._moments.pooled_scatter
 
     @property
     def class_scatters(self) -> Float[np.ndarray, "K d d"]:
         """Scatter of each class, shape (K, d, d); needs ``per_class=True``."""
-        if len(self._moments.moment) == 1:
-            raise FeaturesError("the scatter of single classes was not kept: make the statistic with per_class=True")
+        if not self.per_class:
+            raise FeaturesError(_NOT_KEPT)
         return self._moments.scatter
+
+    def class_scatters_along(self, basis: Float[np.ndarray, "K d r"]) -> Float[np.ndarray, "K r r"]:
+        """``B_kᵀ S_k B_k`` of each class, in coordinates of its own; needs ``per_class=True``."""
+        if not self.per_class:
+            raise FeaturesError(_NOT_KEPT)
+        return self._moments.scatter_along(basis)
 
     @property
     def total_scatter(self) -> Float[np.ndarray, "d d"]:
@@ -328,7 +340,7 @@ class FeatureStatistics:
         FileError
             If the file cannot be written; nothing is left half-written.
         """
-        write_whole(path, seal(_FORMAT, self.arrays(), {"note": json.dumps(dict(note or {}))}))
+        write_whole(path, seal(FORMAT, self.arrays(), {"note": json.dumps(dict(note or {}))}))
 
     @classmethod
     def read(cls, path: "str | os.PathLike[str]") -> "FeatureStatistics":
@@ -360,7 +372,7 @@ class FeatureStatistics:
     @classmethod
     def read_with_note(cls, path: "str | os.PathLike[str]") -> "tuple[FeatureStatistics, dict[str, Any]]":
         """Read what `save` wrote, and the note beside it; errors as `load`."""
-        arrays, header = unseal(path, _FORMAT)
+        arrays, header = unseal(path, FORMAT)
         try:
             return cls.from_arrays(arrays), json.loads(header["note"])
         except (FeaturesError, KeyError, ValueError) as error:
@@ -369,26 +381,3 @@ class FeatureStatistics:
     def __repr__(self) -> str:
         seen = int(np.count_nonzero(self._moments.weight))
         return f"FeatureStatistics({self.samples:g} samples, {seen} of {self.classes} classes, width {self.dimension})"
-
-
-def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -> Float[np.ndarray, " d"]:
-    """Weighted mean of class means, those without weight left out.
-
-    Parameters
-    ----------
-    means : ndarray of shape (K, d)
-        NaN where there is none.
-    weights : ndarray of shape (K,)
-
-    Returns
-    -------
-    ndarray of shape (d,)
-        NaN when nothing has weight.
-    """
-    seen: NDArray[np.bool_] = weights > 0
-    if not seen.any():
-        return np.full(int(means.shape[1]), np.nan)
-    # About the first mean, so that a common offset does not cost digits.
-    origin: NDArray[np.float64] = means[seen][0]
-    share: NDArray[np.float64] = weights[seen] / weights[seen].sum()
-    return origin + np.asarray(share @ (means[seen] - origin))

@@ -7,7 +7,8 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.statistics import FeatureStatistics, mean_of
+from penultimate.features.moments import mean_of
+from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.covariance import divided
 from penultimate.heads.label_weights import ClassWeight, weights_by_label
 from penultimate.heads.linear_head import StatisticsHead, filled_means

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from penultimate.features.statistics import FeatureStatistics, mean_of
+from penultimate.features.moments import mean_of
+from penultimate.features.statistics import FeatureStatistics
 from penultimate.noise.edges import fisher_edge, fisher_strengths, margin
 from penultimate.noise.krylov import by_gram
 from penultimate.noise.oriented import Oriented

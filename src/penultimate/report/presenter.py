@@ -85,6 +85,11 @@ if TYPE_CHECKING:
     import penultimate.report.comparison.record
     import penultimate.report.comparison.table
     import penultimate.report.comparison.words
+    import penultimate.report.drift.charts
+    import penultimate.report.drift.page
+    import penultimate.report.drift.record
+    import penultimate.report.drift.table
+    import penultimate.report.drift.words
     import penultimate.report.forecast.charts
     import penultimate.report.forecast.page
     import penultimate.report.forecast.record
@@ -135,6 +140,7 @@ if TYPE_CHECKING:
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
     from penultimate.audits.row_audit import RowAudit
+    from penultimate.drifts.drift import Drift
     from penultimate.forecasts.comparison import LossComparison
     from penultimate.forecasts.forecast import Forecast
     from penultimate.forecasts.label_forecast import LabelForecast
@@ -167,6 +173,13 @@ if TYPE_CHECKING:
         penultimate.report.comparison.record,
         penultimate.report.comparison.table,
         penultimate.report.comparison.words,
+    )
+    _drift: _Presenter[Drift] = (
+        penultimate.report.drift.charts,
+        penultimate.report.drift.page,
+        penultimate.report.drift.record,
+        penultimate.report.drift.table,
+        penultimate.report.drift.words,
     )
     _forecast: _Presenter[Forecast] = (
         penultimate.report.forecast.charts,

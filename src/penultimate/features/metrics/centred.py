@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from penultimate.features.statistics import FeatureStatistics, mean_of
+from penultimate.features.moments import mean_of
+from penultimate.features.statistics import FeatureStatistics
 
 Centre = Literal["samples", "classes"]
 # Entries of a K × K table that are held at a time: 8 MiB.

@@ -1,0 +1,134 @@
+"""The second look at a side: each class's scatter along its own directions, and what the head answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from penultimate.drifts.neighbours import Neighbours
+from penultimate.errors import FeaturesError
+from penultimate.features.decisions import Decisions
+from penultimate.features.head import Head
+from penultimate.features.sources import FeatureSource
+from penultimate.features.statistics import FeatureStatistics
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a side along the directions of each class, about the mean of both sides.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (K, r)
+    scatter : ndarray of shape (K, r, r) or None
+        ``Σ z zᵀ``; None for statistics that keep no scatter of single classes.
+    coordinates : dict of int to ndarray
+        Those of all samples of the classes that were asked for; empty for statistics.
+    decisions : Decisions or None
+        What the head answers.
+    at_home : ndarray of shape (K,) or None
+        Recall if the mean of each class had not moved: of samples taken back by its shift.
+    """
+
+    mean: Float[np.ndarray, "K r"]
+    scatter: Float[np.ndarray, "K r r"] | None
+    coordinates: dict[int, Float[np.ndarray, "n r"]]
+    decisions: Decisions | None
+    at_home: Float[np.ndarray, " K"] | None
+
+
+def first_look(source: FeatureSource, classes: int) -> FeatureStatistics:
+    """Means and scatter of a source.
+
+    Raises
+    ------
+    FeaturesError
+        For samples with weights, and as `FeatureStatistics.update`.
+    """
+    statistics = FeatureStatistics(classes, source.dimension)
+    for batch in source.batches():
+        if batch.weights is not None:
+            raise FeaturesError(f"{source} has weights, which have no use here: leave them out")
+        try:
+            statistics.update(batch.features, batch.labels)
+        except FeaturesError as error:
+            raise FeaturesError(f"{source}: {error}") from None
+    if not statistics.rows:
+        raise FeaturesError(f"{source}: there are no samples: give features of at least two classes")
+    return statistics
+
+
+def from_statistics(statistics: FeatureStatistics, about: Neighbours) -> Seen:
+    """What statistics that were kept say."""
+    mean = _means(statistics, about)
+    decisions = statistics.decisions if statistics.decisions.answered.any() else None
+    if not statistics.per_class:
+        return Seen(mean, None, {}, decisions, None)
+    own = statistics.class_scatters_along(about.basis)
+    scatter = own + statistics.counts[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    return Seen(mean, scatter, {}, decisions, None)
+
+
+def second_look(
+    source: FeatureSource,
+    statistics: FeatureStatistics,
+    about: Neighbours,
+    keep: Bool[np.ndarray, " K"],
+    head: Head | None,
+    shift: Float[np.ndarray, "K d"] | None,
+) -> Seen:
+    """Stream a source along the directions of each class.
+
+    Parameters
+    ----------
+    source : FeatureSource
+    statistics : FeatureStatistics
+        Of its first pass.
+    about : Neighbours
+    keep : ndarray of bool of shape (K,)
+        Classes whose coordinates are kept.
+    head : Head or None
+        Whose answers are counted.
+    shift : ndarray of shape (K, d), optional
+        What is taken off the samples of each class for `Seen.at_home`.
+    """
+    rank = about.basis.shape[2]
+    scatter = np.zeros((statistics.classes, rank, rank))
+    kept: dict[int, list[Floats]] = {int(k): [] for k in np.flatnonzero(keep)}
+    answers = None if head is None else Decisions.empty(statistics.classes)
+    at_home = np.zeros(statistics.classes)
+    moved = None if head is None or shift is None else shift @ head.product.T
+    origin = np.matmul(np.nan_to_num(about.centres)[:, None, :], about.basis)[:, 0]
+    for batch in source.batches():
+        labels = np.asarray(batch.labels, dtype=np.int64)
+        for k, rows in _by_class(labels):
+            z = batch.features[rows].astype(np.float64) @ about.basis[k] - origin[k]
+            scatter[k] += z.T @ z
+            if k in kept:
+                kept[k].append(z)
+        if head is not None and answers is not None:
+            answers.add(labels, head.predict(batch.features))
+            if moved is not None:
+                back = np.argmax(head.logits(batch.features) - moved[labels], axis=1)
+                at_home += np.bincount(labels[back == labels], minlength=statistics.classes)
+    coordinates = {k: np.concatenate(parts) for k, parts in kept.items() if parts}
+    home = at_home / np.where(statistics.counts > 0, statistics.counts, np.nan) if moved is not None else None
+    return Seen(_means(statistics, about), scatter, coordinates, answers, home)
+
+
+def _means(statistics: FeatureStatistics, about: Neighbours) -> Floats:
+    seen = statistics.counts > 0
+    apart = np.where(seen[:, None], statistics.means - about.centres, 0.0)
+    return np.matmul(apart[:, None, :], about.basis)[:, 0]
+
+
+def _by_class(labels: Int[np.ndarray, " N"]) -> Iterator[tuple[int, Int[np.ndarray, " n"]]]:
+    order = np.argsort(labels, kind="stable")
+    own = labels[order]
+    starts = np.flatnonzero(np.diff(own, prepend=-1))
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(own)], strict=True):
+        yield int(own[start]), order[start:end]

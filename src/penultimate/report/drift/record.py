@@ -1,0 +1,71 @@
+"""Drift as plain numbers, lists and strings: what ``--json`` prints and what tables show."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.drifts.drift import Drift
+from penultimate.report.drift.words import verdict
+from penultimate.report.kit.numbers import finite, plain
+from penultimate.reported import Classes
+from penultimate.version import __version__
+
+
+def record(drift: Drift, classes: Classes = "all") -> dict[str, object]:
+    """Drift as a dictionary ready for JSON."""
+    return {
+        "penultimate": __version__,
+        "counts": drift.counts.to_dict(),
+        "identical": drift.identical,
+        "moved": [drift.counts.names[k] for k in np.flatnonzero(drift.moved).tolist()],
+        "classes": class_records(drift, select(drift, classes)),
+        "settings": {"level": drift.level, "shape": drift.shape},
+        "notes": list(drift.notes),
+        "verdict": verdict(drift),
+    }
+
+
+def select(drift: Drift, classes: Classes) -> Int[np.ndarray, " b"]:
+    """Those that moved first, by how far; or all in their own order."""
+    if classes == "all":
+        return np.arange(drift.counts.classes)
+    return by_distance(drift)[: 0 if classes == "none" else classes]
+
+
+def by_distance(drift: Drift) -> Int[np.ndarray, " K"]:
+    """All classes, those that moved first, and of them those that moved furthest."""
+    return np.lexsort((-np.nan_to_num(drift.of_the_way, nan=-1.0), ~drift.moved))
+
+
+def class_records(drift: Drift, chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
+    """How far some classes moved, how sure that is, where to, and what it cost."""
+    lost, share = drift.lost, drift.by_the_mean
+    return [
+        {
+            "class": drift.counts.names[k],
+            "outcome": drift.outcomes[int(k)].name.lower(),
+            "reference": plain(float(drift.counts.values[k])),
+            "current": plain(float(drift.current[k])),
+            "moved": bool(drift.moved[k]),
+            "p": finite(float(drift.p[k])),
+            "p_adjusted": finite(float(drift.p_adjusted[k])),
+            "shape_p": finite(float(drift.shape_p[k])),
+            "shape_p_adjusted": finite(float(drift.shape_p_adjusted[k])),
+            "of_the_way": finite(float(drift.of_the_way[k])),
+            "times_noise": finite(float(drift.times_noise[k])),
+            "towards": drift.counts.names[int(drift.towards[k])] if drift.towards[k] >= 0 else None,
+            "spread_ratio": finite(float(drift.spread_ratio[k])),
+            "recall_reference": None if drift.before is None else finite(float(drift.before.recall[k])),
+            "recall_reference_interval": None if drift.before is None else _ends(drift.before.recall_interval[k]),
+            "recall": None if drift.after is None else finite(float(drift.after.recall[k])),
+            "recall_interval": None if drift.after is None else _ends(drift.after.recall_interval[k]),
+            "recall_lost": finite(float(lost[k])),
+            "recall_lost_interval": _ends(drift.lost_interval[k]),
+            "recall_if_mean_had_stayed": None if drift.at_home is None else finite(float(drift.at_home[k])),
+            "of_the_loss_by_the_mean": finite(float(share[k])),
+        }
+        for k in chosen.tolist()
+    ]
+
+
+def _ends(interval: Float[np.ndarray, " 2"]) -> list[float] | None:
+    return None if np.isnan(interval).any() else interval.tolist()
