@@ -186,3 +186,16 @@ def test_rounding_of_a_dead_direction_never_makes_nc1_negative():
         features[:, 1] = 1e-6 * (labels == 1)
         rows = (features @ turn).astype(np.float32)
         assert pen.metrics.nc1(pen.FeatureStatistics.from_features(rows, labels)) >= 0.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=3, max_size=12).filter(lambda counts: sum(n > 0 for n in counts) > 1))
+def test_gram_distance_is_that_of_dense_matrices_of_the_classes_that_both_know(counts):
+    rng = np.random.default_rng(sum(counts))
+    target = pen.forecast(pen.ClassCounts(counts), weight_decay=1e-3, feature_ratio=1).geometry.mean_gram
+    vectors = rng.normal(size=(len(counts), 5))
+    vectors[0] = np.nan
+    both = np.flatnonzero((np.array(counts) > 0) & np.isfinite(vectors[:, 0]))
+    gram, wanted = vectors[both] @ vectors[both].T, target.block(both.tolist(), both.tolist())
+    dense = np.linalg.norm(gram / np.linalg.norm(gram) - wanted / np.linalg.norm(wanted))
+    assert pen.metrics.gram_distance(vectors, target) == pytest.approx(dense, abs=1e-6)

@@ -291,7 +291,8 @@ def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -
     seen: NDArray[np.bool_] = weights > 0
     if not seen.any():
         return np.full(int(means.shape[1]), np.nan)
+    known: NDArray[np.float64] = means if seen.all() else means[seen]
     # About the first mean, so that a common offset does not cost digits.
-    origin: NDArray[np.float64] = means[seen][0]
+    origin: NDArray[np.float64] = known[0]
     share: NDArray[np.float64] = weights[seen] / weights[seen].sum()
-    return origin + np.asarray(share @ (means[seen] - origin))
+    return origin + np.asarray(share @ (known - origin))

@@ -103,6 +103,33 @@ class GroupedMatrix(OneLine):
         out[a, b] = self.diagonal[row[a]]
         return out
 
+    def beside_gram(self, vectors: Float[np.ndarray, "k d"], classes: Int[np.ndarray, " k"]) -> tuple[float, float]:
+        """``⟨V Vᵀ, M⟩`` and ``‖M‖²`` over some classes, in O(m² d): vectors of a group enter by their sum.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (k, d)
+            V, one row a class.
+        classes : ndarray of shape (k,)
+            Which; each has samples.
+        """
+        group, groups = self.counts.group[classes], self.counts.distinct.size
+        size = np.bincount(group, minlength=groups)
+        sums = np.zeros((groups, vectors.shape[1]))
+        np.add.at(sums, group, vectors)
+        squares = np.bincount(group, weights=np.einsum("kd,kd->k", vectors, vectors), minlength=groups)
+        used = np.flatnonzero(size)
+        own, other = self.group_diagonal[used], self.group_offdiagonal[used]
+        # Different classes first, then what a class's entry with itself has over that.
+        inner = float((own - other) @ squares[used])
+        square = float((own**2 - other**2) @ size[used])
+        for start in range(0, used.size, step := max(1, _BLOCK_ENTRIES // used.size)):
+            rows = used[start : start + step]
+            block = self.group_block(rows, used)
+            inner += float(np.sum(block * (sums[rows] @ sums[used].T)))
+            square += float(size[rows] @ block**2 @ size[used])
+        return inner, square
+
     def row(self, index: int) -> Float[np.ndarray, " K"]:
         """Row of one class, shape (K,)."""
         return self.block([index], range(self.counts.classes))[0]

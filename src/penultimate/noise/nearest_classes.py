@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
+from scipy.optimize.elementwise import find_root
 from scipy.special import fdtrc, fdtri, ncfdtr, ndtr, ndtri
 
 from penultimate.errors import ProblemError
@@ -28,7 +29,7 @@ GAP = -2.0 * float(ndtri(MERGED_AT))
 _SURE = 2.0
 # Of an undecided pair at least so many times as many samples are asked for.
 _MORE = 1.25
-# Halvings of a bracket, of a gap and of a number of samples; and the most samples that are proposed.
+# Halvings of the bracket of a number of samples, and the most that are proposed.
 _HALVINGS, _MOST = 50, 1e7
 
 
@@ -228,12 +229,20 @@ def _shift(rank: int, second: Floats, critical: Floats) -> Floats:
 
     SciPy's `ncfdtrinc` ends at 10,000; a test of classes of two samples asks for more.
     """
-    low, high = np.zeros_like(critical), 4.0 * rank * (critical + 10.0)
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        short = ncfdtr(rank, second, middle, critical) > 1.0 - POWER
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return high
+    # Pairs of classes of equal counts have one answer, and there are many of them.
+    (second, critical), back = np.unique(np.stack([second, critical]), axis=1, return_inverse=True)
+    most = 4.0 * rank * (critical + 10.0)
+
+    def missed(shift: Floats, second: Floats, critical: Floats) -> Floats:
+        return np.asarray(ncfdtr(rank, second, shift, critical), dtype=np.float64) - (1.0 - POWER)
+
+    found = find_root(
+        missed,
+        (np.zeros_like(critical), most),
+        args=(second, critical),
+        tolerances={"xrtol": 1e-9},
+    )
+    return np.where(found.success, found.x, most)[back]
 
 
 def _missed_elsewhere(directions: ClassDirections, pairs: Int[np.ndarray, "p 2"]) -> Floats:

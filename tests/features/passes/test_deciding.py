@@ -58,6 +58,20 @@ def test_certificates_decide_most_samples_of_a_collapsed_network_and_none_where_
     assert unsure.certified == 0 and unsure.decisions.predicted.tolist() == [6, 0, 0]
 
 
+def test_with_many_classes_of_few_samples_all_are_multiplied_out_with_the_same_answers(monkeypatch):
+    features, labels, head = data(3, [2] * 40, spread=0.3)
+    statistics = pen.FeatureStatistics.from_features(features, labels)
+    plain = Deciding(statistics, head)
+    monkeypatch.setattr("penultimate.features.passes.deciding._FEW", 10)
+    spared = Deciding(statistics, head)
+    for one in (plain, spared):
+        one.update(features, labels)
+    assert spared.certified == 0 < plain.certified
+    for name, array in plain.arrays().items():
+        if name != "progress":
+            np.testing.assert_array_equal(spared.arrays()[name], array)
+
+
 def test_unseen_classes_are_never_nearest_and_must_not_appear_later():
     features, labels, _ = data(2, [9, 9, 9])
     statistics = pen.FeatureStatistics.from_features(features[labels != 1], labels[labels != 1], classes=3)

@@ -84,7 +84,7 @@ def gram_distance(vectors: Float[np.ndarray, "K d"], target: GroupedMatrix) -> f
     Parameters
     ----------
     vectors : ndarray of shape (K, d)
-        Centred class means or rows of the head; NaN rows are left out on both sides.
+        Centred class means or rows of the head; NaN rows, and classes without samples, are left out on both sides.
     target : GroupedMatrix
         Gram matrix of K vectors.
 
@@ -107,13 +107,10 @@ def gram_distance(vectors: Float[np.ndarray, "K d"], target: GroupedMatrix) -> f
     if len(vectors) != target.counts.classes:
         raise FeaturesError(f"{len(vectors)} vectors and a target for {target.counts.classes} classes: give as many")
     seen = known_rows(vectors)
+    seen = seen[target.counts.group[seen] >= 0]
     rows = vectors[seen]
     ours = float(np.sum((rows.T @ rows) ** 2))
-    theirs = inner = 0.0
-    for block in row_blocks(seen.size):
-        wanted = target.block(seen[block].tolist(), seen.tolist())
-        theirs += float(np.sum(wanted**2))
-        inner += float(np.sum((rows[block] @ rows.T) * wanted))
+    inner, theirs = target.beside_gram(rows, seen) if seen.size else (0.0, 0.0)
     if ours == 0.0 or theirs == 0.0:
         return float("nan")
     return float(np.sqrt(max(0.0, 2.0 - 2.0 * inner / np.sqrt(ours * theirs))))

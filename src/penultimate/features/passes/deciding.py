@@ -36,6 +36,9 @@ Ints = NDArray[np.int64]
 _ENTRIES = 1 << 22
 # What rounding can take from a margin, relative to the sizes that enter it; 1e4 times what float64 does.
 _ROUNDING = 1e-12
+# Radii take as many products as 4 K samples do in single precision: with more classes than the first and fewer samples
+# a class than the second, multiplying all samples out is sooner done.
+_FEW, _SAMPLES = 1000, 4
 
 
 @kernel(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
@@ -184,9 +187,11 @@ class Deciding:
         # Scores are compared in units of about the features' own, so that none leaves the range of single precision.
         self._unit = _unit(self._means)
         self._nearest = _nearest_scores(self._means * self._unit)
-        self._near = self._nearest.radii(self._means * self._unit) / self._unit
         scores = None if head is None else _head_scores(head, self._origin)
-        self._safe = self._near if scores is None else scores.radii(self._means)
+        nowhere = np.zeros(statistics.classes)
+        worth = statistics.classes <= _FEW or statistics.samples >= _SAMPLES * statistics.classes
+        self._near = self._nearest.radii(self._means * self._unit) / self._unit if worth else nowhere
+        self._safe = self._near if scores is None or not worth else scores.radii(self._means)
         self._head = None if scores is None else scores.in_units(self._unit)
 
     def update(self, features: object, labels: object, weights: object = None) -> None:
