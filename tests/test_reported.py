@@ -17,6 +17,7 @@ from scans_planted import planted
 
 COUNTS = pen.ClassCounts({"cat": 600, "dog": 300, "newt": 12, "axolotl": 9})
 LABEL_SETS = [["cat", "pet"]] * 60 + [["dog", "pet"]] * 30 + [["newt"]] * 4 + [[]] * 6
+AUDITED = (np.random.default_rng(0).random((300, 4)) < [0.5, 0.3, 0.2, 0.6]).astype(float)
 MIXED = np.random.default_rng(0).dirichlet([1, 2, 0.5], size=300)
 LABELLED = np.random.default_rng(0).beta(1, [2, 5, 30], size=(300, 3))
 RESULTS = {
@@ -24,6 +25,9 @@ RESULTS = {
     "label_forecast": lambda: pen.forecast(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
     "comparison": lambda: pen.compare_losses(COUNTS, ["ce", "la:1"], 5e-2),
     "audit": lambda: pen.audit("cnn-mse"),
+    "label_audit": lambda: pen.audit_label_sets(
+        AUDITED @ np.ones((4, 3)), AUDITED, names=["cat", "dog", "newt", "pet"]
+    ),
     "head_audit": lambda: pen.audit_head("cnn-mse", pen.datasets.counts("fashion-mnist-lt")),
     "row_audit": lambda: pen.audit_head(pen.Head((planted()[0],)), 1e6 / np.arange(1, 601)),
     "head_comparison": lambda: pen.compare_heads("cnn-mse"),

@@ -13,6 +13,8 @@ from .audits.audit import Audit as Audit
 from .audits.audit import audit as audit
 from .audits.head import HeadAudit as HeadAudit
 from .audits.head_auditing import audit_head as audit_head
+from .audits.label_audit import LabelAudit as LabelAudit
+from .audits.label_audit import audit_label_sets as audit_label_sets
 from .audits.row_audit import RowAudit as RowAudit
 from .counts import ClassCounts as ClassCounts
 from .drifts.drift import Drift as Drift
@@ -28,6 +30,7 @@ from .errors import PenultimateError as PenultimateError
 from .errors import ProblemError as ProblemError
 from .features import metrics as metrics
 from .features.head import Head as Head
+from .features.label_statistics import LabelStatistics as LabelStatistics
 from .features.sources import ArraySource as ArraySource
 from .features.sources import open_features as open_features
 from .features.statistics import FeatureStatistics as FeatureStatistics

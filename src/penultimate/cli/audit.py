@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     short_help="A trained network against its forecast.",
     epilog=examples(
         "penultimate audit train.npz --loss ce --weight-decay 5e-4 --html audit.html",
+        "penultimate audit tagged.npz --head head.npz",
         "penultimate audit model.safetensors --head-only --counts train.csv",
     ),
 )
@@ -67,7 +68,8 @@ def audit(
     """Audit a trained network's penultimate features against the forecast for its class counts.
 
     FEATURES is an .npz, .safetensors, .zarr, .parquet or .h5 file, a folder or a quoted glob of such shards, a folder
-    of .npy arrays, or the name of bundled features (`penultimate data`). With --head-only it is a head without
+    of .npy arrays, or the name of bundled features (`penultimate data`). Where y has one column for each label,
+    samples have several labels, and their label sets are audited. With --head-only it is a head without
     features, .npz or .safetensors.
     """
     if head_only:
@@ -83,7 +85,16 @@ def audit(
             refuse(name, "features without --counts", "it says how the file of --counts is read")
     from penultimate.audits.audit import audit as make_audit
     from penultimate.datasets.by_name import source_of
+    from penultimate.features.sources.label_files import holds_label_sets
 
+    if holds_label_sets(features):
+        if counts_path is not None or drop_bad or checkpoint is not None or dask is not None:
+            raise ProblemError(
+                f"{features} has several labels a sample: its targets are in it and it is read once, leave out "
+                "--counts, --drop-bad, --checkpoint and --dask"
+            )
+        _audit_label_sets(features, head_path, loss, json_path, html_path)
+        return
     if key is not None and head_path is None:
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
     counts = None if counts_path is None else read(counts_path, counts_file)
@@ -107,6 +118,17 @@ def audit(
             progress=step,
         )
     _notes(result)
+    deliver(result, json_path, html_path)
+
+
+def _audit_label_sets(
+    features: str, head_path: str | None, loss: str, json_path: str | None, html_path: str | None
+) -> None:
+    """Audit features with several labels a sample."""
+    from penultimate.audits.label_audit import audit_label_sets
+
+    with progress("auditing") as step:
+        result = audit_label_sets(features, head=head_path, loss=loss, progress=lambda rows: step("features", rows))
     deliver(result, json_path, html_path)
 
 

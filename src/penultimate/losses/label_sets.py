@@ -194,8 +194,7 @@ class PickAll:
     @property
     def unseen_shift(self) -> Float[np.ndarray, " K"]:
         """One for each label: the same change of all logits."""
-        labels, _ = self.targets.shape
-        return np.ones(labels)
+        return np.ones_like(self.targets[:, 0])
 
     def nothing(self, share: Float[np.ndarray, " M"]) -> Float[np.ndarray, " K"]:
         """The log of each label's share of all labels, with the mean zero."""

@@ -110,6 +110,11 @@ if TYPE_CHECKING:
     import penultimate.report.label_advice.record
     import penultimate.report.label_advice.table
     import penultimate.report.label_advice.words
+    import penultimate.report.label_audit.charts
+    import penultimate.report.label_audit.page
+    import penultimate.report.label_audit.record
+    import penultimate.report.label_audit.table
+    import penultimate.report.label_audit.words
     import penultimate.report.label_forecast.charts
     import penultimate.report.label_forecast.page
     import penultimate.report.label_forecast.record
@@ -139,6 +144,7 @@ if TYPE_CHECKING:
     from penultimate.advice.label_advice import LabelAdvice
     from penultimate.audits.audit import Audit
     from penultimate.audits.head import HeadAudit
+    from penultimate.audits.label_audit import LabelAudit
     from penultimate.audits.row_audit import RowAudit
     from penultimate.drifts.drift import Drift
     from penultimate.forecasts.comparison import LossComparison
@@ -215,6 +221,13 @@ if TYPE_CHECKING:
         penultimate.report.label_advice.record,
         penultimate.report.label_advice.table,
         penultimate.report.label_advice.words,
+    )
+    _label_audit: _Presenter[LabelAudit] = (
+        penultimate.report.label_audit.charts,
+        penultimate.report.label_audit.page,
+        penultimate.report.label_audit.record,
+        penultimate.report.label_audit.table,
+        penultimate.report.label_audit.words,
     )
     _label_forecast: _Presenter[LabelForecast] = (
         penultimate.report.label_forecast.charts,

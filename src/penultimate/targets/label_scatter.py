@@ -268,6 +268,11 @@ class LabelScatter:
                 return cls._of_found(read_targets(file, separator, column))
 
     @classmethod
+    def from_sums(cls, sums: Sums, names: Sequence[str]) -> Self:
+        """Sums that were added up elsewhere, with the names of their labels."""
+        return cls._made(sums, names)
+
+    @classmethod
     def _of_found(cls, found: Found) -> Self:
         names = None if found.names is None else as_names(found.names)
         out = cls._of_blocks(found.blocks, names) if found.sets is None else cls._of_sets(found.sets, names)

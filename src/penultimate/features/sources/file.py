@@ -151,13 +151,22 @@ def open_source(path: Path) -> FileSource:
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
     names = archive.names()
     weights = [name for name in WEIGHTS if name in names]
-    keys = Keys(_find(names, FEATURES, "features", path), _find(names, LABELS, "labels", path), *weights or [None])
+    keys = Keys(
+        find_array(names, FEATURES, "features", path), find_array(names, LABELS, "labels", path), *weights or [None]
+    )
     layouts = tuple(archive.layout(key) for key in keys if key is not None)
     _check(keys, layouts, path)
     return keys, layouts
 
 
-def _find(names: Sequence[str], usual: Sequence[str], what: str, path: Path) -> str:
+def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path) -> str:
+    """The name of the array that holds features, or labels; the usual one goes before others.
+
+    Raises
+    ------
+    FileError
+        When there is none, or several.
+    """
     if usual[0] in names:
         return usual[0]
     folded = [name.casefold() for name in usual]
@@ -182,6 +191,11 @@ def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
         raise FeaturesError(f"{path}: {keys.features} has width {features.shape[1]}, and {_WIDEST} is the most")
     if features.dtype not in _FLOATS:
         raise FeaturesError(f"{path}: {keys.features} is {features.dtype}: cast it to one of {', '.join(_FLOATS)}")
+    if len(labels.shape) == 2:
+        raise FeaturesError(
+            f"{path}: {keys.labels} has shape {labels.shape}: several labels a sample are for `penultimate audit` and "
+            "pen.audit_label_sets; one label a sample is one whole number each"
+        )
     if not labels.dtype.startswith(("int", "uint")):
         raise FeaturesError(f"{path}: {keys.labels} is {labels.dtype}: cast it to whole numbers, 0 … K − 1")
     for key, layout in zip(keys[1:], layouts[1:], strict=False):

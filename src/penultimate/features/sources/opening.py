@@ -69,7 +69,7 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
     (6, 4, 2)
     """
     if isinstance(path, str | os.PathLike):
-        files, head = _shards_at(path)
+        files, head = shards_at(path)
     else:
         files, head = [Path(entry) for entry in path], None
         if not files:
@@ -81,7 +81,8 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
     return _joined(sources, head)
 
 
-def _shards_at(path: Place) -> tuple[list[Path], Path | None]:
+def shards_at(path: Place) -> tuple[list[Path], Path | None]:
+    """The files of features at a path, in order, and the head beside them."""
     place = Path(path)
     if place.is_dir() and format_of(place) is None:
         return _split(list(place.iterdir()), f"{place}: the folder has no files of features")

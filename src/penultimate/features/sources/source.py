@@ -119,6 +119,11 @@ class ArraySource:
     ) -> None:
         self._features = as_features(features)
         self._labels = as_array(labels, "labels")
+        if self._labels.ndim == 2:
+            raise FeaturesError(
+                f"labels have shape {self._labels.shape}: several labels a sample are for pen.audit_label_sets; one "
+                "label a sample is one whole number each"
+            )
         if self._labels.dtype.kind not in "iu":
             raise FeaturesError(f"labels are {self._labels.dtype}: cast them to whole numbers")
         if self._labels.shape != (self.samples,):

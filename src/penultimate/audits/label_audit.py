@@ -1,0 +1,320 @@
+"""A trained network with several labels a sample, from one pass over its features (docs/theory §19)."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.audits.label_law import LabelLaw, alive, nearest_law
+from penultimate.audits.label_shares import LabelShares, along_directions, label_shares
+from penultimate.counts.matching import places
+from penultimate.datasets.by_name import head_given
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.head import Head
+from penultimate.features.label_statistics import LabelStatistics
+from penultimate.features.naming import head_in_order
+from penultimate.features.sources.label_files import open_label_sets
+from penultimate.reported import Reported
+from penultimate.spectrum.scatter_spectrum import MOST_DENSE, ScatterSpectrum, scatter_spectrum
+from penultimate.targets.label_scatter import LabelScatter
+
+_LOSSES = ("mse", "bce", "ce")
+
+
+@dataclass(frozen=True)
+class LabelMeasures:
+    """What was measured of one label; None where there is no such figure.
+
+    Attributes
+    ----------
+    label : str
+    samples : float
+        How many have it.
+    separation : float or None
+        R²: share of the label's variance that a linear function of the features explains.
+    distance : float or None
+        d': how far apart the samples with and without it lie along that function, in standard deviations.
+    lift : float or None
+        Mean score where it is on, less that where it is off.
+    expected_lift : float or None
+        What the nearest law says.
+    cosine : float or None
+        Between the label's row of the head and its vector in the features.
+    """
+
+    label: str
+    samples: float
+    separation: float | None
+    distance: float | None
+    lift: float | None
+    expected_lift: float | None
+    cosine: float | None
+
+
+@dataclass(frozen=True, repr=False)
+class LabelAudit(Reported, presenter="label_audit"):
+    """What a trained network made of its labels.
+
+    Made by `audit_label_sets`.
+
+    Attributes
+    ----------
+    statistics : LabelStatistics
+        Sums over the features and targets that were read.
+    head : Head or None
+        Without one, nothing is said of strengths.
+    loss : str
+        What the network was trained with: "mse", "bce" or "ce". Laws of strengths are for "mse".
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> rng = np.random.default_rng(0)
+    >>> targets = (rng.random((500, 3)) < [0.5, 0.3, 0.1]).astype(float)
+    >>> features = targets @ rng.normal(size=(3, 8)) + 0.1 * rng.normal(size=(500, 8))
+    >>> audit = pen.audit_label_sets(features, targets)
+    >>> round(audit.shares.additive, 2), audit.shares.sets
+    (0.98, 8)
+    """
+
+    statistics: LabelStatistics
+    head: Head | None = None
+    loss: str = "mse"
+
+    @cached_property
+    def targets(self) -> LabelScatter:
+        """The sums over targets."""
+        return self.statistics.targets
+
+    @cached_property
+    def spectrum(self) -> ScatterSpectrum:
+        """Directions of the targets."""
+        return scatter_spectrum(self.targets)
+
+    @cached_property
+    def _along(self) -> Float[np.ndarray, "r d"]:
+        return along_directions(self.statistics, self.spectrum)
+
+    @cached_property
+    def shares(self) -> LabelShares:
+        """Shares of the features' scatter: additive, beyond the labels, within label sets."""
+        return label_shares(self.statistics, self._along)
+
+    @cached_property
+    def product(self) -> Float[np.ndarray, "r r"] | None:
+        """``T = Uᵀ W Cᵀ U diag(1/s)``: head times features along the directions; diagonal at a minimum."""
+        if self.head is None:
+            return None
+        return self.spectrum.vectors.T @ self.head.product @ self._along.T
+
+    @property
+    def strength(self) -> Float[np.ndarray, " r"] | None:
+        """T_ii: the strength of each direction, which is s less what decay took; None without a head."""
+        return None if self.product is None else np.diagonal(self.product)
+
+    @property
+    def off_diagonal_share(self) -> float | None:
+        """How much of ``‖T‖²`` lies off its diagonal: 0 at a minimum."""
+        if self.product is None or self.strength is None:
+            return None
+        size = float(np.sum(self.product**2))
+        return 1.0 - float(np.sum(self.strength**2)) / size if size > 0 else 0.0
+
+    @property
+    def alive(self) -> int | None:
+        """Directions that keep a tenth of s; None without a head."""
+        return None if self.strength is None else alive(self.spectrum.sigma, self.strength)
+
+    @cached_property
+    def law(self) -> LabelLaw | None:
+        """The law of one to four layers nearest to the strengths; None without a head, and for "bce" and "ce"."""
+        if self.strength is None or self.loss != "mse":
+            return None
+        return nearest_law(self.spectrum.sigma, self.strength, self.statistics.samples)
+
+    @cached_property
+    def lift(self) -> Float[np.ndarray, " K"] | None:
+        """``(W Cᵀ)_kk / S_kk``: mean score where a label is on less where off, shape (K,); None without a head."""
+        if self.head is None:
+            return None
+        return self._over_variance(np.einsum("kd,kd->k", self.head.product, self.statistics.cross))
+
+    @cached_property
+    def expected_lift(self) -> Float[np.ndarray, " K"] | None:
+        """The same by the law, shape (K,); None where no law fits."""
+        if self.law is None or not self.law.fits:
+            return None
+        return self._over_variance(self.spectrum.vectors**2 @ (self.law.strength * self.spectrum.sigma))
+
+    @cached_property
+    def separation(self) -> Float[np.ndarray, " K"]:
+        """R² of each label on the features, shape (K,); NaN for labels that never vary."""
+        from scipy.linalg import eigh
+
+        squares, vectors = eigh(self.statistics.scatter, check_finite=False)
+        real = squares > squares.size * np.finfo(float).eps * max(float(squares[-1]), 0.0)
+        seen = self.statistics.cross @ (vectors[:, real] / np.sqrt(squares[real]))
+        return np.clip(self._over_variance(np.sum(seen**2, axis=1)), 0.0, 1.0)
+
+    @cached_property
+    def distance(self) -> Float[np.ndarray, " K"]:
+        """D' of each label, shape (K,): NaN for real targets, infinite where features separate it wholly."""
+        mean = self.targets.mean
+        if self.targets.kind == "real":
+            return np.full(mean.size, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.sqrt(self.separation / (1.0 - self.separation) / (mean * (1.0 - mean)))
+
+    @cached_property
+    def label_vectors(self) -> Float[np.ndarray, "K d"]:
+        """``S⁺ C``: what each label adds to a feature, shape (K, d)."""
+        return self.spectrum.vectors @ (self._along / self.spectrum.sigma[:, None])
+
+    @cached_property
+    def cosine(self) -> Float[np.ndarray, " K"] | None:
+        """Between each label's row of the head and its vector, shape (K,); None without a head."""
+        if self.head is None:
+            return None
+        rows, vectors = self.head.product, self.label_vectors
+        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(vectors, axis=1)
+        inner = np.einsum("kd,kd->k", rows, vectors)
+        return np.divide(inner, lengths, out=np.full(len(rows), np.nan), where=lengths > 0)
+
+    @cached_property
+    def labels(self) -> tuple[LabelMeasures, ...]:
+        """What was measured of each label, in their order."""
+        return self.rows(np.arange(self.targets.labels))
+
+    def rows(self, labels: Int[np.ndarray, " b"]) -> tuple[LabelMeasures, ...]:
+        """What was measured of some labels, by index."""
+        figures = (self.separation, self.distance, self.lift, self.expected_lift, self.cosine)
+        columns = [
+            [None] * labels.size if one is None else [_known(x) for x in one[labels].tolist()] for one in figures
+        ]
+        return tuple(
+            LabelMeasures(str(self.targets.names[k]), float(self.targets.positives[k]), *row)
+            for k, *row in zip(labels.tolist(), *columns, strict=True)
+        )
+
+    def least_separated(self, number: int) -> Int[np.ndarray, " b"]:
+        """Indices of the labels that features separate least; those that never vary left out."""
+        order = np.argsort(self.separation, kind="stable")
+        return order[self.targets.variance[order] > 0][:number]
+
+    def _over_variance(self, figures: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+        variance = self.targets.variance
+        return np.divide(figures, variance, out=np.full(variance.size, np.nan), where=variance > 0)
+
+
+def audit_label_sets(
+    features: "os.PathLike[str] | str | LabelStatistics | object",
+    targets: object = None,
+    *,
+    head: "Head | os.PathLike[str] | str | None" = None,
+    names: Iterable[str] | None = None,
+    loss: str = "mse",
+    progress: Callable[[int], object] | None = None,
+) -> LabelAudit:
+    """Audit a trained network with several labels a sample, in one pass over its features.
+
+    Parameters
+    ----------
+    features : path, LabelStatistics, or array of shape (N, d)
+        A file, folder or glob of shards whose ``y`` has shape (N, K), or holds ``indptr`` and ``indices`` of a sparse
+        matrix of 0 and 1; sums that were gathered already; or an array, then with `targets`.
+    targets : array or sparse matrix of shape (N, K), or sequence of sequences of str or int, optional
+        For arrays only: label sets, soft labels or real targets.
+    head : Head, path, or name, optional
+        The linear layers after the features; by default the ones that came with them, if any.
+    names : iterable of str, optional
+        Of the labels, for arrays only; those of the head otherwise.
+    loss : {"mse", "bce", "ce"}, default "mse"
+        What the network was trained with.
+    progress : callable, optional
+        Called with the number of rows read.
+
+    Returns
+    -------
+    LabelAudit
+
+    Raises
+    ------
+    FeaturesError
+        When features, targets and head do not fit one another, or features hold NaN or infinity.
+    CountsError
+        When targets are not finite, or no labels.
+    FileError
+        When a file cannot be read.
+    ProblemError
+        For another loss, targets that never vary, and more than 4,096 labels.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> audit = pen.audit_label_sets(np.eye(4), [["cat", "pet"], ["pet"], ["cat"], []])
+    >>> audit.targets.names, audit.shares.beyond
+    (('cat', 'pet'), None)
+    """
+    loss = loss.partition(":")[0]
+    if loss not in _LOSSES:
+        raise ProblemError(f"unknown loss {loss!r} for several labels a sample: say {', '.join(_LOSSES)}")
+    if isinstance(features, LabelStatistics):
+        statistics, found = features, None
+    elif isinstance(features, str | os.PathLike):
+        if targets is not None:
+            raise FeaturesError("targets are for arrays: a file holds its own, as y")
+        statistics, found = _read(os.fspath(cast("str | os.PathLike[str]", features)), progress)
+    else:
+        if targets is None:
+            raise FeaturesError(
+                "an array of features needs targets: give one row, or a list of labels, for each sample"
+            )
+        known = head.names if names is None and isinstance(head, Head) else names
+        statistics, found = LabelStatistics.from_features(features, targets, known), None
+    _check(statistics.targets)
+    last = found if head is None else head_given(head, classes=len(statistics.names), dimension=statistics.dimension)
+    if last is not None:
+        last.check(len(statistics.names), statistics.dimension)
+        last = _in_order(last, statistics)
+    return LabelAudit(statistics, last, loss)
+
+
+def _in_order(head: Head, statistics: LabelStatistics) -> Head:
+    """The head with its rows in the order of the labels, where both have names."""
+    if head.names is None:
+        return head
+    return head_in_order(head, np.argsort(places(head.names, statistics.names, "the head", "the labels")))
+
+
+def _read(
+    path: str, progress: Callable[[int], object] | None
+) -> tuple[LabelStatistics, Head | None]:
+    files = open_label_sets(path)
+    if files is None:
+        raise FeaturesError(f"{path} has one label a sample: use pen.audit")
+    statistics = LabelStatistics(files.labels if files.names is None else files.names, files.dimension)
+    for features, targets in files.batches():
+        statistics.update(features, targets)
+        if progress is not None:
+            progress(len(features))
+    return statistics, files.head
+
+
+def _check(targets: LabelScatter) -> None:
+    if targets.samples < 2:
+        raise FeaturesError(f"there is {targets.samples:g} sample: give features of at least two")
+    if not targets.variance.any():
+        raise ProblemError("every label is the same in all samples: there is nothing for features to tell apart")
+    if targets.labels > MOST_DENSE:
+        raise ProblemError(
+            f"{targets.labels:,} labels: an audit needs all directions, known up to {MOST_DENSE:,}; keep the most "
+            "frequent labels"
+        )
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,232 @@
+"""What a single pass over features with several labels a sample keeps, in O(K² + K d + d²) (docs/theory §19).
+
+Samples, the sums of targets that `LabelScatter` keeps, Σ h, Σ h hᵀ and Σ y hᵀ; and the sum of features of each
+different label set, while there are at most 20,000 of these. Sums of shards add up.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, cast
+
+import numpy as np
+from jaxtyping import Float
+
+from penultimate.counts.class_names import NumberedNames, as_names
+from penultimate.errors import CountsError, FeaturesError
+from penultimate.features.arrays import as_features, finite_rows
+from penultimate.targets.distinct_sets import distinct_rows
+from penultimate.targets.label_scatter import LabelScatter
+from penultimate.targets.matrices import Rows, is_matrix, rows_of, scipy_sparse
+from penultimate.targets.sums import Sums
+
+
+class LabelStatistics:
+    """Sums over samples of features and their targets, gathered in one pass and mergeable.
+
+    Parameters
+    ----------
+    labels : int, or iterable of str
+        K, or the names of all labels.
+    dimension : int
+        d, the width of the features.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> statistics = pen.LabelStatistics(2, dimension=3)
+    >>> statistics.update(np.eye(3), np.array([[1, 0], [1, 1], [0, 0]])).targets.positives
+    array([2., 1.])
+    >>> (statistics + statistics).samples
+    6.0
+    """
+
+    def __init__(self, labels: int | Iterable[str], dimension: int) -> None:
+        self.names = NumberedNames(labels) if isinstance(labels, int) else as_names(labels)
+        if not len(self.names) or dimension < 1:
+            raise FeaturesError(
+                f"{len(self.names)} labels and features of width {dimension}: give at least one of each"
+            )
+        self._sums = Sums()
+        self._shift: Float[np.ndarray, " d"] | None = None
+        self._total = np.zeros(dimension)
+        self._moment = np.zeros((dimension, dimension))
+        self._cross = np.zeros((len(self.names), dimension))
+        self._of_sets: Float[np.ndarray, "M d"] | None = np.zeros((0, dimension))
+
+    @property
+    def dimension(self) -> int:
+        """Width of the features, d."""
+        return self._total.size
+
+    @property
+    def samples(self) -> float:
+        """N, the sum of the weights."""
+        return self._sums.samples
+
+    @property
+    def targets(self) -> LabelScatter:
+        """The sums over targets.
+
+        Raises
+        ------
+        FeaturesError
+            Where there are no samples yet.
+        """
+        if not self.samples:
+            raise FeaturesError("there are no samples: give features with their targets")
+        return LabelScatter.from_sums(self._sums, self.names)
+
+    @property
+    def scatter(self) -> Float[np.ndarray, "d d"]:
+        """``Σ (h − mean)(h − mean)ᵀ``, shape (d, d)."""
+        return self._moment - np.outer(self._total, self._total) / self.samples
+
+    @property
+    def cross(self) -> Float[np.ndarray, "K d"]:
+        """``Σ (y − mean)(h − mean)ᵀ``, shape (K, d)."""
+        return self._cross - np.outer(self._sums.positives, self._total / self.samples)
+
+    @property
+    def between_sets(self) -> float | None:
+        """``Σ_j m_j ‖mean of label set j − mean‖²``; None where the sets are not kept."""
+        if self._of_sets is None or self._sums.sets is None:
+            return None
+        times = self._sums.sets.times[:, None]
+        centred = self._of_sets / times - self._total / self.samples
+        return float(np.sum(times * centred**2))
+
+    @classmethod
+    def from_features(cls, features: object, targets: object, names: Iterable[str] | None = None) -> Self:
+        """The statistic of arrays that are at hand.
+
+        Parameters
+        ----------
+        features : array-like of shape (N, d)
+        targets : array or sparse matrix of shape (N, K), or sequence of sequences of str or int
+            One row, or the labels, of each sample.
+        names : iterable of str, optional
+            Of the labels; by default columns are numbered, and names are those that occur, sorted.
+
+        Returns
+        -------
+        LabelStatistics
+        """
+        array = as_features(features)
+        known: Any = targets
+        labels = names
+        if labels is None:
+            labels = known.shape[1] if is_matrix(targets) else LabelScatter.from_labels(targets).names
+        return cls(labels, array.shape[1]).update(array, targets)
+
+    def update(self, features: object, targets: object, weights: object = None) -> Self:
+        """Take in more samples.
+
+        Parameters
+        ----------
+        features : array-like of shape (N, d)
+        targets : array or sparse matrix of shape (N, K), or sequence of sequences of str or int
+        weights : array-like of shape (N,), optional
+            How many equal samples each row stands for.
+
+        Returns
+        -------
+        LabelStatistics
+            Itself.
+
+        Raises
+        ------
+        FeaturesError
+            When shapes do not fit, or features hold NaN or infinity.
+        CountsError
+            When targets do not fit the labels, or are not finite.
+        """
+        array = as_features(features, self.dimension)
+        matrix: Any = targets if is_matrix(targets) else self._indicators(targets)
+        if matrix.shape != (len(array), len(self.names)):
+            raise FeaturesError(
+                f"targets have shape {tuple(matrix.shape)} for {len(array)} samples and {len(self.names)} labels: give "
+                "one row for each sample and one column for each label"
+            )
+        good = finite_rows(array)
+        if good is not None:
+            row = int(np.flatnonzero(~good)[0])
+            raise FeaturesError(f"features of row {row} hold NaN or infinity: mend or leave out that sample")
+        done = 0
+        for rows in rows_of(matrix, weights, any_real=True) if len(array) else ():
+            self._take(array[done : done + len(rows.weights)].astype(np.float64), rows)
+            done += len(rows.weights)
+        return self
+
+    def __add__(self, other: "LabelStatistics") -> "LabelStatistics":
+        if tuple(self.names) != tuple(other.names) or self.dimension != other.dimension:
+            raise FeaturesError("the statistics are of other labels or widths: add up shards of one run")
+        out = type(self)(self.names, self.dimension)
+        for part in (self, other):
+            out._add(part)
+        return out
+
+    def _take(self, features: Float[np.ndarray, "n d"], rows: Rows) -> None:
+        if self._shift is None:
+            self._shift = features.mean(axis=0)
+        centred = features - self._shift
+        weighted = centred * rows.weights[:, None]
+        self._total += weighted.sum(axis=0)
+        self._moment += weighted.T @ centred
+        self._cross += rows.values.T @ weighted
+        self._join(Sums.of([rows]), rows.values, weighted)
+
+    def _add(self, other: "LabelStatistics") -> None:
+        """Add sums that were taken about another shift."""
+        if other._shift is None:
+            return
+        if self._shift is None:
+            self._shift = other._shift
+        by, sums = other._shift - self._shift, other._sums
+        total = other._total + sums.samples * by
+        self._total += total
+        self._moment += other._moment + np.outer(by, other._total) + np.outer(total, by)
+        self._cross += other._cross + np.outer(sums.positives, by)
+        if sums.sets is None or other._of_sets is None:
+            self._sums, self._of_sets = self._sums + sums, None
+        else:
+            self._join(sums, sums.sets.rows, other._of_sets + np.outer(sums.sets.times, by))
+
+    def _join(self, sums: Sums, rows: Any, features: Float[np.ndarray, "n d"]) -> None:
+        """Add sums, and the features of rows to their label sets, which stand in the order of the sums' own."""
+        before, self._sums = self._sums, self._sums + sums
+        if self._sums.sets is None or before.sets is None or self._of_sets is None:
+            self._of_sets = None
+            return
+        sparse = scipy_sparse()
+        seen = [before.sets.rows] if before.sets.times.size else []
+        first, which = distinct_rows(sparse.vstack([*seen, rows], format="csr"))
+        member = sparse.csr_array((np.ones(which.size), (which, np.arange(which.size))), shape=(len(first), which.size))
+        self._of_sets = member @ np.vstack([self._of_sets, features])
+
+    def _indicators(self, targets: Any) -> Any:
+        """Lists of labels as a sparse matrix of 0 and 1."""
+        place = {name: k for k, name in enumerate(self.names)}
+        columns, ends = list[int](), [0]
+        for row, labels in enumerate(_lists(targets)):
+            for name in dict.fromkeys(str(label).strip() for label in labels):
+                if name not in place:
+                    raise CountsError(
+                        f"row {row} has {name!r}, which is none of the {len(place)} labels: mend it, or give all names"
+                    )
+                columns.append(place[name])
+            ends.append(len(columns))
+        shape = (len(ends) - 1, len(place))
+        return scipy_sparse().csr_array((np.ones(len(columns)), np.array(columns, dtype=np.int64), ends), shape=shape)
+
+
+def _lists(targets: Any) -> Iterator[Iterable[object]]:
+    if isinstance(targets, str) or not isinstance(targets, Iterable):
+        raise CountsError(
+            f"targets are of type {type(targets).__name__}: give a matrix, or a list of labels for each sample"
+        )
+    for row, labels in enumerate(cast(Iterable[Any], targets)):
+        if isinstance(labels, str) or not isinstance(labels, Iterable):
+            raise CountsError(
+                f"row {row} is {labels!r}, one label and no list of them: several labels a sample are lists; of one "
+                "label a sample say pen.audit(features, labels)"
+            )
+        yield cast(Iterable[object], labels)

@@ -1,0 +1,1 @@
+"""An audit of features with several labels a sample, presented."""
