@@ -1,4 +1,4 @@
-"""A trained network with several labels a sample, from one pass over its features (docs/theory §19)."""
+"""A trained network with several labels a sample, from one pass over its features (docs/theory §20)."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -290,9 +290,7 @@ def _in_order(head: Head, statistics: LabelStatistics) -> Head:
     return head_in_order(head, np.argsort(places(head.names, statistics.names, "the head", "the labels")))
 
 
-def _read(
-    path: str, progress: Callable[[int], object] | None
-) -> tuple[LabelStatistics, Head | None]:
+def _read(path: str, progress: Callable[[int], object] | None) -> tuple[LabelStatistics, Head | None]:
     files = open_label_sets(path)
     if files is None:
         raise FeaturesError(f"{path} has one label a sample: use pen.audit")

@@ -1,4 +1,4 @@
-"""Which law the strengths of a trained network follow: that of one layer, or of several (docs/theory §4, §19).
+"""Which law the strengths of a trained network follow: that of one layer, or of several (docs/theory §4, §20).
 
 With L layers a surviving direction has ``(s − t) t^{1−p} = N κ``, p = 2/(L + 1). κ is the median over directions that
 keep more than half of s; the law then says the strength of every direction, and which are dead.

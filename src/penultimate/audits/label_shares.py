@@ -1,7 +1,7 @@
 """Where the scatter of features with several labels goes: into label vectors, beyond them, within label sets.
 
 Of the total scatter SS, the best sum of label vectors explains ``SS_add = tr(Cᵀ S⁺ C)`` with r = rank S directions, and
-means of the M label sets explain ``SS_sets`` (docs/theory §19). Means of few samples carry noise, MSW =
+means of the M label sets explain ``SS_sets`` (docs/theory §20). Means of few samples carry noise, MSW =
 (SS − SS_sets)/(N − M) a direction, which is taken off: shares are components of variance.
 """
 

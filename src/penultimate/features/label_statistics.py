@@ -1,4 +1,4 @@
-"""What a single pass over features with several labels a sample keeps, in O(K² + K d + d²) (docs/theory §19).
+"""What a single pass over features with several labels a sample keeps, in O(K² + K d + d²) (docs/theory §20).
 
 Samples, the sums of targets that `LabelScatter` keeps, Σ h, Σ h hᵀ and Σ y hᵀ; and the sum of features of each
 different label set, while there are at most 20,000 of these. Sums of shards add up.
