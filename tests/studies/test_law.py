@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from studies import constancy, sampling, sweep, text, timeline
-from studies.law import by_audits, by_norms, by_strengths, by_two, observed_death, score
+from studies import constancy, newcomers, sampling, sweep, text, timeline, zoo, zoo_data
+from studies.law import Deaths, by_audits, by_norms, by_strengths, by_two, observed_death, score
 from studies.series import PARTS, Group, Sweep, grouped
 from studies.sweep_figures import figures
 
@@ -156,3 +156,34 @@ def test_variants_and_even_draws_stand_where_no_run_can_be_calibrated(collapsed)
 def test_directions_that_are_never_learnt_have_no_order():
     never = (np.arange(3.0), np.zeros((3, 2))), np.array([2.0, 1.0])
     assert [claim.verdict for claim in timeline._network_claims([never])] == ["fails", "fails"]
+
+
+def test_deaths_lie_between_two_runs_and_fade_by_factors():
+    """Strengths that fall like λ^−2 are a tenth of σ at √10 times the decay where all of it is there."""
+    sigma = np.array([8.0, 4.0, 2.0])
+    at = np.array([1e-3, 8e-3, 1.0])  # where each begins to fall: the last never within the sweep
+    runs = [
+        {
+            "recipe": {"weight_decay": decay},
+            "collapsed": False,
+            "sigma": sigma.tolist(),
+            "strength": (sigma * np.minimum(1.0, (at / decay) ** 2)).tolist(),
+        }
+        for decay in 1e-3 * 2.0 ** np.arange(7)
+    ]
+    seen = Deaths.of(runs)
+    np.testing.assert_allclose(seen.between[:2], at[:2] * np.sqrt(10), rtol=1e-9)
+    np.testing.assert_allclose((seen.last[:2], seen.first[:2]), [[2e-3, 1.6e-2], [4e-3, 3.2e-2]])
+    assert np.isnan(seen.between[2])
+    forecast = np.array([5e-3, 2e-2, 1.0])
+    np.testing.assert_allclose(seen.outside(forecast), [np.log(5 / 4), 0.0])
+    np.testing.assert_allclose(np.exp(seen.apart(forecast)), [5 / np.sqrt(10), 8 * np.sqrt(10) / 20])
+    assert seen.held(np.full(3, 3e-3), np.full(3, 1e-2)).tolist() == [True, False]
+
+
+def test_newcomers_are_new_three_of_each_and_over_the_zoos_decays():
+    old, new = ({recipe.key for recipe in some.recipes()} for some in (zoo, newcomers))
+    assert not old & new and {recipe.data for recipe in newcomers.recipes()} <= set(zoo_data.SETS)
+    first = next(newcomers.recipes())
+    coarse, fine = ([one.weight_decay for one in zoo.sweep(first, 1, steps)] for steps in (zoo.STEPS, newcomers.FINE))
+    assert fine[::2] == coarse and fine[-1] / fine[0] == pytest.approx(100.0)
