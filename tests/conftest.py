@@ -3,6 +3,7 @@
 Left alone are the kernels that Numba compiles, and tests of errors, which are of the package's own checks.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -80,6 +81,12 @@ _LONG = tuple(
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.nodeid.startswith(_LONG))
+
+
+def pytest_collection_finish():
+    """What the libraries made while they were imported stays: the garbage collector need not go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 class _FailuresAtOnce:

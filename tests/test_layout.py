@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from inspect import ismodule
@@ -55,8 +56,12 @@ def name_of(path: Path) -> str:
 
 
 FILES = {name_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 PACKAGES = [name for name, path in FILES.items() if path.name == "__init__.py"]
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
 
 
 def floor(module: str) -> str:
@@ -65,7 +70,7 @@ def floor(module: str) -> str:
 
 def imports(module: str) -> Iterator[Import]:
     """Every import of an own module, wherever it stands."""
-    pending = [(node, False) for node in TREES[module].body]
+    pending = [(node, False) for node in tree(module).body]
     while pending:
         node, late = pending.pop()
         for name in _own(node):
@@ -86,8 +91,10 @@ def _own(node: ast.AST) -> list[str]:
     return [name.removeprefix("penultimate").removeprefix(".") for name in names if name.split(".")[0] == "penultimate"]
 
 
-# The package's own file gathers names, each of them loaded when it is first used.
-ALL = [found for module in FILES if module for found in imports(module)]
+@cache
+def all_imports() -> list[Import]:
+    """The package's own file gathers names, each of them loaded when it is first used."""
+    return [found for module in FILES if module for found in imports(module)]
 
 
 def test_the_page_lists_every_floor_and_the_ground():
@@ -97,14 +104,16 @@ def test_the_page_lists_every_floor_and_the_ground():
 
 
 def test_nothing_imports_from_a_floor_below_its_own():
-    wrong = [str(found) for found in ALL if HEIGHT[floor(found.importer)] < HEIGHT.get(floor(found.imported), 99)]
+    wrong = [
+        str(found) for found in all_imports() if HEIGHT[floor(found.importer)] < HEIGHT.get(floor(found.imported), 99)
+    ]
     assert not wrong, "\n".join(wrong)
 
 
 def test_no_imports_run_in_a_circle():
     """Those within functions included, and those for types alone."""
     graph: dict[str, set[str]] = {}
-    for found in ALL:
+    for found in all_imports():
         if found.importer not in PACKAGES:
             graph.setdefault(found.importer, set()).add(found.imported)
     try:
@@ -114,7 +123,7 @@ def test_no_imports_run_in_a_circle():
 
 
 def test_own_modules_are_imported_at_the_top():
-    late = [found for found in ALL if found.late and floor(found.importer) not in MAY_IMPORT_LATE]
+    late = [found for found in all_imports() if found.late and floor(found.importer) not in MAY_IMPORT_LATE]
     wrong = [str(found) for found in late if (found.importer, found.imported) not in BY_NEED]
     assert not wrong, "\n".join(wrong)
 
@@ -130,7 +139,7 @@ def test_no_module_is_named_like_what_its_package_offers(package):
 def defined(module: str) -> Iterator[str]:
     """Names of the module, its classes, functions, arguments and variables."""
     yield module
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             yield node.name
         elif isinstance(node, ast.arg):

@@ -54,21 +54,29 @@ OWN = {
 
 
 def written_out(loss, scores):
-    """The loss of one input for each label, from its formula."""
+    """The loss of one input for each label, and its slopes, from its formula."""
     own = np.eye(scores.size)  # a row a label
     weights = loss.vectors.get("weights", np.ones(scores.size))
     if isinstance(loss, SquaredError):
-        return weights * 0.5 * np.sum((scores - own) ** 2, axis=1)
-    v = scores * loss.vectors.get("scales", 1.0) + loss.vectors.get("offsets", 0.0)
+        return weights * 0.5 * np.sum((scores - own) ** 2, axis=1), weights[:, None] * (scores - own)
+    scales = loss.vectors.get("scales", 1.0)
+    v = scores * scales + loss.vectors.get("offsets", 0.0)
     v = v - own * loss.vectors.get("margins", np.zeros(scores.size))
     wanted = (1.0 - loss.smoothing) * own + loss.smoothing / scores.size
-    return weights * (np.logaddexp.reduce(v, axis=1) - np.sum(wanted * v, axis=1))
+    total = np.logaddexp.reduce(v, axis=1)
+    slopes = weights[:, None] * (np.exp(v - total[:, None]) - wanted) * scales
+    return weights * (total - np.sum(wanted * v, axis=1)), slopes
 
 
 def best_scores(loss, posterior):
     """The scores of least mean loss at an input, proven stationary by the package's own derivatives."""
     scale = posterior @ loss.vectors.get("weights", np.ones(posterior.size))
-    found = minimize(lambda z: posterior @ written_out(loss, z) / scale, np.zeros(posterior.size), tol=1e-12)
+
+    def mean(scores):
+        values, slopes = written_out(loss, scores)
+        return posterior @ values / scale, posterior @ slopes / scale
+
+    found = minimize(mean, np.zeros(posterior.size), jac=True, tol=1e-12)
     slopes = loss.slopes(np.tile(found.x, (posterior.size, 1)), np.arange(posterior.size), FOUR)
     assert np.abs(posterior @ slopes).max() < 1e-3 * (posterior @ np.abs(slopes)).max()
     return found.x

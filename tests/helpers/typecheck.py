@@ -10,7 +10,7 @@ test, with the same shapes: of each function the first calls of a test are check
 import ast
 import functools
 import sys
-from collections import Counter
+from collections.abc import Callable
 from importlib.machinery import PathFinder, SourceFileLoader
 from typing import IO, Any, Self
 
@@ -29,9 +29,10 @@ _STANDS_FOR = FrozenDict(
 )
 _CHECKER = beartype(conf=BeartypeConf(hint_overrides=_STANDS_FOR))
 _NAME = "__checked__"
-# A check takes some 30 µs, and most functions are called less often than this in a test.
+# A check takes some 10 µs, and most functions are called less often than this in a test.
 _CALLS = 50
-_called: Counter = Counter()
+_called: dict[Callable, int] = {}
+_disabled = False
 
 
 def check(modules: set[str]) -> None:
@@ -41,7 +42,8 @@ def check(modules: set[str]) -> None:
 
 def begin(disable: bool) -> None:
     """Another test begins, whose calls are checked or are not."""
-    jaxtyping.config.update("jaxtyping_disable", disable)
+    global _disabled
+    _disabled = disable
     _called.clear()
 
 
@@ -54,17 +56,27 @@ def checked(made):
 
     @functools.cache
     def decorated():
-        return jaxtyping.jaxtyped(made, typechecker=_CHECKER)
+        made.__annotations__ = {name: _known(hint, made) for name, hint in made.__annotations__.items()}
+        return _CHECKER(made)
 
     @functools.wraps(made)
     def call(*args, **kwargs):
-        if jaxtyping.config.jaxtyping_disable:
-            return made(*args, **kwargs)
         number = _called[made] = _called.get(made, 0) + 1
-        function = decorated() if number <= _CALLS or number % _CALLS == 0 else made
-        return function(*args, **kwargs)
+        if _disabled or (number > _CALLS and number % _CALLS):
+            return made(*args, **kwargs)
+        # As a context and not as a decorator, which would bind the arguments and check them twice.
+        with jaxtyping.jaxtyped("context"):
+            return decorated()(*args, **kwargs)
 
     return call
+
+
+def _known(hint, made):
+    """What a string names; anything, where it is imported for types alone or of a library that is optional."""
+    try:
+        return eval(hint, made.__globals__) if isinstance(hint, str) else hint
+    except NameError:
+        return Any
 
 
 class _Finder(PathFinder):

@@ -18,6 +18,7 @@ import distributed
 import numpy as np
 import psutil
 import pytest
+from distributed.utils import get_mp_context
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,14 @@ def cluster(number, **options):
         **options,
     ) as started:
         yield started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _workers_are_forked():
+    """By a server that has imported what each would import anew; the command's own cluster starts as users' do."""
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        get_mp_context().set_forkserver_preload(["distributed", "penultimate.features.passes.distributed"])
+        yield
 
 
 @pytest.fixture(scope="module")
