@@ -36,7 +36,8 @@ class LabelSpectrum(GroupedSVD):
     -----
     The eigenvalues σ² of ``Ŷ Ŷᵀ = diag(n) − n nᵀ/N`` are each distinct count c_g, s_g − 1 times, and one root of
     ``Σ_g s_g c_g / (c_g − σ²) = 0`` in every gap between distinct counts (docs/theory §3; the interlacing estimate is
-    finding 5 of arXiv 2411.17278). Relative errors are about 1e-15. Time O(m²) for m distinct counts, memory O(K).
+    finding 5 of arXiv 2411.17278). Relative errors are about 1e-15. Time for m distinct
+    counts O(m²), and O(m log m) above 4,096; memory O(K).
 
     Examples
     --------

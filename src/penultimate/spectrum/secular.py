@@ -1,4 +1,4 @@
-"""Roots of the secular equation and sums over its Cauchy matrix, direct: O(m²) time, O(m) memory.
+"""Roots of the secular equation and sums over its Cauchy matrix: direct in O(m²) time, or by a tree; O(m) memory.
 
 With poles ``c_1 > … > c_m > 0`` and weights ``w_g > 0``, the equation (docs/theory §3)
 
@@ -8,12 +8,7 @@ has one root in each gap ``(c_{g+1}, c_g)``. Every quantity built from a root ne
 some pole, and a root may sit within rounding of its pole; so a root is kept as ``λ_i = c_a + τ_i`` with ``a`` the
 nearer pole, and all differences are formed as ``(c_g − c_a) − τ_i``, which loses nothing.
 
-In a gap the two sums over the poles above and below are replaced by one pole each that matches value and slope (the
-*middle way* of Li, 1993, LAPACK working note 89), and the quadratic that results is solved; a bracket catches steps
-that leave the gap. A root whose condition number says that rounding in f has cost it digits gets a last
-Newton step with f in doubled precision, so that accuracy does not depend on the counts.
-
-This file is the seam for a near-linear method: `CauchySystem` is all that the rest of the package uses.
+`CauchySystem` is all that the rest of the package uses. Above `DIRECT` poles it goes through `near_linear`.
 """
 
 from dataclasses import dataclass
@@ -21,162 +16,35 @@ from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
 from penultimate.kernels import kernel
+from penultimate.spectrum.near_linear import tree_roots, tree_sum_over_poles, tree_sum_over_roots
+from penultimate.spectrum.root_finding import SUM_FLAGS, Floats, Index, Ints, doubled_residual, find_root
 from penultimate.threads import over_rows
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Index = int | np.int64
-
-_EPSILON = 2.0**-52
-_MAX_STEPS = 80
 # A condition number of 16 costs four bits: relative errors stay near 1e-15 below it, with room to the promised 1e-12.
-_ILL_CONDITIONED = 16.0
+_ILL_CONDITIONED, _SETTLED = 16.0, 2.0**-50
 # Below this relative distance of two poles a divided difference has lost ten digits; the sum is formed instead.
 _TOO_CLOSE = 1e-6
-_SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant: halves a 53-bit significand for exact products.
-
-# Sums may be re-associated (and so vectorised); the subtraction c_g − c_a must not, hence it lives in functions
-# that are compiled without these flags.
-_SUM_FLAGS = {"reassoc", "contract", "nsz"}
-
-
-@kernel(error_model="numpy")
-def _differences(values: Floats, origin: float, shift: float, out: Floats) -> None:
-    """Form ``out = (values − origin) − shift``, rounding each subtraction once."""
-    for j in range(values.size):
-        out[j] = (values[j] - origin) - shift
-
-
-@kernel(fastmath=_SUM_FLAGS, error_model="numpy")
-def _sums(weights: Floats, delta: Floats, offset: float) -> tuple[float, float]:
-    """Σ w/(δ − τ) and Σ w/(δ − τ)²; slices are passed, as loops that do not start at 0 are not vectorised."""
-    value = 0.0
-    slope = 0.0
-    for j in range(weights.size):
-        inverse = 1.0 / (delta[j] - offset)
-        term = weights[j] * inverse
-        value += term
-        slope += term * inverse
-    return value, slope
-
-
-@kernel(error_model="numpy")
-def _quadratic_step(a: float, b: float, c: float) -> float:
-    """Solve a η² − b η + c = 0 for the η between the two poles, without cancellation."""
-    root = np.sqrt(max(b * b - 4.0 * a * c, 0.0))
-    if b <= 0.0:
-        return (b - root) / (2.0 * a) if a != 0.0 else np.inf
-    return 2.0 * c / (b + root)
-
-
-@kernel(error_model="numpy")
-def _two_sum(a: float, b: float) -> tuple[float, float]:
-    s = a + b
-    t = s - a
-    return s, (a - (s - t)) + (b - t)
-
-
-@kernel(error_model="numpy")
-def _two_product(a: float, b: float) -> tuple[float, float]:
-    p = a * b
-    t = _SPLITTER * a
-    ah = t - (t - a)
-    al = a - ah
-    t = _SPLITTER * b
-    bh = t - (t - b)
-    bl = b - bh
-    return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
-
-
-@kernel(error_model="numpy")
-def _doubled_residual(poles: Floats, weights: Floats, tails: Floats, anchor: Index, offset: float) -> float:
-    """F at ``poles[anchor] + offset`` with about 32 digits; ``weights + tails`` are the weights' two halves."""
-    high = 0.0
-    low = 0.0
-    for j in range(poles.size):
-        d, d_low = _two_sum(poles[j], -poles[anchor])
-        e, e_low = _two_sum(d, -offset)
-        e_low += d_low
-        q = weights[j] / e
-        p, p_low = _two_product(q, e)
-        q_low = ((((weights[j] - p) - p_low) - q * e_low) + tails[j]) / e
-        high, t = _two_sum(high, q)
-        low += t + q_low
-    return high + low
-
-
-@kernel(error_model="numpy")
-def _root(poles: Floats, weights: Floats, tails: Floats, i: Index, delta: Floats) -> tuple[Index, float]:
-    """Find the root between ``poles[i]`` and ``poles[i + 1]``: the index of its nearer pole and its offset from it."""
-    gap = poles[i] - poles[i + 1]
-    _differences(poles, poles[i + 1], 0.0, delta)
-    above, _ = _sums(weights[: i + 1], delta[: i + 1], 0.5 * gap)
-    below, _ = _sums(weights[i + 1 :], delta[i + 1 :], 0.5 * gap)
-    f = above + below
-    # f increases through the gap, so a positive value at the midpoint puts the root in the lower half.
-    anchor = i + 1 if f >= 0.0 else i
-    if anchor == i:
-        _differences(poles, poles[i], 0.0, delta)
-        low, high, offset = -0.5 * gap, 0.0, -0.5 * gap
-    else:
-        low, high, offset = 0.0, 0.5 * gap, 0.5 * gap
-    # First step: the two neighbours keep their own weights, all other poles their sum at the midpoint.
-    upper, lower = delta[i] - offset, delta[i + 1] - offset
-    rest = f - weights[i] / upper - weights[i + 1] / lower
-    b = rest * (upper + lower) + weights[i] + weights[i + 1]
-    step = _quadratic_step(rest, b, upper * lower * f)
-    condition = 0.0
-    slope = 1.0
-    for _ in range(_MAX_STEPS):
-        trial = offset + step
-        if not low < trial < high:
-            trial = _inside(low, high)
-        offset = trial
-        above, above_slope = _sums(weights[: i + 1], delta[: i + 1], offset)
-        below, below_slope = _sums(weights[i + 1 :], delta[i + 1 :], offset)
-        f = above + below
-        slope = above_slope + below_slope
-        size = above - below
-        condition = size / (slope * abs(offset))
-        if f > 0.0:
-            high = offset
-        else:
-            low = offset
-        upper, lower = delta[i] - offset, delta[i + 1] - offset
-        a = f - upper * above_slope - lower * below_slope
-        b = (upper + lower) * f - upper * lower * slope
-        step = _quadratic_step(a, b, upper * lower * f)
-        if abs(f) <= 2.0 * _EPSILON * size or abs(step) <= _EPSILON * abs(offset):
-            break
-    if condition > _ILL_CONDITIONED or not abs(step) <= 4.0 * _EPSILON * abs(offset):
-        for _ in range(2):
-            offset -= _doubled_residual(poles, weights, tails, anchor, offset) / slope
-    return anchor, offset
-
-
-@kernel(error_model="numpy")
-def _inside(low: float, high: float) -> float:
-    """Bisect a bracket that does not straddle zero, on a logarithmic scale because offsets may be tiny."""
-    if low == 0.0:
-        return high * 2.0**-10
-    if high == 0.0:
-        return low * 2.0**-10
-    return np.sign(low) * np.sqrt(low * high)
+_SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant
+# Poles up to which direct loops are as fast as a tree, or nearly.
+DIRECT = 4096
 
 
 @kernel(error_model="numpy")
 def _roots(
     poles: Floats, weights: Floats, tails: Floats, anchors: Ints, offsets: Floats, first: Index, last: Index
 ) -> None:
-    delta = np.empty(poles.size)
+    delta, none = np.empty(poles.size), np.zeros(poles.size)
     for i in range(first, last):
-        anchors[i], offsets[i] = _root(poles, weights, tails, np.int64(i), delta)
+        anchor, offset, slope, condition, step = find_root(poles, none, weights, np.int64(i), delta)
+        if condition > _ILL_CONDITIONED or not step <= _SETTLED:
+            for _ in range(2):
+                offset -= doubled_residual(poles, weights, tails, anchor, offset) / slope
+        anchors[i], offsets[i] = anchor, offset
 
 
-@kernel(fastmath=_SUM_FLAGS, error_model="numpy")
+@kernel(fastmath=SUM_FLAGS, error_model="numpy")
 def _product_of_ratios(numerator: Floats, denominator: Floats) -> float:
     product = 1.0
     for i in range(numerator.size):
@@ -193,14 +61,15 @@ def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats, firs
     for g in range(first, last):
         for i in range(m - 1):
             to_roots[i] = (poles[g] - origins[i]) - offsets[i]
-        _differences(poles, poles[g], 0.0, to_poles)
+        for h in range(m):
+            to_poles[h] = poles[h] - poles[g]
         # Root i is paired with the farther pole of its gap, so that no factor exceeds one.
         above = _product_of_ratios(to_roots[:g], to_poles[:g])
         below = _product_of_ratios(to_roots[g : m - 1], to_poles[g + 1 :])
         out[g] = abs(above * below)
 
 
-@kernel(fastmath=_SUM_FLAGS, error_model="numpy")
+@kernel(fastmath=SUM_FLAGS, error_model="numpy")
 def _weighted_inverse_sum(x: Floats, delta: Floats, power: int) -> float:
     total = 0.0
     if power == 1:
@@ -230,7 +99,8 @@ def _sum_over_poles(
 ) -> None:
     delta = np.empty(poles.size)
     for i in range(first, last):
-        _differences(poles, origins[i], offsets[i], delta)
+        for g in range(poles.size):
+            delta[g] = (poles[g] - origins[i]) - offsets[i]
         out[i] = _weighted_inverse_sum(x, delta, power)
 
 
@@ -276,23 +146,28 @@ class CauchySystem:
         Index of the pole nearer to each root.
     offset : ndarray of shape (m − 1,)
         ``τ_i``, so that ``λ_i = poles[anchor] + offset``; relative error about 1e-15.
+    weights : ndarray of shape (m,)
+        Of the equation.
     """
 
     poles: Float[np.ndarray, " m"]
     anchor: Int[np.ndarray, " r"]
     offset: Float[np.ndarray, " r"]
+    weights: Float[np.ndarray, " m"]
 
     @classmethod
     def solve(
         cls, poles: Float[np.ndarray, " m"], multiplicity: Float[np.ndarray, " m"], factor: Float[np.ndarray, " m"]
     ) -> "CauchySystem":
         """Find the m − 1 roots for weights ``multiplicity * factor`` (kept apart: their product is used unrounded)."""
+        weights, tails = _exact_product(multiplicity, factor)
+        if poles.size > DIRECT:
+            return cls(poles, *tree_roots(poles, weights, tails), weights)
         anchor = np.empty(max(poles.size - 1, 0), dtype=np.int64)
         offset = np.empty(anchor.size)
         if anchor.size:
-            weights, tails = _exact_product(multiplicity, factor)
             over_rows(partial(_roots, poles, weights, tails, anchor, offset), anchor.size, poles.size)
-        return cls(poles, anchor, offset)
+        return cls(poles, anchor, offset, weights)
 
     @cached_property
     def roots(self) -> Float[np.ndarray, " r"]:
@@ -301,7 +176,12 @@ class CauchySystem:
 
     @cached_property
     def residues(self) -> Float[np.ndarray, " m"]:
-        """p_g > 0 with Σ p = 1 and Σ_g p_g/(c_g − λ_i) = 0 for the roots *as computed* (Gu and Eisenstat, 1994)."""
+        """p_g > 0 with Σ p = 1 and Σ_g p_g/(c_g − λ_i) = 0 for the roots *as computed* (Gu and Eisenstat, 1994).
+
+        Above `DIRECT` poles the weights themselves: the offsets are right to their last digits, so both agree.
+        """
+        if self.poles.size > DIRECT:
+            return self.weights / self.weights.sum()
         out = np.empty(self.poles.size)
         over_rows(partial(_residues, self.poles, self._origins, self.offset, out), out.size, out.size)
         return out / out.sum()
@@ -312,6 +192,8 @@ class CauchySystem:
 
     def sum_over_roots(self, x: Float[np.ndarray, " r"], power: int = 1) -> Float[np.ndarray, " m"]:
         """Σ_i x_i / (c_g − λ_i)^power for every pole g; power is 1 or 2."""
+        if self.poles.size > DIRECT:
+            return tree_sum_over_roots(self.poles, self._origins, self.offset, x, power)
         out = np.empty(self.poles.size)
         row = partial(_sum_over_roots, self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
         over_rows(row, out.size, self.offset.size)
@@ -319,6 +201,8 @@ class CauchySystem:
 
     def sum_over_poles(self, x: Float[np.ndarray, " m"], power: int = 1) -> Float[np.ndarray, " r"]:
         """Σ_g x_g / (c_g − λ_i)^power for every root i; power is 1 or 2."""
+        if self.poles.size > DIRECT:
+            return tree_sum_over_poles(self.poles, self._origins, self.offset, x, power)
         out = np.empty(self.offset.size)
         row = partial(_sum_over_poles, self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
         over_rows(row, out.size, self.poles.size)
