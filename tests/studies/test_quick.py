@@ -19,6 +19,7 @@ from studies import (
     few_samples,
     few_samples_model,
     fixes,
+    foreseeing,
     learning_curves,
     model,
     sampling,
@@ -210,6 +211,12 @@ def test_drift_is_judged():
     study = drift.study(quick=True)
     assert [claim.claim.split()[0] for claim in study.claims[:2]] == ["size", "some"]
     assert set(study.tables) == {"sizes", "labels", "shapes"} and set(study.figures) == {"power"}
+
+
+def test_ends_of_runs_are_judged():
+    study = foreseeing.study(quick=True)
+    assert len(study.claims) == 5 and set(study.tables) == {"prefixes", "recipes", "constrained"}
+    assert all(0 <= one["ours"] <= 1 for one in study.facts["prefixes"].values())
 
 
 def test_learning_curves_are_judged():

@@ -20,6 +20,7 @@ SHOWN |= {
     "truncation": "laws.md",
     "class_shares": "probabilities.md",
     "drift": "drift.md",
+    "foreseeing": "training.md",
 }
 
 

@@ -7,14 +7,17 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.foreseeing import Foreseen
 from penultimate.forecasts.timeline import Timeline
 from penultimate.report.kit.chart_style import ROWS, Row, inline, log_axis, log_scale, spread, titled
 from penultimate.report.kit.numbers import number
+from penultimate.report.trajectory.words import foreseen_line
 
 _WIDTH, _HEIGHT = 560, 300
 # Directions of one chart.
 _DIRECTIONS = 10
 _DASH = [5, 3]
+_DOTS = [1, 3]
 
 
 class _Look(NamedTuple):
@@ -31,15 +34,16 @@ def trajectory_chart(
     strength: Float[np.ndarray, "T t"],
     timeline: Timeline | None = None,
     clock: float = 1.0,
+    foreseen: Foreseen | None = None,
 ) -> alt.LayerChart:
-    """Draw measured strengths over training, solid, and dashed the timeline, or the values at the forecast's end."""
+    """Draw measured strengths, solid, and dashed the timeline, or the values at the forecast's end; dotted the end."""
     sigma = forecast.solution.sigma[: strength.shape[1]]
     picked = spread(np.arange(1, sigma.size + 1), _DIRECTIONS, log=False).tolist()
     squared = forecast.problem.is_plain_squared_error
     unit = sigma[picked] if squared else np.ones(len(picked))
     look = _Look(
         labels=[f"{i + 1}: σ = {number(float(sigma[i]), 3)}" for i in picked],
-        domain=(float(steps[steps > 0][0]), float(steps[-1]) * 1.05),
+        domain=(float(steps[steps > 0][0]), float(steps[-1] if foreseen is None else foreseen.until) * 1.05),
         title="strength, t / σ" if squared else "strength t",
     )
     measured = _curves(steps.astype(np.float64), strength[:, picked] / unit, look)
@@ -52,6 +56,9 @@ def trajectory_chart(
         layers.append(expected.mark_line(strokeWidth=1.4, strokeDash=_DASH))
         told = f"Dashed: the forecast timeline, {number(clock, 2)} of its steps in one of training"
         lines = [f"Solid: measured. {told}"]
+    if foreseen is not None:
+        layers += _foreseen(float(steps[-1]), strength[-1, picked] / unit, foreseen, picked, unit, look)
+        lines.append(foreseen_line(foreseen))
     if len(picked) < forecast.solution.sigma.size:
         lines.append(f"{len(picked)} of {number(forecast.solution.sigma.size)} distinct singular values")
     chart = alt.LayerChart(layer=layers, width=_WIDTH, height=_HEIGHT)
@@ -78,6 +85,27 @@ def _curves(steps: Float[np.ndarray, " T"], values: Float[np.ndarray, "T p"], lo
             alt.Tooltip("share:Q", title=look.title, format=".3f"),
         ],
     )
+
+
+def _foreseen(
+    now: float,
+    last: Float[np.ndarray, " p"],
+    foreseen: Foreseen,
+    picked: list[int],
+    unit: Float[np.ndarray, " p"],
+    look: _Look,
+) -> list[alt.Chart]:
+    """From the last look to the end, dotted, and how sure that end is."""
+    end = foreseen.strength[picked] / unit
+    times = np.array([now, float(foreseen.until)])
+    layers = [_curves(times, np.stack([last, end]), look).mark_line(strokeWidth=1.4, strokeDash=_DOTS)]
+    ends = _curves(times[1:], end[None], look)
+    layers.append(ends.mark_point(filled=False, size=60))
+    if foreseen.low is not None and foreseen.high is not None:
+        low, high = foreseen.low[picked] / unit, foreseen.high[picked] / unit
+        bars = _curves(np.repeat(times[1:], 2), np.stack([low, high]), look)
+        layers.append(bars.mark_line(strokeWidth=3, opacity=0.4))
+    return layers
 
 
 def _ends(values: Float[np.ndarray, " p"], look: _Look) -> alt.Chart:

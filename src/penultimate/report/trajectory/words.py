@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
+from penultimate.forecasts.foreseeing import DEAD, Fate, Foreseen
 from penultimate.noise.standing import Direction, Standing
 from penultimate.report.kit.numbers import number
 
@@ -34,6 +35,29 @@ def verdict(steps: Int[np.ndarray, " T"], classes: Sequence[Direction], notes: S
     if few:
         text.append(f"Too few samples to tell: {_names(few)}.")
     return " ".join([*text, *(f"Note: {note}." for note in notes)])
+
+
+def foreseen_line(foreseen: Foreseen) -> str:
+    """What is foreseen, in one line: which directions will be alive, which dead, and of which it cannot be said."""
+    if foreseen.by == "last value":
+        end = "dotted: the last value, which nothing foresees better under this loss"
+    else:
+        end = f"dotted: the end as foreseen; dead is below {number(DEAD)} σ"
+    fates: tuple[Fate, ...] = ("alive", "dead", "cannot say")
+    told = [f"{fate} {_ranks(ranks)}" for fate in fates if (ranks := _having(foreseen, fate))]
+    return f"At {number(100 * foreseen.prefix, 2)} % of the run, {'; '.join(told)} ({end})"
+
+
+def _having(foreseen: Foreseen, fate: Fate) -> list[int]:
+    return [rank for rank, found in enumerate(foreseen.verdict, start=1) if found == fate]
+
+
+def _ranks(ranks: list[int]) -> str:
+    """Ranks as ranges: "1–3, 5"."""
+    starts = [rank for rank in ranks if rank - 1 not in ranks]
+    ends = [rank for rank in ranks if rank + 1 not in ranks]
+    spans = [str(first) if first == last else f"{first}–{last}" for first, last in zip(starts, ends, strict=True)]
+    return ", ".join(spans[:_LISTED]) + (", …" if len(spans) > _LISTED else "")
 
 
 def _described(one: Direction) -> str:

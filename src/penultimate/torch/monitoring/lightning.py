@@ -145,4 +145,5 @@ class LightningCallback(Watching, Callback):
     def _log(self, stage: str, trainer: "Trainer", log: Callable[..., None]) -> None:
         if stage == self._stage:
             # All processes have the same figures; saying so keeps Lightning from warning that they may not.
-            log(self._finish(trainer.global_step), sync_dist=True)
+            until = trainer.estimated_stepping_batches if trainer.state.fn == "fit" else None
+            log(self._finish(trainer.global_step, until=until), sync_dist=True)

@@ -131,7 +131,9 @@ class HuggingFaceCallback(Watching, TrainerCallback):
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **kwargs: Any
     ) -> None:
         """Add the figures to those of an evaluation."""
-        add_to_evaluation(kwargs["logs"], state, partial(self._finish, state.global_step))
+        add_to_evaluation(
+            kwargs["logs"], state, partial(self._finish, state.global_step, until=state.max_steps or None)
+        )
 
     def on_predict(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", metrics: Any, **kwargs: Any

@@ -13,6 +13,7 @@ from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FeaturesError, FileError
 from penultimate.files import write_whole
 from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.foreseeing import Foreseen, foresee
 from penultimate.forecasts.timeline import Timeline, has_timeline
 from penultimate.torch.monitoring.parts import KeptMeans
 from penultimate.torch.monitoring.standings import SharedDirection, Standings, share, stand
@@ -252,6 +253,44 @@ class Trajectory:
             raise FileError(f"{path}: the file is damaged ({error}): write it again") from None
         return out
 
+    def foresee(self, until: int) -> Foreseen:
+        """Where each direction will be at the end of the run, from the looks so far.
+
+        Parameters
+        ----------
+        until : int
+            The last step of the run.
+
+        Returns
+        -------
+        Foreseen
+            For squared error the larger of the last value and of where constrained dynamics lead; for other losses
+            the last value.
+
+        Raises
+        ------
+        FeaturesError
+            For fewer than six looks, strengths that are not finite, and an end before the last look.
+
+        Notes
+        -----
+        docs/theory, "The end of a run". It takes the recipe to go on as it is: a drop of the learning rate holds
+        directions back, and a warm restart breaks the law.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> trajectory = pen.torch.Trajectory(pen.forecast(pen.ClassCounts([60, 30, 10]), 1e-3, loss="ce"))
+        >>> for step in range(1, 7):
+        ...     trajectory.add(step, {"direction/1": 1.0, "direction/2": 0.02})
+        >>> foreseen = trajectory.foresee(until=20)
+        >>> foreseen.by, foreseen.verdict
+        ('last value', ('alive', 'dead'))
+        """
+        squared = self.forecast.problem.is_plain_squared_error
+        sigma = self.forecast.solution.sigma[: self.strength.shape[1]] if squared else None
+        return foresee(self.steps, self.strength, sigma, until)
+
     def clock(self, timeline: Timeline) -> float:
         """How many of the timeline's steps pass in one step of training: one factor for all directions.
 
@@ -274,7 +313,7 @@ class Trajectory:
         both = np.isfinite(ours) & np.isfinite(theirs) & (ours > 0) & (theirs > 0)
         return float(np.exp(np.mean(np.log(theirs[both] / ours[both])))) if both.any() else float("nan")
 
-    def plot(self, lr: float | None = None, momentum: float = 0.0) -> "alt.LayerChart":
+    def plot(self, lr: float | None = None, momentum: float = 0.0, *, until: int | None = None) -> "alt.LayerChart":
         """Measured strengths over training, beside those that the forecast expects.
 
         For squared error they are shares of their singular values, for other losses as they are. Where the forecast has
@@ -285,11 +324,13 @@ class Trajectory:
         ----------
         lr, momentum : float, optional
             Of SGD.
+        until : int, optional
+            The last step of the run: what `foresee` says of it is drawn, too.
 
         Raises
         ------
         FeaturesError
-            When no step after the start has been added.
+            When no step after the start has been added; with `until`, as `foresee`.
         ProblemError
             When `lr` or `momentum` are out of range.
         """
@@ -298,13 +339,14 @@ class Trajectory:
 
         if not self._steps or self._steps[-1] < 1:
             raise FeaturesError("the trajectory has no steps to draw: add figures of training first")
+        foreseen = None if until is None else self.foresee(until)
         if lr is None or not has_timeline(self.forecast.problem):
-            return trajectory_chart(self.forecast, self.steps, self.strength)
+            return trajectory_chart(self.forecast, self.steps, self.strength, foreseen=foreseen)
         clock = self.clock(self.forecast.timeline(lr, momentum))
         clock = clock if math.isfinite(clock) else 1.0
-        span = math.ceil(self._steps[-1] * clock)
+        span = math.ceil((self._steps[-1] if until is None else until) * clock)
         timeline = self.forecast.timeline(lr, momentum, max(span, 1), points=_POINTS)
-        return trajectory_chart(self.forecast, self.steps, self.strength, timeline, clock)
+        return trajectory_chart(self.forecast, self.steps, self.strength, timeline, clock, foreseen)
 
     def to_dict(self) -> dict[str, object]:
         """Plain numbers and lists, ready for JSON; keys ``sigma``, ``steps``, ``strength``, ``learnt_at``."""

@@ -1,8 +1,12 @@
 """What the callbacks of every framework share: features and labels into a monitor, figures out of it."""
 
+import math
+
+import numpy as np
 from torch import Tensor, nn
 
 from penultimate.errors import FeaturesError
+from penultimate.forecasts.foreseeing import FEWEST
 from penultimate.torch.capturing.tapping import Tap
 from penultimate.torch.monitoring.monitor import FeatureMonitor
 from penultimate.torch.monitoring.trajectory import Trajectory
@@ -50,8 +54,11 @@ class Watching:
             self._monitor.to(features.device)
         self._monitor.update(features, labels.to(features.device))
 
-    def _finish(self, step: int, before: str = "") -> dict[str, float]:
-        """Figures of what has been seen, named for the log and noted in the trajectory; the monitor begins anew."""
+    def _finish(self, step: int, before: str = "", *, until: float | None = None) -> dict[str, float]:
+        """Figures of what has been seen, named for the log and noted in the trajectory; the monitor begins anew.
+
+        Where the last step of the run is known, ``foreseen/1``, … are among them, once there are looks enough.
+        """
         if not self._monitor.update_called:
             return {}
         figures = {name: float(value) for name, value in self._monitor.compute().items()}
@@ -61,4 +68,9 @@ class Watching:
         # The same step may be evaluated twice.
         if path is not None and "direction/1" in figures and (not len(path) or step > path.steps[-1]):
             path.add(step, figures, means)
+            known = until is not None and step <= until < math.inf
+            # A training that diverged is the trainer's affair.
+            if until is not None and known and FEWEST <= len(path) and np.isfinite(path.strength).all():
+                ends = path.foresee(int(until)).strength.tolist()
+                figures |= {f"foreseen/{rank}": end for rank, end in enumerate(ends, start=1)}
         return {f"{before}{self._prefix}{name}": value for name, value in figures.items()}
