@@ -20,6 +20,16 @@ LABEL_SETS = [["cat", "pet"]] * 60 + [["dog", "pet"]] * 30 + [["newt"]] * 4 + [[
 AUDITED = (np.random.default_rng(0).random((300, 4)) < [0.5, 0.3, 0.2, 0.6]).astype(float)
 MIXED = np.random.default_rng(0).dirichlet([1, 2, 0.5], size=300)
 LABELLED = np.random.default_rng(0).beta(1, [2, 5, 30], size=(300, 3))
+
+
+def labelled_halves():
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    sets = [
+        [name for name, on in zip(("cat", "dog", "newt"), row > [0.0, 0.5, 1.2], strict=True) if on] for row in rows
+    ]
+    return (rows[:200], sets[:200]), (rows[200:], sets[200:])
+
+
 RESULTS = {
     "forecast": lambda: pen.forecast(COUNTS, 0.12),
     "label_forecast": lambda: pen.forecast(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
@@ -31,6 +41,7 @@ RESULTS = {
     "head_audit": lambda: pen.audit_head("cnn-mse", pen.datasets.counts("fashion-mnist-lt")),
     "row_audit": lambda: pen.audit_head(pen.Head((planted()[0],)), 1e6 / np.arange(1, 601)),
     "head_comparison": lambda: pen.compare_heads("cnn-mse"),
+    "label_head_comparison": lambda: pen.compare_label_heads(*labelled_halves()),
     "advice": lambda: pen.advise(COUNTS, 0.12),
     "label_advice": lambda: pen.advise(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
     "learning_curve": lambda: pen.learning_curve("cnn-ce-test", of=6, counts=[1500, 3000], weight_decay=5e-3),

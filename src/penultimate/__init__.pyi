@@ -42,6 +42,8 @@ from .forecasts.label_forecast import LabelForecast as LabelForecast
 from .forecasts.timeline import Timeline as Timeline
 from .heads.comparison.comparison import HeadComparison as HeadComparison
 from .heads.comparison.comparison import compare_heads as compare_heads
+from .heads.comparison.label_comparison import LabelHeadComparison as LabelHeadComparison
+from .heads.comparison.label_comparison import compare_label_heads as compare_label_heads
 from .learning_curves.curve import LearningCurve as LearningCurve
 from .learning_curves.curve import learning_curve as learning_curve
 from .losses.binary_cross_entropy import class_weights as class_weights

@@ -17,7 +17,7 @@ from sklearn.utils import estimator_checks
 import penultimate as pen
 from penultimate.heads.label_calibration import label_lines
 from penultimate.heads.label_ridge import LabelRidge
-from penultimate.heads.multi_label import _dealt
+from penultimate.heads.multi_label import dealt
 from penultimate.heads.sigmoids import Logistic, Rotated
 from penultimate.probabilities.thresholds import f1
 
@@ -146,7 +146,7 @@ def test_thresholds_of_small_batches_cost_what_those_of_all_samples_gain():
 def test_groups_stay_whole_and_folds_are_used_alike(groups, folds, seed):
     if len(set(groups)) < 2:
         groups = [*groups, 10]
-    fold = _dealt(np.array(groups), len(groups), folds, seed)
+    fold = dealt(np.array(groups), len(groups), folds, seed)
     of_group = {group: set(fold[np.array(groups) == group]) for group in groups}
     assert all(len(held) == 1 for held in of_group.values())
     number = np.bincount([next(iter(held)) for held in of_group.values()])

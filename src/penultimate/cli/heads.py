@@ -1,12 +1,17 @@
 """``penultimate heads``."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from penultimate.cli.options import HTML, JSON, examples
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, say_origin
+from penultimate.errors import FeaturesError
+
+if TYPE_CHECKING:
+    from penultimate.features.sources.label_samples import LabelSamples
 
 _USE = """    import penultimate as pen
     pen.torch.put_head(model, pen.Head.read({out!r}))"""
@@ -45,9 +50,15 @@ def heads(
     TRAIN and VALID are features as for `penultimate audit`; nothing is chosen on TRAIN. Without VALID the present head
     is adjusted as theory says, unjudged. When nothing beats the present head, it is kept. Where there is none, as with
     features of a frozen encoder, plain cross-entropy is fitted to TRAIN and takes its place.
+
+    With several labels a sample, y of shape (N, K), a head for these is fitted to TRAIN and judged on VALID beside what
+    people do. Neither is then to be what the network was trained on.
     """
+    from penultimate.features.sources.label_samples import label_samples
     from penultimate.heads.comparison.comparison import compare_heads
 
+    if (labelled := label_samples(train)) is not None:
+        return _of_labels(labelled, valid, head_path, seed, out, json_path, html_path)
     with progress("choosing a head", "parts") as step:
         result = compare_heads(
             train, valid, head=head_path, many=many, few=few, seed=seed, progress=partial(step, "VALID")
@@ -58,4 +69,25 @@ def heads(
     if out is not None:
         result.save_head(out)
         note(f"wrote {out}; to use it in PyTorch:\n{_USE.format(out=out)}")
+    deliver(result, json_path, html_path)
+
+
+def _of_labels(
+    train: "LabelSamples",
+    valid: str | None,
+    head_path: str | None,
+    seed: int,
+    out: str | None,
+    json_path: str | None,
+    html_path: str | None,
+) -> None:
+    from penultimate.heads.comparison.label_comparison import compare_label_heads
+
+    if valid is None:
+        raise FeaturesError("several labels a sample need VALID, held-out features with labels, to be judged on")
+    with progress("choosing a head", "steps") as step:
+        result = compare_label_heads(train, valid, head=head_path, seed=seed, progress=partial(step, "VALID"))
+    if out is not None:
+        result.save_head(out)
+        note(f"wrote {out}: answer yes where the sigmoid of W h + b is at least the label's threshold")
     deliver(result, json_path, html_path)

@@ -36,3 +36,7 @@ class LabelRidge:
         self.weights = self._vectors @ (self._along / (np.maximum(self._values, 0.0) + weight_decay)[:, None])
         self.biases = self._shares - self._centre @ self.weights
         return self
+
+    def scores(self, rows: Float[np.ndarray, "n r"]) -> Float[np.ndarray, "n K"]:
+        """Of other rows."""
+        return rows @ self.weights.astype(np.float32) + self.biases.astype(np.float32)

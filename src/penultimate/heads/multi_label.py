@@ -1,6 +1,6 @@
 """The head for several labels a sample: two losses, one probability, and a threshold from all probabilities."""
 
-from typing import Any, Literal, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -18,8 +18,7 @@ from penultimate.probabilities.thresholds import FEW, Thresholds, expected_f_thr
 from penultimate.targets.indicators import indicators_of
 from penultimate.threads import one_thread_of_blas
 
-Outcome = Literal["fitted", "few", "unseen", "always"]
-
+FOLDS = 5
 # Weight decays in units of the mean variance of a feature, strong ones first, two a decade. A path ends where the loss
 # of held-out samples rises.
 _DECAYS: tuple[float, ...] = tuple((10.0 ** (-np.arange(13) / 2)).tolist())
@@ -78,7 +77,7 @@ class MultiLabelHead(ClassifierMixin, Exported):
     outcomes_: NDArray[Any]
     weight_decays_: dict[str, float]
 
-    def __init__(self, *, folds: int = 5, seed: int = 0) -> None:
+    def __init__(self, *, folds: int = FOLDS, seed: int = 0) -> None:
         self.folds = folds
         self.seed = seed
 
@@ -112,7 +111,7 @@ class MultiLabelHead(ClassifierMixin, Exported):
         vary = np.isin(self.outcomes_, ("fitted", "few"))
         if not vary.any():
             raise FeaturesError("no label is on in some samples and off in others: there is nothing to tell apart")
-        fold = _dealt(groups, len(features), self.folds, self.seed)
+        fold = dealt(groups, len(features), self.folds, self.seed)
         with one_thread_of_blas():
             self._fit(features, truth, vary, fold)
         return self
@@ -216,7 +215,7 @@ def _logistic(turned: Rotated, truth: Bool[np.ndarray, "N K"], fold: Int[np.ndar
     first = Logistic(turned.rows[rest], turned.variances, truth[rest])
     chosen, least, held = _DECAYS[0], np.inf, np.empty(0)
     for decay in _DECAYS:
-        scores = _scores(turned.rows[~rest], first.fit(decay))
+        scores = first.fit(decay).scores(turned.rows[~rest])
         loss = log_loss(scores, truth[~rest])
         if loss > least:
             break
@@ -226,7 +225,7 @@ def _logistic(turned: Rotated, truth: Bool[np.ndarray, "N K"], fold: Int[np.ndar
     for index in range(1, int(fold.max()) + 1):
         rest = fold != index
         fitted = Logistic(turned.rows[rest], turned.variances, truth[rest]).fit(chosen)
-        out[~rest] = _scores(turned.rows[~rest], fitted)
+        out[~rest] = fitted.scores(turned.rows[~rest])
     return _Part(chosen, out, truth, Logistic(turned.rows, turned.variances, truth).fit(chosen))
 
 
@@ -238,7 +237,7 @@ def _ridge(turned: Rotated, truth: Bool[np.ndarray, "N K"], fold: Int[np.ndarray
     for decay in _DECAYS:
         scores = np.empty(truth.shape, dtype=np.float32)
         for rest, fitted in zip(rests, fits, strict=True):
-            scores[~rest] = _scores(turned.rows[~rest], fitted.fit(decay))
+            scores[~rest] = fitted.fit(decay).scores(turned.rows[~rest])
         explained = _explained(scores, truth)
         if explained < most:
             break
@@ -252,10 +251,6 @@ def _explained(scores: Float[np.ndarray, "N K"], truth: Bool[np.ndarray, "N K"])
     shared = np.einsum("nk,nk->k", centred, truth - truth.mean(axis=0), dtype=np.float64)
     sizes = np.square(centred).sum(axis=0, dtype=np.float64) * truth.var(axis=0) * len(truth)
     return float((shared**2 / np.where(sizes > 0.0, sizes, np.inf)).mean())
-
-
-def _scores(rows: Float[np.ndarray, "n r"], fit: Logistic | LabelRidge) -> Float[np.ndarray, "n K"]:
-    return rows @ fit.weights.astype(np.float32) + fit.biases.astype(np.float32)
 
 
 def _as_columns(y: Any) -> Any:
@@ -280,8 +275,24 @@ def _outcomes(truth: Bool[np.ndarray, "N K"]) -> NDArray[Any]:
     return np.select([number == 0, number == samples, rare], ["unseen", "always", "few"], "fitted")
 
 
-def _dealt(groups: object, samples: int, folds: int, seed: int) -> Int[np.ndarray, " N"]:
-    """The fold of each sample; groups stay whole."""
+def dealt(groups: object, samples: int, folds: int, seed: int) -> Int[np.ndarray, " N"]:
+    """The fold of each sample; groups stay whole.
+
+    Parameters
+    ----------
+    groups : array-like of shape (N,), or None
+        Without them every sample is its own.
+    samples, folds, seed : int
+
+    Returns
+    -------
+    ndarray of int of shape (N,)
+
+    Raises
+    ------
+    FeaturesError
+        When groups do not fit, or there are fewer than two of them or of folds.
+    """
     held = np.arange(samples) if groups is None else np.asarray(groups)
     if held.shape != (samples,):
         raise FeaturesError(f"groups have shape {held.shape} for {samples} samples: give one for each")

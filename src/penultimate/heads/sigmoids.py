@@ -112,6 +112,10 @@ class Logistic:
         self.weights[:, self._vary], self.biases[self._vary] = found[:-1] * width, found[-1] * wide
         return self
 
+    def scores(self, rows: Float[np.ndarray, "n r"]) -> Float[np.ndarray, "n K"]:
+        """Of other rows."""
+        return rows @ self.weights.astype(np.float32) + self.biases.astype(np.float32)
+
     def _loss(
         self, weights: Float[np.ndarray, "r K"], biases: Float[np.ndarray, " K"]
     ) -> tuple[float, Float[np.ndarray, "r K"], Float[np.ndarray, " K"]]:

@@ -1,0 +1,1 @@
+"""A comparison of heads for several labels a sample, presented."""
