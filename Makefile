@@ -46,8 +46,9 @@ install: .make/dev
 demo: .make/runtime
 	@$(BIN)/python demo.py
 
+# Compiled modules are kept even where the environment says otherwise: dozens of processes would each compile them anew.
 test: .make/dev .make/browser .make/studies-data
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
 
 # More than twenty thousand spoilt files, minutes; a tenth of them is among the tests.
 fuzz: .make/dev

@@ -5,6 +5,7 @@ Left alone are the kernels that Numba compiles, and tests of errors, which are o
 
 import gc
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -13,6 +14,8 @@ import pytest
 import typecheck
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What a shell starts in the background ignores Ctrl-C, and so does all that it starts in turn: here Ctrl-C is tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Kernels that Numba compiles; the command line; what deals with files and with PyTorch, whose types are theirs; what
 # takes more than it is annotated with and checks it; and what warns, for a warning names the line that called it.

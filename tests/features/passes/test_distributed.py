@@ -372,14 +372,17 @@ def test_an_interrupt_on_the_command_line_leaves_no_process(tmp_path):
     )
     command = [sys.executable, "-c", code, str(tmp_path), "audit", "features", "--dask", "local"]
     path = os.pathsep.join([str(HELPERS), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, start_new_session=True, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
-    )
-    while not any(tmp_path.iterdir()):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    ) as process:
+        try:
+            while not any(tmp_path.iterdir()):
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     # On a slow machine the cluster has no time to close, and Python's tracker of semaphores says so afterwards.
     assert (told.splitlines()[0], process.returncode) == ("penultimate: interrupted", 130)
     left = [psutil.Process(int(file.name)) for file in tmp_path.iterdir() if psutil.pid_exists(int(file.name))]

@@ -27,12 +27,8 @@ def processes(data, tmp_path_factory):
     np.savez(folder / "data.npz", **data)
     script = str(Path(__file__).with_name("gloo_worker.py"))
     command = [str(folder / "store"), str(folder / "data.npz"), str(folder / "out")]
-    running = [
-        subprocess.Popen([sys.executable, script, str(rank), *command], stderr=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=600)[1] for process in running]
-    assert [process.returncode for process in running] == [0, 0], "\n".join(errors)
+    done = subprocess.run([sys.executable, script, *command], stderr=subprocess.PIPE, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
     records = [json.loads((folder / f"out.{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
     kept = [dict(np.load(folder / f"out.{rank}.npz")) for rank in range(2)]
     return records, [pen.FeatureStatistics.read(folder / f"out.{rank}.safetensors") for rank in range(2)], kept
