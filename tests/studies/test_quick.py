@@ -22,6 +22,8 @@ from studies import (
     foreseeing,
     learning_curves,
     model,
+    multi_label,
+    multi_label_data,
     sampling,
     spectrum,
     sweep,
@@ -244,6 +246,20 @@ def test_heads_from_few_samples_are_judged(monkeypatch):
 def test_class_shares_are_judged():
     study = class_shares.study(quick=True)
     assert told(study) and len(study.claims) == 3 and len(study.facts["settings"]) == 2
+
+
+@pytest.mark.skipif(not available()["dataset-fashion-mnist"], reason="needs Debian's package of Fashion-MNIST")
+def test_heads_for_several_labels_are_judged(monkeypatch, tmp_path):
+    for module in (multi_label, multi_label_data):
+        monkeypatch.setattr(module, "SCRATCH", tmp_path)
+    for name, size in {"_MOSAICS": 400, "_UNSEEN": 200, "_COMPONENTS": 20}.items():
+        monkeypatch.setattr(multi_label_data, name, size)
+    study = multi_label.study(quick=True, seed=SEED)
+    assert told(study) and len(study.claims) == 3 and set(study.tables) == {"mosaics-of-garments"}
+    ways = study.facts["sets"]["mosaics of garments"]["ways"]
+    assert {multi_label.OURS, multi_label.TUNED} <= set(ways) and all(0 <= one["macro"] <= 1 for one in ways.values())
+    again = multi_label.study(quick=True, seed=SEED)  # from what was kept
+    assert again.tables == study.tables
 
 
 def test_networks_are_forecast_from_those_on_other_data(scratch):
