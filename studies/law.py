@@ -245,7 +245,7 @@ class Deaths:
         Not a number for directions that live at all decays of the sweep, or are dead at its least.
     between : ndarray of shape (t,)
         Where a tenth of σ is left, if the logarithm of strength is linear in that of λ between these two. Near their
-        end strengths fade by factors: on digits at decays a factor of 1.26 apart this is within 10 % of where they do.
+        end strengths fade by factors.
     """
 
     last: np.ndarray

@@ -123,7 +123,7 @@ def groups(quick: bool, seed: int) -> list[Named]:
         if first.loss == "mse":
             recipes = zoo.sweep(first, seeds, newcomers.FINE)
         each = [list(runs) for _, runs in groupby(recipes, key=lambda recipe: recipe.seed)]
-        rest = [part for part in (first.optimiser, first.loss) if part not in ("sgd", "mse")]
+        rest = [zoo.WORDS[part] for part in (first.optimiser, first.loss) if part not in ("sgd", "mse")]
         name = ", ".join([f"{_BODIES.get(first.body, first.body.upper())} on {first.data}", *rest])
         named.append(Named(name, True, Group([Sweep(runs) for runs in _trained(each)])))
     return named

@@ -35,6 +35,8 @@ _KINDS = {
     "probe": "probe",
     "image-block": "fine-tuned",
 }
+# How tables call optimisers and losses.
+WORDS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "mse": "squared error", "ce": "cross-entropy"}
 _SOURCES = ("Fashion-MNIST", "glosses", "hypernyms", "cities")
 
 # The smallest weight decay of a sweep, by loss and optimiser.
@@ -296,7 +298,7 @@ def felt_table(networks: Sequence[Trained]) -> str:
                 for one in networks
                 if (one.recipe.optimiser, one.recipe.weight_decay) == (optimiser, decay) and one.survivors
             ]
-            rows.append((optimiser, f"{decay:g}", f"{len(felt)}", shown(median(felt), ".2g")))
+            rows.append((WORDS[optimiser], f"{decay:g}", f"{len(felt)}", shown(median(felt), ".2g")))
     return markdown(("optimiser", "weight decay set", "networks", "felt, as a share of it (median)"), rows)
 
 
