@@ -9,6 +9,8 @@ from scipy.special import expit, log_softmax, softmax
 
 import penultimate as pen
 from command import run
+from penultimate.minimisers.convex.newton import Limits
+from penultimate.minimisers.label_sets import solution
 from penultimate.minimisers.label_sets.solution import lower_bound
 
 RNG = np.random.default_rng(4)
@@ -174,3 +176,31 @@ def test_the_command_says_what_was_solved(tmp_path, monkeypatch, capsys):
         code, out, _ = run(monkeypatch, capsys, "forecast", path, *options)
         assert code == 0 and words in out, out
     assert "have no loss in a softmax" in out
+
+
+HARD = {
+    "one label": pen.LabelScatter.from_labels(np.array([[1], [0], [0]])),
+    "complements": pen.LabelScatter.from_labels(np.array([[1, 0], [0, 1], [0, 1]])),
+    "one label twice": pen.LabelScatter.from_labels(np.array([[1, 1, 0], [0, 0, 1], [1, 1, 1], [0, 0, 0]])),
+    "a long tail": pen.LabelScatter.from_counts([1e6, 1e4, 100, 3]),
+    "soft": SOFT,
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("loss", ["bce", "bce:balanced", "ce"])
+def test_it_is_solved_at_small_decays_too(name, loss):
+    if name == "one label" and loss == "ce":
+        return
+    for decay in (1e-4, 1e-2):
+        solved(HARD[name], loss, decay)
+
+
+def test_a_solver_that_stops_early_says_so_and_its_bound_holds(monkeypatch):
+    best = pen.forecast(ANY, 0.1, loss="bce").objective
+    monkeypatch.setattr(solution, "Limits", lambda: Limits(steps=1))
+    forecast = pen.forecast(ANY, 0.1, loss="bce")
+    assert forecast.outcome.name == "NOT_CONVERGED" and "see gap" in forecast.verdict
+    assert forecast.lower_bound < best < forecast.objective
+    monkeypatch.setattr(solution, "Limits", lambda: Limits(seconds=0.0))
+    assert pen.forecast(ANY, 0.1, loss="bce").outcome.name == "OUT_OF_TIME"

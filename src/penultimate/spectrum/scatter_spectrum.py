@@ -5,6 +5,7 @@ The squared singular values are eigenvalues of ``S = Yᵀ Y − n nᵀ/N`` (free
 finds the leading ones from products with the sparse ``Yᵀ Y`` alone.
 """
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from penultimate.reported import OneLine
 from penultimate.targets.label_scatter import LabelScatter
+from penultimate.threads import one_thread_of_blas
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 # All directions of so many labels take less than a minute (benchmarks/bench_targets.py); of twice as many, eight times
 # as long.
 MOST_DENSE = 4096
+# Labels up to which one thread of BLAS decomposes: with other work on two cores two threads wait for one another, and
+# take four times as long for 600 labels, and seven times for 2,000.
+_ALONE = 2048
 # How many leading directions are sought, one number after the other, until the last lies below what is asked for.
 _RANKS = (32, 128, 512)
 # Relative residual of a leading singular vector; its value is right to the square of that.
@@ -111,7 +116,8 @@ def strongest(targets: LabelScatter, scales: Float[np.ndarray, " K"]) -> float:
     zero = np.zeros(targets.labels)
     if targets.labels <= _RANKS[-1]:
         scaled = scales[:, None] * moment_of(targets, zero) * scales
-        return float(np.sqrt(np.linalg.eigvalsh(scaled)[-1]))
+        with one_thread_of_blas():
+            return float(np.sqrt(np.linalg.eigvalsh(scaled)[-1]))
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     plain: Any = _operator(targets, zero)
@@ -135,7 +141,8 @@ def moment_of(targets: LabelScatter, beta: Float[np.ndarray, " K"]) -> Float[np.
 def _all(moment: NDArray[np.float64], diagonal: Float[np.ndarray, " K"]) -> ScatterSpectrum:
     from scipy.linalg import eigh
 
-    squares, vectors = eigh(moment, overwrite_a=True, check_finite=False, driver="evd")
+    with one_thread_of_blas() if len(moment) <= _ALONE else contextlib.nullcontext():
+        squares, vectors = eigh(moment, overwrite_a=True, check_finite=False, driver="evd")
     # What a direction that does not exist leaves of rounding.
     real = squares > squares.size * np.finfo(float).eps * max(float(squares[-1]), 0.0)
     return ScatterSpectrum(np.sqrt(squares[real][::-1]), vectors[:, real][:, ::-1], diagonal, True)

@@ -19,6 +19,8 @@ from penultimate.minimisers.certificate import ROUNDING, Certificate
 # Logits of one step of the bias stay within this, where the loss is well approximated by its second derivative.
 _REACH = 2.0
 _STEPS = 60
+# Of the largest curvature: a softmax that is certain has next to none in some biases, and after rounding none at all.
+_FLOOR = 1e-16
 # A step of the bias that moves no logit by more is the last.
 _STILL = 1e-14
 
@@ -72,6 +74,7 @@ class LabelSetModel:
         hessian = at.shared_curvature(self.share)
         if self.loss.unseen_shift is not None:
             hessian = hessian + np.trace(hessian) / hessian.shape[0]
+            hessian[np.diag_indices_from(hessian)] += _FLOOR * self.loss.bound
         hessian[np.diag_indices_from(hessian)] += np.finfo(float).tiny
         return hessian
 
@@ -81,7 +84,9 @@ class LabelSetModel:
         for _ in range(_STEPS):
             change = -np.linalg.solve(self.bias_hessian(at), at.slope @ self.share)
             size = float(np.max(np.abs(change)))
-            bias = bias + change * min(1.0, _REACH / max(size, _REACH))
+            # Biases of sigmoids have nothing to do with one another; those of a softmax keep their direction.
+            alone = self.loss.unseen_shift is None
+            bias = bias + (np.clip(change, -_REACH, _REACH) if alone else change * (_REACH / max(size, _REACH)))
             at = self.at(matrix, bias)
             if size <= _STILL:
                 break

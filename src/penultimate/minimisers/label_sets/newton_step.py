@@ -62,9 +62,11 @@ class NewtonModel:
         -------
         Step
         """
-        residual = self._flat(-self.point.residual @ self.right, -self.point.residual.T @ self.left)
+        gradient, mu = self.point.gradient, self.model.mu
+        # Not from S, whose rounding is that of A over a short step.
+        residual = self._flat(-gradient @ self.right - mu * self.left, -gradient.T @ self.left - mu * self.right)
         found = np.zeros_like(residual)
-        direction = better = residual / self._diagonal
+        direction = better = self._preconditioned(residual)
         size = first = float(residual @ better)
         iteration = 0
         while iteration < most and size > tolerance**2 * first:
@@ -74,11 +76,16 @@ class NewtonModel:
                 break
             length = size / curvature
             found, residual = found + length * direction, residual - length * product
-            better = residual / self._diagonal
+            better = self._preconditioned(residual)
             before, size = size, float(residual @ better)
             direction = better + size / before * direction
             iteration += 1
         return Step(*self._pair(found), iteration)
+
+    def whole(self, tolerance: float, most: int) -> Columns:
+        """The change of A of a whole step, added entry by entry: a product of factors rounds small columns away."""
+        step = self.solve(tolerance, most)
+        return self._change(step.left, step.right)
 
     def reach(self, step: Step) -> float:
         """The longest part of a step, at most 1, within which no logit moves further than `_REACH`."""
@@ -128,6 +135,14 @@ class NewtonModel:
         """Second derivative in each entry of P and of Q, all else still."""
         curvature = self.point.at.pair_curvature() / self.model.samples
         return self._flat(curvature @ self.right**2, curvature.T @ self.left**2) + self.model.mu
+
+    def _preconditioned(self, residual: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """The residual over the diagonal, without a shift of all logits that the loss does not see."""
+        better = residual / self._diagonal
+        if self.model.loss.unseen_shift is None:
+            return better
+        left, right = self._pair(better)
+        return self._flat(left - left.mean(axis=0), right)
 
     def _pair(self, flat: Float[np.ndarray, " n"]) -> tuple[Left, Right]:
         cut = self.left.size

@@ -89,7 +89,8 @@ def proximal_step(model: LabelSetModel, matrix: Columns, bias: Float[np.ndarray,
     moved = matrix - step * model.gradient(at.slope)
     left, sigma, right = svd(moved, full_matrices=False, check_finite=False)
     alive = int(np.count_nonzero(sigma > step * model.mu))
+    subgradient = (left * (np.minimum(sigma, step * model.mu) / step)) @ right
     left, singular, right = left[:, :alive], sigma[:alive] - step * model.mu, right[:alive].T
     reached = (left * singular) @ right.T
     bias, at = model.refitted(reached, bias)
-    return Point(model, reached, left, singular, right, (moved - reached) / step, bias, at)
+    return Point(model, reached, left, singular, right, subgradient, bias, at)
