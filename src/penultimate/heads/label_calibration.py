@@ -40,7 +40,8 @@ def label_lines(scores: Float[np.ndarray, "N K"], truth: Bool[np.ndarray, "N K"]
 
     Notes
     -----
-    One line a label: Platt 1999. That all labels lend one another strength is this project's (docs/multi-label).
+    One line a label: Platt 1999. That all labels lend one another strength is this project's
+    (docs/theory §22).
 
     Examples
     --------
