@@ -1,7 +1,6 @@
 """``penultimate heads``."""
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
@@ -9,9 +8,6 @@ from penultimate.cli.options import HTML, JSON, examples
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, say_origin
 from penultimate.errors import FeaturesError
-
-if TYPE_CHECKING:
-    from penultimate.features.sources.label_samples import LabelSamples
 
 _USE = """    import penultimate as pen
     pen.torch.put_head(model, pen.Head.read({out!r}))"""
@@ -54,11 +50,11 @@ def heads(
     With several labels a sample, y of shape (N, K), a head for these is fitted to TRAIN and judged on VALID beside what
     people do. Neither is then to be what the network was trained on.
     """
-    from penultimate.features.sources.label_samples import label_samples
+    from penultimate.features.sources.label_files import holds_label_sets
     from penultimate.heads.comparison.comparison import compare_heads
 
-    if (labelled := label_samples(train)) is not None:
-        return _of_labels(labelled, valid, head_path, seed, out, json_path, html_path)
+    if holds_label_sets(train):
+        return _of_labels(train, valid, head_path, seed, out, json_path, html_path)
     with progress("choosing a head", "parts") as step:
         result = compare_heads(
             train, valid, head=head_path, many=many, few=few, seed=seed, progress=partial(step, "VALID")
@@ -73,7 +69,7 @@ def heads(
 
 
 def _of_labels(
-    train: "LabelSamples",
+    train: str,
     valid: str | None,
     head_path: str | None,
     seed: int,

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from scipy.sparse import csr_array
 from sklearn.metrics import f1_score
 
 import penultimate as pen
@@ -93,6 +94,27 @@ def test_files_with_names_in_another_order_and_a_head(tmp_path):
     with np.load(tmp_path / "head.npz") as held:
         probabilities = 1 / (1 + np.exp(-head.logits(VALID[0])))
         np.testing.assert_array_equal(probabilities >= held["thresholds"], found.fitted.predict(VALID[0]) > 0)
+
+
+def test_shards_and_sparse_labels_are_read(tmp_path):
+    for name, (rows, labels) in {"train": TRAIN, "valid": VALID}.items():
+        (tmp_path / name).mkdir()
+        for shard, part in enumerate(np.array_split(np.arange(len(rows)), 2)):
+            sparse = csr_array(labels[part].astype(int))
+            np.savez(
+                tmp_path / name / f"{shard}.npz",
+                H=rows[part],
+                indptr=sparse.indptr,
+                indices=sparse.indices,
+                shape=sparse.shape,
+                groups=part,
+            )
+    found = pen.compare_label_heads(tmp_path / "train", tmp_path / "valid")
+    np.testing.assert_array_equal(found.positives, FOUND.positives)
+    np.testing.assert_allclose(found.results[0].f1, FOUND.results[0].f1, atol=0.02)
+    np.savez(tmp_path / "train" / "2.npz", H=X[:3], y=Y[:3].astype(int))
+    with pytest.raises(pen.FeaturesError, match="some shards have groups"):
+        pen.compare_label_heads(tmp_path / "train", tmp_path / "valid")
 
 
 def test_labels_that_cannot_be_judged_are_said_and_left_out():

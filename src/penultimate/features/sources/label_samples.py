@@ -1,22 +1,22 @@
-"""Features with several labels a sample, all in memory: arrays, or one file of named arrays."""
+"""Features with several labels a sample, all in memory: arrays, or files of named arrays."""
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
-from penultimate.archives.formats import format_of, open_archive
+from penultimate.archives.formats import open_archive
 from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import CountsError, FeaturesError, PenultimateError
 from penultimate.features.arrays import as_features
-from penultimate.features.head import Head, checked_names, head_of
-from penultimate.features.sources.file import FEATURES, LABELS
+from penultimate.features.head import Head, checked_names
+from penultimate.features.sources.label_files import LabelFiles, holds_label_sets, open_label_sets
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.targets.indicators import indicators_of
+from penultimate.targets.matrices import scipy_sparse
 
 _GROUPS = "groups"
 
@@ -48,9 +48,9 @@ def label_samples(given: object) -> LabelSamples | None:
 
     Parameters
     ----------
-    given : path-like, (features, labels), or what this returned
-        A file with arrays ``H`` (N, d) and ``y`` (N, K), named as for `open_features`, and if there are any ``groups``
-        (N,), ``classes`` (K,), ``W`` and ``b``; or two arrays, labels as for `LabelScatter.from_labels`.
+    given : path-like, or (features, labels)
+        A file, folder or glob as for `open_label_sets`, which may hold ``groups`` (N,); or two arrays, labels as for
+        `LabelScatter.from_labels`.
 
     Returns
     -------
@@ -70,25 +70,31 @@ def label_samples(given: object) -> LabelSamples | None:
     >>> label_samples((np.zeros((2, 3)), [["cat", "pet"], []])).names
     ('cat', 'pet')
     """
-    if isinstance(given, LabelSamples):
-        return given
     if isinstance(given, tuple) and len(cast(tuple[object, ...], given)) == 2:
         features, labels = cast(tuple[object, object], given)
         return _checked(features, labels, None, None, None, "the arrays")
     if not isinstance(given, str | os.PathLike):
         return None
-    path = Path(cast("str | os.PathLike[str]", given))
-    if not path.exists() or format_of(path) is None:
+    path = cast("str | os.PathLike[str]", given)
+    files = open_label_sets(path) if holds_label_sets(path) else None
+    if files is None:
         return None
-    with open_archive(path) as archive:
-        names = {name.casefold(): name for name in archive.names()}
-        own = [names[usual.casefold()] for usual in FEATURES if usual.casefold() in names]
-        told = [names[usual] for usual in LABELS if usual in names]
-        if len(own) != 1 or len(told) != 1 or len(archive.layout(told[0]).shape) != 2:
-            return None
-        groups = archive.read(_GROUPS) if _GROUPS in archive.names() else None
-        features, labels = archive.read(own[0]), archive.read(told[0])
-        return _checked(features, labels, archive.classes(), groups, head_of(archive), str(path))
+    features, targets = zip(*files.batches(), strict=True)
+    sparse = any(hasattr(block, "tocsr") for block in targets)
+    labels = scipy_sparse().vstack(targets) if sparse else np.concatenate(targets)
+    return _checked(np.concatenate(features), labels, files.names, _groups(files), files.head, os.fspath(path))
+
+
+def _groups(files: LabelFiles) -> NDArray[Any] | None:
+    """Of all shards; None where none has any."""
+    found: list[NDArray[Any]] = []
+    for path in files.paths:
+        with open_archive(path) as archive:
+            if _GROUPS in archive.names():
+                found.append(archive.read(_GROUPS))
+    if found and len(found) < len(files.paths):
+        raise FeaturesError("some shards have groups and some have none: give them in all or in none")
+    return np.concatenate(found) if found else None
 
 
 def _checked(
@@ -104,8 +110,6 @@ def _checked(
         if rows.ndim != 2 or not rows.size:
             raise FeaturesError(f"features have shape {rows.shape}: give at least one sample and one column")
         FeatureStatistics.finite(rows, 0, drop_bad=False)
-        if head is not None and named is None:
-            named = head.names
         truth, names = indicators_of(labels, None if named is None else checked_names(named, None))
         if len(truth) != len(rows):
             raise FeaturesError(f"labels have {len(truth)} rows for {len(rows)} samples: give one for each")

@@ -23,7 +23,7 @@ from penultimate.threads import one_thread_of_blas
 if TYPE_CHECKING:
     import os
 
-    Given = os.PathLike[str] | str | tuple[object, object] | LabelSamples
+    Given = os.PathLike[str] | str | tuple[object, object]
 
 Interval = tuple[float, float, float]
 
@@ -166,9 +166,10 @@ def compare_label_heads(
     Parameters
     ----------
     train, valid : path, or (features, labels)
-        Both of samples that the network was not trained on, as those of a frozen encoder, or held out. A file holds
-        ``H`` (N, d) and ``y`` (N, K), 0 or 1, and may hold ``classes`` and ``groups``: samples of one group stay
-        together in folds and bootstrap. Labels in memory are as for `LabelScatter.from_labels`.
+        Both of samples that the network was not trained on, as those of a frozen encoder, or held out. A file, or
+        folder of shards, holds ``H`` (N, d) and ``y`` (N, K), 0 or 1, or ``indptr`` and ``indices`` of a sparse y, and
+        may hold ``classes`` and ``groups``: samples of one group stay together in folds and bootstrap. Labels in memory
+        are as for `LabelScatter.from_labels`.
     head : Head or path, optional
         The present head, to be judged too; by default the one beside TRAIN, if there is one.
     seed : int, default 0
