@@ -55,7 +55,8 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-FILES = {name_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
+# `python -m penultimate` starts the command from beside the ground.
+FILES = {name_of(path): path for path in sorted(SOURCE.rglob("*.py")) if path.stem != "__main__"}
 PACKAGES = [name for name, path in FILES.items() if path.name == "__init__.py"]
 
 
@@ -99,7 +100,7 @@ def all_imports() -> list[Import]:
 
 def test_the_page_lists_every_floor_and_the_ground():
     ground, *floors = listed()
-    assert sorted(ground) == sorted(path.stem for path in SOURCE.glob("*.py") if path.stem != "__init__")
+    assert sorted(ground) == sorted(path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("__"))
     assert sorted(name for (name,) in floors) == sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -210,6 +211,23 @@ def test_help_and_version(penultimate):
     status, out, _ = penultimate("forecast", "--help")
     assert status == 0
     assert "--weight-decay" in out
+
+
+def test_alone_it_says_what_it_is_and_what_to_try(penultimate):
+    status, out, _ = penultimate()
+    tried = [line.split("  ")[1] for line in out.splitlines() if line.startswith("  penultimate")]
+    assert status == 0 and len(out.splitlines()) == 6 and len(tried) == 3
+    for line in tried:
+        _, command, *rest = line.split()
+        assert penultimate(command, "--help")[0] == 0
+        assert rest[0] in (*pen.datasets.names(), *pen.datasets.feature_names())
+
+
+def test_as_a_module_it_is_the_same_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["penultimate", "--version"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("penultimate", run_name="__main__")
+    assert end.value.code == 0 and pen.__version__ in capsys.readouterr().out
 
 
 def test_as_a_process_it_prints_json_and_survives_a_closed_pipe():

@@ -25,6 +25,15 @@ from penultimate.cli.thresholds import thresholds
 from penultimate.errors import PenultimateError
 from penultimate.version import __version__
 
+# What it prints when it is called alone.
+_FIRST = """\
+penultimate says which rare classes a network's last layer will lose, checks a trained network, and helps to mend it.
+Try it on bundled data:
+  penultimate forecast lvis --weight-decay 0.01     which of 1,203 classes keep a direction of their own
+  penultimate audit cnn-mse --html audit.html       what a trained network made of its classes, as a page
+  penultimate heads cnn-ce cnn-ce-test              a better last layer for the same features
+All commands: penultimate --help"""
+
 
 @click.group(
     cls=Sections,
@@ -41,7 +50,7 @@ from penultimate.version import __version__
 def cli(context: click.Context) -> None:
     """Say what imbalanced classes do to a network's last layer, and help to mend it."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        click.echo(_FIRST)
 
 
 cli.add_sections(
