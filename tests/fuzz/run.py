@@ -3,16 +3,18 @@
     python -m tests.fuzz.run [--share 0.1] [--seed 0]
 
 Every kind of file has a process of its own, with 1 GiB more memory than it takes to start, and each file five seconds
-of CPU. A process that dies is a failure of the file it was at. Spoilt files that failed are kept in ``--keep``.
+of CPU. They are forked, so that everything is imported once. A process that dies is a failure of the file it was at.
+Spoilt files that failed are kept in ``--keep``.
 """
 
 import argparse
+import contextlib
 import json
+import multiprocessing
 import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -36,33 +38,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the files, at least 20 for each area")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the files that failed")
-    parser.add_argument("--kind", help="run one kind alone, in this process, and print what happens as JSON")
     options = parser.parse_args(arguments)
+    print(f"{'area':<10} {'files':<14} {'inputs':>7} {'read':>7} {'refused':>8} {'failures':>9}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         known = areas(Path(folder))
-        if options.kind is not None:
-            _run([area for area in known if area.kind == options.kind], Path(folder), options)
-            return 0
-    print(f"{'area':<10} {'files':<14} {'inputs':>7} {'read':>7} {'refused':>8} {'failures':>9}")
-    return sum(_report(kind, options) for kind in dict.fromkeys(area.kind for area in known))
+        kinds = dict.fromkeys(area.kind for area in known)
+        return sum(_report([area for area in known if area.kind == kind], Path(folder), options) for kind in kinds)
 
 
-def _report(kind: str, options: argparse.Namespace) -> int:
+def _report(known: Sequence[Area], folder: Path, options: argparse.Namespace) -> int:
     """Run a kind in a process of its own, print a line for each of its areas, and count the failures."""
-    command = [sys.executable, "-m", "tests.fuzz.run", "--kind", kind, "--share", str(options.share)]
-    command += ["--seed", str(options.seed), *(["--keep", str(options.keep)] if options.keep else [])]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    kind, happened = known[0].kind, folder / f"{known[0].kind}.events"
+    child = multiprocessing.get_context("fork").Process(target=_write, args=(known, folder, options, happened))
+    child.start()
+    child.join()
+    lines = happened.read_text(encoding="utf-8").splitlines() if happened.exists() else []
+    events = [json.loads(line) for line in lines if line.startswith("[")]
     failures = 0
     for suffix in dict.fromkeys(event[0] for event in events):
         inputs, read = (sum(event[:2] == [suffix, what] for event in events) for what in ("begun", "read"))
         failed = [event[2] for event in events if event[:2] == [suffix, "failed"]]
-        if done.returncode and suffix == events[-1][0]:
-            failed.append(f"the process ended with {done.returncode} at file {inputs - 1}")
+        if child.exitcode and suffix == events[-1][0]:
+            failed.append(f"the process ended with {child.exitcode} at file {inputs - 1}")
         print(f"{kind:<10} {suffix:<14} {inputs:>7,} {read:>7,} {inputs - read - len(failed):>8,} {len(failed):>9,}")
         print("".join(f"    {line}\n" for line in failed), end="", flush=True)
         failures += len(failed)
-    return failures + (done.returncode != 0 and not events)
+    return failures + (child.exitcode != 0 and not events)
+
+
+def _write(known: Sequence[Area], folder: Path, options: argparse.Namespace, happened: Path) -> None:
+    with open(happened, "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+        _run(known, folder, options)
 
 
 def _run(known: Sequence[Area], folder: Path, options: argparse.Namespace) -> None:
