@@ -45,20 +45,24 @@ def test_features_are_turned_without_loss():
     assert Rotated.of(np.ones((5, 3))).rows.shape == (5, 0)
 
 
-@pytest.mark.parametrize("decay", [1.0, 1e-2])
-def test_logistic_regressions_are_those_of_scikit_learn(decay):
+@pytest.mark.parametrize(("decay", "weight"), [(1.0, None), (1e-2, None), (1e-2, 5.0)])
+def test_logistic_regressions_are_those_of_scikit_learn(decay, weight):
     turned = Rotated.of(X)
-    ours = Logistic(turned.rows, turned.variances, Y).fit(decay)
+    weights = None if weight is None else np.array([1.0, 2.0, weight, weight])
+    ours = Logistic(turned.rows, turned.variances, Y, weights).fit(decay)
     for k in range(Y.shape[1]):
-        theirs = LogisticRegression(C=1 / (decay * len(X)), tol=1e-8, max_iter=1000).fit(turned.rows, Y[:, k])
-        least = loss(theirs.coef_[0], theirs.intercept_[0], k, decay, turned)
+        own = 1.0 if weights is None else weights[k]
+        kind = LogisticRegression(C=1 / (decay * len(X)), tol=1e-8, max_iter=1000, class_weight={0: 1.0, 1: own})
+        theirs = kind.fit(turned.rows, Y[:, k])
+        least = loss(theirs.coef_[0], theirs.intercept_[0], k, decay, turned, own)
         # In nats, of some hundred: no sample weighs as little.
-        np.testing.assert_allclose(loss(ours.weights[:, k], ours.biases[k], k, decay, turned), least, atol=0.05)
+        np.testing.assert_allclose(loss(ours.weights[:, k], ours.biases[k], k, decay, turned, own), least, atol=0.05)
 
 
-def loss(weights, bias, k, decay, turned):
+def loss(weights, bias, k, decay, turned, weight):
     scores = turned.rows @ weights + bias
-    return np.logaddexp(0, scores).sum() - scores[Y[:, k]].sum() + decay * len(X) / 2 * weights @ weights
+    losses = np.logaddexp(0, np.where(Y[:, k], -scores, scores)) * np.where(Y[:, k], weight, 1.0)
+    return losses.sum() + decay * len(X) / 2 * weights @ weights
 
 
 def test_least_squares_are_those_of_scikit_learn():

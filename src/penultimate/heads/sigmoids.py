@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from penultimate.heads.softmax import descend
@@ -69,6 +69,8 @@ class Logistic:
     variances : ndarray of shape (r,)
     truth : ndarray of bool of shape (N, K)
         A label that is the same in all rows gets no weights, and the bias of half a sample more of either kind.
+    pos_weight : ndarray of shape (K,), optional
+        How many samples a positive of each label counts like; one by default.
 
     Attributes
     ----------
@@ -80,16 +82,23 @@ class Logistic:
     biases: Float[np.ndarray, " K"]
 
     def __init__(
-        self, rows: Float[np.ndarray, "N r"], variances: Float[np.ndarray, " r"], truth: Bool[np.ndarray, "N K"]
+        self,
+        rows: Float[np.ndarray, "N r"],
+        variances: Float[np.ndarray, " r"],
+        truth: Bool[np.ndarray, "N K"],
+        pos_weight: Float[np.ndarray, " K"] | None = None,
     ) -> None:
         self._rows, self._variances = rows, variances
-        number = truth.sum(axis=0)
-        shares = (number + 0.5) / (len(truth) + 1.0)
+        number: Int[np.ndarray, " K"] = truth.sum(axis=0)
+        weight = np.ones(number.size) if pos_weight is None else pos_weight
+        on, off = weight * (number + 0.5), len(truth) - number + 0.5
         self._vary = (number > 0) & (number < len(truth))
-        self._truth = truth[:, self._vary].astype(np.float32)
-        self._curvature = (len(truth) * shares * (1.0 - shares))[self._vary]
+        # What a positive counts, and, where that is not one, what every sample counts.
+        self._pull = truth[:, self._vary] * weight[self._vary].astype(np.float32)
+        self._count = None if pos_weight is None else np.where(truth[:, self._vary], self._pull, np.float32(1.0))
+        self._curvature = (on * off / (on + off))[self._vary]
         self.weights = np.zeros((rows.shape[1], truth.shape[1]))
-        self.biases = np.log(shares) - np.log1p(-shares)
+        self.biases = np.log(on) - np.log(off)
 
     def fit(self, weight_decay: float) -> Self:
         """Minimise ``Σ log loss + (N λ/2) ‖w‖²`` from where the last fit ended."""
@@ -122,17 +131,22 @@ class Logistic:
         """The sum of the log losses, and its slopes; a few rows at a time, which stay in the processor's cache."""
         value, down, bias_down = 0.0, np.zeros(weights.shape), np.zeros(biases.shape)
         for start in range(0, len(self._rows), _ROWS):
-            rows, truth = self._rows[start : start + _ROWS], self._truth[start : start + _ROWS]
+            some = slice(start, start + _ROWS)
+            rows, pull = self._rows[some], self._pull[some]
             scores = rows @ weights
             scores += biases
             sure = np.exp(-np.abs(scores))  # becomes the probability of the likelier answer
             sure += 1.0
             np.reciprocal(sure, out=sure)
-            value += float((np.maximum(scores, 0.0) - np.log(sure) - truth * scores).sum(dtype=np.float64))
+            losses = np.maximum(scores, 0.0) - np.log(sure)
             sure -= 0.5
             slope = np.copysign(sure, scores)
             slope += 0.5
-            slope -= truth
+            if self._count is not None:
+                losses *= self._count[some]
+                slope *= self._count[some]
+            value += float((losses - pull * scores).sum(dtype=np.float64))
+            slope -= pull
             down += rows.T @ slope
             bias_down += slope.sum(axis=0, dtype=np.float64)
         return value, down, bias_down

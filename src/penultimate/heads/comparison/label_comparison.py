@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 Interval = tuple[float, float, float]
 
-BLEND, TUNED, PLAIN, PRESENT = "MultiLabelHead", "tuned thresholds", "logistic at ½", "present head at ½"
+BLEND, TUNED, PRESENT = "MultiLabelHead", "tuned thresholds", "present head at ½"
+PLAIN, ROOT, BALANCED = "logistic at ½", "square-root weights at ½", "balanced at ½"
 THIRDS = ("many", "medium", "few")
 LABEL_FIGURES = ("macro_f1", *THIRDS, "micro_f1")
 REPLICATES = 1000
@@ -37,6 +38,8 @@ _WHAT = {
     BLEND: "logistic regression and least squares blended, calibrated, expected-F1 thresholds out of fold",
     TUNED: "logistic regression, each threshold the best for the label's own samples out of fold",
     PLAIN: "logistic regression with scikit-learn's C = 1",
+    ROOT: "logistic regression, positives weighted by √((N − n)/n), weight decay as with tuned thresholds",
+    BALANCED: "logistic regression, positives weighted by (N − n)/n, weight decay as with tuned thresholds",
     PRESENT: "the head beside the features, a sigmoid a label",
 }
 
@@ -95,8 +98,8 @@ class LabelHeadComparison(Reported, presenter="label_head_comparison"):
     >>> X = rng.normal(size=(900, 6))
     >>> y = X @ rng.normal(size=(6, 4)) + 2 * rng.normal(size=(900, 4)) > [0, 2, 4, 6]
     >>> found = pen.compare_label_heads((X[:600], y[:600]), (X[600:], y[600:]))
-    >>> [result.name for result in found.results]
-    ['MultiLabelHead', 'tuned thresholds', 'logistic at ½']
+    >>> found.results[0].name, len(found.results)
+    ('MultiLabelHead', 5)
     """
 
     names: Sequence[str]
@@ -272,7 +275,7 @@ class _Columns:
 
 
 def _logistic(train: LabelSamples, valid: LabelSamples, decay: float, seed: int) -> dict[str, Bool[np.ndarray, "M K"]]:
-    """At ½, and with the best threshold for each label's own samples out of fold."""
+    """With the best threshold for each label's own samples out of fold, and at ½, weighted or not."""
     turned = Rotated.of(train.features)
     there = ((valid.features - turned.centre) @ turned.turn).astype(np.float32)
     fold = dealt(train.groups, len(train.truth), FOLDS, seed)
@@ -283,8 +286,15 @@ def _logistic(train: LabelSamples, valid: LabelSamples, decay: float, seed: int)
             part = Logistic(turned.rows[rest], turned.variances, train.truth[rest]).fit(decay)
             out[~rest] = part.scores(turned.rows[~rest])
         whole = Logistic(turned.rows, turned.variances, train.truth).fit(decay)
-        tuned = whole.scores(there) >= best_thresholds(out, train.truth)
-        return {TUNED: tuned, PLAIN: whole.fit(1.0 / len(train.truth)).scores(there) > 0.0}
+        found = {TUNED: whole.scores(there) >= best_thresholds(out, train.truth)}
+        found[PLAIN] = whole.fit(1.0 / len(train.truth)).scores(there) > 0.0
+        positives = train.truth.sum(axis=0)
+        odds = (len(train.truth) - positives) / np.maximum(positives, 1)
+        for name, weight in {ROOT: np.sqrt(odds), BALANCED: odds}.items():
+            # Where a label is always on there is nothing to weigh.
+            weighted = Logistic(turned.rows, turned.variances, train.truth, np.where(odds > 0.0, weight, 1.0))
+            found[name] = weighted.fit(decay).scores(there) > 0.0
+        return found
 
 
 def best_thresholds(scores: Float[np.ndarray, "N K"], truth: Bool[np.ndarray, "N K"]) -> Float[np.ndarray, " K"]:
