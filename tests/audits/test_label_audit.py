@@ -174,6 +174,15 @@ def test_bad_input_is_refused_in_words(features, targets, options, words):
     assert words in str(caught.value)
 
 
+def test_a_row_is_counted_from_the_first_batch_on():
+    statistics = pen.LabelStatistics(2, 4).update(H, Y)
+    with pytest.raises(pen.FeaturesError, match="row 5 hold NaN"):
+        statistics.update(np.where(np.arange(4)[:, None] == 1, np.nan, H), Y)
+    with pytest.raises(pen.CountsError, match="row 6, label 1 is nan"):
+        statistics.update(H, np.where((np.arange(4)[:, None] == 2) & (np.arange(2) == 1), np.nan, Y))
+    assert statistics.samples == 4
+
+
 def test_one_label_a_sample_and_several_name_each_other(tmp_path):
     with pytest.raises(pen.FeaturesError, match=r"pen\.audit_label_sets"):
         pen.audit(H, Y)

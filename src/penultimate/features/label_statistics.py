@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self, cast
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
 
 from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.errors import CountsError, FeaturesError
@@ -17,6 +18,9 @@ from penultimate.targets.distinct_sets import distinct_rows
 from penultimate.targets.label_scatter import LabelScatter
 from penultimate.targets.matrices import Rows, is_matrix, rows_of, scipy_sparse
 from penultimate.targets.sums import Sums
+
+# Samples that are added up at once.
+_ROWS = 4096
 
 
 class LabelStatistics:
@@ -47,9 +51,10 @@ class LabelStatistics:
             )
         self._sums = Sums()
         self._shift: Float[np.ndarray, " d"] | None = None
-        self._total = np.zeros(dimension)
-        self._moment = np.zeros((dimension, dimension))
-        self._cross = np.zeros((len(self.names), dimension))
+        self._rows = 0
+        self._total: NDArray[np.float64] = np.zeros(dimension)
+        self._moment: NDArray[np.float64] = np.zeros((dimension, dimension))
+        self._cross: NDArray[np.float64] = np.zeros((len(self.names), dimension))
         self._of_sets: Float[np.ndarray, "M d"] | None = np.zeros((0, dimension))
 
     @property
@@ -148,12 +153,13 @@ class LabelStatistics:
             )
         good = finite_rows(array)
         if good is not None:
-            row = int(np.flatnonzero(~good)[0])
+            row = self._rows + int(np.flatnonzero(~good)[0])
             raise FeaturesError(f"features of row {row} hold NaN or infinity: mend or leave out that sample")
         done = 0
-        for rows in rows_of(matrix, weights, any_real=True) if len(array) else ():
-            self._take(array[done : done + len(rows.weights)].astype(np.float64), rows)
+        for rows in rows_of(matrix, weights, any_real=True, first=self._rows) if len(array) else ():
+            self._take(array[done : done + len(rows.weights)], rows)
             done += len(rows.weights)
+        self._rows += done
         return self
 
     def __add__(self, other: "LabelStatistics") -> "LabelStatistics":
@@ -162,17 +168,30 @@ class LabelStatistics:
         out = type(self)(self.names, self.dimension)
         for part in (self, other):
             out._add(part)
+        out._rows = self._rows + other._rows
         return out
 
-    def _take(self, features: Float[np.ndarray, "n d"], rows: Rows) -> None:
+    def _take(self, features: NDArray[np.floating], rows: Rows) -> None:
+        """Add samples, a few thousand at once, which stay in the cache of the processor."""
+        sparse = scipy_sparse()
         if self._shift is None:
-            self._shift = features.mean(axis=0)
-        centred = features - self._shift
-        weighted = centred * rows.weights[:, None]
-        self._total += weighted.sum(axis=0)
-        self._moment += weighted.T @ centred
-        self._cross += rows.values.T @ weighted
-        self._join(Sums.of([rows]), rows.values, weighted)
+            self._shift = features[:_ROWS].mean(axis=0, dtype=np.float64)
+        shift = self._shift
+        places = self._joined(Sums.of([rows]), rows.values)
+        for first in range(0, len(features), _ROWS):
+            part, weights = slice(first, first + _ROWS), rows.weights[first : first + _ROWS]
+            # Weighed by the root, so that the product is of one matrix with itself, at half the price.
+            root = np.sqrt(weights)
+            centred: NDArray[np.float64] = (features[part].astype(np.float64) - shift) * root[:, None]
+            values: Any = sparse.diags_array(root) @ rows.values[part]
+            self._total += root @ centred
+            self._moment += centred.T @ centred
+            self._cross += values.T @ centred
+            if self._of_sets is not None and places is not None:
+                shape = (len(self._of_sets), weights.size)
+                self._of_sets += (
+                    sparse.csc_array((root, places[part], np.arange(weights.size + 1)), shape=shape) @ centred
+                )
 
     def _add(self, other: "LabelStatistics") -> None:
         """Add sums that were taken about another shift."""
@@ -185,22 +204,22 @@ class LabelStatistics:
         self._total += total
         self._moment += other._moment + np.outer(by, other._total) + np.outer(total, by)
         self._cross += other._cross + np.outer(sums.positives, by)
-        if sums.sets is None or other._of_sets is None:
-            self._sums, self._of_sets = self._sums + sums, None
-        else:
-            self._join(sums, sums.sets.rows, other._of_sets + np.outer(sums.sets.times, by))
+        places = self._joined(sums, None if sums.sets is None else sums.sets.rows)
+        if places is not None and self._of_sets is not None and other._of_sets is not None and sums.sets is not None:
+            self._of_sets[places] += other._of_sets + np.outer(sums.sets.times, by)
 
-    def _join(self, sums: Sums, rows: Any, features: Float[np.ndarray, "n d"]) -> None:
-        """Add sums, and the features of rows to their label sets, which stand in the order of the sums' own."""
+    def _joined(self, sums: Sums, rows: Any) -> Int[np.ndarray, " n"] | None:
+        """Add sums, make room for new label sets, and say which each row is; they stand in the order of the sums."""
         before, self._sums = self._sums, self._sums + sums
         if self._sums.sets is None or before.sets is None or self._of_sets is None:
             self._of_sets = None
-            return
-        sparse = scipy_sparse()
+            return None
         seen = [before.sets.rows] if before.sets.times.size else []
-        first, which = distinct_rows(sparse.vstack([*seen, rows], format="csr"))
-        member = sparse.csr_array((np.ones(which.size), (which, np.arange(which.size))), shape=(len(first), which.size))
-        self._of_sets = member @ np.vstack([self._of_sets, features])
+        first, which = distinct_rows(scipy_sparse().vstack([*seen, rows], format="csr"))
+        held = self._of_sets
+        self._of_sets = np.zeros((len(first), self.dimension))
+        self._of_sets[: len(held)] = held
+        return which[len(held) :]
 
     def _indicators(self, targets: Any) -> Any:
         """Lists of labels as a sparse matrix of 0 and 1."""
