@@ -1,9 +1,13 @@
 """At the scale of a vocabulary: spectra in near-linear time, and cross-entropy of 256,000 distinct counts."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
 import penultimate as pen
-from measure import console, cpu, table
+from measure import console, cpu, process, table
 from penultimate.spectrum import secular
 
 CLASSES = 256_000
@@ -61,10 +65,27 @@ def cross_entropy() -> None:
     console.print(out)
 
 
+def commands() -> None:
+    """Print times of whole commands, the last one three forecasts, for the range of other networks."""
+    out = table(f"Whole process, {CLASSES:,} distinct counts", "command", "seconds", "CPU seconds", "bound", "peak MiB")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "counts.npz"
+        np.savez(path, counts=vocabulary(CLASSES).values)
+        for options in (("--feature-ratio", "1"), ("--feature-ratio", "1", "--loss", "ce"), ("--loss", "ce")):
+            before = os.times()
+            seconds, memory = process("forecast", str(path), "--weight-decay", "1e-3", *options)
+            after = os.times()
+            used = after.children_user - before.children_user + after.children_system - before.children_system
+            bound = "15" if "--loss" in options else "8"
+            out.add_row(f"forecast {' '.join(options)}", f"{seconds:.1f}", f"{used:.1f}", bound, f"{memory:,.0f}")
+    console.print(out)
+
+
 def main() -> None:
     """Print times and gaps."""
     spectra()
     cross_entropy()
+    commands()
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def test_gram_of_values_that_are_equal_within_bins():
     dense = gram.block(every, every)
     np.testing.assert_allclose(np.diagonal(dense), gram.diagonal, atol=1e-14)
     np.testing.assert_allclose(gram.transposed.block(every, every), dense.T, atol=1e-14)
+    np.testing.assert_allclose(gram.pairs(every, every[::-1]), np.diagonal(dense[:, ::-1]), atol=1e-14)
     np.testing.assert_allclose(dense / np.outer(scale, scale), whole, atol=1e-14)
 
 

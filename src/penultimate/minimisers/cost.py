@@ -6,12 +6,15 @@ from penultimate.counts import ClassCounts
 from penultimate.losses import resolve
 from penultimate.minimisers.convex.bins import is_binned
 from penultimate.model.problem import Problem
+from penultimate.spectrum.secular import DIRECT
 
 # Measured on one core of a server of 2023; other machines differ by a factor of two or three. Squared error: 4,000 and
 # 8,000 distinct counts, for each pair. Other losses: 250 and 500 distinct counts, "ce" and "weighted:inverse", six to
 # eight Newton steps: 5.8e-8 to 7.8e-8 s for each cube of their number, 343 to 359 bytes for each pair (a run of 2,140
 # took 1.4 GB where this says 1.6).
 _PAIR, _CUBE, _BYTES = 3e-8, 7e-8, 350.0
+# Above `DIRECT` distinct counts, for each (256,000 in 6 s, with all that a forecast prints).
+_COUNT = 2.5e-5
 # On bins: 256,000 distinct counts, decays 1e-6 to 1e-2, 1.5 to 4 s in all.
 _BINNED, _CLASS, _CLASS_BYTES = 2.0, 1e-5, 1500.0
 
@@ -57,7 +60,8 @@ def expected(counts: ClassCounts, problem: Problem) -> Cost:
     about 560 seconds and 1.3 GiB of memory
     """
     if problem.is_plain_squared_error and isinstance(problem.bias, str):
-        return Cost(_PAIR * counts.distinct.size**2, 0.0)
+        groups = counts.distinct.size
+        return Cost(_PAIR * groups**2 if groups <= DIRECT else _COUNT * groups, 0.0)
     if is_binned(counts, problem):
         return Cost(_BINNED + _CLASS * counts.classes, _CLASS_BYTES * counts.classes)
     groups = counts.split(*resolve(problem.loss, counts).vectors.values()).distinct.size

@@ -180,5 +180,15 @@ class BinnedGram:
         return out
 
     @property
+    def searched(self) -> bool:
+        return False
+
+    def pairs(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " a"]) -> Float[np.ndarray, " a"]:
+        row, column = self.of[rows], self.of[columns]
+        inside = self.inside[row] * (row == column)
+        out = (self.array[row, column] - inside) * self.row[rows] * self.column[columns]
+        return out + np.where(rows == columns, inside * self.level[rows], 0.0)
+
+    @property
     def transposed(self) -> "BinnedGram":
         return BinnedGram(self.array.T, self.of, self.inside, self.level, self.column, self.row, self.rivals)

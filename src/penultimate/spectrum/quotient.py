@@ -21,7 +21,10 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.spectrum.secular import CauchySystem
+from penultimate.spectrum.secular import DIRECT, CauchySystem
+
+# Columns evenly by rank, and as many evenly by log count, from which the largest entries of many rows are looked for.
+_RIVALS = 64
 
 Side = Literal["left", "right"]
 
@@ -57,6 +60,15 @@ class Gram(Protocol):
     @property
     def rivals(self) -> Int[np.ndarray, " e"]:
         """Columns among which the largest entry of every row is looked for: all of them, or those that can hold it."""
+        ...
+
+    @property
+    def searched(self) -> bool:
+        """Whether `rivals` are only where to begin: entries change smoothly from column to column between them."""
+        ...
+
+    def pairs(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " a"]) -> Float[np.ndarray, " a"]:
+        """One entry a row, off the diagonal; on it they say nothing."""
         ...
 
 
@@ -107,6 +119,13 @@ class DenseGram:
     def rivals(self) -> Int[np.ndarray, " m"]:
         return np.arange(len(self.array))
 
+    @property
+    def searched(self) -> bool:
+        return False
+
+    def pairs(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " a"]) -> Float[np.ndarray, " a"]:
+        return self.array[rows, columns]
+
 
 @dataclass(frozen=True)
 class DiagonalGram:
@@ -124,6 +143,13 @@ class DiagonalGram:
     @property
     def rivals(self) -> Int[np.ndarray, " m"]:
         return np.arange(self.diagonal.size)
+
+    @property
+    def searched(self) -> bool:
+        return False
+
+    def pairs(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " a"]) -> Float[np.ndarray, " a"]:
+        return np.where(rows == columns, self.diagonal[rows], 0.0)
 
 
 @dataclass(frozen=True)
@@ -150,8 +176,26 @@ class LoewnerGram:
         return LoewnerGram(self.system, self.weights, self.column_scale, self.row_scale)
 
     @property
-    def rivals(self) -> Int[np.ndarray, " m"]:
-        return np.arange(self.row_scale.size)
+    def rivals(self) -> Int[np.ndarray, " e"]:
+        m = self.row_scale.size
+        if not self.searched:
+            return np.arange(m)
+        poles = self.system.poles
+        by_rank = np.linspace(0, m - 1, _RIVALS).astype(np.int64)
+        by_count = np.searchsorted(-poles, -np.geomspace(float(poles[0]), float(poles[-1]), _RIVALS))
+        # Where directions begin to die entries have an edge, on either side of which they fall off.
+        edge = np.count_nonzero(self.weights)
+        step = np.append(np.arange(_RIVALS // 2), 2 ** np.arange(np.log2(_RIVALS) - 1, np.log2(m), dtype=np.int64))
+        near = np.concatenate([by_rank, by_count, edge - step, edge + step])
+        return np.unique(np.clip(near, 0, m - 1))
+
+    @property
+    def searched(self) -> bool:
+        return self.row_scale.size > DIRECT
+
+    def pairs(self, rows: Int[np.ndarray, " a"], columns: Int[np.ndarray, " a"]) -> Float[np.ndarray, " a"]:
+        entries = self.system.loewner_pairs(self.weights, self._values, rows, columns)
+        return entries * self.row_scale[rows] * self.column_scale[columns]
 
     @cached_property
     def _values(self) -> Float[np.ndarray, " m"]:

@@ -105,6 +105,20 @@ def _sum_over_poles(
 
 
 @kernel(error_model="numpy")
+def _loewner_entry(
+    poles: Floats, origins: Floats, offsets: Floats, x: Floats, values: Floats, g: Index, h: Index
+) -> float:
+    """Divided difference of `values`; for poles too close for that, the sum over the roots that it stands for."""
+    distance = poles[g] - poles[h]
+    if abs(distance) >= _TOO_CLOSE * poles[g]:
+        return (values[h] - values[g]) / distance
+    total = 0.0
+    for i in range(x.size):
+        total += x[i] / (((poles[g] - origins[i]) - offsets[i]) * ((poles[h] - origins[i]) - offsets[i]))
+    return total
+
+
+@kernel(error_model="numpy")
 def _loewner(
     poles: Floats,
     origins: Floats,
@@ -117,21 +131,34 @@ def _loewner(
     first: Index,
     last: Index,
 ) -> None:
-    """Divided differences of `values`; for poles too close for that, the sum over the roots that they stand for."""
+    column_poles, column_values = poles[columns], values[columns]
     for a in range(first, last):
         g = rows[a]
+        pole, value = poles[g], values[g]
+        # Apart from what is rare, so that it is vectorised.
         for b in range(columns.size):
-            h = columns[b]
-            distance = poles[g] - poles[h]
-            if abs(distance) >= _TOO_CLOSE * poles[g]:
-                out[a, b] = (values[h] - values[g]) / distance
-            else:
-                total = 0.0
-                for i in range(x.size):
-                    ours = (poles[g] - origins[i]) - offsets[i]
-                    theirs = (poles[h] - origins[i]) - offsets[i]
-                    total += x[i] / (ours * theirs)
-                out[a, b] = total
+            out[a, b] = (column_values[b] - value) / (pole - column_poles[b])
+        for b in range(columns.size):
+            if abs(pole - column_poles[b]) < _TOO_CLOSE * pole:
+                out[a, b] = _loewner_entry(poles, origins, offsets, x, values, g, columns[b])
+
+
+@kernel(error_model="numpy")
+def _loewner_pairs(
+    poles: Floats,
+    origins: Floats,
+    offsets: Floats,
+    x: Floats,
+    values: Floats,
+    rows: Ints,
+    columns: Ints,
+    out: Floats,
+    first: Index,
+    last: Index,
+) -> None:
+    for a in range(first, last):
+        same = rows[a] == columns[a]
+        out[a] = 0.0 if same else _loewner_entry(poles, origins, offsets, x, values, rows[a], columns[a])
 
 
 @dataclass(frozen=True)
@@ -220,6 +247,21 @@ class CauchySystem:
         index = (rows.astype(np.int64), columns.astype(np.int64))
         row = partial(_loewner, self.poles, self._origins, self.offset, np.ascontiguousarray(x), values, *index, out)
         over_rows(row, rows.size, columns.size)
+        return out
+
+    def loewner_pairs(
+        self,
+        x: Float[np.ndarray, " r"],
+        values: Float[np.ndarray, " m"],
+        rows: Int[np.ndarray, " a"],
+        columns: Int[np.ndarray, " a"],
+    ) -> Float[np.ndarray, " a"]:
+        """The same for one column a row, another pole than the row's: 0 where it is the same."""
+        out = np.empty(rows.size)
+        index = (rows.astype(np.int64), columns.astype(np.int64))
+        x = np.ascontiguousarray(x)
+        row = partial(_loewner_pairs, self.poles, self._origins, self.offset, x, values, *index, out)
+        over_rows(row, rows.size, 1)
         return out
 
     @cached_property
