@@ -22,7 +22,8 @@ from penultimate.probabilities.thresholds import f1
 DECAYS = (0.03, 0.01, 0.003)
 # Labels up to which methods are tried that fit them one after another, several times.
 FEW_LABELS = 20
-_FOLDS = 5
+_FOLDS = 10
+_FIFTH = 5
 _GRID = np.arange(0.05, 0.96, 0.05)
 
 Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
@@ -65,7 +66,7 @@ def logistic(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, new: np.n
 def loops(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, new: np.ndarray) -> dict[str, np.ndarray]:
     """The loop that people write: a linear layer, Adam, pos_weight; epoch and thresholds by a fifth held out."""
     found: dict[str, np.ndarray] = {}
-    held = dealt(groups, len(rows), _FOLDS, 0) == 0
+    held = dealt(groups, len(rows), _FIFTH, 0) == 0
     counts = np.maximum(labels[~held].sum(axis=0), 1)
     ratio = (np.count_nonzero(~held) - counts) / counts
     for name, weights in {"none": np.ones(len(ratio)), "square root": np.sqrt(ratio), "balanced": ratio}.items():

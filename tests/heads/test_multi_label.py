@@ -205,7 +205,7 @@ def test_passes_the_checks_of_scikit_learn_for_several_labels(check):
         ([["cat"]] * 10, None, "10 rows for 400 samples"),
         (["cat"] * 400, None, "one label and no list"),
         (Y, np.zeros(3), "groups have shape (3,)"),
-        (Y, np.zeros(400), "1 groups and 5 folds"),
+        (Y, np.zeros(400), "1 groups and 10 folds"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_refused(labels, groups, said):
