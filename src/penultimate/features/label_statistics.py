@@ -174,9 +174,8 @@ class LabelStatistics:
     def _take(self, features: NDArray[np.floating], rows: Rows) -> None:
         """Add samples, a few thousand at once, which stay in the cache of the processor."""
         sparse = scipy_sparse()
-        if self._shift is None:
-            self._shift = features[:_ROWS].mean(axis=0, dtype=np.float64)
-        shift = self._shift
+        shift = features[:_ROWS].astype(np.float64).mean(axis=0) if self._shift is None else self._shift
+        self._shift = shift
         places = self._joined(Sums.of([rows]), rows.values)
         for first in range(0, len(features), _ROWS):
             part, weights = slice(first, first + _ROWS), rows.weights[first : first + _ROWS]
