@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _UNCHECKED = (
     *("kernels", "spectrum.secular", "spectrum.root_finding", "spectrum.cauchy_tree", "spectrum.near_linear"),
     "spectrum.grouped_svd",
-    *("features.moments", "features.passes.deciding", "features.passes.replicates"),
+    *("features.moments", "features.passes.deciding", "features.passes.replicates", "features.passes.observed"),
     *("cli.", "archives.", "features.head", "features.sources.", "features.checkpoints."),
     *("torch.capturing.", "torch.training.", "torch.monitoring.monitor", "torch.replacing"),
     *("torch.class_order", "counts.matching", "equivalents.read_out"),

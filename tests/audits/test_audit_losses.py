@@ -162,7 +162,7 @@ def test_bad_rows_are_left_out_of_residuals_too():
     worse = np.vstack([features, np.full((1, 5), np.nan)])
     more = {"head": trained.head, "weight_decay": 2e-2, "loss": "ce"}
     clean = pen.audit(features, labels, **more)
-    dropped = pen.audit(worse, np.append(labels, 0), drop_bad=True, **more)
+    dropped = pen.audit(worse, np.append(labels, 0), gaps="drop", **more)
     np.testing.assert_allclose(
         dropped.last_layer.alignment.budget.lost, clean.last_layer.alignment.budget.lost, rtol=1e-9
     )

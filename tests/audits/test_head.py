@@ -300,7 +300,7 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
     [
         (["--head-only"], "--head-only needs --counts"),
         (["--head-only", "--counts", "lvis"], "10 classes and the counts have 1203"),
-        (["--head-only", "--counts", "fashion-mnist-lt", "--drop-bad"], "--drop-bad beside --head-only"),
+        (["--head-only", "--counts", "fashion-mnist-lt", "--gaps", "drop"], "--gaps beside --head-only"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--checkpoint", "c"], "--checkpoint beside --head-only"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--head", "h.npz"], "--head beside --head-only"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--dask", "local"], "--dask beside --head-only"),

@@ -139,7 +139,7 @@ def test_files_and_the_command(tmp_path, monkeypatch, capsys):
         assert [row["lift"] for row in found] == pytest.approx([row["lift"] for row in expected])
     code, out, _ = run(monkeypatch, capsys, "audit", tmp_path / "dense.npz", "--html", tmp_path / "a.html")
     assert code == 0 and "is a sum of one vector a label" in out and "tag7" in (tmp_path / "a.html").read_text()
-    code, _, err = run(monkeypatch, capsys, "audit", tmp_path / "dense.npz", "--drop-bad")
+    code, _, err = run(monkeypatch, capsys, "audit", tmp_path / "dense.npz", "--gaps", "drop")
     assert code == 2 and "several labels a sample" in err
     # A head in another order is put in that of the labels.
     turned = pen.Head((weights[::-1],), names=tuple(names[::-1]))

@@ -146,7 +146,7 @@ def test_bad_rows_can_be_dropped_and_are_counted():
     features, labels = samples(8)
     features[[3, 9], 1] = np.nan, np.inf
     statistics = pen.FeatureStatistics(4, 5)
-    statistics.update(features, labels, drop_bad=True)
+    statistics.update(features, labels, gaps="drop")
     kept = np.delete(np.arange(len(labels)), [3, 9])
     assert statistics.dropped == 2 and statistics.rows == len(labels) - 2
     np.testing.assert_allclose(

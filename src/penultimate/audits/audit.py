@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from penultimate.audits.alignment import align
 from penultimate.audits.calibration import Calibration
+from penultimate.audits.gaps import GapsFound, read_observed
 from penultimate.audits.layer import LayerAudit, audit_layer
 from penultimate.audits.problems import problem_of
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.datasets.by_name import head_given, source_of
-from penultimate.errors import FeaturesError
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.arrays import Gaps
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.metrics import ClassMetrics, CollapseMetrics, class_metrics, collapse_metrics
@@ -95,6 +97,8 @@ class Audit(Reported, presenter="audit"):
         What speaks against the classes, or the order of them, that were taken; the verdict begins with it.
     notes : tuple of str
         The doubts, and what was taken of the order of the classes.
+    gaps : GapsFound or None
+        What the gaps in the features are like; None unless they were read from the entries that are there.
 
     Examples
     --------
@@ -120,6 +124,7 @@ class Audit(Reported, presenter="audit"):
     intervals: dict[str, NDArray[np.float64]]
     doubts: tuple[str, ...]
     notes: tuple[str, ...]
+    gaps: GapsFound | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -165,7 +170,7 @@ def audit(
     weight_decay: float | tuple[float, ...] = 5e-4,
     loss: str | Loss = "mse",
     problem: Problem | None = None,
-    drop_bad: bool = False,
+    gaps: Gaps = "refuse",
     checkpoint: "os.PathLike[str] | str | None" = None,
     dask: "str | Client | None" = None,
     progress: Progress | None = None,
@@ -192,8 +197,10 @@ def audit(
         forecast compared with is the best point found, no proven minimum.
     problem : Problem, optional
         Instead of decay and loss. A feature decay in it is used as it is; else the network's own is measured.
-    drop_bad : bool, default False
-        Leave out rows that hold NaN or infinity instead of refusing them.
+    gaps : {"refuse", "drop", "observed"}, default "refuse"
+        What to do with NaN: refuse it, drop its rows, or estimate from the entries that are there (docs/theory,
+        "Features with gaps"). Decisions are then counted on whole rows, and another loss than squared error is not
+        calibrated by its own residuals.
     checkpoint : path-like, optional
         From which an interrupted audit of the same data goes on; deleted at the end.
     dask : {"local"}, address, or distributed.Client, optional
@@ -228,6 +235,8 @@ def audit(
     >>> audit.last_layer.alignment.cosine.round(6)
     array([1., 1.])
     """
+    if gaps not in ("refuse", "drop", "observed"):
+        raise ProblemError(f"gaps={gaps!r}: give 'refuse', 'drop' or 'observed'")
     counts = None if counts is None else counts_of(counts)
     source = source_of(features, labels)
     classes = None if counts is None else counts.classes
@@ -239,17 +248,23 @@ def audit(
     model = problem_of(last, weight_decay, loss, problem)
     with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
         classes = passes.classes(task.classes)
-        held = _checkpoint(checkpoint, source, last, classes, drop_bad, {**_of_loss(model, counts), **passes.layout})
-        replicates = Replicates(classes, source.dimension, _parts(classes, source.dimension), drop_bad=drop_bad)
-        passes.run(replicates, "features", held, _step(progress, "features"))
-        whole = replicates.whole
+        held = _checkpoint(checkpoint, source, last, classes, gaps, {**_of_loss(model, counts), **passes.layout})
+        parts, found = _parts(classes, source.dimension), None
+        if gaps == "observed":
+            reading = _step(progress, "features")
+            whole, without, found = read_observed(passes, classes, source.dimension, parts, held, reading)
+        else:
+            replicates = Replicates(classes, source.dimension, parts, gaps=gaps)
+            passes.run(replicates, "features", held, _step(progress, "features"))
+            whole, without = replicates.whole, replicates.leave_one_out
         if not whole.samples > 0:
             raise FeaturesError("there are no samples: give features of at least two classes")
         training = ClassCounts(whole.counts, task.names) if counts is None else counts
-        deciding = Deciding(whole, last, drop_bad=drop_bad)
-        slopes = _slopes(whole, last, model, training, drop_bad)
+        deciding = Deciding(whole, last, gaps=gaps)
+        # Sums over whole rows would be held against statistics of all.
+        slopes = None if found is not None else _slopes(whole, last, model, training, gaps)
         directions = class_directions(whole)
-        scatters = _scatters(whole, directions, drop_bad)
+        scatters = None if found is not None else _scatters(whole, directions, gaps)
         beside: dict[str, Accumulator | None] = {"slopes": slopes, "scatters": scatters}
         second = {"answers": deciding} | {name: part for name, part in beside.items() if part is not None}
         passes.run(Together(second) if len(second) > 1 else deciding, "answers", held, _step(progress, "answers"))
@@ -258,7 +273,7 @@ def audit(
     doubted = doubts(counts, whole.counts, deciding.decisions, None if task.classes is None else training.names)
     noise = directions, pairs
     result = _judge(
-        whole, replicates, deciding, residuals, noise, training, last, model, source.dtype, doubted, task.notes
+        whole, without, deciding, residuals, noise, training, last, model, source.dtype, doubted, task.notes, found
     )
     if held is not None:
         held.remove()
@@ -266,25 +281,25 @@ def audit(
 
 
 def _slopes(
-    statistics: FeatureStatistics, head: Head | None, problem: Problem, counts: ClassCounts, drop_bad: bool
+    statistics: FeatureStatistics, head: Head | None, problem: Problem, counts: ClassCounts, gaps: Gaps
 ) -> Slopes | None:
     """What sums the residuals of another loss than squared error; None where they are not needed, or too many."""
     if head is None or problem.is_plain_squared_error or head.classes > MOST_CLASSES:
         return None
-    return Slopes(statistics, head, resolve(problem.loss, counts), counts, drop_bad=drop_bad)
+    return Slopes(statistics, head, resolve(problem.loss, counts), counts, gaps=gaps)
 
 
-def _scatters(statistics: FeatureStatistics, directions: ClassDirections, drop_bad: bool) -> Scatters | None:
+def _scatters(statistics: FeatureStatistics, directions: ClassDirections, gaps: Gaps) -> Scatters | None:
     """What sums each class's own scatter along the directions; None where there is none, or it is too much to hold."""
     rank = directions.singular_values.size
     if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES or not rank or statistics.classes * rank**2 > MOST:
         return None
-    return Scatters(statistics, directions.basis, drop_bad=drop_bad)
+    return Scatters(statistics, directions.basis, gaps=gaps)
 
 
 def _judge(
     whole: FeatureStatistics,
-    replicates: Replicates,
+    parts: list[FeatureStatistics],
     deciding: Deciding,
     residuals: Residuals | None,
     noise: tuple[ClassDirections, ClassPairs],
@@ -294,13 +309,14 @@ def _judge(
     dtype: str,
     doubted: tuple[str, ...],
     notes: tuple[str, ...],
+    gaps: GapsFound | None,
 ) -> Audit:
     layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
     geometry = forecast(counts, feature_ratio=1.0).geometry if layer is None else layer.forecast.geometry
     product = None if head is None else head.product
     metrics = collapse_metrics(whole, product, geometry)
     figures = _figures(whole, metrics, layer)
-    without = [_figures(part, collapse_metrics(part, product, geometry), layer) for part in replicates.leave_one_out]
+    without = [_figures(part, collapse_metrics(part, product, geometry), layer) for part in parts]
     jackknife = Jackknife(figures, without)
     intervals = {name: jackknife.interval(name) for name in figures}
     return Audit(
@@ -318,6 +334,7 @@ def _judge(
         intervals={name: interval for name, interval in intervals.items() if interval is not None},
         doubts=doubted,
         notes=(*doubted, *notes),
+        gaps=gaps,
     )
 
 
@@ -363,7 +380,7 @@ def _checkpoint(
     source: FeatureSource,
     head: Head | None,
     classes: int,
-    drop_bad: bool,
+    gaps: Gaps,
     layout: Mapping[str, object],
 ) -> Checkpoint | None:
     if path is None:
@@ -371,5 +388,5 @@ def _checkpoint(
     digest = hashlib.blake2b(digest_size=16)
     for array in [] if head is None else [*head.weights, head.offset]:
         digest.update(np.ascontiguousarray(array).data)
-    settings = {"data": source.fingerprint, "head": digest.hexdigest(), "classes": classes, "drop_bad": drop_bad}
+    settings = {"data": source.fingerprint, "head": digest.hexdigest(), "classes": classes, "gaps": gaps}
     return Checkpoint(path, {**settings, **layout})

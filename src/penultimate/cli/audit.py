@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penultimate.audits.head import HeadAudit
     from penultimate.audits.row_audit import RowAudit
     from penultimate.counts import ClassCounts
+    from penultimate.features.arrays import Gaps
     from penultimate.features.head import Head
 
 
@@ -41,7 +42,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="COUNTS are of another corpus than the network was trained on. With --head-only, for more classes than d + 1.",
 )
-@click.option("--drop-bad", is_flag=True, help="Leave out rows that hold NaN or infinity.")
+@click.option(
+    "--gaps",
+    type=click.Choice(["refuse", "drop", "observed"]),
+    default="refuse",
+    show_default=True,
+    help="What to do with NaN: refuse it, drop such rows, or estimate from the entries that are there.",
+)
 @click.option("--checkpoint", metavar="FILE", help="From which an interrupted audit goes on.")
 @click.option(
     "--dask", metavar="local|ADDRESS", help="Read shards on a Dask cluster of this machine, or a running one."
@@ -59,7 +66,7 @@ def audit(
     torch_loss: str | None,
     weight_decay: tuple[float, ...],
     proxy_counts: bool,
-    drop_bad: bool,
+    gaps: "Gaps",
     checkpoint: str | None,
     dask: str | None,
     json_path: str | None,
@@ -88,10 +95,10 @@ def audit(
     from penultimate.features.sources.label_files import holds_label_sets
 
     if holds_label_sets(features):
-        if counts_path is not None or drop_bad or checkpoint is not None or dask is not None:
+        if counts_path is not None or gaps != "refuse" or checkpoint is not None or dask is not None:
             raise ProblemError(
                 f"{features} has several labels a sample: its targets are in it and it is read once, leave out "
-                "--counts, --drop-bad, --checkpoint and --dask"
+                "--counts, --gaps, --checkpoint and --dask"
             )
         _audit_label_sets(features, head_path, loss, json_path, html_path)
         return
@@ -112,7 +119,7 @@ def audit(
             counts=counts,
             weight_decay=decays,
             loss=loss,
-            drop_bad=drop_bad,
+            gaps=gaps,
             checkpoint=checkpoint,
             dask=dask,
             progress=step,
@@ -145,7 +152,7 @@ def _audit_head(
     html_path: str | None,
 ) -> None:
     """Audit a head without features."""
-    for name in ("head_path", "drop_bad", "checkpoint", "dask"):
+    for name in ("head_path", "gaps", "checkpoint", "dask"):
         refuse(name, "--head-only", "no features are read, leave it out")
     if counts_path is None:
         raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")

@@ -1,12 +1,15 @@
 """What users hand in, as NumPy arrays: features as a matrix of floats, labels as whole numbers, all of it checked."""
 
 import sys
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
+
+# What is done with NaN: it is refused, its rows are dropped, or the entries that are there are used.
+Gaps = Literal["refuse", "drop", "observed"]
 
 _FLOATS = (np.float16, np.float32, np.float64)
 # Largest features: differences of two still are numbers of their type, and sums of squares of 1e18 such are in float64.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FeaturesError, FileError
-from penultimate.features.arrays import as_features, as_labels, as_weights, finite_rows
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, finite_rows
 from penultimate.features.decisions import Decisions
 from penultimate.features.moments import Moments, mean_of
 from penultimate.files import write_whole
@@ -187,7 +187,7 @@ class FeatureStatistics:
         weights: object = None,
         *,
         predictions: object = None,
-        drop_bad: bool = False,
+        gaps: Gaps = "refuse",
     ) -> None:
         """Add a batch; when it is refused, the statistic stays as it was.
 
@@ -201,8 +201,9 @@ class FeatureStatistics:
             Zero or above; 1 each by default.
         predictions : array-like of shape (N,), optional
             The head's answers, for recall and confusion; weights do not count there.
-        drop_bad : bool, default False
-            Leave out rows that hold NaN or infinity, and count them in `dropped`, instead of refusing the batch.
+        gaps : {"refuse", "drop"}, default "refuse"
+            "drop" leaves out rows that hold NaN or infinity, and counts them in `dropped`. What can be said from rows
+            with gaps takes two passes: ``audit(gaps="observed")``.
 
         Raises
         ------
@@ -210,11 +211,13 @@ class FeatureStatistics:
             For shapes that do not fit, labels out of range, weights that are negative, and rows that are not finite;
             the message says how many, where the first is, and how to go on.
         """
+        if gaps not in ("refuse", "drop"):
+            raise FeaturesError(f"gaps={gaps!r}: give 'refuse' or 'drop'; an audit takes 'observed', too")
         rows = as_features(features, self.dimension)
         own = as_labels(labels, len(rows), self.classes)
         factor = np.empty(0) if weights is None else as_weights(weights, len(rows))
         answers = None if predictions is None else as_labels(predictions, len(rows), self.classes, "predictions")
-        kept = self.finite(rows, self.rows, drop_bad=drop_bad)
+        kept = self.finite(rows, self.rows, gaps=gaps)
         if kept is not None:
             rows, own = rows[kept], own[kept]
             factor = factor[kept] if factor.size else factor
@@ -226,7 +229,7 @@ class FeatureStatistics:
         self.dropped += 0 if kept is None else int((~kept).sum())
 
     @staticmethod
-    def finite(rows: NDArray[np.floating], seen: int, *, drop_bad: bool) -> NDArray[np.bool_] | None:
+    def finite(rows: NDArray[np.floating], seen: int, *, gaps: Gaps) -> NDArray[np.bool_] | None:
         """Which rows may be used: None for all, else a mask, or an error unless bad ones may be dropped.
 
         Parameters
@@ -234,7 +237,7 @@ class FeatureStatistics:
         rows : ndarray of shape (N, d)
         seen : int
             Samples before these, for the message.
-        drop_bad : bool
+        gaps : {"refuse", "drop", "observed"}
             Whether rows that hold NaN or infinity may be left out.
 
         Returns
@@ -247,13 +250,14 @@ class FeatureStatistics:
             When there are such rows and they may not.
         """
         kept = finite_rows(rows)
-        if kept is None or drop_bad:
+        if kept is None or gaps != "refuse":
             return kept
         row = int(np.argmin(kept))
         column = int(np.argmin(np.isfinite(rows[row])))
         raise FeaturesError(
             f"{int((~kept).sum())} of {len(kept)} rows hold NaN or infinity, the first is sample {seen + row} "
-            f"(column {column}: {rows[row, column]}): mend the features, or drop such rows (drop_bad=True, --drop-bad)"
+            f"(column {column}: {rows[row, column]}): mend the features, or drop such rows (gaps='drop', --gaps drop), "
+            "or let an audit use the entries that are there (gaps='observed', --gaps observed)"
         )
 
     def merge(self, other: "FeatureStatistics") -> "FeatureStatistics":

@@ -89,6 +89,6 @@ def test_bad_rows_are_refused_or_dropped():
     features[3, 1] = np.nan
     with pytest.raises(pen.FeaturesError, match="1 of 18 rows hold NaN or infinity, the first is sample 3"):
         Deciding(statistics, head).update(features, labels)
-    dropping = Deciding(statistics, head, drop_bad=True)
+    dropping = Deciding(statistics, head, gaps="drop")
     dropping.update(features, labels)
     assert dropping.decisions.answered.sum() == 17

@@ -154,8 +154,8 @@ def test_dropped_rows_weights_and_unknown_classes(client, tmp_path):
     features = rng.normal(size=(500, 3)) + 4 * np.eye(4)[labels, :3]
     features[[0, 77, 78, 301]] = np.nan
     folder = written(tmp_path, features, labels, [100, 130, 400], weights=rng.uniform(0, 2, 500))
-    there = pen.audit(folder, drop_bad=True, dask=client)
-    assert_equal(pen.audit(folder, drop_bad=True), there)
+    there = pen.audit(folder, gaps="drop", dask=client)
+    assert_equal(pen.audit(folder, gaps="drop"), there)
     assert (there.statistics.rows, there.statistics.dropped) == (496, 4)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import as_features, as_labels
+from penultimate.features.arrays import Gaps, as_features, as_labels
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.moments import ROWS
@@ -161,8 +161,8 @@ class Deciding:
         Of the first pass: class means are taken from it.
     head : Head, optional
         Without it the nearest class mean is the answer, and there is nothing to agree with.
-    drop_bad : bool, default False
-        Leave out rows that hold NaN or infinity, as the first pass did.
+    gaps : {"refuse", "drop", "observed"}, default "refuse"
+        Leave out rows that hold NaN or infinity, unless they are refused.
 
     Attributes
     ----------
@@ -176,8 +176,8 @@ class Deciding:
     The nearest class mean as a decision: Papyan, Han and Donoho 2020 (arXiv 2008.08186), NC4.
     """
 
-    def __init__(self, statistics: FeatureStatistics, head: Head | None, *, drop_bad: bool = False) -> None:
-        self.drop_bad = drop_bad
+    def __init__(self, statistics: FeatureStatistics, head: Head | None, *, gaps: Gaps = "refuse") -> None:
+        self.gaps: Gaps = gaps
         self.decisions = Decisions.empty(statistics.classes)
         self.rows = 0
         self.certified = 0
@@ -211,7 +211,7 @@ class Deciding:
         """
         rows = as_features(features, self._dimension)
         own = as_labels(labels, len(rows), len(self._near))
-        kept = FeatureStatistics.finite(rows, self.rows, drop_bad=self.drop_bad)
+        kept = FeatureStatistics.finite(rows, self.rows, gaps=self.gaps)
         rows, own = (rows, own) if kept is None else (rows[kept], own[kept])
         strange = np.flatnonzero(np.isnan(self._means[own, 0]))
         if strange.size:

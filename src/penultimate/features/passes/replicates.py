@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import as_features, as_labels, as_weights
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.kernels import kernel
 from penultimate.threads import each, workers
@@ -18,13 +18,14 @@ _QUANTILE = 1.959963984540054
 
 
 @kernel()
-def _deal(
+def deal(
     labels: NDArray[np.int64],
     before: NDArray[np.int64],
     dealt: NDArray[np.int64],
     parts: int,
     out: NDArray[np.int64],
 ) -> None:
+    """The part of each sample, one a part in turn within each class; `dealt` is brought forward."""
     for i in range(labels.size):
         k = labels[i]
         out[i] = (before[k] + dealt[k]) % parts
@@ -40,7 +41,7 @@ class Replicates:
         K and d.
     number : int
         How many parts; 1 keeps the whole only, and there are no intervals.
-    drop_bad : bool, default False
+    gaps : {"refuse", "drop", "observed"}, default "refuse"
         Leave out rows that hold NaN or infinity, and count them, instead of refusing the batch.
     before : ndarray of shape (K,), optional
         Samples of each class that others deal out before these: with it, parts of several readers are those of one.
@@ -61,10 +62,10 @@ class Replicates:
         dimension: int,
         number: int,
         *,
-        drop_bad: bool = False,
+        gaps: Gaps = "refuse",
         before: NDArray[np.int64] | None = None,
     ) -> None:
-        self.drop_bad = drop_bad
+        self.gaps: Gaps = gaps
         self.parts = [FeatureStatistics(classes, dimension) for _ in range(number)]
         self._before = np.zeros(classes, dtype=np.int64) if before is None else before
         self._dealt = np.zeros(classes, dtype=np.int64)
@@ -72,7 +73,7 @@ class Replicates:
     def fresh(self, before: NDArray[np.int64] | None = None) -> "Replicates":
         """Empty parts of the same kind, for samples before which others deal out so many of each class."""
         first = self.parts[0]
-        return Replicates(first.classes, first.dimension, len(self.parts), drop_bad=self.drop_bad, before=before)
+        return Replicates(first.classes, first.dimension, len(self.parts), gaps=self.gaps, before=before)
 
     @property
     def rows(self) -> int:
@@ -82,16 +83,16 @@ class Replicates:
     def update(self, features: object, labels: object, weights: object = None) -> None:
         """Add a batch; arguments and errors are those of `FeatureStatistics.update`."""
         if len(self.parts) == 1:
-            self.parts[0].update(features, labels, weights, drop_bad=self.drop_bad)
+            self.parts[0].update(features, labels, weights, gaps=self.gaps)
             return
         first = self.parts[0]
         rows = as_features(features, first.dimension)
         own = as_labels(labels, len(rows), first.classes)
         factor = None if weights is None else as_weights(weights, len(rows))
-        kept = first.finite(rows, self.rows, drop_bad=self.drop_bad)
+        kept = first.finite(rows, self.rows, gaps=self.gaps)
         # Bad rows are dealt out too, so that labels alone tell the part of a sample.
         turn = np.empty(len(own), dtype=np.int64)
-        _deal(own, self._before, self._dealt, len(self.parts), turn)
+        deal(own, self._before, self._dealt, len(self.parts), turn)
         if kept is not None:
             rows, own, turn = rows[kept], own[kept], turn[kept]
             factor = None if factor is None else factor[kept]

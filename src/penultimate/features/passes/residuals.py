@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
-from penultimate.features.arrays import as_features, as_labels, as_weights
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.losses import Loss
@@ -53,8 +53,8 @@ class Slopes:
         That trained them.
     counts : ClassCounts
         Of the training, over which class weights have the mean 1.
-    drop_bad : bool, default False
-        Leave out rows that hold NaN or infinity, as the first pass did.
+    gaps : {"refuse", "drop", "observed"}, default "refuse"
+        Leave out rows that hold NaN or infinity, unless they are refused.
 
     Examples
     --------
@@ -71,10 +71,10 @@ class Slopes:
     """
 
     def __init__(
-        self, statistics: FeatureStatistics, head: Head, loss: Loss, counts: ClassCounts, *, drop_bad: bool = False
+        self, statistics: FeatureStatistics, head: Head, loss: Loss, counts: ClassCounts, *, gaps: Gaps = "refuse"
     ) -> None:
         self._statistics, self._head, self._loss, self._counts = statistics, head, loss, counts
-        self._drop_bad = drop_bad
+        self._gaps: Gaps = gaps
         self._origin = statistics.global_mean
         self.rows = 0
         self._of_class = np.zeros((head.classes, head.classes))
@@ -85,7 +85,7 @@ class Slopes:
         rows = as_features(features, self._head.dimension)
         own = as_labels(labels, len(rows), self._head.classes)
         size = np.ones(len(rows)) if weights is None else as_weights(weights, len(rows))
-        kept = FeatureStatistics.finite(rows, self.rows, drop_bad=self._drop_bad)
+        kept = FeatureStatistics.finite(rows, self.rows, gaps=self._gaps)
         if kept is not None:
             rows, own, size = rows[kept], own[kept], size[kept]
         self.rows += len(rows)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from penultimate.features.arrays import as_features, as_labels, as_weights
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
 from penultimate.features.moments import ROWS
 from penultimate.features.statistics import FeatureStatistics
 
@@ -26,8 +26,8 @@ class Scatters:
         Of the first pass.
     basis : ndarray of shape (d, r)
         Takes features to coordinates.
-    drop_bad : bool, default False
-        Leave out rows that hold NaN or infinity, as the first pass did.
+    gaps : {"refuse", "drop", "observed"}, default "refuse"
+        Leave out rows that hold NaN or infinity, unless they are refused.
 
     Attributes
     ----------
@@ -45,9 +45,10 @@ class Scatters:
     """
 
     def __init__(
-        self, statistics: FeatureStatistics, basis: Float[np.ndarray, "d r"], *, drop_bad: bool = False
+        self, statistics: FeatureStatistics, basis: Float[np.ndarray, "d r"], *, gaps: Gaps = "refuse"
     ) -> None:
-        self._drop_bad, self._basis = drop_bad, basis
+        self._basis = basis
+        self._gaps: Gaps = gaps
         self._origin = statistics.global_mean
         self._means = (statistics.means - self._origin) @ basis
         self.rows = 0
@@ -58,7 +59,7 @@ class Scatters:
         rows = as_features(features, len(self._basis))
         own = as_labels(labels, len(rows), len(self.sums))
         size = np.ones(len(rows)) if weights is None else as_weights(weights, len(rows))
-        kept = FeatureStatistics.finite(rows, self.rows, drop_bad=self._drop_bad)
+        kept = FeatureStatistics.finite(rows, self.rows, gaps=self._gaps)
         if kept is not None:
             rows, own, size = rows[kept], own[kept], size[kept]
         self.rows += len(rows)

@@ -62,7 +62,7 @@ def gather(source: FeatureSource) -> Samples:
     for batch in source.batches():
         if batch.weights is not None:
             raise FeaturesError(f"{source} has weights, which have no use here: leave them out")
-        FeatureStatistics.finite(batch.features, seen, drop_bad=False)
+        FeatureStatistics.finite(batch.features, seen, gaps="refuse")
         if len(batch.labels) and int(batch.labels.min()) < 0:
             raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
         features.append(np.asarray(batch.features, dtype=np.float32))

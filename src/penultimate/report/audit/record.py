@@ -35,6 +35,7 @@ def record(audit: "Audit", classes: Classes = "all") -> dict[str, object]:
             "dtype": audit.dtype,
             "dropped": audit.statistics.dropped,
         },
+        "gaps": None if audit.gaps is None else audit.gaps.to_dict(),
         keys.METRICS: {
             **audit.metrics.to_dict(),
             "nc4_agreement": _share(decisions.agreed.sum(), decisions.compared.sum()),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from penultimate.audits.audit import Audit
+from penultimate.audits.gaps import GapsFound
 from penultimate.audits.layer import LayerAudit
 from penultimate.noise.class_means import MeansOutcome
 from penultimate.noise.nearest_classes import GAP, MERGED_AT
@@ -43,6 +44,8 @@ def findings(audit: Audit) -> list[tuple[str, str]]:
         [("Please note", " ".join(audit.notes[len(audit.doubts[:1]) :])), ("Spread", _collapse(audit))],
         audit.last_layer,
     )
+    if audit.gaps is not None:
+        found.append(("Gaps", _gaps(audit.gaps)))
     found += [("Nearest classes", _nearest_classes(audit)), ("Above the noise", _above_noise(audit))]
     if layer is not None and not layer.forecast.problem.is_plain_squared_error:
         found.append(("Its own loss", _own_law(layer)))
@@ -55,14 +58,28 @@ def findings(audit: Audit) -> list[tuple[str, str]]:
 
 def _answers(audit: Audit) -> str:
     recall = audit.decisions.recall
+    if not audit.decisions.answered.any():
+        return "No row is whole, so no decision can be counted."
     (worst,) = answered_worst(audit, 1).tolist()
     who = "The network" if audit.last_layer is not None else "The nearest class mean"
     samples = number(float(audit.decisions.answered.sum()))
+    samples += " samples" if audit.gaps is None or not audit.gaps.missing else " samples without gaps"
     if recall[worst] == 1.0:
-        return f"{who} classifies all of {samples} samples correctly."
+        return f"{who} classifies all of {samples} correctly."
     return (
-        f"{who} classifies {percent(audit.decisions.accuracy)} of {samples} samples correctly, and "
+        f"{who} classifies {percent(audit.decisions.accuracy)} of {samples} correctly, and "
         f"{percent(float(recall[worst]), 3)} of the worst class ({audit.counts.names[worst]})."
+    )
+
+
+def _gaps(gaps: GapsFound) -> str:
+    if not gaps.missing:
+        return "No entry is missing."
+    return (
+        f"{percent(gaps.missing, 3)} of the entries are missing, and {number(gaps.whole_rows)} of {number(gaps.rows)} "
+        "rows are whole. Decisions are counted on these; everything else is estimated from the entries that are there. "
+        f"The gaps do not depend on the class (p = {number(gaps.p, 2)}). Gaps that depend on the value and not on the "
+        "class cannot be seen."
     )
 
 

@@ -1,0 +1,253 @@
+"""Statistics of features with gaps, from the entries that are there: two passes, both mergeable.
+
+The first counts, for each class and column, the entries seen, their sum and their squares; the second multiplies
+residuals of entries that were seen together. Filling gaps in first would bias every spread (docs/theory, "Features with
+gaps").
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.special import betainc, chdtrc
+
+from penultimate.errors import FeaturesError
+from penultimate.features.arrays import as_features, as_labels
+from penultimate.features.moments import ROWS
+from penultimate.features.passes.replicates import deal
+from penultimate.kernels import kernel
+
+Floats = NDArray[np.float64]
+
+# Gaps that a class would have in a column if they fell alike in all: for fewer χ² does not hold, and such classes are
+# taken together.
+_EXPECTED = 5.0
+
+
+@kernel()
+def _add_seen(
+    rows: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    parts: NDArray[np.int64],
+    shift: Floats,
+    seen: Floats,
+    total: Floats,
+    square: Floats,
+    samples: Floats,
+) -> int:
+    """Add entries that are there; the number of rows without gaps, or −1 for an infinite entry."""
+    whole = 0
+    for i in range(rows.shape[0]):
+        k, g = labels[i], parts[i]
+        there = 0
+        for j in range(rows.shape[1]):
+            x = np.float64(rows[i, j])
+            if np.isnan(x):
+                continue
+            if np.isinf(x):
+                return -1
+            there += 1
+            if np.isnan(shift[k, j]):
+                shift[k, j] = x
+            z = x - shift[k, j]
+            seen[g, k, j] += 1.0
+            total[g, k, j] += z
+            square[g, k, j] += z * z
+        if there > 0:
+            samples[g, k] += 1.0
+        if there == rows.shape[1]:
+            whole += 1
+    return whole
+
+
+class ObservedEntries:
+    """The first pass: entries seen of each part, class and column; an accumulator of a pass.
+
+    Parameters
+    ----------
+    classes, dimension, number : int
+        K, d, and parts for the jackknife; each class is dealt out evenly.
+    before : ndarray of shape (K,), optional
+        As for `Replicates`.
+
+    Attributes
+    ----------
+    seen : ndarray of shape (parts, K, d)
+        Entries that are there.
+    samples : ndarray of shape (parts, K)
+        Rows with any entry.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from penultimate.features.passes.observed import ObservedEntries
+    >>> entries = ObservedEntries(2, 2, 1)
+    >>> entries.update(np.array([[1.0, np.nan], [3.0, 5.0], [0.0, 0.0]]), np.array([0, 0, 1]))
+    >>> entries.means([0]), entries.whole_rows
+    (array([[2., 5.],
+           [0., 0.]]), 2)
+    """
+
+    def __init__(self, classes: int, dimension: int, number: int, *, before: NDArray[np.int64] | None = None) -> None:
+        self._shape = classes, dimension, number
+        self._before = np.zeros(classes, dtype=np.int64) if before is None else before
+        self._dealt = np.zeros(classes, dtype=np.int64)
+        self._shift = np.full((classes, dimension), np.nan)
+        self.seen, self._total, self._square = np.zeros((3, number, classes, dimension))
+        self.samples = np.zeros((number, classes))
+        self._counted = np.zeros(2)
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return int(self._counted[0])
+
+    @property
+    def whole_rows(self) -> int:
+        """Rows without gaps."""
+        return int(self._counted[1])
+
+    def update(self, features: object, labels: object, weights: object = None) -> None:
+        """Add a batch.
+
+        Raises
+        ------
+        FeaturesError
+            For weights, and for infinity.
+        """
+        if weights is not None:
+            raise FeaturesError("features with gaps and weights cannot be read together: leave one out")
+        classes, dimension, number = self._shape
+        rows = as_features(features, dimension)
+        own = as_labels(labels, len(rows), classes)
+        wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+        turn = np.empty(len(own), dtype=np.int64)
+        deal(own, self._before, self._dealt, number, turn)
+        whole = _add_seen(wide, own, turn, self._shift, self.seen, self._total, self._square, self.samples)
+        if whole < 0:
+            raise FeaturesError(
+                "an entry is infinite: it overflowed where features were written, and what overflows is not missing at "
+                "random, so no estimate from the rest is right. Write the features in float32"
+            )
+        self._counted += (len(rows), whole)
+
+    def fresh(self, before: NDArray[np.int64] | None = None) -> "ObservedEntries":
+        """Nothing seen yet, for samples before which others deal out so many of each class."""
+        return ObservedEntries(*self._shape, before=before)
+
+    def merge(self, other: "ObservedEntries") -> "ObservedEntries":
+        """Add what others have seen, about the shifts of this one."""
+        known = np.isnan(self._shift)
+        self._shift[known] = other._shift[known]
+        gap = np.where(np.isnan(other._shift), 0.0, other._shift - self._shift)
+        self._square += other._square + 2.0 * gap * other._total + gap**2 * other.seen
+        self._total += other._total + gap * other.seen
+        self.seen += other.seen
+        self.samples += other.samples
+        self._dealt += other._dealt
+        self._counted += other._counted
+        return self
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything, for a checkpoint."""
+        named = {"shift": self._shift, "seen": self.seen, "total": self._total, "square": self._square}
+        return named | {"samples": self.samples, "dealt": self._dealt, "counted": self._counted}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `arrays` gave."""
+        for name, array in self.arrays().items():
+            array[...] = arrays[name]
+
+    def means(self, kept: list[int]) -> Float[np.ndarray, "K d"]:
+        """Of the entries seen in some parts; NaN where there are none."""
+        seen = self.seen[kept].sum(axis=0)
+        return self._shift + self._total[kept].sum(axis=0) / np.where(seen > 0, seen, np.nan)
+
+    def squares(self, kept: list[int]) -> Float[np.ndarray, "K d"]:
+        """``Σ (x − mean)²`` of the entries seen in some parts."""
+        seen, total = self.seen[kept].sum(axis=0), self._total[kept].sum(axis=0)
+        return np.maximum(self._square[kept].sum(axis=0) - total**2 / np.where(seen > 0, seen, 1.0), 0.0)
+
+    def p_of_class(self) -> float:
+        """How often gaps that fall alike in all classes would differ so much between them (χ², Bonferroni)."""
+        samples = self.samples.sum(axis=0)
+        seen = self.seen.sum(axis=0)
+        gaps = np.maximum(samples[:, None] - seen, 0.0)
+        p = [_alike(gaps[:, j], samples) for j in np.flatnonzero(gaps.any(axis=0))]
+        return min(1.0, len(p) * min(p)) if p else 1.0
+
+
+class ObservedPairs:
+    """The second pass: products of residuals of entries that were seen together; an accumulator of a pass.
+
+    Parameters
+    ----------
+    first : ObservedEntries
+        Of the first pass.
+    """
+
+    def __init__(self, first: ObservedEntries, *, before: NDArray[np.int64] | None = None) -> None:
+        number, classes, dimension = first.seen.shape
+        self._first, self._number = first, number
+        self._before = np.zeros(classes, dtype=np.int64) if before is None else before
+        self._dealt = np.zeros(classes, dtype=np.int64)
+        self.products, self.pairs = np.zeros((2, number, dimension, dimension))
+        self._means = first.means(list(range(number)))
+        seen = first.seen.sum(axis=0)
+        # What the mean takes of a residual, so that without gaps nothing of the scatter is lost.
+        self._factor = np.sqrt(np.divide(seen, seen - 1.0, out=np.zeros_like(seen), where=seen > 1))
+
+    def update(self, features: object, labels: object, weights: object = None) -> None:
+        """Add a batch."""
+        rows = as_features(features, self._means.shape[1])
+        own = as_labels(labels, len(rows), len(self._means))
+        turn = np.empty(len(own), dtype=np.int64)
+        deal(own, self._before, self._dealt, self._number, turn)
+        for g in range(self._number):
+            mine = np.flatnonzero(turn == g)
+            for start in range(0, len(mine), ROWS):
+                self._add(rows[mine[start : start + ROWS]], own[mine[start : start + ROWS]], g)
+
+    def fresh(self, before: NDArray[np.int64] | None = None) -> "ObservedPairs":
+        """Nothing multiplied yet."""
+        return ObservedPairs(self._first, before=before)
+
+    def merge(self, other: "ObservedPairs") -> "ObservedPairs":
+        """Add the products of other samples."""
+        self.products += other.products
+        self.pairs += other.pairs
+        self._dealt += other._dealt
+        return self
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything, for a checkpoint."""
+        return {"products": self.products, "pairs": self.pairs, "dealt": self._dealt}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `arrays` gave."""
+        for name, array in self.arrays().items():
+            array[...] = arrays[name]
+
+    def _add(self, rows: NDArray[np.floating], own: NDArray[np.int64], part: int) -> None:
+        there = ~np.isnan(rows)
+        residuals = np.where(there, (rows - self._means[own]) * self._factor[own], 0.0)
+        self.products[part] += residuals.T @ residuals
+        counted = there.astype(np.float32)
+        self.pairs[part] += counted.T @ counted
+
+
+def _alike(gaps: Floats, samples: Floats) -> float:
+    """The same share of gaps in every class? χ² over classes that expect enough, and the rest by its own tail."""
+    share = float(gaps.sum() / samples.sum())
+    large = np.minimum(share, 1.0 - share) * samples >= _EXPECTED
+    own, size = gaps[large], samples[large]
+    rest, others = float(gaps[~large].sum()), float(samples[~large].sum())
+    p = [float(betainc(rest, others - rest + 1.0, share))] if rest > 0.0 and share < 1.0 else [1.0]
+    if own.size > 1:
+        common = float(own.sum() / size.sum())
+        spread = size * common * (1.0 - common)
+        if spread.all():
+            p.append(float(chdtrc(own.size - 1, np.sum((own - common * size) ** 2 / spread))))
+    return min(1.0, len(p) * min(p))
