@@ -109,7 +109,7 @@ def _checked(
         rows = as_features(features).astype(np.float32)
         if rows.ndim != 2 or not rows.size:
             raise FeaturesError(f"features have shape {rows.shape}: give at least one sample and one column")
-        FeatureStatistics.finite(rows, 0, drop_bad=False)
+        FeatureStatistics.finite(rows, 0, gaps="refuse")
         truth, names = indicators_of(labels, None if named is None else checked_names(named, None))
         if len(truth) != len(rows):
             raise FeaturesError(f"labels have {len(truth)} rows for {len(rows)} samples: give one for each")
