@@ -165,6 +165,7 @@ H, Y = np.eye(4), np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
         (H, Y, {"head": pen.Head((np.ones((2, 5)),))}, "width"),
         (H, Y, {"loss": "la:1"}, "unknown loss 'la'"),
         (H[:1], [["cat"]], {}, "at least two"),
+        (H, np.zeros((4, 4097)), {}, "4,097 labels: an audit needs all directions"),
         ("cnn-mse", Y, {}, "a file holds its own"),
     ],
 )
@@ -172,6 +173,11 @@ def test_bad_input_is_refused_in_words(features, targets, options, words):
     with pytest.raises(pen.PenultimateError) as caught:
         pen.audit_label_sets(features, targets, **options)
     assert words in str(caught.value)
+
+
+def test_a_statistic_that_no_memory_holds_is_refused():
+    with pytest.raises(pen.FeaturesError, match="does not fit into memory"):
+        pen.LabelStatistics(2, 1 << 40)
 
 
 def test_a_row_is_counted_from_the_first_batch_on():

@@ -87,13 +87,22 @@ def _read_features(path: Path, rng: random.Random) -> None:
         pen.audit(source).to_dict(classes=20)
 
 
+def _read_label_sets(path: Path, _: random.Random) -> None:
+    pen.audit_label_sets(path).to_dict(classes=20)
+
+
 def _features(folder: Path) -> list[Area]:
     whole = {"H": _FEATURES, "y": _LABELS, "W": _WEIGHTS, "b": np.zeros(5, np.float32)}
     stored, packed = _npz(**whole, classes=_NAMES), _npz(deflated=True, **whole)
     by_column = _npz(H=np.asfortranarray(_FEATURES), y=_LABELS)
+    several = np.eye(5, dtype=np.uint8)[_LABELS] | np.eye(5, dtype=np.uint8)[_LABELS[::-1]]
+    columns = np.concatenate([np.flatnonzero(row) for row in several])
+    ends = np.append(0, np.cumsum(several.sum(axis=1, dtype=np.int64)))
+    tagged = [_npz(**{**whole, "y": several}), _npz(H=_FEATURES, indptr=ends, indices=columns)]
     rows = [_npy(_FEATURES), _npy(np.asfortranarray(_FEATURES.astype(np.float16)))]
     return [
         Area("features", ".npz", 1500, [stored, packed, by_column], _read_features, mutated_zip),
+        Area("label sets", ".npz", 800, tagged, _read_label_sets, mutated_zip),
         Area(
             "features",
             ".safetensors",

@@ -19,7 +19,7 @@ from penultimate.features.label_statistics import LabelStatistics
 from penultimate.features.naming import head_in_order
 from penultimate.features.sources.label_files import open_label_sets
 from penultimate.reported import Reported
-from penultimate.spectrum.scatter_spectrum import MOST_DENSE, ScatterSpectrum, scatter_spectrum
+from penultimate.spectrum.scatter_spectrum import ScatterSpectrum, scatter_spectrum
 from penultimate.targets.label_scatter import LabelScatter
 
 _LOSSES = ("mse", "bce", "ce")
@@ -244,13 +244,14 @@ def audit_label_sets(
     Raises
     ------
     FeaturesError
-        When features, targets and head do not fit one another, or features hold NaN or infinity.
+        When features, targets and head do not fit one another, features hold NaN or infinity, or there are more than
+        4,096 labels.
     CountsError
         When targets are not finite, or no labels.
     FileError
         When a file cannot be read.
     ProblemError
-        For another loss, targets that never vary, and more than 4,096 labels.
+        For another loss, and targets that never vary.
 
     Examples
     --------
@@ -307,11 +308,6 @@ def _check(targets: LabelScatter) -> None:
         raise FeaturesError(f"there is {targets.samples:g} sample: give features of at least two")
     if not targets.variance.any():
         raise ProblemError("every label is the same in all samples: there is nothing for features to tell apart")
-    if targets.labels > MOST_DENSE:
-        raise ProblemError(
-            f"{targets.labels:,} labels: an audit needs all directions, known up to {MOST_DENSE:,}; keep the most "
-            "frequent labels"
-        )
 
 
 def _known(value: float) -> float | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.errors import CountsError, FeaturesError
 from penultimate.features.arrays import as_features, finite_rows
+from penultimate.spectrum.scatter_spectrum import MOST_DENSE
 from penultimate.targets.distinct_sets import distinct_rows
 from penultimate.targets.label_scatter import LabelScatter
 from penultimate.targets.matrices import Rows, is_matrix, rows_of, scipy_sparse
@@ -49,13 +50,23 @@ class LabelStatistics:
             raise FeaturesError(
                 f"{len(self.names)} labels and features of width {dimension}: give at least one of each"
             )
-        self._sums = Sums()
+        if len(self.names) > MOST_DENSE:
+            raise FeaturesError(
+                f"{len(self.names):,} labels: an audit needs all directions, known up to {MOST_DENSE:,}; keep the most "
+                "frequent labels"
+            )
+        self._sums, self._rows = Sums(), 0
         self._shift: Float[np.ndarray, " d"] | None = None
-        self._rows = 0
-        self._total: NDArray[np.float64] = np.zeros(dimension)
-        self._moment: NDArray[np.float64] = np.zeros((dimension, dimension))
-        self._cross: NDArray[np.float64] = np.zeros((len(self.names), dimension))
         self._of_sets: Float[np.ndarray, "M d"] | None = np.zeros((0, dimension))
+        try:
+            self._total: NDArray[np.float64] = np.zeros(dimension)
+            self._moment: NDArray[np.float64] = np.zeros((dimension, dimension))
+            self._cross: NDArray[np.float64] = np.zeros((len(self.names), dimension))
+        except (MemoryError, ValueError) as error:
+            raise FeaturesError(
+                f"the statistic of {len(self.names):,} labels and width {dimension:,} does not fit into memory "
+                f"({error}): project the features to fewer columns"
+            ) from None
 
     @property
     def dimension(self) -> int:
