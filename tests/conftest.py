@@ -87,10 +87,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.nodeid.startswith(_LONG))
 
 
-def pytest_collection_finish():
-    """What the libraries made while they were imported stays: the garbage collector need not go through it again."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What libraries make while they are imported stays: the garbage collector need not go through it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class _FailuresAtOnce:

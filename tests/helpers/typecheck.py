@@ -94,7 +94,7 @@ class _Loader(SourceFileLoader):
     def get_code(self, fullname):
         path = self.get_filename(fullname)
         tree = _Decorate().visit(ast.parse(self.get_data(path), path))
-        return compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+        return compile(tree, path, "exec", dont_inherit=True)
 
     def exec_module(self, module):
         vars(module)[_NAME] = checked
