@@ -160,3 +160,15 @@ def test_equal_counts_have_one_bin():
     quick, exact = solve_binned(counts, problem, gap=1e-3), solve(counts, problem)
     assert quick.objective == pytest.approx(exact.objective, rel=1e-4)
     assert quick.certificate.relative_gap < 2e-4
+
+
+def test_weights_that_are_no_function_of_the_count_have_bins_of_their_own():
+    counts = long_tail(classes=600)
+    weights = np.exp(3.0 * np.random.default_rng(0).random(600))
+    problem = pen.Problem.from_decays(1e-2, loss=pen.losses.CrossEntropy.weighted(weights))
+    bins = make_bins(counts, problem, 16)
+    assert 60 < bins.binned.distinct.size < 257
+    model = build(bins.binned, bins.problem)
+    unknowns = judge(model, run(model, limits(1e-4, 500, None)).point.unknowns)[0]
+    certificate = lift.certify_lifted(bins, model, unknowns)
+    assert certificate.dual < certificate.primal < np.inf

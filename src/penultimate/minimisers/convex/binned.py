@@ -54,9 +54,12 @@ def solve_binned(
     Solution
         With outcome `Outcome.BRACKETED` where the gap is met; an interrupt ends it early with the best so far.
     """
-    begun, number = time.monotonic(), _FIRST
+    begun, number, most = time.monotonic(), _FIRST, _MOST
     while True:
         bins = make_bins(counts, problem, number)
+        if bins.binned.distinct.size > _MOST:  # weights that are no function of the count
+            number = most = number // 2
+            continue
         left = None if seconds is None else max(seconds - (time.monotonic() - begun), 1e-3)
         model = build(bins.binned, bins.problem)
         found = run(model, limits(_SHARE * gap, steps, left))
@@ -65,10 +68,11 @@ def solve_binned(
         if certificate.relative_gap > gap and has_score_flow(bins):
             certificate = max(certificate, certify_scores(bins, model, unknowns), key=lambda proof: proof.dual)
         whole = bins.binned.distinct.size == bins.counts.distinct.size
-        if certificate.relative_gap <= gap or found.ended in ENDINGS or whole or 2 * number > _MOST:
+        if certificate.relative_gap <= gap or found.ended in ENDINGS or whole or 2 * number > most:
             return _Lifted(bins, model, found, certificate, problem).solution(gap)
         # The gap falls with the square of the width.
-        number = min(_MOST, 2 * number * max(1, math.ceil(math.sqrt(certificate.relative_gap / gap) / 2.0)))
+        times = min(math.sqrt(certificate.relative_gap / gap), most / number)
+        number = min(most, number * max(2, math.ceil(times)))
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def make_bins(counts: ClassCounts, problem: Problem, number: int) -> Bins:
     weight = loss.leverage(groups)
     # Inside a bin directions die where ω√n is Nμ, as they do inside a group (docs/theory §5).
     alive = weight * np.sqrt(n) > counts.samples * problem.kappa(counts.samples)
-    width = np.log(counts.ratio) / number or 1.0
+    width = np.log(max(counts.ratio, weight.max() / weight.min())) / number or 1.0
     by_count, by_weight = (np.floor(np.log(values / values.min()) / width) for values in (n, weight))
     _, place = np.unique((by_count * (by_weight.max() + 1.0) + by_weight) * 2.0 + alive, return_inverse=True)
     classes = np.bincount(place, size)

@@ -84,8 +84,8 @@ def _certificate(bins: Bins, model: ConvexModel, unknowns: Unknowns, between: Fl
     bias = model.group_bias(unknowns.bias)
     own = certify(model.counts, model.loss, model.mu, model.bias, unknowns.matrix, unknowns.inside, bias)
     flow = _Flow(bins, between, free=model.bias == "free")
-    if flow.reach > _SERIES:  # bins too wide for any bound
-        return replace(own, dual=-np.inf)
+    if flow.reach > _SERIES:  # bins too wide for any bound but that no cross-entropy is negative
+        return replace(own, dual=0.0)
     norm = flow.norm(model.mu)
     shrink = min(1.0, model.mu / norm, float(np.min(bins.share / flow.out)))
     dual = flow.entropy(shrink)
@@ -93,7 +93,7 @@ def _certificate(bins: Bins, model: ConvexModel, unknowns: Unknowns, between: Fl
         dual -= 2.0 * shrink * flow.residual * float(np.ptp(bias))
     elif not isinstance(model.bias, str):
         dual -= shrink**2 * flow.imbalance / (2.0 * model.bias)
-    return replace(own, dual=min(own.primal, dual - _ROUNDING * own.primal), spectral=norm / model.mu)
+    return replace(own, dual=min(own.primal, max(dual - _ROUNDING * own.primal, 0.0)), spectral=norm / model.mu)
 
 
 def _flow_of(model: ConvexModel, unknowns: Unknowns) -> Float[np.ndarray, "G G"]:
