@@ -135,6 +135,18 @@ def test_a_sample_is_answered_by_itself():
     np.testing.assert_array_equal(np.concatenate([FITTED.predict(row[None]) for row in X[:40]]), FITTED.predict(X[:40]))
 
 
+def test_one_number_mends_thresholds_where_sure_probabilities_promise_too_much():
+    """Scores saturate: above 3 they say no more, so that a line of logits overrates the surest answers."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(6000, 12))
+    Y = rng.random(X.shape) < 0.5 * expit(10.0 * X - 20.0)
+    head = MultiLabelHead().fit(X[:3000], Y[:3000])
+    p = head.predict_proba(X[3000:])
+    plain = pen.expected_f_thresholds(p).predict(p)
+    assert f1(Y[3000:], head.predict(X[3000:]) > 0).mean() >= f1(Y[3000:], plain).mean() - 0.01
+    assert (head.thresholds_.values < 0.95 * head.thresholds_.expected_f / 2).all()
+
+
 def test_thresholds_of_small_batches_cost_what_those_of_all_samples_gain():
     rng = np.random.default_rng(0)
     p = expit(rng.normal(-7.0, 2.0, size=(4000, 40)))  # labels of one in two hundred

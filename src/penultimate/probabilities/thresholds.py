@@ -7,7 +7,7 @@ a threshold on, but all samples say what its F would be.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -38,7 +38,8 @@ class Thresholds(Reported, presenter="thresholds"):
     samples : int
         N.
     values : ndarray of shape (K,)
-        The thresholds: answer yes where the probability is at least this. Half of `expected_f`.
+        The thresholds: answer yes where the probability is at least this. Half of the largest expected F1, times one
+        number for all labels where `MultiLabelHead` found them.
     expected_f : ndarray of shape (K,)
         The F1 to be expected from it, if the probabilities are calibrated.
     expected_f_at_half : ndarray of shape (K,)
@@ -187,6 +188,44 @@ def expected_f_thresholds(
         measured,
         None if truth is None else f1(truth, answers),
         None if truth is None else f1(truth, at_half),
+    )
+
+
+def scaled(
+    found: Thresholds, values: Float[np.ndarray, "N K"], truth: Bool[np.ndarray, "N K"], factor: float
+) -> Thresholds:
+    """The same with all thresholds times one number.
+
+    Parameters
+    ----------
+    found : Thresholds
+    values : ndarray of shape (N, K)
+        The probabilities that they were found from.
+    truth : ndarray of bool of shape (N, K)
+    factor : float
+        Above 0 and at most 1.
+
+    Returns
+    -------
+    Thresholds
+        `expected_f` and what was answered and measured are those of the new thresholds.
+
+    Examples
+    --------
+    >>> import numpy as np, penultimate as pen
+    >>> from penultimate.probabilities.thresholds import scaled
+    >>> p = np.array([[0.8], [0.3], [0.1]])
+    >>> scaled(pen.expected_f_thresholds(p), p, p > 0.5, 0.5).answered
+    array([2])
+    """
+    thresholds = found.values * factor
+    answers = values >= thresholds
+    return replace(
+        found,
+        values=thresholds,
+        expected_f=_expected_f(values, answers, values.sum(axis=0)),
+        answered=answers.sum(axis=0),
+        measured_f=f1(truth, answers),
     )
 
 
