@@ -256,8 +256,8 @@ class FeatureStatistics:
         column = int(np.argmin(np.isfinite(rows[row])))
         raise FeaturesError(
             f"{int((~kept).sum())} of {len(kept)} rows hold NaN or infinity, the first is sample {seen + row} "
-            f"(column {column}: {rows[row, column]}): mend the features, or drop such rows (gaps='drop', --gaps drop), "
-            "or let an audit use the entries that are there (gaps='observed', --gaps observed)"
+            f"(column {column}: {rows[row, column]}): mend the features. An audit can also drop such rows, or use "
+            "the entries that are there (gaps='drop' or 'observed', --gaps)"
         )
 
     def merge(self, other: "FeatureStatistics") -> "FeatureStatistics":

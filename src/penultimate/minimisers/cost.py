@@ -56,7 +56,7 @@ def expected(counts: ClassCounts, problem: Problem) -> Cost:
     --------
     >>> import penultimate as pen
     >>> counts = pen.ClassCounts(range(1, 2001))
-    >>> print(expected(counts, pen.Problem.from_decays(1e-3, loss="ce")))
+    >>> print(expected(counts, pen.Problem.from_decays(1e-3, loss="smooth")))
     about 560 seconds and 1.3 GiB of memory
     """
     if problem.is_plain_squared_error and isinstance(problem.bias, str):
