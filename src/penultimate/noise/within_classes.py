@@ -78,7 +78,7 @@ def scatter_directions(statistics: FeatureStatistics) -> ScatterDirections:
     >>> features = scatter[:, None] * np.random.default_rng(0).normal(size=(300, 25))
     >>> found = pen.noise.scatter_directions(pen.FeatureStatistics.from_features(features, labels))
     >>> found.count, round(found.edge, 2)
-    (0, 2.46)
+    (0, 2.49)
     """
     counts, seen = statistics.counts, statistics.counts > 0
     freedom = float(statistics.samples - np.count_nonzero(seen))
