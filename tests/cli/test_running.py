@@ -128,9 +128,8 @@ def test_columns_are_heeded_in_a_pipe(penultimate, monkeypatch):
     assert penultimate("forecast", "cifar10-lt")[0] == 0
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",)])
-def test_the_bare_command_prints_its_help(penultimate, arguments):
-    status, out, err = penultimate(*arguments)
+def test_help_lists_the_commands(penultimate):
+    status, out, err = penultimate("--help")
     assert (status, err) == (0, "")
     assert out.startswith("Usage: ")
     assert len(out.splitlines()) > 10
@@ -217,7 +216,9 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     announce(45.0, 5 << 30, "much")
     assert capsys.readouterr().err == "this takes about 45 seconds and about 5 GiB of memory (much); Ctrl-C ends it\n"
     announce_forecast(pen.ClassCounts(np.arange(1.0, 160_001)), pen.Problem.from_decays())
-    assert "13 minutes (160,000 classes of 160,000 distinct counts)" in capsys.readouterr().err
+    assert capsys.readouterr().err == ""
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 2_000_001)), pen.Problem.from_decays())
+    assert "50 seconds (2,000,000 classes of 2,000,000 distinct counts)" in capsys.readouterr().err
     announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="ce"))  # on bins
     assert capsys.readouterr().err == ""
     announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="cdt:0.3"))

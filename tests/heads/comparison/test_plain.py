@@ -28,15 +28,21 @@ def compared():
 
 
 def test_the_plain_head_is_softmax_regression_with_weight_decay():
-    (X, V), labels, _ = encoded(counts=(120, 40, 12, 5))
+    """By what it minimises: the fit stops early, and where decay is weak probabilities are still on their way."""
+    (X, _), labels, _ = encoded(counts=(120, 40, 12, 5))
     plain = pen.compare_heads(pen.ArraySource(X, labels)).present
     assert plain.name == "plain" and plain.learns_from == "train"
-    away = [
-        np.abs(LogisticRegression(C=1 / (labels.size * decay * X.var(axis=0).mean()), max_iter=1000).fit(X, labels)
-               .predict_proba(V) - softmax(plain.head.logits(V))).max()
-        for decay in (1e-1, 1e-2, 1e-3, 1e-4)
-    ]  # fmt: skip
-    assert min(away) < 0.02
+
+    def cost(scores, weight, decay):
+        return -np.log(softmax(scores)[np.arange(labels.size), labels]).mean() + decay / 2 * np.square(weight).sum()
+
+    excess = []
+    for decay in X.var(axis=0).mean() * np.array([1e-1, 1e-2, 1e-3, 1e-4]):
+        least = LogisticRegression(C=1 / (labels.size * decay), max_iter=1000, tol=1e-8).fit(X, labels)
+        reached = cost(plain.head.logits(X), plain.head.product, decay)
+        excess.append(reached / cost(least.decision_function(X), least.coef_, decay) - 1)
+    # Of five seeds the worst is 2 % above the least; decays that were not chosen are 25 % and more above theirs.
+    assert min(excess) < 0.08
 
 
 def softmax(scores):
