@@ -256,8 +256,8 @@ class FeatureStatistics:
         column = int(np.argmin(np.isfinite(rows[row])))
         raise FeaturesError(
             f"{int((~kept).sum())} of {len(kept)} rows hold NaN or infinity, the first is sample {seen + row} "
-            f"(column {column}: {rows[row, column]}): mend the features. An audit can also drop such rows, or use "
-            "the entries that are there (gaps='drop' or 'observed', --gaps)"
+            f"(column {column}: {rows[row, column]}): mend the features. An audit can also drop such rows "
+            "(gaps='drop', --gaps drop), or use the entries that are there (gaps='observed', --gaps observed)"
         )
 
     def merge(self, other: "FeatureStatistics") -> "FeatureStatistics":
