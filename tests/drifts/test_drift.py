@@ -117,7 +117,9 @@ def test_permutations_find_the_share_of_all_choices(total, size):
 
 
 def test_more_permutations_are_drawn_where_a_small_p_value_has_to_be_told():
-    statistic = lambda chosen: np.zeros(len(chosen))  # noqa: E731
+    def statistic(chosen):
+        return np.zeros(len(chosen))
+
     for least in (1e-2, 1e-4):
         assert by_permutation(1.0, statistic, 50, 5, least, np.random.default_rng(0)) <= max(least, 1e-3)
 

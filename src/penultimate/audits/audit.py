@@ -251,8 +251,9 @@ def audit(
         held = _checkpoint(checkpoint, source, last, classes, gaps, {**_of_loss(model, counts), **passes.layout})
         parts, found = _parts(classes, source.dimension), None
         if gaps == "observed":
-            reading = _step(progress, "features")
-            whole, without, found = read_observed(passes, classes, source.dimension, parts, held, reading)
+            step = _step(progress, "features")
+            run = partial(passes.run, checkpoint=held, progress=step)
+            whole, without, found = read_observed(run, classes, source.dimension, parts)
         else:
             replicates = Replicates(classes, source.dimension, parts, gaps=gaps)
             passes.run(replicates, "features", held, _step(progress, "features"))

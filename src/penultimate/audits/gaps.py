@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError
 from penultimate.features.moments import Moments
 from penultimate.features.passes.accumulator import Accumulator
-from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.observed import ObservedEntries, ObservedPairs
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.reported import OneLine
@@ -55,30 +53,17 @@ class GapsFound(OneLine):
         return dict(vars(self))
 
 
-@runtime_checkable
-class Passes(Protocol):
-    """What runs a pass over features."""
-
-    def run(
-        self,
-        accumulator: Accumulator,
-        stage: str,
-        checkpoint: Checkpoint | None = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> None:
-        """One pass."""
-        ...
-
-
 def read_observed(
-    passes: Passes,
-    classes: int,
-    dimension: int,
-    parts: int,
-    checkpoint: Checkpoint | None,
-    progress: Callable[[int], object] | None,
+    run: Callable[[Accumulator, str], object], classes: int, dimension: int, parts: int
 ) -> tuple[FeatureStatistics, list[FeatureStatistics], GapsFound]:
     """Read features with gaps in two passes.
+
+    Parameters
+    ----------
+    run : callable
+        Runs a pass that fills an accumulator, by its name.
+    classes, dimension, parts : int
+        K, d, and the parts that the statistics are kept in.
 
     Returns
     -------
@@ -94,7 +79,7 @@ def read_observed(
         For infinity, gaps that depend on the class, a column never seen in a class, and columns seldom seen together.
     """
     first = ObservedEntries(classes, dimension, parts)
-    passes.run(first, "features", checkpoint, progress)
+    run(first, "features")
     _check_seen(first)
     p = first.p_of_class()
     if p < _REFUSED:
@@ -103,7 +88,7 @@ def read_observed(
             "from the rest is right: find out why entries are missing, or read whole rows only (gaps='drop')"
         )
     second = ObservedPairs(first)
-    passes.run(second, "pairs", checkpoint, progress)
+    run(second, "pairs")
     least = int(second.pairs.sum(axis=0).min())
     if least < _TOGETHER:
         raise FeaturesError(

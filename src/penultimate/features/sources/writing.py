@@ -112,7 +112,7 @@ def _arrays_of(head: "Head | None") -> dict[str, NDArray[Any]]:
     return arrays if head.bias is None else arrays | {"b": head.bias}
 
 
-def save_head(head: "Head", names: Sequence[str], path: "str | os.PathLike[str]") -> None:
+def save_head(head: "Head", names: Sequence[str], path: "str | os.PathLike[str]", **beside: Any) -> None:
     """Write W (the product of the layers), b and class names as ``.npz``, whole or not at all; `Head.read` reads it.
 
     Parameters
@@ -122,6 +122,8 @@ def save_head(head: "Head", names: Sequence[str], path: "str | os.PathLike[str]"
     names : sequence of str
         Of the classes.
     path : path-like
+    **beside : ndarray
+        More arrays to write, as thresholds.
 
     Raises
     ------
@@ -134,5 +136,5 @@ def save_head(head: "Head", names: Sequence[str], path: "str | os.PathLike[str]"
         raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
     buffer = io.BytesIO()
     weight, bias = head.product.astype(np.float32), head.offset.astype(np.float32)
-    np.savez(buffer, W=weight, b=bias, classes=np.array(list(names)))
+    np.savez(buffer, W=weight, b=bias, classes=np.array(list(names)), **beside)
     write_whole(path, buffer.getvalue())

@@ -1,6 +1,5 @@
 """Several labels a sample: the head for them beside what people do, judged on samples that none of it has seen."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from penultimate.datasets.by_name import head_given
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.sources.label_samples import LabelSamples, in_order, label_samples
-from penultimate.files import write_whole
+from penultimate.features.sources.writing import save_head
 from penultimate.heads.multi_label import FOLDS, MultiLabelHead, dealt
 from penultimate.heads.sigmoids import Logistic, Rotated
 from penultimate.probabilities.thresholds import Thresholds, f1
@@ -144,16 +143,7 @@ class LabelHeadComparison(Reported, presenter="label_head_comparison"):
         FileError
             When the file cannot be written.
         """
-        if not str(path).endswith(".npz"):
-            raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
-        buffer, head = io.BytesIO(), self.head
-        weight, bias, names = (
-            head.product.astype(np.float32),
-            head.offset.astype(np.float32),
-            np.array(list(self.names)),
-        )
-        np.savez(buffer, W=weight, b=bias, classes=names, thresholds=self.thresholds.values)
-        write_whole(path, buffer.getvalue())
+        save_head(self.head, self.names, path, thresholds=self.thresholds.values)
 
 
 def compare_label_heads(

@@ -9,7 +9,6 @@ from penultimate.learning_curves.curve import LearningCurve
 from penultimate.learning_curves.where_next import MORE
 from penultimate.report.kit.chart_style import (
     HEIGHT,
-    INK,
     STATUS_COLOURS,
     WIDTH,
     AnyChart,
@@ -20,12 +19,13 @@ from penultimate.report.kit.chart_style import (
     log_scale,
     titled,
 )
+from penultimate.report.kit.intervals import interval_row, intervals
 from penultimate.report.kit.numbers import number
 from penultimate.report.learning_curve.record import select
 
-_STEP = 18
 # Classes in a chart.
 _SHOWN = 25
+_AXIS = "gain in recall, points"
 
 
 def recall(curve: LearningCurve) -> alt.LayerChart:
@@ -67,20 +67,22 @@ def changes(curve: LearningCurve) -> alt.LayerChart:
     chosen = select(curve, _SHOWN).tolist()
     names = distinct_labels([str(curve.counts.names[k]) for k in chosen])
     rows = [
-        _bar(name, float(curve.gains[-1, k]), float(curve.gain_errors[-1, k]))
+        _gain(name, float(curve.gains[-1, k]), float(curve.gain_errors[-1, k]))
         for name, k in zip(names, chosen, strict=True)
     ]
     lines = [f"At {number(curve.budgets[-1])} samples, in points of recall; bars: 90 %"]
-    return _bars(rows, "What every class gains or loses", lines)
+    return intervals(rows, "gain", _AXIS, "What every class gains or loses", lines)
 
 
 def where_next(curve: LearningCurve) -> alt.LayerChart:
     """Draw what a hundred more samples of one class bring its recall, the best for balanced accuracy first."""
     shown = curve.where_next[:_SHOWN]
     names = distinct_labels([str(curve.counts.names[one.index]) for one in shown])
-    rows = [_bar(name, one.gain, one.error) for name, one in zip(names, shown, strict=True)]
-    return _bars(
+    rows = [_gain(name, one.gain, one.error) for name, one in zip(names, shown, strict=True)]
+    return intervals(
         rows,
+        "gain",
+        _AXIS,
         f"Where the next {MORE} labels bring most",
         ["The best for balanced accuracy first; own recall, in points"],
     )
@@ -98,20 +100,5 @@ def charts(curve: LearningCurve) -> dict[str, Callable[[], AnyChart]]:
     return {name: partial(draw, curve) for name, draw in CHARTS.items()}
 
 
-def _bar(name: str, gain: float, error: float) -> Row:
-    return {"class": name, "gain": 100 * gain, "low": 100 * (gain - error), "high": 100 * (gain + error)}
-
-
-def _bars(rows: list[Row], title: str, lines: list[str]) -> alt.LayerChart:
-    y = alt.Y("class:N", title=None, sort=None, axis=alt.Axis(labelLimit=160))
-    base = alt.Chart(inline(rows)).encode(y=y)
-    line = base.mark_rule(strokeWidth=2, color=STATUS_COLOURS["own"]).encode(
-        x=alt.X("low:Q", title="gain in recall, points"), x2="high:Q"
-    )
-    dots = base.mark_circle(size=60, opacity=1, color=STATUS_COLOURS["own"]).encode(
-        x="gain:Q",
-        tooltip=[alt.Tooltip("class:N"), *(alt.Tooltip(f"{f}:Q", format=".1f") for f in ("gain", "low", "high"))],
-    )
-    zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(x="level:Q")
-    height = max(60, _STEP * len(rows))
-    return titled(alt.LayerChart(layer=[line, dots, zero], width=WIDTH, height=height), title, lines)
+def _gain(name: str, gain: float, error: float) -> Row:
+    return interval_row(name, "gain", gain, gain - error, gain + error)
