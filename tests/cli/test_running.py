@@ -156,15 +156,16 @@ def test_faults_of_usage_name_the_help_of_the_command(penultimate):
     [
         # A loop in Python, one in a kernel of ours, and one call of BLAS, between whose steps Python does not run.
         ("while True: pass", "python"),
-        ("pen.LabelSpectrum(pen.ClassCounts(np.arange(1.0, 250_001))).sigma", "kernels"),
+        ("while True: pen.LabelSpectrum(pen.ClassCounts(np.arange(1.0, 250_001))).sigma", "kernels"),
         ("a = np.ones((9000, 9000)); np.linalg.svd(a)", "lapack"),
     ],
     ids=lambda value: value if value.isalpha() else "",
 )
 def test_ctrl_c_ends_any_work(script, about, tmp_path):
-    # What the command does in its place is replaced, the rest is the command's own.
+    # What the command does in its place is replaced, the rest is the command's own. Kernels are compiled before.
     code = (
         "import sys, numpy as np, penultimate as pen, penultimate.cli as command\n"
+        "pen.LabelSpectrum(pen.ClassCounts(np.arange(1.0, 5001))).sigma\n"
         f"def work(*_, **__):\n    print('begun', flush=True)\n    {script}\n"
         "command.cli.main = work\ncommand.main()"
     )
@@ -180,6 +181,22 @@ def test_ctrl_c_ends_any_work(script, about, tmp_path):
         finally:
             child.kill()  # or it would work for ever
     assert (child.returncode, err) == (130, "penultimate: interrupted\n")
+
+
+def test_ctrl_c_that_a_library_turns_into_a_fault_of_its_own_is_ctrl_c():
+    code = (
+        "import os, signal, time, penultimate.cli as command\n"
+        "def work(*_, **__):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(1.0)\n"
+        "    except KeyboardInterrupt:\n"
+        "        time.sleep(0.3)\n"
+        "        raise RuntimeError('a callback failed') from None\n"
+        "command.cli.main = work\ncommand.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "penultimate: interrupted\n")
 
 
 def test_progress_is_shown_on_a_terminal_alone():

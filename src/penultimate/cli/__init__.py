@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import threading
 
 import click
 
@@ -68,12 +69,12 @@ cli.add_sections(
 def main() -> None:
     """Run the command; exit 0 on success, 2 for the user's input, 1 for a fault of ours."""
     prepare()
-    with heeding_interrupts():
-        status = _run()
+    with heeding_interrupts() as pressed:
+        status = _run(pressed)
     sys.exit(status)
 
 
-def _run() -> int:
+def _run(pressed: threading.Event) -> int:
     try:
         cli.main(prog_name="penultimate", standalone_mode=False)
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
@@ -98,6 +99,8 @@ def _run() -> int:
             f"there is not enough memory for this ({error or 'allocation failed'}): give fewer classes or samples", 2
         )
     except Exception as error:
+        if pressed.is_set():
+            return _fail("interrupted", INTERRUPTED)
         return _fail(f"internal error, please report it with the command you ran: {type(error).__name__}: {error}", 1)
 
 

@@ -18,31 +18,37 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def heeding_interrupts() -> Generator[None]:
-    """End the process within two seconds of Ctrl-C, with the status that shells give it."""
+def heeding_interrupts() -> Generator[threading.Event]:
+    """End the process within two seconds of Ctrl-C, with the status that shells give it.
+
+    Yields what is set once it was pressed. A library may swallow the interrupt, as where a kernel is being compiled,
+    and fail for it in its own way.
+    """
+    pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield pressed
         return
     watched, woken = socket.socketpair()
     woken.setblocking(False)
     done = threading.Event()
     before = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(watched, done), daemon=True).start()
+    threading.Thread(target=_watch, args=(watched, pressed, done), daemon=True).start()
     try:
-        yield
+        yield pressed
     finally:
         done.set()
         signal.set_wakeup_fd(before)
         woken.close()
 
 
-def _watch(watched: socket.socket, done: threading.Event) -> None:
+def _watch(watched: socket.socket, pressed: threading.Event, done: threading.Event) -> None:
     with watched:
         while number := watched.recv(1):
             if number[0] == signal.SIGINT:
                 break
         else:
             return
+    pressed.set()
     over = threading.Event()
     over.wait(_SECONDS)
     if not done.is_set():
