@@ -31,6 +31,7 @@ from .errors import ProblemError as ProblemError
 from .features import metrics as metrics
 from .features.head import Head as Head
 from .features.label_statistics import LabelStatistics as LabelStatistics
+from .features.reservoir import Reservoir as Reservoir
 from .features.sources import ArraySource as ArraySource
 from .features.sources import open_features as open_features
 from .features.statistics import FeatureStatistics as FeatureStatistics

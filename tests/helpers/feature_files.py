@@ -64,21 +64,24 @@ def write_tensors(path, **tensors):
 def write_npy(folder, content, stem="features"):
     for key, array in content.items():
         np.save(folder / f"{stem}_{key}.npy", array)
-    return folder / f"{stem}_H.npy"
+    return folder / f"{stem}_{next(iter(content))}.npy"
 
 
 def write_parquet(folder, content, stem="features", fixed=True):
     path = folder / f"{stem}.parquet"
-    features = content["H"]
-    flat = pa.array(features.ravel())
-    if fixed:
-        lists = pa.FixedSizeListArray.from_arrays(flat, features.shape[1])
-    else:
-        ends = np.arange(len(features) + 1, dtype=np.int32) * features.shape[1]
-        lists = pa.ListArray.from_arrays(pa.array(ends), flat)
-    columns = {key: pa.array(array) for key, array in content.items() if array.shape == features.shape[:1]}
-    pq.write_table(pa.table({"id": pa.array(range(len(features))), "H": lists, **columns}), path, row_group_size=70)
+    samples = len(next(iter(content.values())))
+    columns = {key: _column(array, fixed) for key, array in content.items() if len(array) == samples}
+    pq.write_table(pa.table({"id": pa.array(range(samples)), **columns}), path, row_group_size=70)
     return path
+
+
+def _column(array, fixed):
+    flat = pa.array(array.ravel())
+    if array.ndim == 1:
+        return flat
+    if fixed:
+        return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+    return pa.ListArray.from_arrays(pa.array(np.arange(len(array) + 1, dtype=np.int32) * array.shape[1]), flat)
 
 
 def write_parquet_lists(folder, content, stem="features"):

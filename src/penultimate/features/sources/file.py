@@ -16,6 +16,7 @@ from penultimate.archives.formats import format_of, open_archive
 from penultimate.archives.npy_set import NpySet
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.head import Head, checked_names, head_of
+from penultimate.features.sources.logged import COLUMNS, VALUES, filled_out, width_of
 from penultimate.features.sources.parts import Rows
 from penultimate.features.sources.source import Batch, FeatureSource
 
@@ -28,11 +29,12 @@ _WIDEST = 1 << 18
 
 
 class Keys(NamedTuple):
-    """Names of the arrays that hold features, labels and weights."""
+    """Names of the arrays that hold features, labels and weights; of a log also that of the columns logged."""
 
     features: str
     labels: str
     weights: str | None
+    columns: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,8 @@ class FileSource:
         Its arrays.
     layouts : tuple of Layout
         Their shapes and types when it was opened.
+    dimension : int
+        Width of the features, d.
     head : Head, optional
     names : tuple of str, optional
         Class names.
@@ -57,6 +61,7 @@ class FileSource:
     path: Path
     keys: Keys
     layouts: tuple[Layout, ...]
+    dimension: int
     head: Head | None
     names: tuple[str, ...] | None
     fingerprint: str
@@ -70,11 +75,6 @@ class FileSource:
         return self.layouts[0].shape[0]
 
     @property
-    def dimension(self) -> int:
-        """Width of the features, d."""
-        return self.layouts[0].shape[1]
-
-    @property
     def dtype(self) -> str:
         """Type of the features as stored."""
         return self.layouts[0].dtype
@@ -86,7 +86,11 @@ class FileSource:
             size = block_rows(self.dimension)
             streams = [archive.blocks(key, start, size) for key in self.keys if key is not None]
             for arrays in zip(*streams, strict=True):
-                yield Batch(*map(_native, arrays))
+                features, *beside = map(_native, arrays)
+                if self.keys.columns is not None:
+                    features = self._filled_out(beside.pop(), features, start)
+                    start += len(features)
+                yield Batch(features, *beside)
 
     def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
         """Blocks of the labels from sample `start` on."""
@@ -102,6 +106,12 @@ class FileSource:
         bounds = shard_spans(self.samples, block_rows(self.dimension))
         return [self] if len(bounds) == 1 else [Rows(self.bare(), first, stop) for first, stop in bounds]
 
+    def _filled_out(self, columns: NDArray[Any], values: NDArray[Any], first: int) -> NDArray[Any]:
+        try:
+            return filled_out(columns, values, self.dimension, first)
+        except FeaturesError as error:
+            raise FeaturesError(f"{self}: {error}") from None
+
     @contextmanager
     def _opened(self) -> Generator[Archive]:
         with open_archive(self.path) as archive:
@@ -115,7 +125,9 @@ class FileSource:
 
 
 def open_source(path: Path) -> FileSource:
-    """Open one file of features; its arrays are found by name and checked, and only head and names are read.
+    """Open one file of features; its arrays are found by name and checked.
+
+    Only head and names are read; of a log without a head its columns, too, for they alone tell the width.
 
     Parameters
     ----------
@@ -139,21 +151,29 @@ def open_source(path: Path) -> FileSource:
         keys, layouts = _keys_and_layouts(archive, path)
         try:
             head = head_of(archive)
+            dimension = layouts[0].shape[1]
+            if keys.columns is not None:
+                dimension = (
+                    width_of(archive.blocks(keys.columns, 0, block_rows(dimension))) if head is None else head.dimension
+                )
+                _check_width(dimension, keys.columns)
             if head is not None:
-                head.check(head.classes, layouts[0].shape[1])
+                head.check(head.classes, dimension)
             found = None if head is not None else archive.classes()
             names = checked_names(found) if found is not None else None if head is None else head.names
         except FeaturesError as error:
             raise FeaturesError(f"{path}: {error}") from None
-    return FileSource(path, keys, layouts, head, names, _fingerprint(path, layouts))
+    return FileSource(path, keys, layouts, dimension, head, names, _fingerprint(path, layouts))
 
 
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
     names = archive.names()
-    weights = [name for name in WEIGHTS if name in names]
-    keys = Keys(
-        find_array(names, FEATURES, "features", path), find_array(names, LABELS, "labels", path), *weights or [None]
-    )
+    weights = next((name for name in WEIGHTS if name in names), None)
+    labels = find_array(names, LABELS, "labels", path)
+    if {COLUMNS, VALUES} <= set(names) and not _named(names, FEATURES):
+        keys = Keys(VALUES, labels, weights, COLUMNS)
+    else:
+        keys = Keys(find_array(names, FEATURES, "features", path), labels, weights)
     layouts = tuple(archive.layout(key) for key in keys if key is not None)
     _check(keys, layouts, path)
     return keys, layouts
@@ -169,8 +189,7 @@ def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path
     """
     if usual[0] in names:
         return usual[0]
-    folded = [name.casefold() for name in usual]
-    found = [name for name in names if name.casefold() in folded]
+    found = _named(names, usual)
     there = ", ".join(names) or "nothing"
     if len(found) > 1:
         raise FileError(
@@ -179,6 +198,16 @@ def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path
     if not found:
         raise FileError(f"{path}: there are no {what}: name them {usual[0]} (there is {there})")
     return found[0]
+
+
+def _named(names: Sequence[str], usual: Sequence[str]) -> list[str]:
+    folded = [name.casefold() for name in usual]
+    return [name for name in names if name.casefold() in folded]
+
+
+def _check_width(width: int, what: str) -> None:
+    if not 0 < width <= _WIDEST:
+        raise FeaturesError(f"{what}: the largest makes features of width {width}: number them from 0 to {_WIDEST - 1}")
 
 
 def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
@@ -198,13 +227,27 @@ def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
         )
     if not labels.dtype.startswith(("int", "uint")):
         raise FeaturesError(f"{path}: {keys.labels} is {labels.dtype}: cast it to whole numbers, 0 … K − 1")
-    for key, layout in zip(keys[1:], layouts[1:], strict=False):
+    _check_beside(keys, layouts, path)
+
+
+def _check_beside(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
+    """One label and weight for each sample, and of a log one column for each value."""
+    features, *others = layouts
+    held = dict(zip((key for key in keys[1:] if key is not None), others, strict=True))
+    columns = held.pop(COLUMNS) if keys.columns is not None else None
+    for key, layout in held.items():
         if layout.shape != features.shape[:1]:
             raise FeaturesError(
                 f"{path}: {key} has shape {layout.shape} for {features.shape[0]} samples: give one for each sample"
             )
-    if len(layouts) > 2 and not layouts[2].dtype.startswith(("float", "bfloat", "int", "uint")):
-        raise FeaturesError(f"{path}: {keys.weights} is {layouts[2].dtype}: give numbers")
+    if keys.weights is not None and not held[keys.weights].dtype.startswith(("float", "bfloat", "int", "uint")):
+        raise FeaturesError(f"{path}: {keys.weights} is {held[keys.weights].dtype}: give numbers")
+    if columns is not None and columns.shape != features.shape:
+        raise FeaturesError(
+            f"{path}: {COLUMNS} has shape {columns.shape} and {VALUES} {features.shape}: give the column of each value"
+        )
+    if columns is not None and not columns.dtype.startswith(("int", "uint")):
+        raise FeaturesError(f"{path}: {COLUMNS} is {columns.dtype}: cast it to whole numbers, 0 … d − 1")
 
 
 def _native(array: NDArray[Any]) -> NDArray[Any]:

@@ -4,6 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,9 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
     of shape (K, d) or ``W_1`` … ``W_L``, its bias ``b`` (K,), and class names ``classes``. In .safetensors class names
     are a JSON list in the metadata; zarr groups and HDF5 files may have them as an attribute; Parquet files
     have none.
+
+    In place of H, a log of m columns of each sample has ``columns`` and ``values``, both (N, m): all other entries are
+    gaps, NaN (``audit(gaps="observed")``).
 
     Examples
     --------
@@ -140,11 +144,19 @@ def _joined(sources: Sequence[FileSource], file: Path | None) -> Joined:
         other = next(source for source in sources if source.keys.weights is None)
         raise FeaturesError(f"{weighted[0]} has weights and {other} has none: give them in all shards or in none")
     head = _agreed_head(sources, file)
+    sources = _one_width(sources, head)
     names = _first_names(sources, head)
     joined = Joined([_in_order(source, names) for source in sources], head, names)
     if head is not None:
         head.check(head.classes, joined.dimension)
     return joined
+
+
+def _one_width(sources: Sequence[FileSource], head: Head | None) -> list[FileSource]:
+    """Logs of a few columns as wide as the widest of them: the last column may be in none of the others."""
+    logs = [source for source in sources if source.keys.columns is not None]
+    width = max([source.dimension for source in logs] + ([] if head is None else [head.dimension]), default=0)
+    return [replace(source, dimension=width) if source in logs else source for source in sources]
 
 
 def _agreed_head(sources: Sequence[FileSource], file: Path | None) -> Head | None:
