@@ -138,7 +138,7 @@ class Reported:
         MissingDependencyError
             Without the extra ``penultimate[report]``.
         """
-        write_whole(path, self._part("page").page(self))
+        write_whole(path, self._part("page").page(self).whole())
 
     def _repr_html_(self) -> str | None:
         try:

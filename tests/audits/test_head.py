@@ -134,7 +134,7 @@ def test_the_bundled_heads_against_their_own_losses():
     assert own.implied_ratio == pytest.approx(4.4, abs=0.1) and other.implied_ratio > 300
     assert own.along.error == pytest.approx(0.082, abs=2e-3)
     assert own.along.error < other.along.error
-    assert "fully absorbed by the bias" in own.verdict and "Bias on log n" in head_page(own)
+    assert "fully absorbed by the bias" in own.verdict and "Bias on log n" in head_page(own).whole()
 
 
 def test_the_bundled_heads_tell_their_losses_by_their_biases():

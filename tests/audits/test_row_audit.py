@@ -214,7 +214,7 @@ def test_names_with_markup_are_escaped():
     rows = planted()
     rows[1] *= 9
     audit = audited(rows, pen.ClassCounts(COUNTS.values, names))
-    html = page(audit)
+    html = page(audit).whole()
     assert "<script>alert" not in html and "&lt;script&gt;" in html
     console = Console(width=200)
     with console.capture() as text:

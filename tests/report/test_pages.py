@@ -19,7 +19,7 @@ from report_pages import Page, refers_outside, well_formed
 
 @cache
 def page(case: str) -> Page:
-    return Page(forecast_page(CASES[case]()))
+    return Page(forecast_page(CASES[case]()).whole())
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -144,3 +144,11 @@ def test_summary_is_a_small_table_without_scripts():
 def test_report_has_the_worst_classes_first():
     found = " ".join(page("fashion").text.split())
     assert found.index("9 60 own") < found.index("0 6,000 own")
+
+
+def test_within_another_page_there_is_what_the_file_shows_without_frame_scripts_and_styles():
+    document = forecast_page(CASES["hostile"]())
+    within, whole = document.within(), document.whole()
+    assert within.strip().startswith('<section class="card verdict"') and within.strip() in whole
+    assert "<script" not in within and "<style" not in within
+    assert [figure.key for figure in document.figures] == list(CASES["hostile"]().charts)

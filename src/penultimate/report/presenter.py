@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from penultimate.report.kit.chart_style import AnyChart
+    from penultimate.report.kit.html import Document
 
 Result_contra = TypeVar("Result_contra", contravariant=True)
 
@@ -55,8 +56,8 @@ class Charts(Protocol[Result_contra]):
 class Page(Protocol[Result_contra]):
     """``page.py``: the result as HTML."""
 
-    def page(self, result: Result_contra, /) -> str:
-        """A whole document that refers to nothing outside itself."""
+    def page(self, result: Result_contra, /) -> "Document":
+        """The report: a file of its own, or a part of another page."""
         ...
 
     def summary(self, result: Result_contra, /) -> str:

@@ -274,7 +274,7 @@ def test_the_page_is_whole_offline_and_trusts_no_name(case, tmp_path):
         comparison = compared("cnn-ce") if case == "judged" else pen.compare_heads("cnn-ce")
     comparison.report(tmp_path / "heads.html")
     text = (tmp_path / "heads.html").read_text()
-    assert text == head_comparison_page(comparison)
+    assert text == head_comparison_page(comparison).whole()
     found = Page(text)
     well_formed(found)
     assert refers_outside(found) == []

@@ -23,7 +23,7 @@ def result(case: str) -> "pen.Audit | pen.HeadAudit":
 @cache
 def html(case: str) -> str:
     found = result(case)
-    return audit_page(found) if isinstance(found, pen.Audit) else head_page(found)
+    return (audit_page(found) if isinstance(found, pen.Audit) else head_page(found)).whole()
 
 
 @cache

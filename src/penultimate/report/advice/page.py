@@ -9,7 +9,7 @@ from penultimate.report.advice.effects import changes, figure_cells, loss_cells
 from penultimate.report.advice.record import too_small
 from penultimate.report.advice.steps import head_gain
 from penultimate.report.advice.words import STATUSES, paragraphs, pieces, verdict
-from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, Fact, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number, percent, points
 
 # Rows of the table of classes that are too small, one for all of equal count.
@@ -34,11 +34,11 @@ _UNJUDGED = Reading(
 )
 
 
-def page(advice: Advice) -> str:
-    """Return the page as text."""
+def page(advice: Advice) -> Document:
+    """Return the report."""
     readings = _READINGS | {"trade_off": _UNJUDGED} if advice.loss.goal is Goal.CONSISTENT else _READINGS
     small = [] if advice.samples.status is Status.KEEP else too_small(advice.samples, _LISTED)
-    return document(
+    return Document(
         "advice.html.j2",
         {
             "kind": "advice",
@@ -49,7 +49,7 @@ def page(advice: Advice) -> str:
             "key_figures": key_figures(advice),
             "pieces": pieces(advice),
             "effects": [(name, figure_cells(Figures.from_forecast(forecast))) for name, forecast in changes(advice)],
-            "figures": [figure(key, readings[key], draw()) for key, draw in charts(advice).items()],
+            "figures": [figure(key, readings[key], draw) for key, draw in charts(advice).items()],
             "losses": loss_cells(advice),
             "small": small,
             "method": _method(advice),

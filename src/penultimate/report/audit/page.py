@@ -11,7 +11,7 @@ from penultimate.report.audit.charts import charts
 from penultimate.report.audit.record import alignment_record, answered_worst, class_records
 from penultimate.report.audit.words import findings, verdict
 from penultimate.report.kit.chart_style import spread
-from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, Fact, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import first_ranks, number, percent
 from penultimate.report.kit.problem import problem_words
 
@@ -58,10 +58,10 @@ _READINGS = {
 }
 
 
-def page(audit: Audit) -> str:
-    """Return the report as text."""
+def page(audit: Audit) -> Document:
+    """Return the report."""
     layer = audit.last_layer
-    return document(
+    return Document(
         "audit.html.j2",
         {
             "kind": "audit",
@@ -75,7 +75,7 @@ def page(audit: Audit) -> str:
             "judged": layer is not None and layer.fits_loss,
             "squared": layer is not None and layer.forecast.problem.is_plain_squared_error,
             "key_figures": key_figures(audit),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(audit).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(audit).items()],
             "calibrations": [] if layer is None else _calibrations(layer),
             "directions": [] if layer is None else _directions(audit, layer),
             "classes": _classes(audit),

@@ -4,7 +4,7 @@ from penultimate.probabilities.class_shares import ClassShares
 from penultimate.report.class_shares.charts import charts
 from penultimate.report.class_shares.record import class_records, select
 from penultimate.report.class_shares.words import chance, facts, paragraphs, share
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 
 # Rows of the table of classes.
@@ -18,9 +18,9 @@ _READINGS = {
 }
 
 
-def page(found: ClassShares) -> str:
-    """Return the report as text."""
-    return document(
+def page(found: ClassShares) -> Document:
+    """Return the report."""
+    return Document(
         "class_shares.html.j2",
         {
             "kind": "class_shares",
@@ -29,7 +29,7 @@ def page(found: ClassShares) -> str:
             "samples": found.samples,
             "verdict": paragraphs(found),
             "key_figures": key_figures(found),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(found).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(found).items()],
             "rows": class_records(found, select(found, _ROWS)),
             "method": facts(found),
         },

@@ -4,7 +4,7 @@ from penultimate.forecasts.comparison import LossComparison
 from penultimate.report.comparison.charts import charts
 from penultimate.report.comparison.record import class_records, loss_records, select_classes
 from penultimate.report.comparison.words import paragraphs
-from penultimate.report.kit.html import Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 
 # Rows of the table of classes.
@@ -28,9 +28,9 @@ _READINGS = {
 }
 
 
-def page(comparison: LossComparison) -> str:
-    """Return the page as text."""
-    return document(
+def page(comparison: LossComparison) -> Document:
+    """Return the report."""
+    return Document(
         "comparison.html.j2",
         {
             "kind": "comparison",
@@ -39,7 +39,7 @@ def page(comparison: LossComparison) -> str:
             "sampled": "samples",
             "verdict": paragraphs(comparison),
             "losses": loss_records(comparison),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(comparison).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(comparison).items()],
             "classes": class_records(comparison, select_classes(comparison, _ROWS)),
             "problem_words": _problem_words(comparison),
         },

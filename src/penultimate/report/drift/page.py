@@ -6,7 +6,7 @@ from penultimate.drifts.drift import Drift
 from penultimate.report.drift.charts import charts
 from penultimate.report.drift.record import by_distance, select
 from penultimate.report.drift.words import facts, p_value, paragraphs, points_lost, share
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 
 # Rows of the table of classes.
@@ -24,9 +24,9 @@ _READINGS = {
 }
 
 
-def page(drift: Drift) -> str:
-    """Return the report as text."""
-    return document(
+def page(drift: Drift) -> Document:
+    """Return the report."""
+    return Document(
         "drift.html.j2",
         {
             "kind": "drift",
@@ -35,7 +35,7 @@ def page(drift: Drift) -> str:
             "sampled": "samples in the reference",
             "verdict": paragraphs(drift),
             "key_figures": key_figures(drift),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(drift).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(drift).items()],
             "shape": drift.shape,
             "classes": [_row(drift, k) for k in select(drift, _ROWS).tolist()],
             "method": facts(drift),

@@ -7,7 +7,7 @@ from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.report.forecast.charts import charts
 from penultimate.report.forecast.record import class_records
 from penultimate.report.forecast.words import law_words, paragraphs
-from penultimate.report.kit.html import Fact, KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, Fact, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.problem import problem_words
 
@@ -44,9 +44,9 @@ _READINGS = {
 }
 
 
-def page(forecast: Forecast) -> str:
-    """Return the report as text."""
-    return document(
+def page(forecast: Forecast) -> Document:
+    """Return the report."""
+    return Document(
         "forecast.html.j2",
         {
             "kind": "forecast",
@@ -59,7 +59,7 @@ def page(forecast: Forecast) -> str:
             "own": OWN,
             "lost": LOST,
             "key_figures": _key_figures(forecast),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(forecast).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(forecast).items()],
             "classes": _worst(forecast),
             "method": _method(forecast),
             "problem_words": problem_words(forecast.problem, forecast.counts.samples),

@@ -7,7 +7,7 @@ from penultimate.report.head_audit.charts import charts
 from penultimate.report.head_audit.record import class_records, closest_first, direction_records
 from penultimate.report.head_audit.words import facts, paragraphs
 from penultimate.report.kit.chart_style import spread
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number, percent, power_of_count
 from penultimate.report.kit.problem import problem_words
 
@@ -37,9 +37,9 @@ _READINGS = {
 }
 
 
-def page(audit: HeadAudit) -> str:
-    """Return the report as text."""
-    return document(
+def page(audit: HeadAudit) -> Document:
+    """Return the report."""
+    return Document(
         "head.html.j2",
         {
             "kind": "head-audit",
@@ -49,7 +49,7 @@ def page(audit: HeadAudit) -> str:
             "verdict": paragraphs(audit),
             "audit": audit,
             "key_figures": key_figures(audit),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(audit).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(audit).items()],
             "directions": _directions(audit),
             "classes": class_records(audit, closest_first(audit, _NEAREST)),
             "method": facts(audit),

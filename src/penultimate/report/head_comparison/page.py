@@ -4,7 +4,7 @@ from penultimate.heads.comparison.comparison import HeadComparison
 from penultimate.report.head_comparison.charts import charts
 from penultimate.report.head_comparison.table import cells
 from penultimate.report.head_comparison.words import how, paragraphs, percent, reference
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number, points
 
 _READINGS = {
@@ -19,9 +19,9 @@ _READINGS = {
 }
 
 
-def page(comparison: HeadComparison) -> str:
-    """Return the report as text."""
-    return document(
+def page(comparison: HeadComparison) -> Document:
+    """Return the report."""
+    return Document(
         "head_comparison.html.j2",
         {
             "kind": "head-comparison",
@@ -30,7 +30,7 @@ def page(comparison: HeadComparison) -> str:
             "sampled": "samples in training",
             "verdict": paragraphs(comparison),
             "key_figures": key_figures(comparison),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(comparison).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(comparison).items()],
             "heads": cells(comparison),
             "method": how(comparison),
         },

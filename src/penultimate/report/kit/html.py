@@ -1,8 +1,8 @@
 """Pages that open without a network, and the small tables that notebooks show: what all reports share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import altair as alt
@@ -40,16 +40,37 @@ class Reading:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart as the templates take it."""
+    """A chart as the templates take it, drawn when its spec is asked for.
+
+    Attributes
+    ----------
+    key : str
+        Its name within the page.
+    heading, reading : str
+        What the page says around it.
+    wide : bool
+        Whether it takes the whole width of the page.
+    draw : callable
+        What makes the chart.
+    """
 
     key: str
     heading: str
     reading: str
     wide: bool
-    spec: dict[str, Any]
+    draw: Callable[[], AnyChart]
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The chart for Vega-Lite."""
+        # Validation against the schema takes longer than everything else; the tests do it.
+        spec: dict[str, Any] = self.draw().to_dict(validate=False)
+        # The address of the schema is never fetched, but a report should not hold one.
+        spec.pop("$schema", None)
+        return spec
 
 
-def figure(key: str, reading: Reading, chart: AnyChart) -> Figure:
+def figure(key: str, reading: Reading, draw: Callable[[], AnyChart]) -> Figure:
     """Return a chart with what a page says around it.
 
     Parameters
@@ -58,34 +79,46 @@ def figure(key: str, reading: Reading, chart: AnyChart) -> Figure:
         Its name within the page.
     reading : Reading
         Heading and text.
-    chart : altair chart
+    draw : callable
+        What makes the chart.
 
     Returns
     -------
     Figure
     """
-    # Validation against the schema takes longer than everything else; the tests do it.
-    spec: dict[str, Any] = chart.to_dict(validate=False)
-    # The address of the schema is never fetched, but a report should not hold one.
-    spec.pop("$schema", None)
-    return Figure(key, reading.heading, reading.text, reading.wide, spec)
+    return Figure(key, reading.heading, reading.text, reading.wide, draw)
 
 
-def document(template: str, values: Mapping[str, object]) -> str:
-    """Return a whole HTML document that refers to nothing outside itself.
+@dataclass(frozen=True)
+class Document:
+    """What a page shows, as a file of its own or within another page.
 
-    Parameters
+    Attributes
     ----------
     template : str
         Its name; it extends ``base.html.j2``, which says what values it needs.
     values : mapping
         What it shows; every string is escaped.
-
-    Returns
-    -------
-    str
     """
-    return _environment().get_template(template).render({**values, "library": _javascript(), "version": __version__})
+
+    template: str
+    values: Mapping[str, Any]
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """The charts, in their order."""
+        return self.values["figures"]
+
+    def whole(self) -> str:
+        """HTML that refers to nothing outside itself."""
+        return self._rendered(whole=True, library=javascript(), version=__version__)
+
+    def within(self) -> str:
+        """HTML from the verdict on, for a page that brings its own frame and draws the charts."""
+        return self._rendered(whole=False)
+
+    def _rendered(self, **how: object) -> str:
+        return _environment().get_template(self.template).render({**self.values, **how})
 
 
 def notebook(caption: str, rows: list[Fact], verdict: str) -> str:
@@ -119,7 +152,7 @@ def _environment() -> Environment:
 
 
 @cache
-def _javascript() -> Markup:
+def javascript() -> Markup:
     """Return Vega, Vega-Lite and vega-embed as one script that is safe inside a script element."""
     wanted = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     known = wanted in vl_convert.get_vegalite_versions()

@@ -1,7 +1,7 @@
 """The report of advice for several labels a sample: one HTML file, and its small table for notebooks."""
 
 from penultimate.advice.label_advice import LabelAdvice
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.problem import problem_words
 from penultimate.report.label_advice.charts import charts
@@ -17,9 +17,9 @@ _READINGS = {
 }
 
 
-def page(advice: LabelAdvice) -> str:
-    """Return the report as text."""
-    return document(
+def page(advice: LabelAdvice) -> Document:
+    """Return the report."""
+    return Document(
         "label_advice.html.j2",
         {
             "kind": "label-advice",
@@ -27,7 +27,7 @@ def page(advice: LabelAdvice) -> str:
             "targets": advice.targets,
             "verdict": paragraphs(advice),
             "key_figures": key_figures(advice),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(advice).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(advice).items()],
             "labels": label_records(advice, _ROWS),
             "problem_words": problem_words(advice.forecast.problem, advice.targets.samples),
         },

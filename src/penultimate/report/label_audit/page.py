@@ -1,7 +1,7 @@
 """The report of an audit of several labels a sample: one HTML file, and its small table for notebooks."""
 
 from penultimate.audits.label_audit import LabelAudit
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.label_audit.charts import charts
 from penultimate.report.label_audit.record import label_records, select
@@ -21,9 +21,9 @@ _READINGS = {
 }
 
 
-def page(audit: LabelAudit) -> str:
-    """Return the report as text."""
-    return document(
+def page(audit: LabelAudit) -> Document:
+    """Return the report."""
+    return Document(
         "label_audit.html.j2",
         {
             "kind": "label-audit",
@@ -31,7 +31,7 @@ def page(audit: LabelAudit) -> str:
             "targets": audit.targets,
             "verdict": paragraphs(audit),
             "key_figures": key_figures(audit),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(audit).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(audit).items()],
             "rows": label_records(audit, select(audit, _WORST)),
             "method": facts(audit),
         },

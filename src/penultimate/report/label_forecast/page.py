@@ -3,7 +3,7 @@
 import math
 
 from penultimate.forecasts.label_forecast import LabelForecast
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.problem import problem_words
 from penultimate.report.label_forecast.charts import charts
@@ -32,10 +32,10 @@ _READINGS = {
 }
 
 
-def page(forecast: LabelForecast) -> str:
-    """Return the report as text."""
+def page(forecast: LabelForecast) -> Document:
+    """Return the report."""
     targets = forecast.targets
-    return document(
+    return Document(
         "label_forecast.html.j2",
         {
             "kind": "label-forecast",
@@ -45,7 +45,7 @@ def page(forecast: LabelForecast) -> str:
             "key_figures": key_figures(forecast),
             "by_ratio": forecast.by_ratio,
             "ratio": forecast.problem.feature_ratio,
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(forecast).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(forecast).items()],
             "labels": label_records(forecast, forecast.worst_labels(_WORST)),
             "method": [*facts(forecast), ("problem", problem_words(forecast.problem, targets.samples))],
         },

@@ -1,7 +1,7 @@
 """The report of a comparison of heads for several labels a sample: one HTML file that opens offline."""
 
 from penultimate.heads.comparison.label_comparison import LabelHeadComparison
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number, points
 from penultimate.report.label_head_comparison.charts import charts
 from penultimate.report.label_head_comparison.record import label_records, select
@@ -17,9 +17,9 @@ _READINGS = {
 }
 
 
-def page(found: LabelHeadComparison) -> str:
-    """Return the report as text."""
-    return document(
+def page(found: LabelHeadComparison) -> Document:
+    """Return the report."""
+    return Document(
         "label_head_comparison.html.j2",
         {
             "kind": "label-head-comparison",
@@ -28,7 +28,7 @@ def page(found: LabelHeadComparison) -> str:
             "samples": found.samples[1],
             "verdict": paragraphs(found),
             "key_figures": key_figures(found),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(found).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(found).items()],
             "heads": [cells(result) for result in found.results],
             "rows": label_records(found, select(found, _ROWS)),
             "method": how(found),

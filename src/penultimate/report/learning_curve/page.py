@@ -1,7 +1,7 @@
 """The report of a learning curve: one HTML file that opens without a network, and its small table for notebooks."""
 
 from penultimate.learning_curves.curve import LearningCurve
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number, points
 from penultimate.report.learning_curve.charts import charts
 from penultimate.report.learning_curve.record import class_records, select
@@ -22,9 +22,9 @@ _READINGS = {
 }
 
 
-def page(curve: LearningCurve) -> str:
-    """Return the report as text."""
-    return document(
+def page(curve: LearningCurve) -> Document:
+    """Return the report."""
+    return Document(
         "learning_curve.html.j2",
         {
             "kind": "learning_curve",
@@ -33,7 +33,7 @@ def page(curve: LearningCurve) -> str:
             "sampled": "held-out samples",
             "verdict": paragraphs(curve),
             "key_figures": key_figures(curve),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(curve).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(curve).items()],
             "budgets": [budget_name(curve, budget) for budget in curve.budgets],
             "classes": class_records(curve, select(curve, _ROWS)),
             "where_next": [

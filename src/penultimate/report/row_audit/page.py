@@ -1,7 +1,7 @@
 """The report of an audit of a head with more classes than d + 1: one HTML file, and its small table for notebooks."""
 
 from penultimate.audits.row_audit import RowAudit
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number, percent
 from penultimate.report.row_audit.charts import charts
 from penultimate.report.row_audit.record import class_records
@@ -25,9 +25,9 @@ _READINGS = {
 }
 
 
-def page(audit: RowAudit) -> str:
-    """Return the report as text."""
-    return document(
+def page(audit: RowAudit) -> Document:
+    """Return the report."""
+    return Document(
         "row_audit.html.j2",
         {
             "kind": "row-audit",
@@ -36,7 +36,7 @@ def page(audit: RowAudit) -> str:
             "sampled": "by frequencies of another corpus" if audit.proxy_counts else "samples in training",
             "verdict": paragraphs(audit),
             "key_figures": key_figures(audit),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(audit).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(audit).items()],
             "groups": [
                 {"kind": group.kind.value, "rows": group.rows.size, "names": named(audit.scan, group, _NAMED)}
                 for group in audit.scan.groups

@@ -1,6 +1,6 @@
 """The report of a scan: one HTML file that opens without a network, and its small table for notebooks."""
 
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number, percent
 from penultimate.report.scan.charts import charts
 from penultimate.report.scan.table import facts
@@ -28,9 +28,9 @@ _READINGS = {
 }
 
 
-def page(scan: Scan) -> str:
-    """Return the report as text."""
-    return document(
+def page(scan: Scan) -> Document:
+    """Return the report."""
+    return Document(
         "scan.html.j2",
         {
             "kind": "scan",
@@ -39,7 +39,7 @@ def page(scan: Scan) -> str:
             "dimension": scan.dimension,
             "verdict": paragraphs(scan),
             "key_figures": key_figures(scan),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(scan).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(scan).items()],
             "groups": [
                 {
                     "kind": group.kind.value,

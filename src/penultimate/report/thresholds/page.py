@@ -1,7 +1,7 @@
 """The report of thresholds: one HTML file that opens without a network, and its small table for notebooks."""
 
 from penultimate.probabilities.thresholds import Thresholds
-from penultimate.report.kit.html import KeyFigure, Reading, document, figure, notebook
+from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.thresholds.charts import charts
 from penultimate.report.thresholds.record import label_records, select
@@ -16,9 +16,9 @@ _READINGS = {
 }
 
 
-def page(found: Thresholds) -> str:
-    """Return the report as text."""
-    return document(
+def page(found: Thresholds) -> Document:
+    """Return the report."""
+    return Document(
         "thresholds.html.j2",
         {
             "kind": "thresholds",
@@ -27,7 +27,7 @@ def page(found: Thresholds) -> str:
             "samples": found.samples,
             "verdict": paragraphs(found),
             "key_figures": key_figures(found),
-            "figures": [figure(key, _READINGS[key], draw()) for key, draw in charts(found).items()],
+            "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(found).items()],
             "rows": label_records(found, select(found, _ROWS)),
             "method": facts(found),
         },
