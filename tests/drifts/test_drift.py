@@ -195,14 +195,12 @@ def test_the_second_test_sees_scatter_and_what_no_neighbour_spans():
 def test_recall_lost_has_the_interval_of_newcombe():
     """His own example, method 10: 56/70 and 48/80 differ by 0.2, from 0.0524 to 0.3339."""
     from penultimate.drifts.cost import recall_lost
-    from penultimate.features.decisions import Decisions
 
     sides = []
     for right, all_of_them in ((56, 70), (48, 80)):
-        decisions = Decisions.empty(2)
-        decisions.add(np.zeros(all_of_them, dtype=int), (np.arange(all_of_them) >= right).astype(int))
-        sides.append(decisions)
-    lost, interval = recall_lost(*sides)
+        sides.append((np.array([right / all_of_them, np.nan]), np.array([all_of_them, 0.0])))
+    (before, n), (after, m) = sides
+    lost, interval = recall_lost(before, after, (n, m))
     assert lost[0] == pytest.approx(0.2) and interval[0] == pytest.approx([0.0524, 0.3339], abs=5e-5)
     assert np.isnan(interval[1]).all()
 

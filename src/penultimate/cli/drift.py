@@ -27,6 +27,9 @@ from penultimate.cli.results import deliver, progress
     help="How often some class may be said to have moved where none has.",
 )
 @click.option("--shape", type=click.Choice(["mmd"]), help="Test the shape of classes, too; takes seconds a class.")
+@click.option(
+    "--groups", metavar="NAME", help="Array beside the features of both that says which samples belong together."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of permutations.")
 @CLASSES
 @JSON
@@ -37,6 +40,7 @@ def drift(
     head: str | None,
     level: float,
     shape: Literal["mmd"] | None,
+    groups: str | None,
     seed: int,
     classes: int | Literal["all", "none"],
     json_path: str | None,
@@ -51,7 +55,7 @@ def drift(
     from penultimate.drifts.drifting import drift as compare
 
     with progress("comparing"):
-        found = compare(reference, current, head=head, level=level, shape=shape, seed=seed)
+        found = compare(reference, current, head=head, level=level, shape=shape, groups=groups, seed=seed)
     for line in found.notes:
         note(line)
     deliver(found, json_path, html_path, classes)

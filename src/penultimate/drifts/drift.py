@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
 from penultimate.drifts.cost import recall_lost
-from penultimate.features.decisions import Decisions
+from penultimate.features.decisions import Decisions, wilson
 from penultimate.reported import Reported
 
 Shape = Literal["mmd"]
@@ -36,6 +36,9 @@ class ClassOutcome(Enum):
     TOO_FEW = "It has a single sample on a side: give at least two, better sixty."
     NO_SAMPLES_TO_PERMUTE = (
         "Statistics were kept of fewer than twenty samples, and then a p-value takes the samples: give the features."
+    )
+    FEW_GROUPS = (
+        "Its samples are of fewer than twenty groups on a side, too few to judge by: give samples of more groups."
     )
     NO_SCATTER_KEPT = (
         "The statistics keep no scatter of single classes, and no p-value holds without: "
@@ -77,6 +80,8 @@ class Drift(Reported, presenter="drift"):
         The class that a class moved towards; −1 where it did not move.
     before, after : Decisions or None
         The head's answers on either side; None without a head.
+    effective : tuple of ndarray of shape (K,)
+        Independent samples of either side that would know the recall as well: all of them, but for ``groups``.
     at_home : ndarray of shape (K,) or None
         Recall of the current samples if the mean of their class had not moved. It takes samples back by their true
         label: an explanation of a loss, never something that can be done in use.
@@ -108,6 +113,7 @@ class Drift(Reported, presenter="drift"):
     towards: Int[np.ndarray, " K"]
     before: Decisions | None
     after: Decisions | None
+    effective: tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]
     at_home: Float[np.ndarray, " K"] | None
     identical: bool
     notes: tuple[str, ...]
@@ -133,6 +139,13 @@ class Drift(Reported, presenter="drift"):
         return self._lost[1]
 
     @property
+    def recall_intervals(self) -> tuple[Float[np.ndarray, "K 2"] | None, Float[np.ndarray, "K 2"] | None]:
+        """95 % intervals of the recalls of both sides (Wilson 1927); None without answers."""
+        sides = zip((self.before, self.after), self.effective, strict=True)
+        before, after = (None if side is None else wilson(side.recall, size) for side, size in sides)
+        return before, after
+
+    @property
     def by_the_mean(self) -> Float[np.ndarray, " K"]:
         """Share of the recall lost that would not have been lost had the mean stayed; NaN where nothing was lost."""
         nothing = np.full(self.counts.classes, np.nan)
@@ -153,4 +166,4 @@ class Drift(Reported, presenter="drift"):
     def _lost(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.before is None or self.after is None:
             return np.full(self.counts.classes, np.nan), np.full((self.counts.classes, 2), np.nan)
-        return recall_lost(self.before, self.after)
+        return recall_lost(self.before.recall, self.after.recall, self.effective)

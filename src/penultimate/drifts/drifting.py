@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
 from penultimate.drifts.drift import ClassOutcome, Drift, Shape
+from penultimate.drifts.groups import Groups, groups_of_both
 from penultimate.drifts.neighbours import Neighbours, neighbours
 from penultimate.drifts.p_values import ENOUGH
 from penultimate.drifts.samples import Seen, first_look, from_statistics, second_look
@@ -40,6 +41,7 @@ def drift(
     head: "Head | os.PathLike[str] | str | None" = None,
     level: float = 0.05,
     shape: Shape | None = None,
+    groups: "str | tuple[object, object] | None" = None,
     seed: int = 0,
 ) -> Drift:
     """Say which classes moved between two sets of labelled features of one network, and what that cost.
@@ -56,6 +58,10 @@ def drift(
     shape : {"mmd"}, optional
         Test each class's shape, too: its scatter, and shifts that no neighbour lies along. Needs the samples, in
         memory.
+    groups : str, or pair of array-like of shape (N,) or None, optional
+        Samples that belong together, as frames of one video: the group of each sample of either side, whole numbers or
+        names, None for a side of independent samples; or the name of such an array in the files of both. They widen the
+        test and the intervals by what they are correlated, and a class takes twenty groups on either side to be judged.
     seed : int, default 0
         Of permutations.
 
@@ -76,7 +82,7 @@ def drift(
     Notes
     -----
     Two passes a side; memory is 5 K d numbers. With many samples everything moves: read `Drift.of_the_way` first.
-    Samples have to be independent: frames of one video make every p-value too small, so take one of each.
+    Samples have to be independent, or in ``groups``: else frames of one video make every p-value too small.
 
     Examples
     --------
@@ -96,6 +102,9 @@ def drift(
     one, other, notes = two_sides(reference, current, head)
     if shape is not None and (one.source is None or other.source is None):
         raise FeaturesError(f"shape={shape!r} compares samples, and statistics keep none: give the features")
+    grouped = groups_of_both(groups, (reference, current), (one, other))
+    if groups is not None:
+        notes += (_of_groups(grouped),)
     classes = _agreed(one, other)
     statistics = _statistics(one, classes), _statistics(other, classes)
     counts = _counted(statistics, one, other)
@@ -103,17 +112,18 @@ def drift(
     with one_thread_of_blas():
         about = neighbours(*statistics)
         few = np.minimum(statistics[0].counts, statistics[1].counts)
-        seen = _looked_at(one, other, statistics, about)
+        seen = _looked_at((one, other), statistics, about, grouped)
         rng = np.random.default_rng(seed)
         tests = 1 if shape is None else 2
         least = level / (tests * max(int((few >= 2).sum()), 1))
         found = shifts(statistics, seen, about, least, rng)
         nothing = np.full(classes, np.nan)
-        shape_p = nothing if shape is None else shape_p_values(one, other, about, few >= 2, least, rng)
+        shape_p = nothing if shape is None else shape_p_values(one, other, about, few >= 2, least, rng, grouped)
     adjusted = _adjusted(np.concatenate([found.p, shape_p])).reshape(2, classes)
     moved: NDArray[np.bool_] = np.any(adjusted <= level, axis=0)
     kept = all(side.source is not None or own.per_class for side, own in zip((one, other), statistics, strict=True))
     untested = ClassOutcome.NO_SAMPLES_TO_PERMUTE if kept else ClassOutcome.NO_SCATTER_KEPT
+    untested = untested if groups is None else ClassOutcome.FEW_GROUPS
     outcomes = tuple(_outcome(few[k], bool(moved[k]), found.p[k], untested) for k in range(classes))
     return Drift(
         counts=counts,
@@ -131,10 +141,18 @@ def drift(
         towards=np.where(moved, _towards(other.head, statistics[1], seen[1].decisions, found), -1),
         before=seen[0].decisions,
         after=seen[1].decisions,
+        effective=(seen[0].effective, seen[1].effective),
         at_home=seen[1].at_home,
         identical=_identical(statistics),
         notes=notes,
     )
+
+
+def _of_groups(groups: tuple[Groups, Groups]) -> str:
+    numbers = [
+        "no groups" if own is None else f"{np.unique(own).size:,} groups of {own.size:,} samples" for own in groups
+    ]
+    return f"Samples of a group count for what they tell together: {numbers[0]} in the reference, {numbers[1]} now."
 
 
 def _agreed(one: Side, other: Side) -> int:
@@ -168,7 +186,10 @@ def _counted(statistics: Both, one: Side, other: Side) -> ClassCounts:
     return ClassCounts(reference, names)
 
 
-def _looked_at(one: Side, other: Side, statistics: Both, about: Neighbours) -> tuple[Seen, Seen]:
+def _looked_at(
+    sides: tuple[Side, Side], statistics: Both, about: Neighbours, groups: tuple[Groups, Groups]
+) -> tuple[Seen, Seen]:
+    one, other = sides
     smaller = np.minimum(statistics[0].counts, statistics[1].counts)
     keep = (smaller >= 2) & (smaller < ENOUGH)
     if one.source is None or other.source is None:
@@ -176,12 +197,12 @@ def _looked_at(one: Side, other: Side, statistics: Both, about: Neighbours) -> t
     both = (statistics[0].counts > 0) & (statistics[1].counts > 0)
     shift = np.where(both[:, None], statistics[1].means - statistics[0].means, 0.0)
 
-    def look(side: Side, own: FeatureStatistics, back: NDArray[np.float64] | None) -> Seen:
+    def look(side: Side, own: FeatureStatistics, back: NDArray[np.float64] | None, of: Groups) -> Seen:
         if side.source is None:
             return from_statistics(own, about)
-        return second_look(side.source, own, about, keep, side.head, back)
+        return second_look(side.source, own, about, keep if of is None else own.counts > 0, side.head, back, of)
 
-    return look(one, statistics[0], None), look(other, statistics[1], shift)
+    return look(one, statistics[0], None, groups[0]), look(other, statistics[1], shift, groups[1])
 
 
 def _outcome(few: float, moved: bool, p: float, untested: ClassOutcome) -> ClassOutcome:

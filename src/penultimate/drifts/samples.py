@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from penultimate.drifts.groups import Groups, design_effect
 from penultimate.drifts.neighbours import Neighbours
 from penultimate.errors import FeaturesError
 from penultimate.features.decisions import Decisions
@@ -28,8 +29,14 @@ class Seen:
         ``Σ z zᵀ``; None for statistics that keep no scatter of single classes.
     coordinates : dict of int to ndarray
         Those of all samples of the classes that were asked for; empty for statistics.
+    independent : ndarray of shape (K,)
+        Groups of samples of each class; samples, where all are independent.
+    design : ndarray of shape (K,)
+        Variance of the mean over that of independent samples.
     decisions : Decisions or None
         What the head answers.
+    effective : ndarray of shape (K,)
+        Independent samples that would know the recall as well.
     at_home : ndarray of shape (K,) or None
         Recall if the mean of each class had not moved: of samples taken back by its shift.
     """
@@ -37,7 +44,10 @@ class Seen:
     mean: Float[np.ndarray, "K r"]
     scatter: Float[np.ndarray, "K r r"] | None
     coordinates: dict[int, Float[np.ndarray, "n r"]]
+    independent: Float[np.ndarray, " K"]
+    design: Float[np.ndarray, " K"]
     decisions: Decisions | None
+    effective: Float[np.ndarray, " K"]
     at_home: Float[np.ndarray, " K"] | None
 
 
@@ -66,11 +76,13 @@ def from_statistics(statistics: FeatureStatistics, about: Neighbours) -> Seen:
     """What statistics that were kept say."""
     mean = _means(statistics, about)
     decisions = statistics.decisions if statistics.decisions.answered.any() else None
+    alone = np.ones(statistics.classes)
+    answered = statistics.decisions.answered.astype(np.float64)
     if not statistics.per_class:
-        return Seen(mean, None, {}, decisions, None)
+        return Seen(mean, None, {}, statistics.counts, alone, decisions, answered, None)
     own = statistics.class_scatters_along(about.basis)
     scatter = own + statistics.counts[:, None, None] * mean[:, :, None] * mean[:, None, :]
-    return Seen(mean, scatter, {}, decisions, None)
+    return Seen(mean, scatter, {}, statistics.counts, alone, decisions, answered, None)
 
 
 def second_look(
@@ -80,6 +92,7 @@ def second_look(
     keep: Bool[np.ndarray, " K"],
     head: Head | None,
     shift: Float[np.ndarray, "K d"] | None,
+    groups: Groups = None,
 ) -> Seen:
     """Stream a source along the directions of each class.
 
@@ -95,12 +108,15 @@ def second_look(
         Whose answers are counted.
     shift : ndarray of shape (K, d), optional
         What is taken off the samples of each class for `Seen.at_home`.
+    groups : ndarray of shape (N,), optional
+        The group of each sample; without, all are independent.
     """
-    rank = about.basis.shape[2]
-    scatter = np.zeros((statistics.classes, rank, rank))
+    classes, rank = statistics.classes, about.basis.shape[2]
+    scatter = np.zeros((classes, rank, rank))
     kept: dict[int, list[Floats]] = {int(k): [] for k in np.flatnonzero(keep)}
-    answers = None if head is None else Decisions.empty(statistics.classes)
-    at_home = np.zeros(statistics.classes)
+    answers = None if head is None else Decisions.empty(classes)
+    right: list[NDArray[np.bool_]] = []
+    at_home = np.zeros(classes)
     moved = None if head is None or shift is None else shift @ head.product.T
     origin = np.matmul(np.nan_to_num(about.centres)[:, None, :], about.basis)[:, 0]
     for batch in source.batches():
@@ -111,13 +127,38 @@ def second_look(
             if k in kept:
                 kept[k].append(z)
         if head is not None and answers is not None:
-            answers.add(labels, head.predict(batch.features))
+            predicted = head.predict(batch.features)
+            answers.add(labels, predicted)
+            right.append(predicted == labels)
             if moved is not None:
                 back = np.argmax(head.logits(batch.features) - moved[labels], axis=1)
-                at_home += np.bincount(labels[back == labels], minlength=statistics.classes)
+                at_home += np.bincount(labels[back == labels], minlength=classes)
     coordinates = {k: np.concatenate(parts) for k, parts in kept.items() if parts}
     home = at_home / np.where(statistics.counts > 0, statistics.counts, np.nan) if moved is not None else None
-    return Seen(_means(statistics, about), scatter, coordinates, answers, home)
+    correct = np.concatenate(right) if right else None
+    independent, design, effective = _correlated(source, statistics.counts, coordinates, correct, groups)
+    return Seen(_means(statistics, about), scatter, coordinates, independent, design, answers, effective, home)
+
+
+def _correlated(
+    source: FeatureSource,
+    counts: Floats,
+    coordinates: dict[int, Floats],
+    right: NDArray[np.bool_] | None,
+    groups: Groups,
+) -> tuple[Floats, Floats, Floats]:
+    """Groups, design effect of the mean, and samples as good as independent ones for recall, class by class."""
+    independent, design, effective = counts.copy(), np.ones_like(counts), counts.copy()
+    if groups is None:
+        return independent, design, effective
+    labels = np.concatenate(list(source.labels()))
+    for k, rows in _by_class(np.asarray(labels, dtype=np.int64)):
+        own = groups[rows]
+        independent[k] = np.unique(own).size
+        design[k] = design_effect(coordinates[k], own)
+        if right is not None:
+            effective[k] /= design_effect((right[rows] - right[rows].mean())[:, None], own)
+    return independent, design, effective
 
 
 def _means(statistics: FeatureStatistics, about: Neighbours) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from penultimate.drifts.groups import Groups, one_of_each
 from penultimate.drifts.neighbours import Neighbours
 from penultimate.drifts.p_values import by_permutation
 from penultimate.drifts.sides import Side
@@ -27,6 +28,7 @@ def shape_p_values(
     tested: Bool[np.ndarray, " K"],
     least: float,
     rng: np.random.Generator,
+    groups: tuple[Groups, Groups] = (None, None),
 ) -> Float[np.ndarray, " K"]:
     """Test the shape of classes, on at most 2,000 samples of each side.
 
@@ -39,6 +41,8 @@ def shape_p_values(
     least : float
         The p-value that has to be told from smaller ones.
     rng : numpy Generator
+    groups : tuple of ndarray of shape (N,) or None
+        Of the samples of each side; of a group the first sample of a class is taken.
 
     Returns
     -------
@@ -48,13 +52,16 @@ def shape_p_values(
     sides = [gather(side.given) for side in (one, other) if not isinstance(side.given, FeatureStatistics)]
     p = np.full(tested.size, np.nan)
     for k in np.flatnonzero(tested).tolist():
-        p[k] = _tested(_whitened(sides[0], k, about), _whitened(sides[1], k, about), least, rng)
+        before, after = (_whitened(side, k, about, own) for side, own in zip(sides, groups, strict=True))
+        if min(len(before), len(after)) >= 2:
+            p[k] = _tested(before, after, least, rng)
     return p
 
 
-def _whitened(samples: Samples, k: int, about: Neighbours) -> Floats:
-    own = samples.take(np.flatnonzero(samples.labels == k))
-    own = own.thinned(MOST)
+def _whitened(samples: Samples, k: int, about: Neighbours, groups: Groups) -> Floats:
+    rows = np.flatnonzero(samples.labels == k)
+    rows = rows if groups is None else rows[one_of_each(groups[rows])]
+    own = samples.take(rows).thinned(MOST)
     return (own.features.astype(np.float64) - about.centres[k]) @ about.white
 
 

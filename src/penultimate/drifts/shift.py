@@ -68,6 +68,8 @@ def shifts(
     # From where the class was: the centre of both sides has gone part of the way itself.
     distance = np.linalg.norm(about.towards - seen[0].mean[:, None, :], axis=2).min(axis=1)
     of_the_way, times, p = (np.full(n.size, np.nan) for _ in range(3))
+    # Groups of unlike sizes cannot change sides as samples can.
+    grouped = (seen[0].independent < n) | (seen[1].independent < m)
     for k in np.flatnonzero(np.minimum(n, m) >= 2).tolist():
         own = [_own_noise(side, k, count[k]) for side, count in zip(seen, (n, m), strict=True)]
         chance = sum(
@@ -84,9 +86,9 @@ def shifts(
             times[k], p[k] = 0.0, 1.0
             continue
         times[k] = square[k] / expected
-        if min(n[k], m[k]) >= ENOUGH:
+        if min(side.independent[k] for side in seen) >= ENOUGH:
             p[k] = by_moments(float(square[k]), both)
-        elif k in seen[0].coordinates and k in seen[1].coordinates:
+        elif not grouped[k] and k in seen[0].coordinates and k in seen[1].coordinates:
             p[k] = _permuted(seen[0].coordinates[k], seen[1].coordinates[k], least, rng)
     lengths = np.linalg.norm(about.towards, axis=2)
     along = np.einsum("kr,ksr->ks", apart, about.towards) / np.where(lengths > 0, lengths, 1.0)
@@ -99,7 +101,7 @@ def _own_noise(side: Seen, k: int, count: float) -> float | None:
     if side.scatter is None:
         return None
     within = float(np.trace(side.scatter[k])) - count * float(side.mean[k] @ side.mean[k])
-    return max(within, 0.0) / (count - 1.0) / count
+    return max(within, 0.0) / (count - 1.0) / count * float(side.design[k])
 
 
 def _pooled_noise(statistics: FeatureStatistics, k: int, about: Neighbours) -> float:
@@ -111,10 +113,11 @@ def _pooled_noise(statistics: FeatureStatistics, k: int, about: Neighbours) -> f
 
 
 def _together(seen: tuple[Seen, Seen], k: int, n: float, m: float) -> Floats | None:
-    """A: covariance of the class about the mean of both sides, times ``1/n + 1/m``."""
+    """A: covariance of the class about the mean of both sides, times ``1/n + 1/m``, by each side's design effect."""
     if seen[0].scatter is None or seen[1].scatter is None:
         return None
-    return (seen[0].scatter[k] + seen[1].scatter[k]) / (n + m - 1.0) * (1.0 / n + 1.0 / m)
+    widened = float(seen[0].design[k] / n + seen[1].design[k] / m)
+    return (seen[0].scatter[k] + seen[1].scatter[k]) / (n + m - 1.0) * widened
 
 
 def _permuted(one: Floats, other: Floats, least: float, rng: np.random.Generator) -> float:

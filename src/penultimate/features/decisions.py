@@ -10,7 +10,7 @@ from penultimate.reported import OneLine
 # Up to this many classes the table of true class against answer is kept: 32 MiB at most. Beyond, it would be K × K.
 CONFUSION_CLASSES = 2048
 # Two-sided 95 % of the normal distribution.
-_WILSON = 1.959963984540054
+_QUANTILE = 1.959963984540054
 
 
 @dataclass(repr=False)
@@ -65,12 +65,7 @@ class Decisions(OneLine):
     @property
     def recall_interval(self) -> NDArray[np.float64]:
         """95 % interval of every recall (Wilson 1927), shape (K, 2); NaN where no sample was answered."""
-        answered = self.answered.astype(np.float64)
-        size = np.where(answered > 0, answered, np.nan)
-        square = _WILSON**2
-        middle = (self.recall + square / (2 * size)) / (1 + square / size)
-        half = _WILSON / (1 + square / size) * np.sqrt(self.recall * (1 - self.recall) / size + square / (4 * size**2))
-        return np.stack([middle - half, middle + half], axis=1)
+        return wilson(self.recall, self.answered.astype(np.float64))
 
     @property
     def recall_by_means(self) -> NDArray[np.float64]:
@@ -125,6 +120,33 @@ class Decisions(OneLine):
         for own, others in zip(vars(self).values(), vars(other).values(), strict=True):
             if own is not None:
                 own += others
+
+
+def wilson(
+    shares: NDArray[np.float64], samples: NDArray[np.float64], quantile: float = _QUANTILE
+) -> NDArray[np.float64]:
+    """Wilson's interval of shares that were counted on so many samples (1927), of 95 % by default.
+
+    Parameters
+    ----------
+    shares, samples : ndarray of shape (K,)
+    quantile : float
+        Of the normal distribution, for the upper end.
+
+    Returns
+    -------
+    ndarray of shape (K, 2)
+        NaN where there are no samples.
+
+    Examples
+    --------
+    >>> wilson(np.array([0.5]), np.array([100.0])).round(3)
+    array([[0.404, 0.596]])
+    """
+    pull = quantile**2 / np.where(samples > 0, samples, np.nan)
+    middle = (shares + pull / 2) / (1 + pull)
+    half = quantile / (1 + pull) * np.sqrt(shares * (1 - shares) * pull / quantile**2 + pull**2 / (4 * quantile**2))
+    return np.stack([middle - half, middle + half], axis=1)
 
 
 def _share(part: NDArray[np.int64] | np.int64, whole: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:

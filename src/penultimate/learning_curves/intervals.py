@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
 
+from penultimate.features.decisions import wilson
+
 _QUANTILE = float(ndtri(0.95))
 # A gain is off by what leaving out one fold after another shows; by a tenth of itself, because real scores are not
 # Gaussian; by a point and a half in any case; and by 15 points at ten samples of the class, less by one over their
@@ -28,10 +30,7 @@ def recall_interval(recalls: Float[np.ndarray, " K"], counts: Float[np.ndarray, 
     >>> recall_interval(np.array([0.6]), np.array([10.0])).round(2)
     array([[0.35, 0.81]])
     """
-    pull = _QUANTILE**2 / counts
-    centre = (recalls + pull / 2.0) / (1.0 + pull)
-    half = _QUANTILE / (1.0 + pull) * np.sqrt(recalls * (1.0 - recalls) / counts + pull / (4.0 * counts))
-    return np.stack([centre - half, centre + half], axis=1)
+    return wilson(recalls, counts, _QUANTILE)
 
 
 def gain_error(

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from penultimate.archives.formats import SUFFIXES, format_of
+from penultimate.archives.formats import SUFFIXES, format_of, open_archive
 from penultimate.archives.npy_set import npy_parts
 from penultimate.counts.matching import places
 from penultimate.errors import FeaturesError, FileError
@@ -83,6 +85,26 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
     if len(sources) == 1 and head is None:
         return sources[0]
     return _joined(sources, head)
+
+
+def array_beside(path: Place, name: str) -> NDArray[Any]:
+    """An array of one value a sample that lies beside the features, over all shards.
+
+    Raises
+    ------
+    FileError
+        When a file has none of that name, or it is no such array.
+    """
+    pieces: list[NDArray[Any]] = []
+    for file in _sets(shards_at(path)[0]):
+        with open_archive(file) as archive:
+            held = archive.names()
+            if name not in held:
+                raise FileError(f"{file}: there is no array {name!r} (there is {', '.join(held) or 'nothing'})")
+            pieces.append(archive.read(name))
+        if pieces[-1].ndim != 1:
+            raise FileError(f"{file}: {name} has shape {pieces[-1].shape}: give one value for each sample")
+    return np.concatenate(pieces)
 
 
 def shards_at(path: Place) -> tuple[list[Path], Path | None]:

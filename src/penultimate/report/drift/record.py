@@ -39,6 +39,7 @@ def by_distance(drift: Drift) -> Int[np.ndarray, " K"]:
 def class_records(drift: Drift, chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
     """How far some classes moved, how sure that is, where to, and what it cost."""
     lost, share = drift.lost, drift.by_the_mean
+    before, after = drift.recall_intervals
     return [
         {
             "class": drift.counts.names[k],
@@ -55,9 +56,9 @@ def class_records(drift: Drift, chosen: Int[np.ndarray, " b"]) -> list[dict[str,
             "towards": drift.counts.names[int(drift.towards[k])] if drift.towards[k] >= 0 else None,
             "spread_ratio": finite(float(drift.spread_ratio[k])),
             "recall_reference": None if drift.before is None else finite(float(drift.before.recall[k])),
-            "recall_reference_interval": None if drift.before is None else _ends(drift.before.recall_interval[k]),
+            "recall_reference_interval": None if before is None else _ends(before[k]),
             "recall": None if drift.after is None else finite(float(drift.after.recall[k])),
-            "recall_interval": None if drift.after is None else _ends(drift.after.recall_interval[k]),
+            "recall_interval": None if after is None else _ends(after[k]),
             "recall_lost": finite(float(lost[k])),
             "recall_lost_interval": _ends(drift.lost_interval[k]),
             "recall_if_mean_had_stayed": None if drift.at_home is None else finite(float(drift.at_home[k])),
