@@ -44,7 +44,7 @@ CASES = ("dying", "well", "equal margins", "deep", "collapsed", "hostile", "adju
 def test_every_piece_is_in_the_record_with_its_standing(advices, case):
     advice = advices[case]
     record = json.loads(json.dumps(advice.to_dict(), allow_nan=False))
-    keys = {"penultimate", "counts", "problem", "steps", "now", "audit", *PIECES, "labels", "verdict"}
+    keys = {"penultimate", "counts", "problem", "steps", "now", "audit", *PIECES, "labels", "drift", "verdict"}
     assert set(record) == keys and record["verdict"] == advice.verdict
     assert record["labels"] is None  # without VALID
     for name in PIECES:

@@ -148,7 +148,7 @@ def _heads(folder: Path) -> list[Area]:
     ]
 
 
-def _read_audit(path: Path, rng: random.Random) -> None:
+def _read_record(path: Path, rng: random.Random) -> None:
     if rng.random() < 0.85:
         Calibration.read(path).forecast(_COUNTS)
     else:
@@ -161,7 +161,7 @@ def _audits() -> list[Area]:
     # Most of an audit is not read back; what is, is changed the more often.
     brief = {key: value for key, value in whole.items() if key in ("penultimate", "counts", "calibration", "alignment")}
     texts = [json.dumps(record).encode() for record in (whole, brief, {"calibration": whole["calibration"]}, head)]
-    return [Area("audit", ".json", 3000, texts, _read_audit, lambda content, rng: mutated_json(content.decode(), rng))]
+    return [Area("audit", ".json", 3000, texts, _read_record, lambda content, rng: mutated_json(content.decode(), rng))]
 
 
 def _npy(array: np.ndarray) -> bytes:

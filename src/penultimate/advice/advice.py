@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast, overload
 
 from penultimate.advice.decay import DecayAdvice, advise_decay
+from penultimate.advice.drift import DriftAdvice, advise_drift
 from penultimate.advice.evidence import ROWS_ALONE, Audited
 from penultimate.advice.goals import Goal
 from penultimate.advice.head import HeadAdvice, advise_head
@@ -25,6 +26,7 @@ from penultimate.audits.row_audit import RowAudit
 from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.counts.matching import places
+from penultimate.drifts.drift import Drift
 from penultimate.errors import ProblemError
 from penultimate.features.sources.writing import save_head
 from penultimate.forecasts.forecast import Forecast
@@ -71,6 +73,8 @@ class Advice(Reported, presenter="advice"):
         Which head.
     labels : LabelsAdvice or None
         Which classes to label next; None without held-out features.
+    drift : DriftAdvice or None
+        What to do about classes that moved; None without a drift.
 
     Examples
     --------
@@ -92,6 +96,7 @@ class Advice(Reported, presenter="advice"):
     width: WidthAdvice
     head: HeadAdvice
     labels: LabelsAdvice | None = None
+    drift: DriftAdvice | None = None
 
     @property
     def counts(self) -> ClassCounts:
@@ -101,7 +106,7 @@ class Advice(Reported, presenter="advice"):
     @property
     def steps(self) -> tuple[Step, ...]:
         """What to do, cheapest first, nothing beside what it would undo or double; empty if nothing is to change."""
-        return steps_of(self.head, self.decay, self.loss, self.width, self.samples, self.labels)
+        return steps_of(self.head, self.decay, self.loss, self.width, self.samples, self.labels, self.drift)
 
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write W, b and class names of the head advised as .npz, whole or not at all; `Head.read` reads it.
@@ -137,6 +142,7 @@ class Options(TypedDict, total=False):
     train: "Features | None"
     valid: "Features | None"
     head: "Head | os.PathLike[str] | str | None"
+    drift: "Drift | os.PathLike[str] | str | None"
     seed: int
     progress: Callable[[int], object] | None
 
@@ -166,6 +172,7 @@ def advise(
     train: "Features | None" = None,
     valid: "Features | None" = None,
     head: "Head | os.PathLike[str] | str | None" = None,
+    drift: "Drift | os.PathLike[str] | str | None" = None,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> Advice | LabelAdvice:
@@ -191,6 +198,8 @@ def advise(
         Features for `compare_heads`, which chooses a head on `valid`; of `valid` also which classes to label next.
     head : Head or path, optional
         The present head, if it is not beside `train`.
+    drift : Drift or path, optional
+        Of the network in use, or the JSON that ``penultimate drift --json`` wrote: what to do where it cost recall.
     seed : int, default 0
         Of that comparison.
     progress : callable, optional
@@ -236,7 +245,7 @@ def advise(
     }
     given = {name: value for name, value in options.items() if value is not None}
     if isinstance(counts, LabelScatter):
-        beside = (problem, audit, train, valid, head)
+        beside = (problem, audit, train, valid, head, drift)
         if goal != "consistent" or any(one is not None for one in beside):
             raise ProblemError(
                 "advice for several labels a sample rests on targets, decay and loss: leave the rest out"
@@ -262,6 +271,7 @@ def advise(
     narrowest = min((one for one in (width, audited and audited.dimension) if one is not None), default=None)
     if narrowest is not None and narrowest < now.directions:
         now = _narrowed(now, narrowest)
+    moved = advise_drift(drift, counts)
     misfit = Reason.MISFIT if audited is not None and audited.fits is False else None
     return Advice(
         forecast=now,
@@ -272,6 +282,7 @@ def advise(
         width=advise_width(now, narrowest, misfit),
         head=advise_head(now, audited, _compared(counts, train, valid, head, seed, progress)),
         labels=advise_labels(valid, counts),
+        drift=moved,
     )
 
 

@@ -9,7 +9,7 @@ from penultimate.audits import keys
 from penultimate.audits.audit import Audit
 from penultimate.audits.calibration import Calibration
 from penultimate.audits.head import HeadAudit
-from penultimate.audits.recorded import Record, read_audit
+from penultimate.audits.recorded import Record, read_record
 from penultimate.counts import ClassCounts
 from penultimate.counts.matching import compared, places
 from penultimate.errors import FileError, ProblemError
@@ -83,7 +83,7 @@ class Audited(OneLine):
             When the file is missing, no audit, written by a later version, or lacks what is needed, and when its loss
             has no name.
         """
-        found = _of_record(read_audit(path), str(path))
+        found = _of_record(read_record(path), str(path))
         if found.calibration is not None:
             _check_loss(str(found.calibration.loss), str(path))
         return found

@@ -75,6 +75,14 @@ class Reason(Enum):
         "there are too few held-out samples to prove a gain or a loss",
         "more held-out samples, of the rare classes first",
     )
+    NO_RECALLS = (
+        "without the head's answers nobody knows what the drift cost",
+        "a drift with recalls: features with their head, or penultimate drift --head",
+    )
+    TRAINING_REFERENCE = (
+        "the drift starts from what the network was trained on, and classes always move from there to new samples",
+        "a drift from held-out samples of the time of training",
+    )
     ADJUSTED = (
         "the current loss already corrects for imbalance, and correcting twice costs accuracy",
         "held-out features, to see whether anything is left to gain: --train and --valid",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from penultimate.advice.decay import DecayAdvice
+from penultimate.advice.drift import DriftAdvice
 from penultimate.advice.head import HeadAdvice
 from penultimate.advice.labels import LabelsAdvice
 from penultimate.advice.loss import LossAdvice
@@ -16,7 +17,7 @@ from penultimate.advice.samples import SamplesAdvice
 from penultimate.advice.status import Status
 from penultimate.advice.width import WidthAdvice
 
-Topic = Literal["head", "weight decay", "loss", "width", "labels", "samples"]
+Topic = Literal["head", "drift", "weight decay", "loss", "width", "labels", "samples"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Step:
 
     Attributes
     ----------
-    topic : {"head", "weight decay", "loss", "width", "labels", "samples"}
+    topic : {"head", "drift", "weight decay", "loss", "width", "labels", "samples"}
         What is changed.
     command : str
         How, as a command or a line of Python.
@@ -42,12 +43,13 @@ def steps_of(
     width: WidthAdvice,
     samples: SamplesAdvice,
     labels: LabelsAdvice | None = None,
+    drift: DriftAdvice | None = None,
 ) -> tuple[Step, ...]:
     """The changes advised, cheapest first, none beside another that it would double.
 
     Parameters
     ----------
-    head, decay, loss, width, samples, labels
+    head, decay, loss, width, samples, labels, drift
         The pieces.
 
     Returns
@@ -56,13 +58,14 @@ def steps_of(
     """
     command: dict[Topic, str | None] = {
         "head": "penultimate heads TRAIN VALID --out head.npz",
+        "drift": "penultimate heads NOW VALID --out head.npz   # NOW: labelled samples of now",
         "weight decay": None if decay.advised is None else f"weight_decay={_below(decay.advised):g}",
         "loss": None if head.status is Status.CHANGE else f"pen.torch.ClassLoss({loss.chosen!r}, counts)",
         "width": f"torch.nn.Linear(…, {width.needed})",
         "labels": "penultimate learning-curve VALID --class-weight balanced",
         "samples": "penultimate advise COUNTS --json -   # samples.too_small lists the classes",
     }
-    pieces = (head, decay, loss, width, labels, samples)
+    pieces = (head, drift, decay, loss, width, labels, samples)
     changed = {
         topic
         for topic, piece in zip(command, pieces, strict=True)

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from penultimate.audits import keys
 from penultimate.audits.feature_decay import balance
 from penultimate.audits.law_reading import Run, read_law
-from penultimate.audits.recorded import Record, read_audit
+from penultimate.audits.recorded import Record, read_record
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
@@ -366,7 +366,7 @@ class Calibration:
         FileError
             When the file is missing, is no audit, or the audit could not calibrate (it had no features or no head).
         """
-        audit = read_audit(path)
+        audit = read_record(path)
         held = audit.get(keys.CALIBRATION)
         if held is None:
             raise FileError(f"{path}: no calibration in it: give the JSON of an audit of features and their head")

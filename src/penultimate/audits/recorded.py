@@ -1,4 +1,4 @@
-"""The JSON of an audit, read back: every field has the type it was written with, or the record is damaged."""
+"""The JSON of a result, read back: every field has the type it was written with, or the record is damaged."""
 
 import json
 import math
@@ -10,13 +10,15 @@ from penultimate.errors import FileError
 from penultimate.files import regular
 
 
-def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
-    """Read the JSON of an audit as it is.
+def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mapping[str, Any]:
+    """Read the JSON of an audit, or of another command, as it is.
 
     Parameters
     ----------
     path : path-like
-        As written by ``penultimate audit --json``.
+        As written by ``penultimate COMMAND --json``.
+    command : str, default "audit"
+        Named in messages.
 
     Returns
     -------
@@ -34,9 +36,9 @@ def read_audit(path: "str | os.PathLike[str]") -> Mapping[str, Any]:
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path}: this is no JSON ({error}): give what audit --json wrote") from None
+        raise FileError(f"{path}: this is no JSON ({error}): give what {command} --json wrote") from None
     if not isinstance(record, dict):
-        raise FileError(f"{path}: this JSON is no audit: give what audit --json wrote")
+        raise FileError(f"{path}: this JSON is no {command}: give what {command} --json wrote")
     return cast(Mapping[str, Any], record)
 
 

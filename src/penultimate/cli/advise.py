@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @click.option("--train", metavar="TRAIN", help="Features of training samples, to choose a head for.")
 @click.option("--valid", metavar="VALID", help="Features of held-out samples, to choose it on.")
 @click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside TRAIN.")
+@click.option("--drift", "drift_path", metavar="DRIFT.json", help="What `penultimate drift --json` wrote.")
 @click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head advised.")
 @click.option(
     "--pos-weight", metavar="FILE.npy", help="Write the pos_weight advised for several labels a sample, for sigmoids."
@@ -70,6 +71,7 @@ def advise(
     train: str | None,
     valid: str | None,
     head_path: str | None,
+    drift_path: str | None,
     out: str | None,
     pos_weight: str | None,
     goal: str,
@@ -101,7 +103,7 @@ def advise(
 
     class_counts = read_targets(counts, counts_file)
     if not isinstance(class_counts, ClassCounts):
-        for name in ("audit_path", "train", "valid", "head_path", "out", "goal"):
+        for name in ("audit_path", "train", "valid", "head_path", "drift_path", "out", "goal"):
             refuse(name, "several labels a sample", "advice rests on targets, decay and loss alone")
         _advise_label_sets(
             class_counts,
@@ -139,6 +141,7 @@ def advise(
             train=train,
             valid=valid,
             head=head_path,
+            drift=drift_path,
             progress=partial(step, "VALID"),
         )
     if out is not None:

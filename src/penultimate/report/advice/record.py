@@ -18,6 +18,7 @@ from penultimate.version import __version__
 if TYPE_CHECKING:
     from penultimate.advice.advice import Advice
     from penultimate.advice.decay import DecayAdvice
+    from penultimate.advice.drift import DriftAdvice
     from penultimate.advice.head import HeadAdvice
     from penultimate.advice.labels import LabelsAdvice
     from penultimate.advice.loss import LossAdvice
@@ -40,6 +41,7 @@ def record(advice: "Advice", classes: Classes = 20) -> dict[str, object]:
         "width": _width(advice.width),
         "head": _head(advice.head),
         "labels": None if advice.labels is None else _labels(advice.labels),
+        "drift": None if advice.drift is None else _drift(advice.drift),
         "verdict": verdict(advice),
     }
 
@@ -197,6 +199,22 @@ def _labels(labels: "LabelsAdvice") -> dict[str, object]:
             for one in labels.next_up
         ],
         "learning_curve": None if labels.curve is None else labels.curve.to_dict(),
+    }
+
+
+def _drift(drift: "DriftAdvice") -> dict[str, object]:
+    return {
+        **_status(drift),
+        "moved": drift.moved,
+        "lost": [
+            {
+                "class": one.name,
+                "of_the_way": one.of_the_way,
+                "recall_lost": one.lost,
+                "recall_lost_interval": [one.low, one.high],
+            }
+            for one in drift.lost
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from penultimate.advice.advice import Advice
+from penultimate.advice.drift import LABELS
 from penultimate.advice.figures import Figures
 from penultimate.advice.head import likelier
 from penultimate.advice.status import Reason
@@ -31,6 +32,7 @@ def said_steps(advice: Advice) -> list[SaidStep]:
     """Every step, cheapest first."""
     words = {
         "head": _head,
+        "drift": _drift,
         "weight decay": _decay,
         "loss": _loss,
         "width": _width,
@@ -90,6 +92,18 @@ def _samples(advice: Advice) -> tuple[str, str, str]:
     share = percent(samples.total / samples.before.counts.samples, 2)
     cost = f"{number(samples.total)} samples more, {share} of all"
     return f"Bring every class to {number(samples.floor)} samples", _alive(samples.before, samples.after), cost
+
+
+def _drift(advice: Advice) -> tuple[str, str, str]:
+    assert advice.drift is not None
+    worst = advice.drift.lost[0]
+    do = f"Label {LABELS} samples of now for each class and choose the head anew: {worst.name} moved and lost recall"
+    lost = f"{100 * worst.lost:.0f} points ({100 * worst.low:.0f} … {100 * worst.high:.0f})"
+    return (
+        do,
+        f"some of the {lost} that {worst.name} lost; measured once the labels are there",
+        f"{LABELS} labels a class",
+    )
 
 
 def _labels(advice: Advice) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from penultimate.advice.advice import Advice
 from penultimate.advice.decay import DecayAdvice
+from penultimate.advice.drift import LABELS, DriftAdvice
 from penultimate.advice.figures import Figures
 from penultimate.advice.head import HeadAdvice, likelier
 from penultimate.advice.labels import LabelsAdvice
@@ -16,7 +17,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.learning_curves.where_next import MORE
 from penultimate.report.advice.loss_words import loss_words
 from penultimate.report.advice.steps import said_steps
-from penultimate.report.kit.numbers import number, percent, points
+from penultimate.report.kit.numbers import how_many, number, percent, points
 
 if TYPE_CHECKING:
     from penultimate.heads.comparison.comparison import HeadComparison
@@ -29,6 +30,8 @@ STATUSES = {
 }
 
 
+# Classes that the piece on drift names.
+_NAMED = 3
 # Rare classes whose margin is below this part of that of frequent ones are alive, but weak.
 _STRONG = 0.5
 
@@ -98,7 +101,7 @@ def assumption(advice: Advice) -> str:
 
 
 def pieces(advice: Advice) -> list[Said]:
-    """Every piece in words, in the order decay, loss, samples, width, labels (with held-out features), head."""
+    """Every piece in words: decay, loss, samples, width, labels (of held-out features), drift (if given), head."""
     pieces = [
         ("Weight decay", advice.decay.status, advice.decay.reason, decay_words(advice.decay)),
         ("Loss", advice.loss.status, advice.loss.reason, loss_words(advice.loss)),
@@ -108,6 +111,8 @@ def pieces(advice: Advice) -> list[Said]:
     ]
     if advice.labels is not None:
         pieces.insert(-1, ("Labels", advice.labels.status, advice.labels.reason, labels_words(advice.labels)))
+    if advice.drift is not None:
+        pieces.insert(-1, ("Drift", advice.drift.status, advice.drift.reason, drift_words(advice.drift)))
     return [
         Said(topic, STATUSES[status], text, cost, "" if reason is None else reason.needed)
         for topic, status, reason, (text, cost) in pieces
@@ -200,6 +205,24 @@ def labels_words(labels: LabelsAdvice) -> tuple[str, str]:
         f"{labels.name(one)} ({points(one.gain)} points ± {100 * one.error:.0f})" for one in labels.next_up
     )
     return f"Label next, for {MORE} more samples a gain of its own recall: {listed}. {honest}", f"{MORE} labels a class"
+
+
+def drift_words(drift: DriftAdvice) -> tuple[str, str]:
+    """What to do about classes that moved, and what that costs."""
+    if not drift.moved:
+        return "No class moved by more than noise.", ""
+    many = how_many(drift.moved, "class moved", "classes moved")
+    if drift.reason is not None:
+        return f"{many} by more than noise. {drift.reason.sentence}", ""
+    if not drift.lost:
+        return f"{many} by more than noise, and none lost recall beyond chance.", ""
+    listed = ", ".join(f"{one.name} {100 * one.lost:.0f} points" for one in drift.lost[:_NAMED])
+    more = "" if len(drift.lost) <= _NAMED else f" and {len(drift.lost) - _NAMED} more"
+    text = (
+        f"{many} by more than noise, and recall was lost: {listed}{more}. Label {LABELS} samples of now for each class "
+        "and choose the head anew on them; what that wins back is measured there, and promised by nothing here."
+    )
+    return text, f"{LABELS} labels a class"
 
 
 def head_words(head: HeadAdvice) -> tuple[str, str]:

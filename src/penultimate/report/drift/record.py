@@ -16,6 +16,8 @@ def record(drift: Drift, classes: Classes = "all") -> dict[str, object]:
         "penultimate": __version__,
         "counts": drift.counts.to_dict(),
         "identical": drift.identical,
+        "fitted": drift.fitted,
+        "classes_moved": int(drift.moved.sum()),
         "moved": [drift.counts.names[k] for k in np.flatnonzero(drift.moved).tolist()],
         "classes": class_records(drift, select(drift, classes)),
         "settings": {"level": drift.level, "shape": drift.shape},
