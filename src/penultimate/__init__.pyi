@@ -40,6 +40,7 @@ from .forecasts.comparison import compare_losses as compare_losses
 from .forecasts.forecast import Forecast as Forecast
 from .forecasts.forecasting import forecast as forecast
 from .forecasts.label_forecast import LabelForecast as LabelForecast
+from .forecasts.label_timeline import LabelTimeline as LabelTimeline
 from .forecasts.timeline import Timeline as Timeline
 from .heads.comparison.comparison import HeadComparison as HeadComparison
 from .heads.comparison.comparison import compare_heads as compare_heads

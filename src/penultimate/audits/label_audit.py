@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.audits.label_law import LabelLaw, alive, nearest_law
+from penultimate.audits.label_progress import LabelProgress, progress_of
 from penultimate.audits.label_shares import LabelShares, along_directions, label_shares
 from penultimate.counts.matching import places
 from penultimate.datasets.by_name import head_given
@@ -137,6 +138,20 @@ class LabelAudit(Reported, presenter="label_audit"):
         return nearest_law(self.spectrum.sigma, self.strength, self.statistics.samples)
 
     @cached_property
+    def progress(self) -> LabelProgress | None:
+        """How far training is, where its curves fit the strengths and lie nearer than any law; else None."""
+        if self.strength is None or self.loss != "mse":
+            return None
+        found = progress_of(self.spectrum.sigma, self.strength)
+        nearer = found is not None and found.fits and (self.law is None or found.error < self.law.error)
+        return found if nearer else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether a law fits the strengths, and no curve of training that goes on lies nearer."""
+        return self.law is not None and self.law.fits and self.progress is None
+
+    @cached_property
     def lift(self) -> Float[np.ndarray, " K"] | None:
         """``(W Cᵀ)_kk / S_kk``: mean score where a label is on less where off, shape (K,); None without a head."""
         if self.head is None:
@@ -145,8 +160,8 @@ class LabelAudit(Reported, presenter="label_audit"):
 
     @cached_property
     def expected_lift(self) -> Float[np.ndarray, " K"] | None:
-        """The same by the law, shape (K,); None where no law fits."""
-        if self.law is None or not self.law.fits:
+        """The same by the law, shape (K,); None unless `ended`."""
+        if self.law is None or not self.ended:
             return None
         return self._over_variance(self.spectrum.vectors**2 @ (self.law.strength * self.spectrum.sigma))
 

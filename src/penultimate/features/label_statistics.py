@@ -4,7 +4,7 @@ Samples, the sums of targets that `LabelScatter` keeps, Σ h, Σ h hᵀ and Σ y
 different label set, while there are at most 20,000 of these. Sums of shards add up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self, cast
 
 import numpy as np
@@ -79,6 +79,11 @@ class LabelStatistics:
         return self._sums.samples
 
     @property
+    def counts(self) -> Float[np.ndarray, " K"]:
+        """How many samples have each label, shape (K,)."""
+        return self._sums.positives if self.samples else np.zeros(len(self.names))
+
+    @property
     def targets(self) -> LabelScatter:
         """The sums over targets.
 
@@ -132,6 +137,24 @@ class LabelStatistics:
         if labels is None:
             labels = known.shape[1] if is_matrix(targets) else LabelScatter.from_labels(targets).names
         return cls(labels, array.shape[1]).update(array, targets)
+
+    @classmethod
+    def from_sums(
+        cls,
+        names: Sequence[str],
+        sums: Sums,
+        shift: Float[np.ndarray, " d"],
+        total: Float[np.ndarray, " d"],
+        moment: Float[np.ndarray, "d d"],
+        cross: Float[np.ndarray, "K d"],
+        of_sets: Float[np.ndarray, "M d"] | None,
+    ) -> Self:
+        """Sums about a shift that were added up elsewhere; those of label sets in the order of ``sums.sets``."""
+        out = cls(names, total.size)
+        out._sums, out._rows = sums, round(sums.samples)
+        out._shift, out._total, out._moment, out._cross = (shift if sums.samples else None), total, moment, cross
+        out._of_sets = None if sums.sets is None else of_sets
+        return out
 
     def update(self, features: object, targets: object, weights: object = None) -> Self:
         """Take in more samples.

@@ -350,3 +350,8 @@ class Forecast(Reported, presenter="forecast"):
         array([ 69., 113.])
         """
         return timeline(self.solution, learning_rate=lr, momentum=momentum, steps=steps, start=start, points=points)
+
+    @property
+    def is_squared_error(self) -> bool:
+        """Whether the loss is squared error as it stands, without weights of classes."""
+        return self.problem.is_plain_squared_error

@@ -13,9 +13,11 @@ from jaxtyping import Bool, Float, Int
 
 from penultimate.errors import ProblemError
 from penultimate.forecasts.by_ratio import RATIOS
-from penultimate.forecasts.label_figures import LabelFigures, samples_needed, squared_error_figures
+from penultimate.forecasts.label_decays import alive_and_answered, at_ratio, largest_answering
+from penultimate.forecasts.label_figures import LabelFigures, squared_error_figures
 from penultimate.forecasts.label_pairs import LabelPair, one_label_twice, told_apart_by_no_head
 from penultimate.forecasts.label_rows import LabelRatio, LabelRow
+from penultimate.forecasts.label_timeline import LabelTimeline, label_timeline
 from penultimate.forecasts.sigmoid_figures import (
     answering_threshold,
     collapse_threshold,
@@ -23,18 +25,15 @@ from penultimate.forecasts.sigmoid_figures import (
     solved_figures,
 )
 from penultimate.forecasts.status import LABEL_STATUSES, LOST, OWN
+from penultimate.forecasts.timeline import timeline
 from penultimate.losses import BinaryCrossEntropy, CrossEntropy
 from penultimate.minimisers.label_sets.solution import LabelSetSolution, SetLoss, lower_bound
 from penultimate.minimisers.label_solution import LabelSolution
-from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.minimisers.solution import Outcome
 from penultimate.model.label_geometry import LabelGeometry
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported
 from penultimate.targets.label_scatter import LabelScatter
-
-# Steps that narrow a weight decay down to a relative 1e-9 from any factor of 1e9.
-_HALVINGS = 70
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,6 +113,11 @@ class LabelForecast(Reported, presenter="label_forecast"):
     def loss_name(self) -> str:
         """The loss, as it is asked for."""
         return "mse" if self.loss is None else "ce" if isinstance(self.loss, CrossEntropy) else str(self.loss)
+
+    @property
+    def is_squared_error(self) -> bool:
+        """Whether the loss is squared error."""
+        return self.loss is None
 
     @property
     def method(self) -> str:
@@ -241,11 +245,8 @@ class LabelForecast(Reported, presenter="label_forecast"):
 
         None for other losses than squared error, where it is not known in closed form.
         """
-        if (
-            self.loss is not None
-            or self.directions is None
-            or (self.problem.width or self.directions) < self.directions
-        ):
+        there = self.directions
+        if self.loss is not None or there is None or (self.problem.width or there) < there:
             return None
         return float(self.critical_weight_decay.min())
 
@@ -257,17 +258,10 @@ class LabelForecast(Reported, presenter="label_forecast"):
         if self.loss is not None and not self.loss.is_plain:
             least = float(answering_threshold(self.targets, self.loss)[self.varying].min())
             return None if math.isinf(least) else self._decay_of(least)
-        bounded = self.problem.width is not None or self.directions is None or not isinstance(self.problem.bias, str)
-        if bounded or self.targets.kind == "real":
+        bounded = self.problem.width is not None or self.directions is None
+        if bounded or not isinstance(self.problem.bias, str) or self.targets.kind == "real":
             return None
-        chosen = self.problem.weight_decay[0]
-        low, high = 1e-9 * chosen, float(self.critical_weight_decay.max())
-        if not self._all_answered(low):
-            return None
-        for _ in range(_HALVINGS):
-            middle = (low * high) ** 0.5
-            low, high = (middle, high) if self._all_answered(middle) else (low, middle)
-        return low
+        return largest_answering(self.solution, self.varying, float(self.critical_weight_decay.max()))
 
     @cached_property
     def collapse_weight_decay(self) -> float:
@@ -285,7 +279,7 @@ class LabelForecast(Reported, presenter="label_forecast"):
         """The answer as a function of c, when the feature decay is not known; empty when it is."""
         if self.problem.feature_decay is not None or self.solution.is_lower_bound or self.loss is not None:
             return ()
-        return tuple(map(self._at_ratio, RATIOS))
+        return tuple(at_ratio(self.solution, self.varying, ratio) for ratio in RATIOS)
 
     @cached_property
     def labels(self) -> tuple[LabelRow, ...]:
@@ -349,11 +343,49 @@ class LabelForecast(Reported, presenter="label_forecast"):
 
     def at(self, decay: float) -> tuple[tuple[str, int], tuple[str, int]]:
         """Directions alive, and labels answered at ½, at another weight decay of a free bias or none."""
-        problem = self.problem.scaled(decay / self.problem.weight_decay[0])
-        shrinkage = Shrinkage(self.targets.samples, problem.kappa(self.targets.samples), problem.layers)
-        alive = min(int(np.count_nonzero(shrinkage.strength(self.solution.sigma))), self._room)
-        answered = self._scores_on(shrinkage.kappa)[self.varying] > 0.5
+        kappa = self.problem.scaled(decay / self.problem.weight_decay[0]).kappa(self.targets.samples)
+        alive, answered = alive_and_answered(self.solution, self.varying, kappa)
         return ("directions alive", alive), ("labels answered at ½", int(np.count_nonzero(answered)))
+
+    def timeline(
+        self, lr: float, momentum: float = 0.0, steps: int = 1000, *, start: float = 1e-3, points: int = 200
+    ) -> LabelTimeline:
+        """When each direction is learnt, and since when each label is answered at ½ (docs/theory §7).
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate of SGD.
+        momentum : float, default 0
+            Of SGD; a step advances time by ``lr / (1 − momentum)``.
+        steps : int, default 1000
+            How far to look.
+        start : float, default 1e-3
+            x_0, the strength that every direction starts with.
+        points : int, default 200
+            How many steps are reported.
+
+        Returns
+        -------
+        LabelTimeline
+
+        Raises
+        ------
+        ProblemError
+            For other losses than squared error, more than one layer, a regularised bias, or arguments out of range.
+
+        Examples
+        --------
+        >>> import penultimate as pen
+        >>> targets = pen.LabelScatter.from_labels([["cat", "pet"]] * 40 + [["newt"]] * 9 + [[]] * 51)
+        >>> curve = pen.forecast(targets, weight_decay=1e-3, feature_ratio=1).timeline(lr=0.1, steps=2000)
+        >>> curve.learnt_at.round(), curve.answered_at.round()
+        (array([ 635., 1446.]), array([ 520., 1368.,  520.]))
+        """
+        if not self.is_squared_error:
+            raise ProblemError("the timeline is known for squared error: change the loss")
+        curve = timeline(self.solution, learning_rate=lr, momentum=momentum, steps=steps, start=start, points=points)
+        return label_timeline(self.solution, curve)
 
     def __repr__(self) -> str:
         size = f"{self.targets.labels:,} labels and {self.targets.samples:,.6g} samples"
@@ -362,36 +394,6 @@ class LabelForecast(Reported, presenter="label_forecast"):
     def _decay_of(self, threshold: float) -> float:
         """The weight decay at which θ is this, all layers' decays scaled together."""
         return self.problem.weight_decay[0] * (threshold / self.threshold) ** self.problem.decay_exponent
-
-    @property
-    def _room(self) -> int:
-        """How many directions the width holds."""
-        return min(self.problem.width or self.solution.sigma.size, self.solution.sigma.size)
-
-    def _all_answered(self, decay: float) -> bool:
-        """Whether every label is at some weight decay."""
-        problem = self.problem.scaled(decay / self.problem.weight_decay[0])
-        return bool(np.all(self._scores_on(problem.kappa(self.targets.samples))[self.varying] > 0.5))
-
-    def _scores_on(self, kappa: float) -> Float[np.ndarray, " K"]:
-        """Mean scores where labels are on with another κ, all else equal: free bias, or none."""
-        targets, sigma = self.targets, self.solution.sigma
-        strength = Shrinkage(targets.samples, kappa, self.problem.layers).strength(sigma)
-        strength[self._room :] = 0.0
-        gained = self.geometry.along(strength * sigma)
-        gained = np.divide(gained, targets.positives, out=np.zeros(gained.size), where=targets.positives > 0)
-        return gained + (targets.mean if self.problem.bias == "free" else 0.0)
-
-    def _at_ratio(self, ratio: float) -> LabelRatio:
-        # κ² grows with c for one layer, and θ with a power of κ.
-        change = ratio / self.problem.feature_ratio
-        threshold = self.threshold * change ** (0.5 / self.problem.layers)
-        kappa = self.problem.kappa(self.targets.samples) * change ** (1.0 / (self.problem.layers + 1))
-        answered = self._scores_on(kappa)[self.varying] > 0.5
-        there = replace(self.solution, threshold=threshold)
-        keep, answer = samples_needed(there, np.ones(1))
-        survivors = min(int(np.count_nonzero(self.solution.sigma > threshold)), self._room)
-        return LabelRatio(ratio, survivors, int(np.count_nonzero(answered)), float(keep[0]), float(answer[0]))
 
 
 def _known(value: float) -> float | None:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.errors import ProblemError
+from penultimate.minimisers.label_solution import LabelSolution
 from penultimate.minimisers.solution import Solution
 from penultimate.model.arguments import number, positive, whole
 from penultimate.model.problem import Problem
@@ -47,13 +48,13 @@ def has_timeline(problem: Problem) -> bool:
 
 
 def timeline(
-    solution: Solution, *, learning_rate: float, momentum: float, steps: int, start: float, points: int
+    solution: Solution | LabelSolution, *, learning_rate: float, momentum: float, steps: int, start: float, points: int
 ) -> Timeline:
     """Logistic growth ``x_i(t) = s_i / (1 + (s_i/x_0 − 1) e^{−2 s_i t/N})``, ``s_i = σ_i − θ`` (docs/theory §7).
 
     Parameters
     ----------
-    solution : Solution
+    solution : Solution or LabelSolution
         A one-layer problem, bias free or none.
     learning_rate, momentum : float
         Mini-batch SGD advances the gradient flow's time by ``learning_rate / (1 − momentum)`` a step.
@@ -73,7 +74,7 @@ def timeline(
     ProblemError
         For more than one layer, a regularised bias, or arguments out of range.
     """
-    problem, samples = solution.problem, solution.counts.samples
+    problem, samples = solution.problem, solution.samples
     if not has_timeline(problem):
         raise ProblemError(
             "the timeline is known for squared error, one layer and a free or no bias: change the problem"

@@ -69,6 +69,11 @@ class LabelSolution(OneLine):
     geometry: LabelGeometry
 
     @property
+    def samples(self) -> float:
+        """N."""
+        return self.targets.samples
+
+    @property
     def sigma(self) -> Float[np.ndarray, " r"]:
         """Singular values of the targets, largest first, shape (r,)."""
         return self.geometry.spectrum.sigma

@@ -116,6 +116,11 @@ class Solution(OneLine):
         return self.outcome.proven
 
     @property
+    def samples(self) -> float:
+        """N."""
+        return self.counts.samples
+
+    @property
     def sigma(self) -> Float[np.ndarray, " t"]:
         """Distinct singular values, largest first, shape (t,).
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames, as_names, is_whole
 from penultimate.counts.matching import places
 from penultimate.errors import CountsError
@@ -20,14 +19,15 @@ _LISTED = 3
 _FITS, _CONTRADICTS = 4.0, 20.0
 
 
-def outputs_of(counts: ClassCounts, names: Names | None, stacklevel: int) -> Int[np.ndarray, " K"]:
-    """The output of the model that belongs to each class of the counts.
+def outputs_of(given: Sequence[str], names: Names | None, stacklevel: int) -> Int[np.ndarray, " K"]:
+    """The output of the model that belongs to each class of the counts, or label of the targets.
 
     Values over the classes are put in the order of the outputs as ``values[np.argsort(outputs)]``.
 
     Parameters
     ----------
-    counts : ClassCounts
+    given : sequence of str
+        The classes of the counts.
     names : iterable of str or int, or None
         Names of the outputs 0, 1, …. Without them classes named by whole numbers are taken by these, and others as they
         stand, with a warning where they have names.
@@ -42,8 +42,8 @@ def outputs_of(counts: ClassCounts, names: Names | None, stacklevel: int) -> Int
         When the names are those of other classes.
     """
     if names is not None:
-        return places(counts.names, as_names(names), "the counts", "names=")
-    given, every = counts.names, np.arange(counts.classes)
+        return places(given, as_names(names), "the counts", "names=")
+    every = np.arange(len(given))
     if isinstance(given, NumberedNames):
         return every
     if all(map(is_whole, given)):

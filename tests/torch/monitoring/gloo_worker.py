@@ -43,6 +43,10 @@ def main(rank: int, store: str, data: str, out: str) -> None:
     plain.update(features[mine], labels[mine])
     assert plain.compute()["samples"] == size
 
+    several = pen.torch.FeatureMonitor(classes, width, label_sets=True)
+    several.update(features[mine], torch.nn.functional.one_hot(labels[mine], classes))
+    assert several.compute()["samples"] == size and several.statistics().targets.sets.times.size == classes
+
     told = {}
     sampler = DistributedSampler(range(size), num_replicas=2, rank=rank, shuffle=True)
     loader = DataLoader(TensorDataset(features, labels, torch.arange(size)), batch_size=8, sampler=sampler)

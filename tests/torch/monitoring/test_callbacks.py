@@ -46,7 +46,7 @@ class Module(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-3)
 
 
-def fit(module, callback, epochs=3):
+def fit(module, callback, epochs=3, batches=None):
     trainer = lightning.Trainer(
         max_epochs=epochs,
         callbacks=[callback],
@@ -56,7 +56,7 @@ def fit(module, callback, epochs=3):
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, loader(), loader())
+    trainer.fit(module, batches or loader(), batches or loader())
     return trainer
 
 
@@ -119,6 +119,60 @@ def test_lightning_says_when_the_layer_watched_is_no_longer_in_the_model(forecas
         fit(module, callback, epochs=1)
 
 
+class Tagged(Module):
+    """Several labels a sample, with squared error."""
+
+    def training_step(self, batch, index):
+        return 0.5 * (self.run(batch[0]) - batch[1]).square().sum(dim=1).mean()
+
+
+def tags():
+    """Blobs with their class, and what even classes share, as labels."""
+    inputs, labels = blobs()
+    held = nn.functional.one_hot(labels, 4)
+    held[:, 3] |= 1 - labels % 2
+    return inputs, held.float()
+
+
+def test_lightning_logs_what_an_audit_of_label_sets_finds():
+    inputs, held = tags()
+    forecast = pen.forecast(pen.LabelScatter.from_labels(held.numpy()), weight_decay=5e-3)
+    module = Tagged()
+    monitor = pen.torch.FeatureMonitor(4, 16, head=module.network[4], forecast=forecast, dataset_size=105)
+    callback = pen.torch.LightningCallback(monitor)
+    batches = DataLoader(torch.utils.data.TensorDataset(inputs, held), batch_size=32)
+    trainer = fit(module, callback, batches=batches)
+    with torch.no_grad():
+        features = module.eval().network[:4](inputs).double().numpy()
+    head = pen.Head((module.network[4].weight.detach().numpy(),), module.network[4].bias.detach().numpy())
+    audit = pen.audit_label_sets(features, held.numpy(), head=head)
+    logged = trainer.callback_metrics
+    for name in ("additive", "beyond", "within"):
+        assert float(logged[f"collapse/{name}"]) == pytest.approx(getattr(audit.shares, name), abs=1e-5), name
+    found = [float(logged[f"collapse/direction/{i}"]) for i in range(1, 1 + audit.strength.size)]
+    np.testing.assert_allclose(found, audit.strength, rtol=1e-4, atol=1e-5)
+    assert callback.trajectory.steps.tolist() == [4, 8, 12] and "collapse/macro_f1" in logged
+    assert callback.trajectory.plot(lr=0.05, momentum=0.9).to_dict()
+    with pytest.raises(pen.FeaturesError, match="one class a sample"):
+        callback.trajectory.directions()
+
+
+def test_hugging_face_reports_label_sets(tmp_path):
+    held = tags()[1]
+    model = bert(transformers.BertForSequenceClassification, num_labels=4, problem_type="multi_label_classification")
+    forecast = pen.forecast(pen.LabelScatter.from_labels(held.numpy()), weight_decay=1e-3, loss="bce")
+    monitor = pen.torch.FeatureMonitor(4, 8, head=model.classifier, forecast=forecast, dataset_size=105)
+    callback = pen.torch.HuggingFaceCallback(monitor)
+    rows = [{**row, "labels": own} for row, own in zip(sentences(), held, strict=True)]
+    trainer = trainer_of(model, callback, tmp_path, rows)
+    trainer.train()
+    metrics = trainer.evaluate()
+    assert metrics["eval_collapse/samples"] == 105 and metrics["eval_collapse/sets"] == 4
+    logits = trainer.predict(rows).predictions
+    assert metrics["eval_collapse/answered"] == np.count_nonzero((logits > 0).any(axis=0))
+    assert callback.trajectory.steps.tolist() == [3, 6] and callback.trajectory.plot().to_dict()
+
+
 def sentences():
     """Sequences whose first token tells the class."""
     generator = torch.Generator().manual_seed(SEED)
@@ -136,7 +190,7 @@ def bert(kind, **options):
     return kind(config)
 
 
-def trainer_of(model, callback, folder, **options):
+def trainer_of(model, callback, folder, rows=None, **options):
     arguments = transformers.TrainingArguments(
         str(folder),
         num_train_epochs=2,
@@ -151,7 +205,7 @@ def trainer_of(model, callback, folder, **options):
     )
     callbacks = {"callbacks": [callback]} if callback is not None else {}
     return transformers.Trainer(
-        model, arguments, train_dataset=sentences(), eval_dataset=sentences(), **callbacks, **options
+        model, arguments, train_dataset=rows or sentences(), eval_dataset=rows or sentences(), **callbacks, **options
     )
 
 

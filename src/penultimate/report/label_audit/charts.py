@@ -72,10 +72,14 @@ def strengths(audit: LabelAudit) -> alt.LayerChart:
         base.mark_point(filled=True, size=dot_size(len(rows)), color=STATUS_COLOURS["own"]).encode(y=y),
     ]
     lines = ["Dots: measured. Line: s, what it would be without decay"]
-    if audit.law is not None and audit.law.fits:
+    if audit.law is not None and audit.ended:
         law: list[Row] = [{"rank": i + 1, "law": float(audit.law.strength[i])} for i in picked.tolist()]
         layers.append(alt.Chart(inline(law)).mark_line(color=INK, strokeDash=[5, 3]).encode(x="rank:Q", y="law:Q"))
         lines[0] += f". Dashed: the law of L = {audit.law.layers}"
+    if audit.progress is not None:
+        curve: list[Row] = [{"rank": i + 1, "curve": float(audit.progress.strength[i])} for i in picked.tolist()]
+        layers.append(alt.Chart(inline(curve)).mark_line(color=INK, strokeDash=[5, 3]).encode(x="rank:Q", y="curve:Q"))
+        lines[0] += ". Dashed: the curves of training that goes on"
     lines.append(thinned(len(rows), sigma.size, "directions"))
     title = f"{number(audit.alive)} of {number(sigma.size)} directions are alive"
     return titled(alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT), title, lines)

@@ -14,7 +14,7 @@ from penultimate.version import __version__
 
 def record(audit: LabelAudit, classes: Classes = "all") -> dict[str, object]:
     """An audit as a dictionary ready for JSON; what is not known is None."""
-    targets, law = audit.targets, audit.law
+    targets, law, progress = audit.targets, audit.law, audit.progress
     return {
         "penultimate": __version__,
         "targets": {
@@ -31,6 +31,7 @@ def record(audit: LabelAudit, classes: Classes = "all") -> dict[str, object]:
             "law": None
             if law is None
             else {"layers": law.layers, "kappa": law.kappa, "error": law.error, "right": law.right, "fits": law.fits},
+            "progress": None if progress is None else {"error": progress.error, "learnt": progress.learnt},
         },
         "directions": _directions(audit),
         "labels": label_records(audit, select(audit, classes)),
@@ -52,12 +53,14 @@ def label_records(audit: LabelAudit, chosen: Int[np.ndarray, " b"]) -> list[dict
 
 def _directions(audit: LabelAudit) -> list[dict[str, object]]:
     sigma, strength = audit.spectrum.sigma, audit.strength
-    law = None if audit.law is None or not audit.law.fits else audit.law.strength
+    law = audit.law.strength if audit.law is not None and audit.ended else None
+    half_at = None if audit.progress is None else audit.progress.half_at
     return [
         {
             "sigma": float(sigma[i]),
             "strength": None if strength is None else finite(float(strength[i])),
             "expected": None if law is None else float(law[i]),
+            "half_at": None if half_at is None else float(half_at[i]),
         }
         for i in range(sigma.size)
     ]

@@ -1,6 +1,7 @@
 """An audit of several labels a sample, in plain sentences."""
 
 from penultimate.audits.label_audit import LabelAudit
+from penultimate.audits.label_progress import LabelProgress
 from penultimate.report.kit.numbers import how_many, number
 
 # Of the scatter: more beyond the labels is worth a sentence, and so is more within label sets.
@@ -80,16 +81,29 @@ def _law(audit: LabelAudit) -> str:
     living = f"{number(audit.alive)} of {how_many(rank, 'direction keeps', 'directions keep')} a tenth of what it could"
     if audit.loss != "mse":
         return f"{living}; laws of strengths are for squared error, so no forecast is compared."
+    if audit.progress is not None:
+        return f"{living}. {_progress(audit, audit.progress)}"
     if law is None:
         return f"{living}, too few to read a law of strengths from."
     if not law.fits:
         return (
-            f"{living}. No law of one to four layers fits these strengths (the nearest is {share(law.error)} off), so "
-            "no forecast is compared: directions are learnt strongest first, and training may not be through."
+            f"{living}. No law of one to four layers fits these strengths (the nearest is {share(law.error)} off), and "
+            "no curves of training that is under way: no forecast is compared."
         )
     return (
         f"{living}. Strengths follow the law of {how_many(law.layers, 'layer', 'layers')}, {share(law.error)} off, and "
         f"{share(law.right)} of directions are rightly alive or dead."
+    )
+
+
+def _progress(audit: LabelAudit, progress: LabelProgress) -> str:
+    """What has been learnt and what has not."""
+    after = float(progress.half_at[progress.half_at > 1.0].min())
+    return (
+        f"Training is not through: strengths lie on the curves of directions that are being learnt, the strongest "
+        f"first ({share(progress.error)} off). {number(progress.learnt)} of {number(audit.spectrum.rank)} have half of "
+        f"what they could, and the next has it after {number(after, 3)} times the training so far. No forecast is "
+        "compared."
     )
 
 

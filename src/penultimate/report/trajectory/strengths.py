@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.foreseeing import Foreseen
+from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.timeline import Timeline
 from penultimate.report.kit.chart_style import ROWS, Row, inline, log_axis, log_scale, spread, titled
 from penultimate.report.kit.numbers import number
@@ -29,7 +30,7 @@ class _Look(NamedTuple):
 
 
 def trajectory_chart(
-    forecast: Forecast,
+    forecast: Forecast | LabelForecast,
     steps: Int[np.ndarray, " T"],
     strength: Float[np.ndarray, "T t"],
     timeline: Timeline | None = None,
@@ -39,7 +40,7 @@ def trajectory_chart(
     """Draw measured strengths, solid, and dashed the timeline, or the values at the forecast's end; dotted the end."""
     sigma = forecast.solution.sigma[: strength.shape[1]]
     picked = spread(np.arange(1, sigma.size + 1), _DIRECTIONS, log=False).tolist()
-    squared = forecast.problem.is_plain_squared_error
+    squared = forecast.is_squared_error
     unit = sigma[picked] if squared else np.ones(len(picked))
     look = _Look(
         labels=[f"{i + 1}: σ = {number(float(sigma[i]), 3)}" for i in picked],
@@ -48,14 +49,17 @@ def trajectory_chart(
     )
     measured = _curves(steps.astype(np.float64), strength[:, picked] / unit, look)
     layers = [measured.mark_line(strokeWidth=2.0), measured.mark_point(filled=True, size=26)]
-    if timeline is None:
-        layers.append(_ends(forecast.solution.strength[picked] / unit, look))
-        lines = ["Solid: measured. Dashed: where the forecast expects training to end"]
-    else:
+    ends = _ending(forecast)
+    if timeline is not None:
         expected = _curves(timeline.steps / clock, timeline.strength[:, picked] / unit, look)
         layers.append(expected.mark_line(strokeWidth=1.4, strokeDash=_DASH))
         told = f"Dashed: the forecast timeline, {number(clock, 2)} of its steps in one of training"
         lines = [f"Solid: measured. {told}"]
+    elif ends is not None:
+        layers.append(_ends(ends[picked] / unit, look))
+        lines = ["Solid: measured. Dashed: where the forecast expects training to end"]
+    else:
+        lines = ["Measured; where training ends along these directions is not known for this loss"]
     if foreseen is not None:
         layers += _foreseen(float(steps[-1]), strength[-1, picked] / unit, foreseen, picked, unit, look)
         lines.append(foreseen_line(foreseen))
@@ -63,6 +67,13 @@ def trajectory_chart(
         lines.append(f"{len(picked)} of {number(forecast.solution.sigma.size)} distinct singular values")
     chart = alt.LayerChart(layer=layers, width=_WIDTH, height=_HEIGHT)
     return titled(chart, "When each direction is learnt", lines)
+
+
+def _ending(forecast: Forecast | LabelForecast) -> Float[np.ndarray, " t"] | None:
+    """Strengths where the forecast expects training to end, if it knows."""
+    if isinstance(forecast, Forecast):
+        return forecast.solution.strength
+    return forecast.geometry.strength if forecast.is_squared_error else None
 
 
 def _curves(steps: Float[np.ndarray, " T"], values: Float[np.ndarray, "T p"], look: _Look) -> alt.Chart:

@@ -319,7 +319,8 @@ def _joined(batches: list[Batch]) -> Batch:
 def _refuse_labels(shape: tuple[int, ...], labels: int) -> None:
     raise FeaturesError(
         f"features of shape {shape} entered the head for {labels} labels: give one label for each vector, "
-        "through unpack= where the loader gives others"
+        "through unpack= where the loader gives others; of several labels a sample gather "
+        "FeatureMonitor(…, label_sets=True), and say pen.audit_label_sets(monitor.statistics(), head=monitor.head)"
     )
 
 

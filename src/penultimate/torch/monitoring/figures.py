@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from fnmatch import fnmatchcase
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.audits.alignment import Alignment, align
 from penultimate.audits.last_layer import LastLayer
-from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.metrics import CollapseMetrics, collapse_metrics
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecast import Forecast
+from penultimate.torch.monitoring.chosen import Chosen
 
-# As many recalls as a log can be read with; those of more classes are asked for by name.
-_LISTED_CLASSES = 20
 _SHARES = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share")
 # The bands of class size by which the long-tail literature reports (`ClassCounts.bands`).
 _BANDS = ("many", "medium", "few")
@@ -50,19 +47,12 @@ class Figures:
     ) -> None:
         self.names, self.forecast, self.directions = names, forecast, directions
         self.outputs = outputs
-        self._chosen = None if chosen is None else tuple(chosen)
-        for pattern in self._chosen or ():
-            if not any(fnmatchcase(name, pattern) for name in self._possible()):
-                known = ", ".join(name for name in self._possible() if not name.startswith("recall/"))
-                raise FeaturesError(
-                    f"no figure is called {pattern!r}: choose among {known} and recall/<class>, or by a pattern such "
-                    "as 'recall/*'"
-                )
+        self._chosen = Chosen(chosen, _possible(), ("recall",), "class", names)
 
     @property
     def with_answers(self) -> bool:
         """Whether any figure needs to know which samples the head answers rightly."""
-        return any(self._takes(name) for name in (*_answered(self.names), "recall/"))
+        return any(self._chosen.takes(name) for name in (*_answered(self.names), "recall/"))
 
     def of(
         self, statistics: FeatureStatistics, head: Head | None, right: Float[np.ndarray, " K"] | None
@@ -83,7 +73,7 @@ class Figures:
         return {
             name: float(value)
             for name, value in figures.items()
-            if value is not None and np.isfinite(value) and self._takes(name)
+            if value is not None and np.isfinite(value) and self._chosen.takes(name)
         }
 
     def aligned(self, statistics: FeatureStatistics, head: Head | None) -> Alignment | None:
@@ -122,18 +112,11 @@ class Figures:
             figures |= {f"recall_{band}": _mean(recall, (bands == band).astype(np.float64)) for band in _BANDS}
         return figures | {f"recall/{name}": value for name, value in zip(self.names, recall.tolist(), strict=True)}
 
-    def _possible(self) -> list[str]:
-        collapse = [field.name for field in fields(CollapseMetrics)]
-        aligned = [f"alignment/{name}" for name in (*_SHARES, "mean_cosine")]
-        return ["samples", *collapse, *aligned, "direction/1", *_answered(self.names)]
 
-    def _takes(self, name: str) -> bool:
-        # Directions are what a trajectory is made of; `directions` says how many.
-        if name.startswith("direction/"):
-            return True
-        if self._chosen is None:
-            return not name.startswith("recall/") or len(self.names) <= _LISTED_CLASSES
-        return any(fnmatchcase(name, pattern) for pattern in self._chosen)
+def _possible() -> list[str]:
+    collapse = [field.name for field in fields(CollapseMetrics)]
+    aligned = [f"alignment/{name}" for name in (*_SHARES, "mean_cosine")]
+    return ["samples", *collapse, *aligned, "direction/1", *_answered(())]
 
 
 def _answered(names: Sequence[str]) -> list[str]:

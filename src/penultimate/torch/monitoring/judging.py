@@ -1,39 +1,57 @@
 """What is wrong with the batches that a monitor is given: shapes at once, values when figures are computed."""
 
+import torch
 from torch import Tensor
 
 from penultimate.errors import FeaturesError
+from penultimate.torch.monitoring.forms import Form
 
 # What a monitor's `tally` counts.
 BAD, OUTSIDE, STRANGE, REPEATED = range(4)
 
 
-def check_batch(features: Tensor, labels: Tensor, ids: Tensor | None, dimension: int, *, countable: bool) -> None:
+def check_batch(
+    features: Tensor, labels: Tensor, ids: Tensor | None, dimension: int, form: Form, *, countable: bool
+) -> None:
     """Refuse shapes and types that do not fit, and ids where it is not known how many there can be."""
     shape = tuple(features.shape)
     if len(shape) < 2 or shape[-1] != dimension or not features.is_floating_point():
         raise FeaturesError(
             f"features are {features.dtype} of shape {shape}: give floating numbers of shape (…, {dimension})"
         )
-    for what, given in (("labels", labels), ("ids", ids)):
-        if given is None:
-            continue
-        if given.shape != features.shape[:-1] or given.is_floating_point() or given.is_complex():
-            raise FeaturesError(
-                f"{what} are {given.dtype} of shape {tuple(given.shape)} for features of shape {shape}: give one "
-                "whole number for each sample"
-            )
+    if labels.shape != (*features.shape[:-1], *form.own) or not form.takes(labels):
+        several = not form.own and labels.ndim == features.ndim
+        raise FeaturesError(
+            f"labels are {labels.dtype} of shape {tuple(labels.shape)} for features of shape {shape}: give "
+            f"{form.wanted} for each sample"
+            + ("; of several labels a sample make the monitor with label_sets=True" if several else "")
+        )
+    if ids is not None and (ids.shape != features.shape[:-1] or ids.is_floating_point() or ids.is_complex()):
+        raise FeaturesError(
+            f"ids are {ids.dtype} of shape {tuple(ids.shape)} for features of shape {shape}: give one whole number for "
+            "each sample"
+        )
     if ids is not None and not countable:
         raise FeaturesError("ids need to know how many there can be: make the monitor with dataset_size=")
 
 
-def refuse_out_of_range(tally: Tensor, seen: Tensor, classes: int) -> None:
+def refuse_out_of_range(tally: Tensor, seen: Tensor, form: Form) -> None:
     """Refuse labels and ids that were out of range."""
-    for place, what, size in ((OUTSIDE, "labels", classes), (STRANGE, "ids", seen.shape[-1])):
+    for place, what in ((OUTSIDE, form.range), (STRANGE, f"ids were outside 0 … {seen.shape[-1] - 1}")):
         if number := int(tally[place]):
-            raise FeaturesError(
-                f"{number} {what} were outside 0 … {size - 1} and are in no sum: mend them and reset the monitor"
-            )
+            raise FeaturesError(f"{number} {what} and are in no sum: mend them and reset the monitor")
+
+
+def fresh(ids: Tensor, used: Tensor, seen: Tensor) -> Tensor:
+    """Of the used samples those with an id that was not seen before, noted as seen."""
+    place = torch.where(used, ids, 0)
+    # Unused samples sort behind all others.
+    order = torch.argsort(torch.where(used, ids, len(seen)), stable=True)
+    again = torch.zeros_like(used)
+    again[order[1:]] = ids[order[1:]] == ids[order[:-1]]
+    found = used & ~again & (seen[place] == 0)
+    seen.index_put_((place,), found.to(torch.uint8), accumulate=True)
+    return found
 
 
 def not_finite(tally: Tensor) -> str | None:

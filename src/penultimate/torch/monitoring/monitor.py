@@ -6,32 +6,29 @@ from dataclasses import fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from penultimate.audits.alignment import Alignment
-from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head, checked_names
+from penultimate.features.label_statistics import LabelStatistics
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.optional import needed
-from penultimate.torch.class_order import contradiction, outputs_of
+from penultimate.torch.class_order import contradiction
 from penultimate.torch.fixed_head import Linear
 from penultimate.torch.monitoring import judging
-from penultimate.torch.monitoring.figures import Figures
+from penultimate.torch.monitoring.forms import form_of
 from penultimate.torch.monitoring.judging import BAD, OUTSIDE, REPEATED, STRANGE
 from penultimate.torch.monitoring.parts import PART_SUMS, KeptMeans, Parts, announce, residuals
-from penultimate.torch.monitoring.sums import Sums
 from penultimate.torch.monitoring.watched import WatchedLayers
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 else:
     Metric = needed("torchmetrics", "torch", "FeatureMonitor").Metric
-
-_SUMS = tuple(field.name for field in fields(Sums))
 
 
 class FeatureMonitor(Metric):
@@ -46,12 +43,12 @@ class FeatureMonitor(Metric):
     head : nn.Linear or FixedHead, iterable of these (the first reads the features), or Head, optional
         What reads the features. Layers are read when figures are computed, as they then stand, and are not part of the
         metric's own parameters.
-    forecast : Forecast, optional
-        For the counts *in training*: adds distances to it and, with a head, the alignment with its directions. Where
-        classes are named, its own are put in their order.
+    forecast : Forecast or LabelForecast, optional
+        For the counts, or targets, *in training*: adds distances to it and, with a head, the alignment with its
+        directions. Where classes are named, its own are put in their order.
     figures : sequence of str, optional
         Which figures `compute` returns, by name or pattern: ``["nc1", "accuracy", "recall/*"]``. By default all, but
-        recall by class only up to 20 classes. ``direction/…`` are always among them.
+        those of single classes only up to 20 classes. ``direction/…`` are always among them.
     directions : int, default 10
         How many of the leading distinct singular values get a figure.
     dataset_size : int, optional
@@ -62,6 +59,8 @@ class FeatureMonitor(Metric):
         Have `means`, which a `Trajectory` keeps of every look to tell which directions stand above noise. Takes
         16 K d numbers more while it looks, and 72 K d bytes for every look that is kept; a warning says so from 64 MiB
         on. Each look must be of the same samples: in the same order, or with ``ids``.
+    label_sets : bool, default False
+        Samples have several labels each: ``update`` takes 0 or 1 for each label. With a `LabelForecast` it is so.
     dtype : torch.dtype, default torch.float64
         Of the sums. Take torch.float32 for devices that have nothing wider (Apple's).
     **options : object
@@ -84,7 +83,8 @@ class FeatureMonitor(Metric):
     never come to the host while batches pass, so what is wrong with *values* is told by `compute`: NaN and infinity are
     left out and a warning counts them, labels out of range are an error. Of several processes the sums are gathered
     and merged, each about its own shifts. Memory: 2 K d + d² numbers, and one byte a
-    sample where ``dataset_size`` is given.
+    sample where ``dataset_size`` is given. Of label sets K² + K d + d², and 8,192 (d + K/8) for the sets: what lies
+    beyond the labels and within label sets is known for some 6,000 different ones.
 
     Examples
     --------
@@ -101,6 +101,14 @@ class FeatureMonitor(Metric):
     >>> monitor.update(torch.randn(90, 8), torch.arange(90) % 3)
     >>> list(monitor.compute())
     ['recall/ant', 'recall/bee', 'recall/cat']
+
+    Several labels a sample:
+
+    >>> targets = (torch.rand(90, 3) < torch.tensor([0.5, 0.3, 0.1])).float()
+    >>> monitor = pen.torch.FeatureMonitor(["cat", "pet", "newt"], 8, head=head, label_sets=True)
+    >>> monitor.update(torch.randn(90, 8), targets)
+    >>> sorted(name for name in monitor.compute() if "/" not in name)
+    ['additive', 'alive', 'beyond', 'labels', 'lack_of_fit', 'lift', 'off_diagonal_share', 'samples', ...]
     """
 
     is_differentiable = False
@@ -110,9 +118,6 @@ class FeatureMonitor(Metric):
 
     weight: Tensor
     shift: Tensor
-    total: Tensor
-    square: Tensor
-    moment: Tensor
     right: Tensor
     tally: Tensor
     seen: Tensor
@@ -126,12 +131,13 @@ class FeatureMonitor(Metric):
         dimension: int,
         *,
         head: Linear | Iterable[nn.Module] | Head | None = None,
-        forecast: Forecast | None = None,
+        forecast: Forecast | LabelForecast | None = None,
         figures: Sequence[str] | None = None,
         directions: int = 10,
         dataset_size: int | None = None,
         ignore_index: int = -100,
         keep_means: bool = False,
+        label_sets: bool = False,
         dtype: torch.dtype = torch.float64,
         **options: Any,
     ) -> None:
@@ -139,36 +145,28 @@ class FeatureMonitor(Metric):
         names = None if isinstance(classes, Integral) else checked_names(classes)
         self.classes = len(names) if names is not None else int(cast(int, classes))
         self.dimension = dimension
-        FeatureStatistics(self.classes, 1)  # refuses fewer than two classes, and no width below
-        FeatureStatistics(2, dimension)
-        if keep_means:
-            announce(self.classes, dimension)
         self.forecast = forecast
         self.dataset_size, self.ignore_index, self.keep_means = dataset_size, ignore_index, keep_means
         self._head = None if head is None else WatchedLayers.from_head(head, dtype)
         self._of_batch = False
-        outputs = np.arange(self.classes)
-        if forecast is not None:
-            if forecast.counts.classes != self.classes:
-                raise FeaturesError(
-                    f"the forecast is for {forecast.counts.classes} classes and the monitor for {self.classes}"
-                )
-            outputs = outputs_of(forecast.counts, names, stacklevel=2)
-            order: list[int] = np.argsort(outputs).tolist()
-            names = tuple(forecast.counts.names[k] for k in order) if names is None else names
-            self._expected = forecast.counts.values[order]
-        named = NumberedNames(self.classes) if names is None else names
-        self._figures = Figures(named, forecast, outputs, directions, figures)
+        self._form, self._figures, self._expected = form_of(
+            self.classes, names, forecast, label_sets=label_sets, directions=directions, figures=figures, stacklevel=3
+        )
+        FeatureStatistics(2, dimension)  # refuses no width
+        if keep_means and self._form.own:
+            raise FeaturesError("means are kept of one class a sample: leave out keep_means=True")
+        if keep_means:
+            announce(self.classes, dimension)
         if self.head is not None:
             self.head.check(self.classes, dimension)
         # The library leaves its types open.
         add_state = cast(Any, self).add_state
-        for name, zeros in vars(Sums.empty(self.classes, dimension, dtype)).items():
+        for name, zeros in vars(self._form.sums.empty(self.classes, dimension, dtype)).items():
             add_state(name, zeros, dist_reduce_fx=None)
         if keep_means:
             for name, zeros in vars(Parts.empty(self.classes, dimension, dtype)).items():
                 add_state(name, zeros, dist_reduce_fx="sum" if name == "order" else None)
-        add_state("right", torch.zeros(self.classes, dtype=torch.int64), dist_reduce_fx="sum")
+        add_state("right", torch.zeros(self._form.answers, dtype=torch.int64), dist_reduce_fx="sum")
         add_state("tally", torch.zeros(4, dtype=torch.int64), dist_reduce_fx="sum")
         add_state("seen", torch.zeros(dataset_size or 0, dtype=torch.uint8), dist_reduce_fx=None)
 
@@ -190,7 +188,7 @@ class FeatureMonitor(Metric):
         features : Tensor of shape (…, d)
             Of any floating type.
         labels : Tensor of shape (…)
-            Whole numbers from 0 to K − 1, or `ignore_index`.
+            Whole numbers from 0 to K − 1, or `ignore_index`; with ``label_sets`` of shape (…, K), 0 or 1.
         ids : Tensor of shape (…), optional
             Number of each sample in the data set, from 0: those seen before are left out. Needs ``dataset_size``.
 
@@ -199,7 +197,8 @@ class FeatureMonitor(Metric):
         FeaturesError
             For shapes and types that do not fit; the sums stay as they were.
         """
-        judging.check_batch(features, labels, ids, self.dimension, countable=bool(self.dataset_size))
+        form = self._form
+        judging.check_batch(features, labels, ids, self.dimension, form, countable=bool(self.dataset_size))
         # Under inference mode (Lightning's validation) tensors are made that nothing else may change in place.
         with torch.inference_mode(False), torch.no_grad():
             for name in self.metric_state:
@@ -207,21 +206,23 @@ class FeatureMonitor(Metric):
                 setattr(self, name, held.clone() if held.is_inference() else held)
             given = features.detach().reshape(-1, self.dimension)
             rows = given.to(self.weight.dtype)
-            index = labels.detach().reshape(-1).long()
-            kept = index != self.ignore_index
-            used = kept & self._inside(index, self.classes, kept, OUTSIDE)
+            own = form.rows(labels.detach())
+            used = ~form.ignored(own, self.ignore_index)
+            used = used & self._count(used & form.outside(own), OUTSIDE)
             used = used & self._count(used & ~torch.isfinite(rows).all(dim=1), BAD)
             own_ids = None if ids is None else ids.detach().reshape(-1).long()
             if own_ids is not None:
-                used = self._fresh(own_ids, used)
+                used = used & self._count(used & ((own_ids < 0) | (own_ids >= len(self.seen))), STRANGE)
+                fresh = judging.fresh(own_ids, used, self.seen)
+                self._count(used & ~fresh, REPEATED)
+                used = fresh
             sums = self._sums
             with torch.autocast(rows.device.type, enabled=False):
-                sums.add(rows, index, used)
+                sums.add(rows, own, used)
                 if self.keep_means:
-                    self._parts.add(rows, index, used, self.shift, own_ids)
+                    self._parts.add(rows, own, used, self.shift, own_ids)
                 if self._head is not None and self._figures.with_answers:
-                    right = used & self._head.right(given, index)
-                    self.right.index_add_(0, torch.where(used, index, 0), right.long())
+                    self.right += form.right(self._head, given, own, used)
                 if self.update_count > 1 and self.update_count & (self.update_count - 1) == 0:
                     before = self.shift.clone() if self.keep_means else None
                     sums.settle()
@@ -249,6 +250,11 @@ class FeatureMonitor(Metric):
             training samples has been seen, ``alignment/…``, and ``direction/i``, the strength t_i of the i-th distinct
             singular value (beside `Forecast.timeline`). What does not exist, or was not asked for, is left out.
 
+            Of label sets: ``additive``, ``beyond``, ``within`` and ``lack_of_fit`` (`LabelAudit.shares`),
+            ``separation`` over all labels and of each, ``separation/<label>``; with a head the same of ``lift``,
+            ``alive`` directions and ``off_diagonal_share``; with a forecast too ``direction/i``, ``macro_f1``,
+            ``micro_f1``, ``f1/<label>`` at a threshold of ½, and how many labels are ever ``answered``.
+
         Raises
         ------
         FeaturesError
@@ -262,21 +268,21 @@ class FeatureMonitor(Metric):
         """
         statistics = self._merged()
         try:
-            judging.refuse_out_of_range(self.tally, self.seen, self.classes)
+            judging.refuse_out_of_range(self.tally, self.seen, self._form)
         except FeaturesError:
             if self._is_synced:  # of what fails the library would keep the states of all processes
                 self.unsync()
             raise
         for said in self._remarks(statistics):
             warnings.warn(said, stacklevel=3)  # past the library, which wraps this
-        right = None if self._head is None else self.right.cpu().numpy().astype(np.float64)
+        right = None if self._head is None else self.right.cpu().double().numpy()
         figures = self._figures.of(statistics, self.head, right if self._figures.with_answers else None)
         return {
             name: torch.tensor(value, dtype=self.weight.dtype, device=self.device) for name, value in figures.items()
         }
 
-    def statistics(self) -> FeatureStatistics:
-        """What has been seen by all processes, for everything that takes `FeatureStatistics`; a collective call."""
+    def statistics(self) -> Any:
+        """What has been seen by all processes, `FeatureStatistics` or `LabelStatistics`; a collective call."""
         with cast(Any, self).sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
             return self._merged()
 
@@ -329,17 +335,17 @@ class FeatureMonitor(Metric):
         for name, own in self.metric_state.items():
             if name not in state or state[name].shape != cast(Tensor, own).shape:
                 raise FeaturesError(f"the other monitor has another {name}: merge monitors of the same sizes")
-        merged = self._sums.statistics().merge(Sums(*(state[name] for name in _SUMS)).statistics()).arrays()
+        sums, names = self._form.sums, self._sum_names
+        merged = self._sums.joined(sums(*(state[name].to(self.device) for name in names)))
         if self.keep_means:
-            shift = torch.as_tensor(merged["shift"]).to(self.shift)
+            shift = merged.shift
             ours, theirs = self._parts, Parts(*(state[name].to(self.device, copy=True) for name in PART_SUMS))
             ours.move(shift - self.shift)
             theirs.move(shift - state["shift"].to(shift))
             for name in PART_SUMS:
                 setattr(self, name, getattr(ours, name) + getattr(theirs, name))
-        for name in _SUMS:
-            held = getattr(self, name)
-            setattr(self, name, torch.as_tensor(merged[name]).reshape(held.shape).to(held))
+        for name in names:
+            setattr(self, name, getattr(merged, name))
         self.tally = self.tally + state["tally"].to(self.device)
         self.right = self.right + state["right"].to(self.device)
         # How often each was counted: a sample of both monitors is in the sums twice.
@@ -348,8 +354,12 @@ class FeatureMonitor(Metric):
         self._update_count += 1
 
     @property
-    def _sums(self) -> Sums:
-        return Sums(*(getattr(self, name) for name in _SUMS))
+    def _sums(self) -> Any:
+        return self._form.sums(*(getattr(self, name) for name in self._sum_names))
+
+    @property
+    def _sum_names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(self._form.sums))
 
     @property
     def _parts(self) -> Parts:
@@ -360,29 +370,12 @@ class FeatureMonitor(Metric):
         self.tally[place] += what.sum()
         return ~what
 
-    def _inside(self, index: Tensor, size: int, among: Tensor, place: int) -> Tensor:
-        return self._count(among & ((index < 0) | (index >= size)), place)
-
-    def _fresh(self, ids: Tensor, used: Tensor) -> Tensor:
-        """Of the used samples those with an id that was not seen before, noted as seen."""
-        used = used & self._inside(ids, len(self.seen), used, STRANGE)
-        place = torch.where(used, ids, 0)
-        # Unused samples sort behind all others.
-        order = torch.argsort(torch.where(used, ids, len(self.seen)), stable=True)
-        again = torch.zeros_like(used)
-        again[order[1:]] = ids[order[1:]] == ids[order[:-1]]
-        fresh = used & self._count(used & (again | (self.seen[place] > 0)), REPEATED)
-        self.seen.index_put_((place,), fresh.to(torch.uint8), accumulate=True)
-        return fresh
-
-    def _merged(self) -> FeatureStatistics:
+    def _merged(self) -> Any:
         """The statistic of this process or, where states have been gathered, of all."""
-        bad = int(self.tally[BAD])
-        parts = [Sums(*states).statistics() for states in zip(*self._processes(*_SUMS), strict=True)]
-        whole = parts[0]
-        for part in parts[1:]:
-            whole.merge(part)
-        whole.dropped = bad
+        parts: Any = (self._form.sums(*states) for states in zip(*self._processes(*self._sum_names), strict=True))
+        whole = self._form.gathered(parts)
+        if isinstance(whole, FeatureStatistics):
+            whole.dropped = int(self.tally[BAD])
         return whole
 
     def _processes(self, *names: str) -> list[Iterable[Tensor]]:
@@ -390,7 +383,7 @@ class FeatureMonitor(Metric):
         states = [getattr(self, name) for name in names]
         return [state[None] for state in states] if self.weight.ndim == 1 else states
 
-    def _remarks(self, statistics: FeatureStatistics) -> list[str]:
+    def _remarks(self, statistics: FeatureStatistics | LabelStatistics) -> list[str]:
         """What is odd about the samples; whether they are all is not asked of one batch."""
         said = [judging.not_finite(self.tally)]
         if not self._of_batch:

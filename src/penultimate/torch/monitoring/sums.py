@@ -8,6 +8,7 @@ A class's first shift is the mean of its first batch; `settle` moves all shifts 
 asked, because the answer would have to come to the host: it is done whenever the batches have doubled.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -88,15 +89,23 @@ class Sums:
         self.shift.add_(self.total / divisor[:, None])
         self.total.zero_()
 
-    def statistics(self, dropped: int = 0) -> FeatureStatistics:
-        """The same as `FeatureStatistics`, which has the means, the scatter, and a merge.
+    def joined(self, other: "Sums") -> "Sums":
+        """Sums of both."""
+        merged = self.statistics().merge(other.statistics()).arrays()
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Sums(*(torch.as_tensor(merged[name]).reshape(own.shape).to(own) for name, own in held.items()))
 
-        Parameters
-        ----------
-        dropped : int, default 0
-            Samples left out because they were not finite.
-        """
+    @classmethod
+    def gathered(cls, parts: "Iterable[Sums]") -> FeatureStatistics:
+        """The same as `FeatureStatistics`, of all parts together."""
+        whole, *others = [part.statistics() for part in parts]
+        for other in others:
+            whole.merge(other)
+        return whole
+
+    def statistics(self) -> FeatureStatistics:
+        """The same as `FeatureStatistics`, which has the means, the scatter, and a merge."""
         own = {field.name: as_array(getattr(self, field.name), "sums").astype(np.float64) for field in fields(self)}
         weight = float(own["weight"].sum())
-        own |= {"moment": own["moment"][None], "progress": np.array([weight, weight, dropped], dtype=np.float64)}
+        own |= {"moment": own["moment"][None], "progress": np.array([weight, weight, 0.0])}
         return FeatureStatistics.from_arrays(FeatureStatistics(*own["shift"].shape).arrays() | own)

@@ -14,6 +14,7 @@ from penultimate.errors import FeaturesError, FileError
 from penultimate.files import write_whole
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.foreseeing import Foreseen, foresee
+from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.timeline import Timeline, has_timeline
 from penultimate.torch.monitoring.parts import KeptMeans
 from penultimate.torch.monitoring.standings import SharedDirection, Standings, share, stand
@@ -35,7 +36,7 @@ class Trajectory:
 
     Parameters
     ----------
-    forecast : Forecast
+    forecast : Forecast or LabelForecast
         The monitor's.
 
     Examples
@@ -49,7 +50,7 @@ class Trajectory:
     ((3, 2), array([ 59., 146.]))
     """
 
-    def __init__(self, forecast: Forecast) -> None:
+    def __init__(self, forecast: Forecast | LabelForecast) -> None:
         self.forecast = forecast
         self._steps: list[int] = []
         self._strength: list[list[float]] = []
@@ -162,6 +163,8 @@ class Trajectory:
         >>> trajectory.shared().p
         0.005
         """
+        if isinstance(self.forecast, LabelForecast):
+            raise FeaturesError("noise of means is known of one class a sample: the trajectory is of label sets")
         return stand(self.forecast, *self._looks(), self.strength.shape[1], level, seed)
 
     def shared(self, *, seed: int = 0) -> SharedDirection:
@@ -206,13 +209,13 @@ class Trajectory:
         write_whole(path, seal(_FORMAT, arrays, {"orders": json.dumps(orders)}))
 
     @classmethod
-    def read(cls, path: "str | os.PathLike[str]", forecast: Forecast) -> "Trajectory":
+    def read(cls, path: "str | os.PathLike[str]", forecast: Forecast | LabelForecast) -> "Trajectory":
         """Read what `save` wrote.
 
         Parameters
         ----------
         path : path-like
-        forecast : Forecast
+        forecast : Forecast or LabelForecast
             The one it was measured beside.
 
         Returns
@@ -287,7 +290,7 @@ class Trajectory:
         >>> foreseen.by, foreseen.verdict
         ('last value', ('alive', 'dead'))
         """
-        squared = self.forecast.problem.is_plain_squared_error
+        squared = self.forecast.is_squared_error
         sigma = self.forecast.solution.sigma[: self.strength.shape[1]] if squared else None
         return foresee(self.steps, self.strength, sigma, until)
 
@@ -340,7 +343,7 @@ class Trajectory:
         if not self._steps or self._steps[-1] < 1:
             raise FeaturesError("the trajectory has no steps to draw: add figures of training first")
         foreseen = None if until is None else self.foresee(until)
-        if lr is None or not has_timeline(self.forecast.problem):
+        if lr is None or not (self.forecast.is_squared_error and has_timeline(self.forecast.problem)):
             return trajectory_chart(self.forecast, self.steps, self.strength, foreseen=foreseen)
         clock = self.clock(self.forecast.timeline(lr, momentum))
         clock = clock if math.isfinite(clock) else 1.0

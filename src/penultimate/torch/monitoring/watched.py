@@ -50,14 +50,15 @@ class WatchedLayers:
 
     def right(self, features: Tensor, labels: Tensor) -> Tensor:
         """Which samples the layers answer with their label, as the layers now stand; their hooks do not run."""
-        if self.given is not None:
-            self.layers[0].to(features.device)
         size = max(1, _ENTRIES // self.layers[-1].weight.shape[0])
         starts = range(0, max(len(features), 1), size)
-        answers = [self._scores(features[start : start + size]).argmax(dim=1) for start in starts]
+        answers = [self.scores(features[start : start + size]).argmax(dim=1) for start in starts]
         return torch.cat(answers) == labels
 
-    def _scores(self, rows: Tensor) -> Tensor:
+    def scores(self, rows: Tensor) -> Tensor:
+        """What the layers answer, as they now stand; their hooks do not run."""
+        if self.given is not None:
+            self.layers[0].to(rows.device)
         for layer in self.layers:
             rows = nn.functional.linear(rows.to(layer.weight.dtype), layer.weight, layer.bias)
         return rows

@@ -84,7 +84,7 @@ class ClassDecay:
         if not (math.isfinite(weight_decay) and weight_decay > 0):
             raise ProblemError(f"the weight decay must be positive and finite, got {weight_decay}")
         self.head = head
-        order = np.argsort(outputs_of(counts, names, stacklevel=2))
+        order = np.argsort(outputs_of(counts.names, names, stacklevel=2))
         rates = weight_decay * _shares(counts, None if target is None else counts_of(target))[order]
         self.decays = torch.tensor(rates, device=weight.device, dtype=torch.get_default_dtype())
 

@@ -112,7 +112,7 @@ class ClassLoss(nn.Module):
         if "weights" in vectors:
             vectors["weights"] = normalised(vectors["weights"], counts.values)
         dtype = torch.get_default_dtype() if dtype is None else dtype
-        order = np.argsort(outputs_of(counts, names, stacklevel=2))
+        order = np.argsort(outputs_of(counts.names, names, stacklevel=2))
         for name in ("weights", "scales", "offsets", "margins"):
             held = torch.tensor(vectors[name][order], device=device, dtype=dtype) if name in vectors else None
             self.register_buffer(name, held)
