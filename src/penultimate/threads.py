@@ -6,7 +6,7 @@ Where matrices are small BLAS is faster with one thread, too.
 
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -89,7 +89,34 @@ def over_rows(kernel: Callable[[int, int], object], rows: int, steps: int) -> No
     """
     threads = workers() if rows * steps >= _ALONE else 1
     size = max(1, min(_STEPS // max(steps, 1), -(-rows // (4 * threads)) if threads > 1 else rows))
-    ranges = [(first, min(first + size, rows)) for first in range(0, rows, size)]
+    _in_threads(kernel, [(first, min(first + size, rows)) for first in range(0, rows, size)], threads)
+
+
+def over_blocks(function: Callable[[slice], object], blocks: Iterable[slice]) -> None:
+    """Call a function on blocks of rows, in threads with one thread of BLAS each where there are several.
+
+    Parameters
+    ----------
+    function : callable
+        Releases Python's lock for most of its time (NumPy's products do).
+    blocks : iterable of slice
+
+    Examples
+    --------
+    >>> over_blocks(print, [slice(0, 3)])
+    slice(0, 3, None)
+    """
+    ranges = [(int(block.start), int(block.stop)) for block in blocks]
+    if len(ranges) < 2:
+        for first, last in ranges:
+            function(slice(first, last))
+        return
+    threads = workers()
+    with one_thread_of_blas():
+        _in_threads(lambda first, last: function(slice(first, last)), ranges, threads)
+
+
+def _in_threads(kernel: Callable[[int, int], object], ranges: list[tuple[int, int]], threads: int) -> None:
     if threads == 1:
         for first, last in ranges:
             kernel(first, last)

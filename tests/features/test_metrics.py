@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import penultimate as pen
 from penultimate import metrics
+from penultimate.features.metrics import pairs as looked_at
 from penultimate.features.metrics.frames import norm_slope
 
 
@@ -52,6 +53,36 @@ def test_pairwise_variance_is_its_definition():
     assert pairs.mean == pytest.approx(table.sum() / 12)
     np.testing.assert_allclose(pairs.of_class, table.sum(axis=1) / 3)
     np.testing.assert_array_equal(pairs.worst, table.argmax(axis=1))
+
+
+def test_one_look_at_all_pairs_is_the_table_of_all_pairs_whatever_the_blocks(monkeypatch):
+    # A class whose mean is that of all samples has no angle, and one without samples has nothing.
+    rng = np.random.default_rng(12)
+    half = np.vstack([rng.integers(-9, 9, size=(15, 7)), np.zeros((1, 7))])
+    means = np.vstack([half, -half[:15]])
+    noise = rng.integers(1, 4, size=(31, 1, 7)) * np.array([1, -1])[:, None]
+    features = (means[:, None] + noise).reshape(62, 7)
+    statistics = pen.FeatureStatistics.from_features(features, np.repeat(np.arange(31), 2), classes=32)
+    exact = np.vstack([means, np.full(7, np.nan)])
+    monkeypatch.setattr(looked_at, "centred_means", lambda statistics: exact)
+    monkeypatch.setattr(looked_at, "_ROWS", 7)
+    monkeypatch.setattr(looked_at, "_COLUMNS", 5)
+    pairs = looked_at.MeanPairs.of(statistics)
+    norms = np.linalg.norm(means, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosines = means @ means.T / np.outer(norms, norms)
+        distances = np.sum((means[:, None] - means) ** 2, axis=2)
+        variance = statistics.spreads[:31] / 2
+        quotients = (variance[:, None] + variance) / 2 / distances
+    np.fill_diagonal(cosines, np.nan)
+    np.fill_diagonal(quotients, np.nan)
+    angled = np.flatnonzero(norms > 0)
+    known = cosines[np.ix_(angled, angled)]
+    np.testing.assert_allclose(pairs.variance_of_class[:31], np.nanmean(quotients, axis=1))
+    assert np.isnan(pairs.variance_of_class[31]) and pairs.variance == pytest.approx(np.nanmean(quotients))
+    assert pairs.equiangularity == pytest.approx((np.nanmean(np.abs(known + 1 / 29)), np.nanstd(known)))
+    np.testing.assert_allclose(pairs.nearest_cosine[angled], np.nanmax(known, axis=1))
+    assert pairs.nearest[[15, 31]].tolist() == [-1, -1]
 
 
 def test_close_means_far_from_the_others_keep_their_distance():

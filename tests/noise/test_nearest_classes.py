@@ -8,7 +8,7 @@ from scipy import stats
 
 import penultimate as pen
 from penultimate.features.passes.scatters import Scatters
-from penultimate.noise.nearest_classes import GAP, equal_means
+from penultimate.noise.nearest_classes import GAP, _shift, equal_means
 
 
 def judged(features, labels, own=True):
@@ -178,3 +178,12 @@ def test_scatters_of_another_shape_are_refused():
     directions, _ = judged(*planted_pairs(2.0, 20, classes=30, width=25))
     with pytest.raises(pen.ProblemError, match="one of each class"):
         pen.noise.class_pairs(directions, np.zeros((30, 2, 2)))
+
+
+def test_many_degrees_of_freedom_are_read_off_between_some():
+    second = np.geomspace(2.0, 1e6, 1500)
+    of_some = second[::50]
+    np.testing.assert_allclose(_shift(6, second, 1e-4)[::50], _shift(6, of_some, 1e-4), rtol=1e-4)
+    # The definition: the power of the test at its critical value.
+    missed = stats.ncf.cdf(stats.f.isf(1e-4, 6, of_some), 6, of_some, _shift(6, of_some, 1e-4))
+    np.testing.assert_allclose(missed, 0.2, rtol=1e-6)

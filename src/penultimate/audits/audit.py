@@ -27,8 +27,9 @@ from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.arrays import Gaps
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
-from penultimate.features.metrics import ClassMetrics, CollapseMetrics, class_metrics, collapse_metrics
+from penultimate.features.metrics import ClassMetrics, CollapseMetrics, collapse_metrics
 from penultimate.features.metrics.centred import centred_means, variances
+from penultimate.features.metrics.summary import measures
 from penultimate.features.naming import doubts, one_order
 from penultimate.features.passes.accumulator import Accumulator, Together
 from penultimate.features.passes.checkpoint import Checkpoint
@@ -315,7 +316,7 @@ def _judge(
     layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
     geometry = forecast(counts, feature_ratio=1.0).geometry if layer is None else layer.forecast.geometry
     product = None if head is None else head.product
-    metrics = collapse_metrics(whole, product, geometry)
+    metrics, classes = measures(whole, product, geometry)
     figures = _figures(whole, metrics, layer)
     without = [_figures(part, collapse_metrics(part, product, geometry), layer) for part in parts]
     jackknife = Jackknife(figures, without)
@@ -327,7 +328,7 @@ def _judge(
         decisions=deciding.decisions,
         certified=deciding.certified,
         metrics=metrics,
-        classes=class_metrics(whole, product),
+        classes=classes,
         directions=noise[0],
         pairs=noise[1],
         scatter=scatter_directions(whole),

@@ -29,8 +29,10 @@ GAP = -2.0 * float(ndtri(MERGED_AT))
 _SURE = 2.0
 # Of an undecided pair at least so many times as many samples are asked for.
 _MORE = 1.25
-# Halvings of the bracket of a number of samples, and the most that are proposed.
-_HALVINGS, _MOST = 50, 1e7
+# The most samples that are proposed.
+_MOST = 10_000_000
+# Beyond so many different degrees of freedom what they give is interpolated, to a part in 10⁴ over seven powers of ten.
+_NODES = 1024
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,8 +143,7 @@ def class_pairs(directions: ClassDirections, scatters: object = None) -> ClassPa
     pairs = np.unique(np.sort(np.column_stack([seen, nearest]), axis=1), axis=0)
     test = equal_means(directions, points, pairs, _checked(own, points.shape))
     value = np.asarray(fdtrc(test.rank, test.second, test.ratio), dtype=np.float64)
-    critical = np.asarray(fdtri(test.rank, test.second, 1.0 - LEVEL / len(pairs)), dtype=np.float64)
-    least = np.sqrt(_shift(test.rank, test.second, critical) / test.scale)
+    least = np.sqrt(_shift(test.rank, test.second, LEVEL / len(pairs)) / test.scale)
     missed = np.asarray(ncfdtr(test.rank, test.second, GAP**2 * test.scale, test.ratio), dtype=np.float64)
     missed = np.maximum(missed, _missed_elsewhere(directions, pairs))
     merged = (least <= GAP) & (missed <= 1.0 - POWER)
@@ -150,7 +151,9 @@ def class_pairs(directions: ClassDirections, scatters: object = None) -> ClassPa
     apart = (adjusted <= LEVEL) & ~merged
     gap = np.sqrt(np.maximum(test.ratio / test.per_square - test.rank, 0.0) / test.scale)
     order = np.argsort(gap, kind="stable")
-    enough = np.where(merged | apart, np.nan, _enough(directions, pairs, test.rank, own is not None))
+    enough = np.full(len(pairs), np.nan)
+    unsure = ~(merged | apart)
+    enough[unsure] = _enough(directions, pairs[unsure], len(pairs), test.rank, own is not None)
     return ClassPairs(
         directions.outcome,
         rank,
@@ -224,25 +227,27 @@ def _welch(one: Floats, count: Floats, other: Floats, counts: Floats) -> Floats:
     return (one + other) ** 2 / (one**2 / count + other**2 / counts)
 
 
-def _shift(rank: int, second: Floats, critical: Floats) -> Floats:
-    """Noncentrality with which F exceeds a critical value with the power asked for.
+def _shift(rank: int, second: Floats, level: float) -> Floats:
+    """Noncentrality with which F exceeds its critical value with the power asked for.
 
     SciPy's `ncfdtrinc` ends at 10,000; a test of classes of two samples asks for more.
     """
-    # Pairs of classes of equal counts have one answer, and there are many of them.
-    (second, critical), back = np.unique(np.stack([second, critical]), axis=1, return_inverse=True)
-    most = 4.0 * rank * (critical + 10.0)
 
     def missed(shift: Floats, second: Floats, critical: Floats) -> Floats:
         return np.asarray(ncfdtr(rank, second, shift, critical), dtype=np.float64) - (1.0 - POWER)
 
-    found = find_root(
-        missed,
-        (np.zeros_like(critical), most),
-        args=(second, critical),
-        tolerances={"xrtol": 1e-9},
-    )
-    return np.where(found.success, found.x, most)[back]
+    def solved(second: Floats) -> Floats:
+        critical = np.asarray(fdtri(rank, second, 1.0 - level), dtype=np.float64)
+        most = 4.0 * rank * (critical + 10.0)
+        found = find_root(missed, (np.zeros_like(critical), most), args=(second, critical), tolerances={"xrtol": 1e-9})
+        return np.where(found.success, found.x, most)
+
+    # Pairs of classes of equal counts have one answer, and many alike are read off between some.
+    values, back = np.unique(np.log(second).round(9), return_inverse=True)
+    if values.size <= _NODES:
+        return solved(np.exp(values))[back]
+    nodes: Floats = np.linspace(float(values[0]), float(values[-1]), _NODES)
+    return np.exp(np.interp(values, nodes, np.log(solved(np.exp(nodes)))))[back]
 
 
 def _missed_elsewhere(directions: ClassDirections, pairs: Int[np.ndarray, "p 2"]) -> Floats:
@@ -258,27 +263,28 @@ def _missed_elsewhere(directions: ClassDirections, pairs: Int[np.ndarray, "p 2"]
     return np.asarray(ncfdtr(wide, second, GAP**2 * scale, ratio), dtype=np.float64)
 
 
-def _enough(directions: ClassDirections, pairs: Int[np.ndarray, "p 2"], rank: int, own: bool) -> Floats:
+def _enough(directions: ClassDirections, pairs: Int[np.ndarray, "u 2"], tests: int, rank: int, own: bool) -> Floats:
     """Samples of each of the two with which either the gap would be seen, or its absence."""
     one, other = pairs.T
     size, wide = directions.size, directions.dimension
     elsewhere = directions.freedom - wide + 1.0
     usual = float(fdtri(wide, elsewhere, POWER))
 
-    def told(number: Floats) -> NDArray[np.bool_]:
+    def told(number: NDArray[np.int64]) -> NDArray[np.bool_]:
         count, counts = (np.maximum(directions.counts[of], number) for of in (one, other))
         noise, noises = size[one] / count, size[other] / counts
         scale = 0.5 * (size[one] + size[other]) / (noise + noises)
         extra = rank - 1.0 if own else 0.0
         second = np.maximum(_welch(noise, count + extra, noises, counts + extra) - extra, 1.0)
-        critical = fdtri(rank, second, 1.0 - LEVEL / len(pairs))
+        critical = fdtri(rank, second, 1.0 - LEVEL / tests)
         along = ncfdtr(rank, second, GAP**2 * scale, critical) <= 1.0 - POWER
         return along & (ncfdtr(wide, elsewhere, GAP**2 * scale, usual) <= 1.0 - POWER)
 
-    low, high = np.full(len(pairs), 1.0), np.full(len(pairs), _MOST)
+    low, high = np.ones(len(pairs), dtype=np.int64), np.full(len(pairs), _MOST)
     never = ~told(high)
-    for _ in range(_HALVINGS):
-        middle = np.sqrt(low * high)
+    while (high - low > 1).any():
+        # The geometric middle, for numbers of thousands are as likely as those of tens.
+        middle = np.clip(np.sqrt(low * high).astype(np.int64), low + 1, high - 1)
         short = ~told(middle)
         low, high = np.where(short, middle, low), np.where(short, high, middle)
     least = _MORE * np.minimum(directions.counts[one], directions.counts[other])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, chndtrinc
 
 from penultimate.errors import ProblemError
+from penultimate.features.metrics.pairs import Leading, on_diagonal, sweep
 from penultimate.noise.row_directions import Directions
 from penultimate.reported import OneLine
 
@@ -20,8 +21,8 @@ Floats = NDArray[np.float64]
 
 # Level of the test, before Holm's correction, and the power that is asked for.
 LEVEL, POWER = 0.01, 0.8
-# Entries of a table of distances, and multiplications that comparing all rows with one another may take.
-_ENTRIES, _WORK = 1 << 22, 1 << 42
+# Multiplications that comparing all rows with one another may take.
+_WORK = 1 << 42
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,16 +124,17 @@ def _nearest_pairs(directions: Directions) -> NDArray[np.int64]:
 
 def nearest_of(points: Floats, noise: Floats) -> NDArray[np.int64]:
     """For every point the one at the least squared distance over the sum of their noise."""
-    nearest = np.empty(len(points), dtype=np.int64)
-    squares = np.einsum("kr,kr->k", points, points)
-    step = max(1, _ENTRIES // len(points))
-    for start in range(0, len(points), step):
-        rows = slice(start, min(start + step, len(points)))
-        table = squares[rows, None] + squares - 2.0 * (points[rows] @ points.T)
-        table /= noise[rows, None] + noise
-        table[np.arange(rows.stop - start), np.arange(start, rows.stop)] = np.inf
-        nearest[rows] = table.argmin(axis=1)
-    return nearest
+    squares, nearness = np.einsum("kr,kr->k", points, points), Leading(len(points))
+
+    def read(rows: slice, columns: slice, gram: Floats) -> None:
+        table = 2.0 * gram
+        table -= squares[rows, None] + squares[columns]
+        table /= noise[rows, None] + noise[columns]
+        table[on_diagonal(rows, columns)] = -np.inf
+        nearness.add(rows, columns, table)
+
+    sweep(points, read)
+    return nearness.index
 
 
 def holm(p_value: Floats) -> Floats:

@@ -1,20 +1,14 @@
 """Class means about a global mean: what every measure of collapse looks at."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
 from penultimate.features.moments import mean_of
 from penultimate.features.statistics import FeatureStatistics
 
 Centre = Literal["samples", "classes"]
-# Entries of a K × K table that are held at a time: 8 MiB.
-_ENTRIES = 1 << 20
-# Squared distances below this part of the squared norms have lost digits to cancellation and are taken anew.
-_CLOSE = 1e-6
 
 
 def seen_classes(statistics: FeatureStatistics) -> Int[np.ndarray, " s"]:
@@ -57,40 +51,17 @@ def variances(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
     return np.divide(statistics.spreads, counts, out=np.full(counts.size, np.nan), where=counts > 0)
 
 
+def lengths(rows: Float[np.ndarray, "k d"]) -> Float[np.ndarray, " k"]:
+    """Euclidean length of every row, with no copy of them; NaN for unknown ones."""
+    return np.sqrt(np.einsum("kd,kd->k", rows, rows))
+
+
 def unit_rows(rows: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k d"]:
     """Rows of length one; NaN for rows that are zero."""
-    norms = np.linalg.norm(rows, axis=1)
-    return np.divide(rows, norms[:, None], out=np.full(rows.shape, np.nan), where=norms[:, None] > 0)
+    norms = lengths(rows)[:, None]
+    return np.divide(rows, norms, out=np.full(rows.shape, np.nan), where=norms > 0)
 
 
-def row_blocks(rows: int) -> Iterator[slice]:
-    """Slices of a rows × rows table of a few MiB each."""
-    step = max(1, _ENTRIES // max(rows, 1))
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
-
-
-def squared_distances(means: Float[np.ndarray, "s d"], block: slice) -> NDArray[np.float64]:
-    """Squared distances of some class means to all of them, without cancellation for close ones.
-
-    Parameters
-    ----------
-    means : ndarray of shape (s, d)
-        Centred.
-    block : slice
-        Which rows.
-
-    Returns
-    -------
-    ndarray of shape (b, s)
-    """
-    squares = np.einsum("kd,kd->k", means, means)
-    sizes = squares[block, None] + squares
-    distances = sizes - 2.0 * (means[block] @ means.T)
-    first, second = np.nonzero(distances < _CLOSE * sizes)
-    step = max(1, _ENTRIES // means.shape[1])
-    for start in range(0, first.size, step):
-        one, other = first[start : start + step], second[start : start + step]
-        apart = means[block.start + one] - means[other]
-        distances[one, other] = np.einsum("kd,kd->k", apart, apart)
-    return distances
+def compressed(rows: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "r d"]:
+    """At most d rows with the singular values and right singular vectors of many: the R of their QR decomposition."""
+    return rows if rows.shape[0] <= rows.shape[1] else np.asarray(np.linalg.qr(rows, mode="r"), dtype=np.float64)

@@ -4,14 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from penultimate.features.metrics.centred import (
-    Centre,
-    centred_means,
-    row_blocks,
-    seen_classes,
-    squared_distances,
-    variances,
-)
+from penultimate.features.metrics.centred import Centre, centred_means, compressed, seen_classes, variances
 from penultimate.features.statistics import FeatureStatistics
 
 
@@ -46,7 +39,7 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
     means = centred_means(statistics, centre)[seen] / np.sqrt(seen.size)
     # Σ_B = MᵀM; its eigenvectors come from the smaller of MᵀM and M Mᵀ.
     directions: NDArray[np.float64]
-    _, sizes, directions = np.linalg.svd(means, full_matrices=False)
+    _, sizes, directions = np.linalg.svd(compressed(means), full_matrices=False)
     kept = sizes**2 > 1e-15 * max(means.shape) * sizes[0] ** 2
     # Means about their own mean span K − 1 directions; one more would be rounding, which an enormous offset magnifies.
     kept[seen.size - 1 :] = False
@@ -88,58 +81,3 @@ def signal_to_noise(statistics: FeatureStatistics, centre: Centre = "samples") -
     signal, noise = np.sum(centred_means(statistics, centre) ** 2, axis=1), variances(statistics)
     with np.errstate(divide="ignore", invalid="ignore"):
         return signal / noise
-
-
-class PairwiseVariance:
-    """Class-distance normalised variance of every pair of classes, ``(v_i + v_j) / (2 ‖h̄_i − h̄_j‖²)``.
-
-    v is the variance within a class (Galanti, György and Hutter 2021, arXiv 2112.15121). The K × K table is gone
-    through in blocks and never held. The variance is that of all directions, so the quotient grows with the width of
-    the features, and says nothing of whether two classes overlap: see `penultimate.noise.class_pairs`.
-
-    Parameters
-    ----------
-    statistics : FeatureStatistics
-
-    Attributes
-    ----------
-    mean : float
-        Average over all pairs of classes with samples; infinite when two means coincide with spread around them, NaN
-        with fewer than two classes.
-    of_class : ndarray of shape (K,)
-        Average over the pairs with one class; NaN for classes without samples.
-    worst : ndarray of shape (K,)
-        The class with which the quotient is largest; −1 where there is none.
-
-    Examples
-    --------
-    >>> import numpy as np, penultimate as pen
-    >>> features = np.array([[0.0], [2.0], [1.0], [3.0], [90.0], [92.0]])
-    >>> statistics = pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1, 2, 2]))
-    >>> pairs = pen.metrics.PairwiseVariance(statistics)
-    >>> pairs.of_class.round(4), pairs.worst
-    (array([5.001e-01, 5.001e-01, 1.000e-04]), array([1, 0, 1]))
-    """
-
-    def __init__(self, statistics: FeatureStatistics) -> None:
-        seen = seen_classes(statistics)
-        means, spread = centred_means(statistics)[seen], variances(statistics)[seen]
-        totals, worst = np.zeros(seen.size), np.full(seen.size, -1)
-        for block in row_blocks(seen.size):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                quotient = (spread[block, None] + spread) / (2.0 * squared_distances(means, block))
-            # Two collapsed classes with one mean: nothing tells them apart.
-            quotient[np.isnan(quotient)] = np.inf
-            own = np.arange(int(block.start), int(block.stop))
-            quotient[own - block.start, own] = 0.0
-            totals[block] = quotient.sum(axis=1)
-            if seen.size > 1:
-                quotient[own - block.start, own] = -1.0
-                worst[block] = seen[quotient.argmax(axis=1)]
-        self.of_class = np.full(statistics.classes, np.nan)
-        self.worst = np.full(statistics.classes, -1)
-        self.mean = float("nan")
-        if seen.size > 1:
-            self.of_class[seen] = totals / (seen.size - 1)
-            self.worst[seen] = worst
-            self.mean = float(totals.sum() / (seen.size * (seen.size - 1)))

@@ -1,11 +1,10 @@
-"""NC2 and NC3: lengths and angles of class means and of the head, against the frames that theory knows."""
+"""NC2 and NC3: lengths of class means and of the head, and their angles against the frames that theory knows."""
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.metrics.centred import row_blocks, unit_rows
+from penultimate.features.metrics.centred import compressed, lengths
 from penultimate.model.grouped_matrix import GroupedMatrix
 
 
@@ -33,46 +32,8 @@ def equinorm(vectors: Float[np.ndarray, "K d"]) -> float:
     >>> pen.metrics.equinorm(np.array([[3.0, 4.0], [0.0, 5.0]]))
     0.0
     """
-    norms = np.linalg.norm(vectors[known_rows(vectors)], axis=1)
+    norms = lengths(vectors)[known_rows(vectors)]
     return float(norms.std() / norms.mean()) if norms.size and norms.mean() > 0 else float("nan")
-
-
-def equiangularity(vectors: Float[np.ndarray, "K d"]) -> tuple[float, float]:
-    """Average of ``|cos_ij + 1/(K−1)|`` over pairs, and the standard deviation of the cosines (NC2, as `equinorm`).
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (K, d)
-        Centred class means or rows of the head; NaN rows and zero rows have no angle and are left out.
-
-    Returns
-    -------
-    tuple of float
-        Both zero for a simplex; NaN with fewer than two angles.
-
-    Examples
-    --------
-    >>> import numpy as np, penultimate as pen
-    >>> away, deviation = pen.metrics.equiangularity(np.eye(3) - 1 / 3)
-    >>> round(away, 12), round(deviation, 6)
-    (0.0, 0.0)
-    """
-    units = unit_rows(vectors[known_rows(vectors)])
-    units = units[known_rows(units)]
-    if len(units) < 2:
-        return float("nan"), float("nan")
-    away = total = square = 0.0
-    for block in row_blocks(len(units)):
-        cosines = units[block] @ units.T
-        # An angle is a pair of two: each vector's cosine with itself is put on the ideal, then taken off the sums.
-        own = np.arange(int(block.start), int(block.stop))
-        cosines[own - block.start, own] = -1.0 / (len(units) - 1)
-        away += float(np.abs(cosines + 1.0 / (len(units) - 1)).sum())
-        total += float(cosines.sum())
-        square += float(np.sum((cosines + 1.0 / (len(units) - 1)) ** 2))
-    pairs = len(units) * (len(units) - 1)
-    mean = (total + len(units) / (len(units) - 1)) / pairs + 1.0 / (len(units) - 1)
-    return away / pairs, float(np.sqrt(max(square / pairs - mean**2, 0.0)))
 
 
 def gram_distance(vectors: Float[np.ndarray, "K d"], target: GroupedMatrix) -> float:
@@ -137,9 +98,14 @@ def self_duality(means: Float[np.ndarray, "K d"], head: Float[np.ndarray, "K d"]
     0.0
     """
     seen = known_rows(means)
-    one, other = means[seen], head[seen]
+    one, other = means[seen].astype(np.float64, copy=False), head[seen].astype(np.float64, copy=False)
     sizes = float(np.linalg.norm(one)), float(np.linalg.norm(other))
-    return float(np.linalg.norm(one / sizes[0] - other / sizes[1])) if min(sizes) > 0 else float("nan")
+    if not min(sizes) > 0:
+        return float("nan")
+    one /= sizes[0]
+    other /= sizes[1]
+    one -= other
+    return float(np.linalg.norm(one))
 
 
 def cosines_between(one: Float[np.ndarray, "K d"], other: Float[np.ndarray, "K d"]) -> Float[np.ndarray, " K"]:
@@ -151,37 +117,11 @@ def cosines_between(one: Float[np.ndarray, "K d"], other: Float[np.ndarray, "K d
     >>> cosines_between(np.eye(2), np.array([[2.0, 0.0], [1.0, 0.0]]))
     array([1., 0.])
     """
-    return np.einsum("kd,kd->k", unit_rows(one), unit_rows(other))
-
-
-def nearest(vectors: Float[np.ndarray, "K d"]) -> tuple[Int[np.ndarray, " K"], Float[np.ndarray, " K"]]:
-    """For each vector the other one of largest cosine, and that cosine, each of shape (K,).
-
-    Returns
-    -------
-    tuple of ndarray
-        −1 and NaN for vectors that are zero or unknown, and where there is no other.
-
-    Examples
-    --------
-    >>> import numpy as np, penultimate as pen
-    >>> nearest(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, -1.0]]))[0]
-    array([1, 0, 0])
-    """
-    units = unit_rows(vectors)
-    seen = known_rows(units)
-    units = units[seen]
-    index, cosine = np.full(len(vectors), -1), np.full(len(vectors), np.nan)
-    if seen.size < 2:
-        return index, cosine
-    for block in row_blocks(seen.size):
-        table: NDArray[np.float64] = units[block] @ units.T
-        own = np.arange(int(block.start), int(block.stop))
-        table[own - block.start, own] = -np.inf
-        best = table.argmax(axis=1)
-        index[seen[block]] = seen[best]
-        cosine[seen[block]] = table[np.arange(best.size), best]
-    return index, cosine
+    first, second = lengths(one), lengths(other)
+    known = (first > 0) & (second > 0)
+    cosine = np.full(len(one), np.nan)
+    cosine[known] = np.einsum("kd,kd->k", one, other)[known] / first[known] / second[known]
+    return cosine
 
 
 def effective_rank(vectors: Float[np.ndarray, "K d"]) -> float:
@@ -193,8 +133,9 @@ def effective_rank(vectors: Float[np.ndarray, "K d"]) -> float:
     >>> round(pen.metrics.effective_rank(np.eye(4)), 9)
     4.0
     """
-    rows = vectors[known_rows(vectors)]
-    sizes = np.linalg.svd(rows, compute_uv=False) if rows.size else np.zeros(1)
+    known = known_rows(vectors)
+    rows = vectors if known.size == len(vectors) else vectors[known]
+    sizes = np.linalg.svd(compressed(rows), compute_uv=False) if rows.size else np.zeros(1)
     if not sizes.sum() > 0:
         return float("nan")
     share = sizes[sizes > 0] / sizes.sum()
@@ -222,7 +163,7 @@ def norm_slope(vectors: Float[np.ndarray, "K d"], counts: Float[np.ndarray, " K"
     >>> round(slope, 9)
     0.5
     """
-    norms = np.linalg.norm(vectors, axis=1)
+    norms = lengths(vectors)
     used = np.isfinite(norms) & (norms > 0) & (counts > 0)
     x, y = np.log(counts[used]), np.log(norms[used])
     if np.unique(x).size < 2:

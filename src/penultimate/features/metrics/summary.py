@@ -6,19 +6,18 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
-from penultimate.features.metrics.centred import centred_means
-from penultimate.features.metrics.collapse import PairwiseVariance, nc1, signal_to_noise, variability_quotient
+from penultimate.features.metrics.centred import centred_means, lengths
+from penultimate.features.metrics.collapse import nc1, signal_to_noise, variability_quotient
 from penultimate.features.metrics.frames import (
     cosines_between,
     effective_rank,
-    equiangularity,
     equinorm,
     gram_distance,
     known_rows,
-    nearest,
     norm_slope,
     self_duality,
 )
+from penultimate.features.metrics.pairs import MeanPairs, equiangularity
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.minimisers import frames
 from penultimate.model.geometry import Geometry
@@ -153,34 +152,7 @@ def collapse_metrics(
     >>> pen.metrics.collapse_metrics(statistics).nc1, round(pen.metrics.collapse_metrics(statistics).effective_rank, 6)
     (0.0, 2.0)
     """
-    means = centred_means(statistics)
-    unknown = float("nan")
-    rows = None if head is None else np.where(statistics.counts[:, None] > 0, head, np.nan)
-    cosine = np.full(1, np.nan) if rows is None else cosines_between(rows, means)
-    aligned = cosine[np.isfinite(cosine)]
-    angular, deviation = equiangularity(means)
-    # Lengths go with the counts of training, which those of test samples need not be.
-    counts = statistics.counts if geometry is None else geometry.counts.values
-    return CollapseMetrics(
-        classes=int(np.count_nonzero(statistics.counts)),
-        nc1=nc1(statistics),
-        variability_quotient=variability_quotient(statistics),
-        nc1_cdnv=PairwiseVariance(statistics).mean,
-        nc2_equinorm=equinorm(means),
-        nc2_equiangular=angular,
-        nc2_cosine_deviation=deviation,
-        head_equinorm=unknown if rows is None else equinorm(rows),
-        head_equiangular=unknown if rows is None else equiangularity(rows)[0],
-        nc3_duality=unknown if rows is None else self_duality(means, rows),
-        nc3_cosine=float(aligned.mean()) if aligned.size else unknown,
-        effective_rank=effective_rank(means),
-        mean_norm_slope=norm_slope(means, counts)[0],
-        head_norm_slope=unknown if rows is None else norm_slope(rows, counts)[0],
-        head_distance_to_forecast=(
-            unknown if rows is None or geometry is None else gram_distance(rows, geometry.product_gram)
-        ),
-        **_distances(means, geometry),
-    )
+    return _collapse(statistics, head, geometry, MeanPairs.of(statistics))
 
 
 def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None) -> ClassMetrics:
@@ -203,17 +175,63 @@ def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] 
     >>> pen.metrics.class_metrics(pen.FeatureStatistics.from_features(np.eye(3), np.arange(3))).nearest_cosine.round(6)
     array([-0.5, -0.5, -0.5])
     """
+    return _of_classes(statistics, head, MeanPairs.of(statistics))
+
+
+def measures(
+    statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None, geometry: Geometry | None = None
+) -> tuple[CollapseMetrics, ClassMetrics]:
+    """Both `collapse_metrics` and `class_metrics`, from one look at the pairs of classes."""
+    pairs = MeanPairs.of(statistics)
+    return _collapse(statistics, head, geometry, pairs), _of_classes(statistics, head, pairs)
+
+
+def _collapse(
+    statistics: FeatureStatistics,
+    head: Float[np.ndarray, "K d"] | None,
+    geometry: Geometry | None,
+    pairs: MeanPairs,
+) -> CollapseMetrics:
+    means = centred_means(statistics)
+    unknown = float("nan")
+    rows = None if head is None else np.where(statistics.counts[:, None] > 0, head, np.nan)
+    cosine = np.full(1, np.nan) if rows is None else cosines_between(rows, means)
+    aligned = cosine[np.isfinite(cosine)]
+    # Lengths go with the counts of training, which those of test samples need not be.
+    counts = statistics.counts if geometry is None else geometry.counts.values
+    return CollapseMetrics(
+        classes=int(np.count_nonzero(statistics.counts)),
+        nc1=nc1(statistics),
+        variability_quotient=variability_quotient(statistics),
+        nc1_cdnv=pairs.variance,
+        nc2_equinorm=equinorm(means),
+        nc2_equiangular=pairs.equiangularity[0],
+        nc2_cosine_deviation=pairs.equiangularity[1],
+        head_equinorm=unknown if rows is None else equinorm(rows),
+        head_equiangular=unknown if rows is None else equiangularity(rows)[0],
+        nc3_duality=unknown if rows is None else self_duality(means, rows),
+        nc3_cosine=float(aligned.mean()) if aligned.size else unknown,
+        effective_rank=effective_rank(means),
+        mean_norm_slope=norm_slope(means, counts)[0],
+        head_norm_slope=unknown if rows is None else norm_slope(rows, counts)[0],
+        head_distance_to_forecast=(
+            unknown if rows is None or geometry is None else gram_distance(rows, geometry.product_gram)
+        ),
+        **_distances(means, geometry),
+    )
+
+
+def _of_classes(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None, pairs: MeanPairs) -> ClassMetrics:
     means = centred_means(statistics)
     unknown = np.full(statistics.classes, np.nan)
-    index, cosine = nearest(means)
     return ClassMetrics(
-        mean_norm=np.linalg.norm(means, axis=1),
-        head_norm=unknown if head is None else np.linalg.norm(head, axis=1),
+        mean_norm=lengths(means),
+        head_norm=unknown if head is None else lengths(head),
         signal_to_noise=signal_to_noise(statistics),
-        cdnv=PairwiseVariance(statistics).of_class,
+        cdnv=pairs.variance_of_class,
         head_cosine=unknown if head is None else cosines_between(head, means),
-        nearest=index,
-        nearest_cosine=cosine,
+        nearest=pairs.nearest,
+        nearest_cosine=pairs.nearest_cosine,
     )
 
 
