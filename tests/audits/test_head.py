@@ -342,7 +342,7 @@ def test_rows_that_were_never_trained_are_found_and_leave_the_forecast(loss, bia
     assert np.isnan(audit.expected_norms[40:]).all()
     record = audit.to_dict(classes="all")
     assert record["classes"][45]["forecast_norm"] is None and record["classes"][45]["head_norm"] > 0
-    assert "20 of 60 classes have no training samples. The forecast leaves them out" in audit.verdict
+    assert "20 of 60 classes have no training samples. Their rows are kept" in audit.verdict
     assert alone.notes == ()
 
 

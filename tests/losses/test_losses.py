@@ -193,18 +193,3 @@ def test_unseen_classes():
     whole = pen.minimise(pen.ClassCounts(n), pen.Problem.from_decays(1e-2, loss="ce"))
     assert whole.objective == pytest.approx(seen.objective, rel=1e-12)
     assert whole.geometry.bias[1] == -np.inf
-
-
-@pytest.mark.parametrize(("loss", "bias"), [("ce", "none"), ("ce", 0.1), ("smooth", "free"), ("la:1", "none")])
-def test_unseen_classes_are_left_out_and_that_is_said(loss, bias):
-    """A head of a language model has no bias and rows of tokens that never occur."""
-    n = [30, 0, 10, 5]
-    seen, whole = (
-        pen.forecast(pen.ClassCounts(c), 1e-2, loss=loss, bias=bias, feature_ratio=1.0) for c in ([30, 10, 5], n)
-    )
-    assert whole.solution.objective == pytest.approx(seen.solution.objective, rel=1e-9)
-    assert whole.status.tolist()[1] == "unseen" and whole.survivors == seen.survivors
-    assert whole.leaves_out_unseen and not seen.leaves_out_unseen
-    assert "the forecast leaves it out" in whole.verdict
-    assert not pen.forecast(pen.ClassCounts(n), 1e-2, loss="ce", feature_ratio=1.0).leaves_out_unseen
-    whole.to_dict("all")

@@ -335,8 +335,8 @@ def _untrained(counts: ClassCounts) -> tuple[str, ...]:
     if not counts.unseen.size:
         return ()
     return (
-        f"{counts.unseen.size} of {counts.classes} classes have no training samples. The forecast leaves them out; "
-        "their rows are kept among those that are merged, identical or short, where rows that were never trained show.",
+        f"{counts.unseen.size} of {counts.classes} classes have no training samples. "
+        "Their rows are kept among those that are merged, identical or short, where rows that were never trained show.",
     )
 
 

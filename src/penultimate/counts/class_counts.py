@@ -287,13 +287,15 @@ class ClassCounts:
         finer: Groups | None = self.__dict__.get("_finer")  # set by `split` alone
         return Groups(*map(_frozen, group_counts(self.values))) if finer is None else finer
 
-    def split(self, *vectors: ArrayLike) -> "ClassCounts":
+    def split(self, *vectors: ArrayLike, unseen: bool = False) -> "ClassCounts":
         """Keep in one group only classes that other figures do not tell apart either.
 
         Parameters
         ----------
         *vectors : array-like of shape (K,)
             Figures of every class, such as the weights of a loss.
+        unseen : bool, default False
+            Put classes without samples into groups too, the last ones, of count zero.
 
         Returns
         -------
@@ -306,18 +308,23 @@ class ClassCounts:
         >>> counts = pen.ClassCounts([9, 4, 4, 4]).split([1, 1, 2, 1])
         >>> counts.distinct, counts.group
         (array([9., 4., 4.]), array([0, 1, 2, 1], dtype=int32))
+        >>> pen.ClassCounts([9, 0, 4, 0]).split(unseen=True).distinct
+        array([9., 4., 0.])
         """
-        first = self.representatives[:, 0]
-        told_apart = [v for v in map(np.asarray, vectors) if np.any((v[first][self.group] != v)[self.group >= 0])]
-        if not told_apart:
+        kept = (self.values > 0) | unseen
+        group = np.where(self.group < 0, self.distinct.size, self.group)  # those without samples are a group for now
+        first = first_two(group, self.distinct.size + 1)[:, 0]
+        told_apart = [v for v in map(np.asarray, vectors) if np.any((v[first][group] != v)[kept])]
+        if not told_apart and np.array_equal(kept, self.group >= 0):
             return self
-        keys = np.column_stack([-self.values, *told_apart])
-        seen = self.group >= 0
-        distinct, place, multiplicity = np.unique(keys[seen], axis=0, return_inverse=True, return_counts=True)
-        group = np.full(self.classes, -1, dtype=np.int32)
-        group[seen] = place.ravel()
+        keys = np.column_stack([group, *told_apart])[kept]
+        _, example, place, multiplicity = np.unique(
+            keys, axis=0, return_index=True, return_inverse=True, return_counts=True
+        )
+        distinct, group = self.values[kept][example], np.full(self.classes, -1, dtype=np.int32)
+        group[kept] = place.ravel()
         finer = ClassCounts(self.values, self.names)
-        finer.__dict__["_finer"] = Groups(*map(_frozen, (-distinct[:, 0], multiplicity.astype(np.int64), group)))
+        finer.__dict__["_finer"] = Groups(*map(_frozen, (distinct, multiplicity.astype(np.int64), group)))
         return finer
 
     def bands(self, many: Number = 100, few: Number = 20) -> NDArray[np.character]:

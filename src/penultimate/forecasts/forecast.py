@@ -18,7 +18,7 @@ from penultimate.forecasts.over_decay import shares_at, strengths_at
 from penultimate.forecasts.samples_to_gain import samples_to_gain
 from penultimate.forecasts.status import FATES, LOST, OWN, STATUSES
 from penultimate.forecasts.timeline import Timeline, timeline
-from penultimate.losses import SquaredError, resolve
+from penultimate.losses import resolve
 from penultimate.losses.consistency import is_consistent
 from penultimate.minimisers.convex.deaths import CriticalDecay
 from penultimate.minimisers.solution import Solution
@@ -103,17 +103,6 @@ class Forecast(Reported, presenter="forecast"):
     def classes_below(self) -> int:
         """How many seen classes have no more samples than they need to stand above the threshold."""
         return int(self.counts.multiplicity[self.counts.distinct <= self.group_samples_needed].sum())
-
-    @property
-    def leaves_out_unseen(self) -> bool:
-        """Whether classes without samples were left out though they would move a softmax a little.
-
-        With a free bias and no label smoothing they do not: it drives their outputs to −∞.
-        """
-        loss = resolve(self.problem.loss, self.counts)
-        if isinstance(loss, SquaredError) or not self.counts.unseen.size:
-            return False
-        return self.problem.bias != "free" or loss.smoothing > 0.0
 
     @property
     def survivors(self) -> int:

@@ -154,13 +154,21 @@ class CrossEntropy:
         multiplicity = np.vstack([np.repeat(size[:, None], m, axis=1) - np.eye(m), np.ones(m)])
         target = np.full((m + 1, m), self.smoothing / counts.seen)
         target[-1] += 1.0 - self.smoothing
+        weight = normalised(picked.get("weights", np.ones(m)), counts.distinct * size)
         return GroupedCrossEntropy(
-            weight=normalised(picked.get("weights", np.ones(m)), counts.distinct * size),
+            weight=np.where(counts.distinct > 0, weight, 0.0),
             multiplicity=multiplicity,
             scale=np.vstack([np.repeat(scale[:, None], m, axis=1), scale]),
             offset=np.vstack([np.repeat(offset[:, None], m, axis=1), own_offset]),
             target=target,
         )
+
+    def heeds_unseen(self, *, free_bias: bool) -> bool:
+        """Whether classes without samples change what the others do: each is one more output in every softmax.
+
+        A free bias takes that output down for ever, at no price, unless smoothing gives it a share.
+        """
+        return not free_bias or self.smoothing > 0.0
 
     def leverage(self, counts: ClassCounts) -> Float[np.ndarray, " m"]:
         """``ω Δ (1 − ε)`` of each group: what multiplies √n in the singular value inside a group without features.

@@ -80,6 +80,10 @@ class SquaredError:
         multiplicity = np.vstack([np.repeat(size[:, None], m, axis=1) - np.eye(m), np.ones(m)])
         return GroupedSquaredError(self.leverage(counts), multiplicity)
 
+    def heeds_unseen(self, *, free_bias: bool) -> bool:
+        """False: outputs of classes without samples are zero, whatever the others do."""
+        return False
+
     def leverage(self, counts: ClassCounts) -> Float[np.ndarray, " m"]:
         """ω of each group: what multiplies √n in the singular value inside a group without features."""
         weights = np.ones(counts.distinct.size)

@@ -119,17 +119,20 @@ def certify(
     """
     size, count = counts.multiplicity.astype(np.float64), counts.distinct
     weight = loss.weight * size * count / counts.samples
+    # Without samples a class has no column, but a row.
+    root = np.sqrt(np.where(count > 0, count, 1.0))
+    column = np.where(count > 0, 1.0 / (np.sqrt(size) * root), 0.0)
     # Columns of logits of a sample: of another class of each group, and of its own.
-    other = matrix / np.sqrt(np.outer(size, size * count)) - np.diag(inside / (size * np.sqrt(count)))
-    own = np.diagonal(other) + inside / np.sqrt(count)
+    other = matrix / np.sqrt(size)[:, None] * column - np.diag(inside / (size * root))
+    own = np.diagonal(other) + inside / root
     logits = np.vstack([other, own]) + np.vstack([np.repeat(bias[:, None], bias.size, axis=1), bias])
     slope = loss.slope(logits)
     if bias_kind == "free" and loss.unseen_shift is None:
         rest = _together(slope, size) @ weight / size
         slope = slope - np.vstack([np.repeat(rest[:, None], rest.size, axis=1), rest])
     together = _together(slope, size)
-    quotient = together / np.sqrt(size)[:, None] * (weight / np.sqrt(size * count))
-    apart = (slope[-1] - np.diagonal(slope)) * weight / (size * np.sqrt(count))
+    quotient = together / np.sqrt(size)[:, None] * (weight * column)
+    apart = (slope[-1] - np.diagonal(slope)) * weight / (size * root)
     several = size > 1
     norm = max(float(_singular_values(quotient)[0]), float(np.max(np.abs(apart), where=several, initial=0.0)))
     nuclear = float(_singular_values(matrix).sum() + (size - 1.0) @ np.abs(inside))

@@ -19,13 +19,12 @@ from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
 from penultimate.losses import resolve
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
-from penultimate.minimisers.convex.solving import build, solve
+from penultimate.minimisers.convex.solving import grouped_svd, solve
 from penultimate.minimisers.cost import expected
 from penultimate.minimisers.shrinkage import Shrinkage, balanced_geometry
 from penultimate.minimisers.solution import Outcome, Solution
 from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD
-from penultimate.spectrum.quotient import DenseQuotient
 
 _MOST_CLASSES = 2000
 _CUTS, _RANDOM = 8, 4
@@ -56,13 +55,12 @@ def solve_factored(counts: ClassCounts, problem: Problem, *, near: Solution | No
         If the loss does not fit the counts, or there are too many classes.
     """
     check_classes(counts, problem)
-    alone = counts.split(np.arange(counts.classes))
     samples = counts.samples
     single = replace(problem, weight_decay=(problem.kappa(samples),), feature_decay=problem.kappa(samples), width=None)
     if near is None:
         near = solve(counts, single)
-    base = build(counts, replace(single, loss=problem.loss))
-    objective = _Factored(_alone(base, alone, problem), problem.layers, min(problem.width or alone.seen, alone.seen))
+    base, seen = _alone(counts, replace(single, loss=problem.loss)), counts.seen
+    objective = _Factored(base, problem.layers, min(problem.width or seen, seen))
     ends = [objective.descend(begin) for begin in objective.starts(near, np.random.default_rng(seed))]
     value, factors, bias = min(ends, key=lambda end: end[0])
     return _solution(objective, problem, value, factors, bias, near)
@@ -85,9 +83,13 @@ def check_classes(counts: ClassCounts, problem: Problem) -> None:
         )
 
 
-def _alone(base: ConvexModel, alone: ClassCounts, problem: Problem) -> ConvexModel:
-    """The model with every class its own group."""
-    return ConvexModel(alone, resolve(problem.loss, alone).grouped(alone), base.mu, base.bias)
+def _alone(counts: ClassCounts, problem: Problem) -> ConvexModel:
+    """The model with every class its own group, but for those without samples: of these an optimum has one row."""
+    loss = resolve(problem.loss, counts)
+    number = np.where(counts.values > 0, np.arange(counts.classes), -1)
+    unseen = loss.heeds_unseen(free_bias=problem.bias == "free")
+    alone = counts.split(number, *loss.vectors.values(), unseen=unseen)
+    return ConvexModel(alone, loss.grouped(alone), problem.kappa(counts.samples), problem.bias)
 
 
 _Factors = list[Float[np.ndarray, "_K _r"]]
@@ -150,8 +152,10 @@ class _Factored:
     def starts(self, near: Solution, rng: np.random.Generator) -> list[Float[np.ndarray, " all"]]:
         """The one-layer solution cut to several ranks, and random factors of its size."""
         classes = self.model.counts.representatives[:, 0].tolist()
-        left, x, right = np.linalg.svd(near.geometry.logits.block(classes, classes) * self.model.root)
-        bias = near.geometry.bias[classes] * np.sqrt(self.model.counts.samples)
+        # Outputs of classes without samples are not in there: they begin at zero.
+        logits = np.nan_to_num(near.geometry.logits.block(classes, classes))
+        left, x, right = np.linalg.svd(logits * self.model.root)
+        bias = near.geometry.bias[classes] * np.sqrt(self.model.counts.samples * self.model.size)
         out: list[Float[np.ndarray, " all"]] = []
         for rank in np.unique(np.linspace(1, self.width, _CUTS).astype(int)):
             root = np.append(x[:rank], np.zeros(self.width - rank)) ** (1.0 / (self.layers + 1))
@@ -183,7 +187,7 @@ def _solution(
     surviving = np.where(strength > 0, svd.multiplicity, 0)
     one = problem.layers == 1
     return Solution(
-        counts=model.counts,
+        counts=model.seen,
         problem=problem,
         method=f"numerical: L-BFGS on the factors from {_CUTS + _RANDOM} starts at most, best found",
         outcome=Outcome.BEST_FOUND,
@@ -199,8 +203,8 @@ def _solution(
             samples,
             strength,
             surviving,
-            model.group_bias(bias),
-            unseen_bias=model.bias_of_unseen,
+            model.group_bias(bias)[~model.empty],
+            unseen_bias=model.bias_of_unseen(bias),
         ),
     )
 
@@ -218,13 +222,12 @@ def _decompose(
     rest = rest - left @ (left.T @ rest)
     rest = rest - (rest @ right) @ right.T
     more_left, more, more_right = np.linalg.svd(rest)
-    missing = int(model.unseen is not None or model.bias == "free")
-    dead = matrix.shape[0] - missing - rank
+    dead = model.directions - rank
     sigma = np.concatenate([alive, more[:dead]])
     order = np.argsort(-sigma, kind="stable")
     columns_left = np.hstack([left, more_left[:, :dead]])[:, order]
     columns_right = np.hstack([right, more_right[:dead].T])[:, order]
-    svd = GroupedSVD(model.counts, DenseQuotient(columns_left, sigma[order], columns_right))
+    svd = grouped_svd(model, columns_left, sigma[order], columns_right)
     mean = np.zeros(svd.sigma.size)
     # Equal singular values share an entry of `sigma`; their strengths are equal to rounding, too.
     np.add.at(mean, svd.mixed_index, np.concatenate([x, np.zeros(dead)])[order])

@@ -127,7 +127,7 @@ def balanced_geometry(
     surviving: Int[np.ndarray, " t"],
     group_bias: Float[np.ndarray, " m"],
     *,
-    unseen_bias: float = 0.0,
+    unseen_bias: float | Float[np.ndarray, " u"] = 0.0,
 ) -> Geometry:
     """Share each strength among the factors as a minimiser does: λ_l w_l² = λ_H h² (docs/theory §4)."""
     strength = np.where(surviving > 0, strength, 0.0)

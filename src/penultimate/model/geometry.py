@@ -17,7 +17,7 @@ from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
 from penultimate.model.grouped_matrix import GroupedMatrix, per_class
 from penultimate.reported import OneLine
-from penultimate.spectrum.grouped_svd import GroupedSVD
+from penultimate.spectrum.grouped_svd import GroupedSVD, UnseenRows
 from penultimate.spectrum.quotient import Side
 
 
@@ -79,8 +79,8 @@ class Geometry(OneLine):
         Bias of each group's classes.
     centred : bool, default True
         Whether a bias takes the global mean out of what the features have to say.
-    unseen_bias : float, default 0
-        Bias of classes without samples; −∞ where a softmax would drive it there.
+    unseen_bias : float or ndarray of shape (u,), default 0
+        Bias of classes without samples, one for all or one each; −∞ where a softmax would drive it there.
 
     Examples
     --------
@@ -98,7 +98,7 @@ class Geometry(OneLine):
     share: Float[np.ndarray, " t"]
     group_bias: Float[np.ndarray, " m"]
     centred: bool = True
-    unseen_bias: float = 0.0
+    unseen_bias: float | Float[np.ndarray, " u"] = 0.0
 
     @property
     def counts(self) -> ClassCounts:
@@ -112,8 +112,24 @@ class Geometry(OneLine):
 
     @cached_property
     def bias(self) -> Float[np.ndarray, " K"]:
-        """Bias of every output, shape (K,); for classes without samples zero (n/N of theirs), or −∞ with a softmax."""
-        return np.append(self.group_bias, self.unseen_bias)[self.counts.group]
+        """Bias of every output, shape (K,).
+
+        For classes without samples zero (n/N of theirs); with a softmax and a free bias −∞, for nothing holds them up.
+        """
+        out = np.append(self.group_bias, np.nan)[self.counts.group]
+        out[self.counts.unseen] = self.unseen_bias
+        return out
+
+    @cached_property
+    def unseen_norms(self) -> Float[np.ndarray, " u"]:
+        """Norm of the row of ``W_L`` of every class without samples, in their order: all that are alike share one.
+
+        Zero with squared error, and with a softmax and a free bias.
+        """
+        if self.svd.unseen is None:
+            return np.zeros(self.counts.unseen.size)
+        squares = (self.layers[-1] ** 2 * self.share)[self.svd.mixed_index]
+        return np.sqrt(self.svd.unseen.left**2 @ squares)[self.svd.unseen.of]
 
     @cached_property
     def mean_gram(self) -> GroupedMatrix:
@@ -156,7 +172,19 @@ class Geometry(OneLine):
     @cached_property
     def group_margins(self) -> Float[np.ndarray, " m"]:
         """Own output minus the largest other one, bias included, for each group's class means, shape (m,)."""
-        return self.logits.margins(self.group_bias)
+        margins = self.logits.margins(self.group_bias)
+        if self.svd.unseen is None:
+            return margins
+        return np.minimum(margins, self.logits.group_diagonal + self.group_bias - self._largest_unseen(self.svd.unseen))
+
+    def _largest_unseen(self, unseen: UnseenRows) -> Float[np.ndarray, " m"]:
+        """The largest output of a class without samples, bias included, for each group's class means."""
+        values = (self.strength * self.share)[self.svd.mixed_index]
+        scale = 1.0 / np.sqrt(self.counts.distinct * self.counts.multiplicity)
+        bias = np.zeros(unseen.left.shape[0])
+        bias[unseen.of] = self.unseen_bias
+        rows = zip(unseen.left, bias, strict=True)
+        return np.max([scale * self.svd.quotient.apply("right", row * values) + b for row, b in rows], axis=0)
 
     @cached_property
     def group_retained(self) -> Float[np.ndarray, " m"]:

@@ -6,6 +6,7 @@ directions are constant on groups and come from the m × m quotient. Inside a gr
 is ``(1, …, 1, −j, 0, …)`` with j ones, scaled by ``1/√(j(j+1))``; products with it take O(s_g).
 """
 
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,22 @@ def _helmert_transpose(y: Floats, starts: Ints, order: Ints, positions: Ints, ou
             out[positions[g] + j - 1] = (prefix - j * y[order[first + j]]) / np.sqrt(j * (j + 1.0))
 
 
+@dataclass(frozen=True)
+class UnseenRows:
+    """Left vectors of classes without samples, alike in groups of their own; their right vectors are zero.
+
+    Attributes
+    ----------
+    of : ndarray of int of shape (u,)
+        The group of each such class, in the order of classes.
+    left : ndarray of shape (g, q)
+        Entries of a class of each group, for every column of the quotient.
+    """
+
+    of: Int[np.ndarray, " u"]
+    left: Float[np.ndarray, "g q"]
+
+
 class GroupedSVD:
     """Thin singular value decomposition ``U diag(σ) Vᵀ`` of a K × K matrix that is symmetric within groups.
 
@@ -71,10 +88,19 @@ class GroupedSVD:
         The decomposition of the m × m quotient.
     inside : ndarray of shape (m,), optional
         The singular value of each group inside; √c of its count by default.
+    unseen : UnseenRows, optional
+        What classes without samples have of the left vectors; nothing by default.
     """
 
-    def __init__(self, counts: ClassCounts, quotient: Quotient, inside: Float[np.ndarray, " m"] | None = None) -> None:
+    def __init__(
+        self,
+        counts: ClassCounts,
+        quotient: Quotient,
+        inside: Float[np.ndarray, " m"] | None = None,
+        unseen: UnseenRows | None = None,
+    ) -> None:
         self.counts = counts
+        self.unseen = unseen
         self.quotient = quotient
         self.inside = np.sqrt(counts.distinct) if inside is None else inside
 
@@ -156,6 +182,9 @@ class GroupedSVD:
         per_group = self.quotient.vectors(side, owner[mixed] - m) / np.sqrt(self.counts.multiplicity)[:, None]
         seen = np.flatnonzero(self.counts.group >= 0)
         out[np.ix_(seen, np.flatnonzero(mixed))] = per_group[self.counts.group[seen]]
+        if side == "left" and self.unseen is not None:
+            rows = self.unseen.left[:, owner[mixed] - m][self.unseen.of]
+            out[np.ix_(self.counts.unseen, np.flatnonzero(mixed))] = rows
         for place in np.flatnonzero(~mixed):
             g = owner[place]
             j = int(columns[place] - self._first_column[g]) + 1
@@ -174,7 +203,7 @@ class GroupedSVD:
         side : {"left", "right"}
             U or V.
         rows : ndarray of shape (K, d)
-            Rows of classes without samples do not count.
+            Rows of classes without samples count where these have left vectors (`unseen`).
         directions : int, optional
             How many, counted from the largest singular value; all by default.
 
@@ -190,6 +219,10 @@ class GroupedSVD:
         out = np.empty((count, members.shape[1]))
         mixed = np.flatnonzero(self._owner[:count] >= m)
         out[mixed] = self.quotient.vectors(side, self._owner[mixed] - m).T @ sums
+        if side == "left" and self.unseen is not None:
+            own = np.zeros((self.unseen.left.shape[0], members.shape[1]))
+            np.add.at(own, self.unseen.of, members[self.counts.unseen])
+            out[mixed] += self.unseen.left[:, self._owner[mixed] - m].T @ own
         _helmert_rows(members, self._starts, self._order, self._inside_columns, out)
         return out
 
@@ -261,6 +294,8 @@ class GroupedSVD:
         seen = self.counts.group >= 0
         out = np.zeros(self.counts.classes)
         out[seen] = per_group[self.counts.group[seen]]
+        if side == "left" and self.unseen is not None:
+            out[~seen] = (self.unseen.left @ z[self._mixed_columns])[self.unseen.of]
         _helmert(z, self._starts, self._order, self._inside_columns, out)
         return out
 
@@ -269,6 +304,10 @@ class GroupedSVD:
         seen = self.counts.group >= 0
         sums = np.bincount(self.counts.group[seen], weights=y[seen], minlength=self.counts.distinct.size)
         out = np.empty(self.rank)
-        out[self._mixed_columns] = self.quotient.apply_transpose(side, sums / np.sqrt(self.counts.multiplicity))
+        mixed = self.quotient.apply_transpose(side, sums / np.sqrt(self.counts.multiplicity))
+        if side == "left" and self.unseen is not None:
+            own = np.bincount(self.unseen.of, weights=y[~seen], minlength=self.unseen.left.shape[0])
+            mixed = mixed + self.unseen.left.T @ own
+        out[self._mixed_columns] = mixed
         _helmert_transpose(y, self._starts, self._order, self._inside_columns, out)
         return out

@@ -100,7 +100,7 @@ def test_scores_lift_too():
     assert 0.98 * true < dual < true
 
 
-@pytest.mark.parametrize(("loss", "bias"), PROBLEMS)
+@pytest.mark.parametrize(("loss", "bias"), [*PROBLEMS, ("weighted:power:0.5", "free")])
 def test_figures_of_classes_are_those_of_a_solution_count_by_count(loss, bias):
     counts, problem = long_tail(classes=130), pen.Problem.from_decays(1e-2, loss=loss, bias=bias)
     quick, exact = solve_binned(counts, problem, gap=1e-3), solve(counts, problem, gap=1e-6)

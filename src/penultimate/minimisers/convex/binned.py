@@ -10,7 +10,8 @@ have them. They are estimates, as every figure of a solution with a gap is.
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,12 +23,12 @@ from penultimate.minimisers.convex.bins import Bins, make_bins
 from penultimate.minimisers.convex.lift import certify_lifted, certify_scores, has_score_flow
 from penultimate.minimisers.convex.model import ConvexModel
 from penultimate.minimisers.convex.newton import Run, judge, run
-from penultimate.minimisers.convex.solving import ENDINGS, build, directions, limits
+from penultimate.minimisers.convex.solving import ENDINGS, build, directions, limits, unseen_rows
 from penultimate.minimisers.shrinkage import balanced_geometry
 from penultimate.minimisers.solution import Outcome, Solution
 from penultimate.model.problem import Problem
 from penultimate.spectrum.binned_quotient import BinnedQuotient
-from penultimate.spectrum.grouped_svd import GroupedSVD
+from penultimate.spectrum.grouped_svd import GroupedSVD, UnseenRows
 from penultimate.spectrum.quotient import DenseQuotient
 
 # Bins at first and at most. 128 leave some 0.03 % of the objective open, and norms 0.3 % off, rms; 512 take as long as
@@ -35,6 +36,7 @@ from penultimate.spectrum.quotient import DenseQuotient
 _FIRST, _MOST = 128, 512
 # Of the gap asked for, what the solver of the bins may leave.
 _SHARE = 0.1
+_LEVEL = 1e-9  # of log ω√n: rounding
 
 
 def solve_binned(
@@ -87,7 +89,7 @@ class _Lifted:
 
     def solution(self, gap: float) -> Solution:
         """Put together what is known for the true counts."""
-        counts, certificate = self.bins.counts, self.certificate
+        counts, certificate = self.seen.counts, self.certificate
         threshold = counts.samples * self.model.mu
         svd = self._decomposition(threshold)
         strength = np.maximum(svd.sigma - threshold, 0.0)
@@ -114,10 +116,15 @@ class _Lifted:
                 strength,
                 surviving,
                 self._bias(),
-                unseen_bias=self.model.bias_of_unseen,
+                unseen_bias=self.model.bias_of_unseen(self.found.bias),
             ),
             certificate=certificate,
         )
+
+    @cached_property
+    def seen(self) -> Bins:
+        """Bins of classes with samples: of the others no figures are asked."""
+        return self.bins.seen
 
     def _outcome(self, gap: float, surviving: np.ndarray) -> Outcome:
         if self.certificate.relative_gap <= gap:
@@ -126,19 +133,27 @@ class _Lifted:
 
     def _decomposition(self, threshold: float) -> GroupedSVD:
         """The bins' mixed directions, and for groups inside a bin a singular value each."""
-        bins, point, kept = self.bins, self.found.point, self.model.directions
+        bins, point, kept, some = self.seen, self.found.point, self.model.directions, ~self.model.empty
         sigma, _ = directions(self.model, point)
-        mixed = DenseQuotient(point.left[:, :kept], sigma[:kept], point.right[:, :kept])
+        mixed = DenseQuotient(point.left[some, :kept], sigma[:kept], point.right[some, :kept])
         log_count, log_weight = np.log(bins.counts.distinct), np.log(bins.weight)
         inside = self._levels(log_count, log_weight, threshold)
         between = self._levels(_halfway(log_count, bins.of), _halfway(log_weight, bins.of), threshold)
         # A dead class's column is √n times what all of its bin have, and its row what the bin's have times its weight.
         left, right = (
-            raw / (bins.sums(raw) / self.model.size)[bins.of] for raw in (bins.share, np.sqrt(bins.counts.distinct))
+            raw / (bins.sums(raw) / self.model.size[some])[bins.of]
+            for raw in (bins.share, np.sqrt(bins.counts.distinct))
         )
-        position = log_weight + log_count / 2.0
+        position = self._position(log_count, log_weight)
         quotient = BinnedQuotient(mixed, bins.of, bins.size, position, between, left, right)
-        return GroupedSVD(bins.counts, quotient, inside)
+        return GroupedSVD(bins.counts, quotient, inside, self._unseen(quotient.sigma.size))
+
+    def _unseen(self, columns: int) -> UnseenRows | None:
+        """The rows of classes without samples, which have nothing of directions inside a bin."""
+        rows = unseen_rows(self.model, self.found.point.left[:, : self.model.directions])
+        if rows is None:
+            return None
+        return replace(rows, left=np.pad(rows.left, ((0, 0), (0, columns - rows.left.shape[1]))))
 
     def _levels(
         self, log_count: Float[np.ndarray, " m"], log_weight: Float[np.ndarray, " m"], threshold: float
@@ -146,19 +161,33 @@ class _Lifted:
         """Singular values inside a bin: ω√n itself where dead, the threshold plus √n times the margin where alive."""
         model, alpha = self.model, np.abs(self.found.point.unknowns.inside)
         nodes = np.flatnonzero((model.several > 0) & (alpha > 0))
-        # At the threshold a margin is zero.
-        at = np.append(np.log(model.loss.weight[nodes] * model.root[nodes]), math.log(threshold))
-        margin = np.append(alpha[nodes] / model.root[nodes], 0.0)
+        at = self._position(2.0 * np.log(model.root[nodes]), np.log(model.loss.weight[nodes]))
+        margin = alpha[nodes] / model.root[nodes]
+        if not self.level:  # at the threshold a margin is zero
+            at, margin = np.append(at, math.log(threshold)), np.append(margin, 0.0)
         order = np.argsort(at, kind="stable")
-        position = log_weight + log_count / 2.0
-        strength = np.exp(log_count / 2.0) * np.interp(position, at[order], margin[order])
-        return np.where(self.bins.alive, threshold + strength, np.minimum(np.exp(position), threshold))
+        strength = np.exp(log_count / 2.0)
+        strength *= np.interp(self._position(log_count, log_weight), at[order], margin[order]) if at.size else 0.0
+        return np.where(
+            self.seen.alive, threshold + strength, np.minimum(np.exp(log_weight + log_count / 2), threshold)
+        )
+
+    @cached_property
+    def level(self) -> bool:
+        """Whether weights take ω√n to one number, as n^(−½) does: then all classes die at once."""
+        return bool(np.ptp(np.log(self.seen.weight) + np.log(self.seen.counts.distinct) / 2.0) < _LEVEL)
+
+    def _position(
+        self, log_count: Float[np.ndarray, " a"], log_weight: Float[np.ndarray, " a"]
+    ) -> Float[np.ndarray, " a"]:
+        """Along which margins are smooth: log ω√n, which decides about life, where that is not one number."""
+        return log_count if self.level else log_weight + log_count / 2.0
 
     def _bias(self) -> Float[np.ndarray, " m"]:
         """Bias of each group, its loss's offset given back; a free one has the mean 0, as a shift is not seen."""
-        bins, bias = self.bins, self.model.group_bias(self.found.bias)
+        bins, bias = self.seen, self.model.group_bias(self.found.bias)[~self.model.empty]
         if np.ptp(bins.weight) == 0.0:  # then bins follow one another by count
-            bias = np.interp(-np.log(bins.counts.distinct), -np.log(self.model.counts.distinct), bias)
+            bias = np.interp(-np.log(bins.counts.distinct), -np.log(bins.binned.distinct), bias)
         else:
             bias = bias[bins.of]
         offsets = resolve(self.problem.loss, bins.counts).vectors.get("offsets")

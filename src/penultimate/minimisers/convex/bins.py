@@ -26,7 +26,7 @@ class Bins:
     Attributes
     ----------
     counts : ClassCounts
-        The true counts; m groups.
+        The true counts; m groups, the last of classes without samples where the loss heeds them.
     weight : ndarray of shape (m,)
         ω of each group, with the mean 1 over samples.
     of : ndarray of int of shape (m,)
@@ -55,6 +55,20 @@ class Bins:
     def share(self) -> Float[np.ndarray, " m"]:
         """w, what a class of each group weighs: ``ω n/N``."""
         return self.weight * self.counts.distinct / self.counts.samples
+
+    @property
+    def seen(self) -> "Bins":
+        """Those of classes with samples."""
+        counts = self.counts.split()
+        m = counts.distinct.size
+        return replace(
+            self,
+            counts=counts,
+            weight=self.weight[:m],
+            of=self.of[:m],
+            alive=self.alive[:m],
+            binned=self.binned.split(),
+        )
 
     def sums(self, figures: Float[np.ndarray, " m"]) -> Float[np.ndarray, " G"]:
         """Sums over the classes of each bin."""
@@ -91,19 +105,22 @@ def make_bins(counts: ClassCounts, problem: Problem, number: int) -> Bins:
     Bins
     """
     loss = resolve(problem.loss, counts)
-    groups = counts.split(*loss.vectors.values())
+    unseen = loss.heeds_unseen(free_bias=problem.bias == "free")
+    groups = counts.split(*loss.vectors.values(), unseen=unseen)
     first, n, size = groups.representatives[:, 0], groups.distinct, groups.multiplicity
     weight = loss.leverage(groups)
     # Inside a bin directions die where ω√n is Nμ, as they do inside a group (docs/theory §5).
     alive = weight * np.sqrt(n) > counts.samples * problem.kappa(counts.samples)
-    width = np.log(max(counts.ratio, weight.max() / weight.min())) / number or 1.0
-    by_count, by_weight = (np.floor(np.log(values / values.min()) / width) for values in (n, weight))
-    _, place = np.unique((by_count * (by_weight.max() + 1.0) + by_weight) * 2.0 + alive, return_inverse=True)
-    classes = np.bincount(place, size)
-    mean = np.bincount(place, n * size) / classes
-    mean_weight = np.bincount(place, weight * n * size) / (classes * mean)
+    some = n > 0
+    width = np.log(max(counts.ratio, weight[some].max() / weight[some].min())) / number or 1.0
+    by_count, by_weight = (np.floor(np.log(values / values.min()) / width) for values in (n[some], weight[some]))
+    keys = (by_count * (by_weight.max() + 1.0) + by_weight) * 2.0 + alive[some]
+    place = np.unique(keys, return_inverse=True)[1]
+    classes = np.bincount(place, size[some])
+    mean = np.bincount(place, (n * size)[some]) / classes
+    mean_weight = np.bincount(place, (weight * n * size)[some]) / (classes * mean)
     seen, values, weights = counts.values > 0, np.zeros(counts.classes), np.ones(counts.classes)
     values[seen], weights[seen] = mean[place[groups.group[seen]]], mean_weight[place[groups.group[seen]]]
     plain = CrossEntropy(weights=weights) if "weights" in loss.vectors else CrossEntropy()
-    binned = ClassCounts(values).split(*plain.vectors.values())
+    binned = ClassCounts(values).split(*plain.vectors.values(), unseen=unseen)
     return Bins(groups, weight, binned.group[first].astype(np.int64), alive, binned, replace(problem, loss=plain))

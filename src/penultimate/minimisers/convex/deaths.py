@@ -220,7 +220,8 @@ class _Search:
         point = family.solve(mu, self._gap(mu)).point
         sigma, alive = directions(family.model_at(mu), point)
         ratio = np.log(np.maximum(sigma / (family.counts.samples * mu), _TINY))
-        known = _Known(log, np.where(alive, np.abs(ratio), -np.abs(ratio)), point.right[:, : self.mixed])
+        right = point.right[~family.model.empty, : self.mixed]
+        known = _Known(log, np.where(alive, np.abs(ratio), -np.abs(ratio)), right)
         bisect.insort(self._known, known, key=lambda known: known.log)
 
     def _gap(self, mu: float) -> float:

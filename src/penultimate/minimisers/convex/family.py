@@ -69,7 +69,7 @@ class Family:
     @property
     def pull_right(self) -> Float[np.ndarray, "m q"]:
         """Right singular vectors of that gradient, one for each mixed direction."""
-        return self._mixed_pull[2].T[:, : self.model.directions]
+        return self._mixed_pull[2].T[~self.model.empty, : self.model.directions]
 
     @cached_property
     def _mixed_pull(self) -> tuple[Float[np.ndarray, "m m"], Float[np.ndarray, " m"], Float[np.ndarray, "m m"]]:

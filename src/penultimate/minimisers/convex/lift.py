@@ -87,7 +87,8 @@ def _certificate(bins: Bins, model: ConvexModel, unknowns: Unknowns, between: Fl
     if flow.reach > _SERIES:  # bins too wide for any bound but that no cross-entropy is negative
         return replace(own, dual=0.0)
     norm = flow.norm(model.mu)
-    shrink = min(1.0, model.mu / norm, float(np.min(bins.share / flow.out)))
+    gives = bins.share > 0
+    shrink = min(1.0, model.mu / norm, float(np.min(bins.share[gives] / flow.out[gives])))
     dual = flow.entropy(shrink)
     if model.bias == "free":
         dual -= 2.0 * shrink * flow.residual * float(np.ptp(bias))
@@ -125,6 +126,7 @@ class _Flow:
         """What a class gives, over its bin's mean, less one: like √n above the threshold, like its weight below."""
         bins = self.bins
         raw = np.where(bins.alive, np.sqrt(bins.counts.distinct), bins.share)
+        raw[bins.counts.distinct == 0] = 1.0  # they give nothing, and take alike
         return raw / (bins.sums(raw) / self.size)[bins.of] - 1.0
 
     @cached_property
@@ -144,9 +146,10 @@ class _Flow:
     def slopes(self) -> tuple[Float[np.ndarray, "G G"], Float[np.ndarray, "G G"]]:
         """α and β: how the flow changes with the taker's and with the giver's τ, as from one bin to its neighbours."""
         logs = np.log(np.maximum(self.between, _TINY))
-        alone = np.flatnonzero(self.size == 1)
+        last = np.count_nonzero(self.bins.binned.distinct) - 1
+        alone = np.flatnonzero(self.size[: last + 1] == 1)
         # A class alone in its bin gives itself nothing: what would be there is read off its neighbours.
-        near = np.clip(np.stack([alone - 1, alone + 1]), 0, self.size.size - 1)
+        near = np.clip(np.stack([alone - 1, alone + 1]), 0, last)
         near = np.where(near == alone, near[::-1], near)
         logs[alone, alone] = (logs[near, alone].mean(axis=0) + logs[alone, near].mean(axis=0)) / 2.0
         reach = _REACH / np.maximum(self.spread, _TINY)
@@ -159,9 +162,10 @@ class _Flow:
 
     def _slope(self, logs: Float[np.ndarray, "G G"]) -> Float[np.ndarray, "G G"]:
         """Derivatives in τ down the rows, from neighbours that are both alive or both dead; 1 where there is none."""
-        position = np.log(self.bins.binned.distinct) * np.where(self.alive, 0.5, 1.0)
+        count = self.bins.binned.distinct
+        position = np.log(np.maximum(count, _TINY)) * np.where(self.alive, 0.5, 1.0)
         step = np.diff(position)
-        near = (np.diff(self.alive.astype(int)) == 0) & (step != 0.0)
+        near = (np.diff(self.alive.astype(int)) == 0) & (step != 0.0) & (count[1:] > 0)
         secant = np.diff(logs, axis=0) / np.where(near, step, 1.0)[:, None]
         # Weights of the secants before and after each bin that make a parabola through three.
         weight = np.where(near, 1.0 / np.abs(np.where(near, step, 1.0)), 0.0)
@@ -208,7 +212,7 @@ class _Flow:
         matrix of E and C under the inverse of the first: block-diagonal, four rows a bin.
         """
         bins = self.bins
-        diagonal = self.given[bins.of] * (1.0 + self.tau) / np.sqrt(bins.counts.distinct)
+        diagonal = self.given[bins.of] * (1.0 + self.tau) * self.column
         least = max(float(diagonal.max()), mu)
         low, high = 0.0, _EXCESS
         while not self._is_below(diagonal, least * (1.0 + high)):
@@ -217,6 +221,12 @@ class _Flow:
             middle = np.sqrt(low * high)
             low, high = (low, middle) if self._is_below(diagonal, least * (1.0 + middle)) else (middle, high)
         return least * (1.0 + high)
+
+    @property
+    def column(self) -> Float[np.ndarray, " m"]:
+        """1/√n; a class without samples has no column."""
+        count = self.bins.counts.distinct
+        return np.where(count > 0, 1.0 / np.sqrt(np.where(count > 0, count, 1.0)), 0.0)
 
     def _is_below(self, diagonal: Float[np.ndarray, " m"], norm: float) -> bool:
         gram = self._gram(diagonal, norm)
@@ -238,7 +248,7 @@ class _Flow:
 
     def _gram(self, diagonal: Float[np.ndarray, " m"], norm: float) -> Float[np.ndarray, "G 4 4"]:
         """Of ``(1, τ, 0, 0)`` and ``(0, 0, 1, τ)/√n`` over each bin, by both eigenvalues t ∓ D of a class's block."""
-        tau, column = self.tau, 1.0 / np.sqrt(self.bins.counts.distinct)
+        tau, column = self.tau, self.column
         less, more = 0.5 / (norm - diagonal), 0.5 / (norm + diagonal)
         powers = (np.ones_like(tau), tau, tau**2)
         gram = np.empty((self.size.size, 4, 4))
@@ -271,9 +281,9 @@ class _Flow:
         whole = self.size[:, None] * flow
         terms = [(whole * np.abs(giver) ** power).sum(axis=0) for power in (2, 3)]
         linear += (whole * giver).sum(axis=0)
-        rate, of = shrink / bins.share, bins.of
+        rate, of = np.divide(shrink, bins.share, out=np.zeros_like(bins.share), where=bins.share > 0), bins.of
         others = constant[of] + linear[of] * tau + terms[0][of] * tau**2 / 2.0 + terms[1][of] * np.abs(tau) ** 3 / 3.0
-        others += self.given[of] * (1.0 + tau) * np.log(rate)
+        others += self.given[of] * (1.0 + tau) * np.log(np.maximum(rate, _TINY))
         others -= self.itself * np.log(np.maximum(rate * self.itself, _TINY))
         own = np.maximum(1.0 - rate * self.out, 0.0)
         return float((bins.size * bins.share) @ (-rate * others - own * np.log(np.maximum(own, _TINY))))

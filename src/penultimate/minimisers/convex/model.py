@@ -4,14 +4,14 @@
 
 ``w_h = ω_h s_h c_h / N``. The K × K matrix Z̄D is A (m × m) on the vectors ``1_g/√s_g`` and α_g on every vector of
 group g that sums to zero (docs/theory §5). The bias enters as ``A + β uᵀ`` with ``u_h = √(s_h c_h/N)`` and ``β_g = √(N
-s_g) b_g``.
+s_g) b_g``. A group of classes without samples has a row, and a column that stays empty.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from penultimate.counts import ClassCounts
 from penultimate.losses.grouped import GroupedLoss, LossPoint
@@ -55,8 +55,8 @@ class ConvexModel:
 
     @cached_property
     def several(self) -> Float[np.ndarray, " m"]:
-        """S − 1, directions inside each group."""
-        return self.size - 1.0
+        """S − 1, directions inside each group; none without samples."""
+        return np.where(self.empty, 0.0, self.size - 1.0)
 
     @cached_property
     def root_several(self) -> Float[np.ndarray, " m"]:
@@ -65,8 +65,18 @@ class ConvexModel:
 
     @cached_property
     def root(self) -> Float[np.ndarray, " m"]:
-        """√c."""
-        return np.sqrt(self.counts.distinct)
+        """√c; 1 without samples, where there is nothing to scale."""
+        return np.sqrt(np.where(self.counts.distinct > 0, self.counts.distinct, 1.0))
+
+    @cached_property
+    def empty(self) -> Bool[np.ndarray, " m"]:
+        """Groups of classes without samples."""
+        return self.counts.distinct == 0
+
+    @cached_property
+    def seen(self) -> ClassCounts:
+        """The classes with samples, in the same groups."""
+        return self.counts.split()
 
     @cached_property
     def share(self) -> Float[np.ndarray, " m"]:
@@ -81,7 +91,7 @@ class ConvexModel:
     @cached_property
     def column(self) -> Float[np.ndarray, " m"]:
         """1/√(s c), from coordinates of columns to the features of one class."""
-        return 1.0 / np.sqrt(self.size * self.counts.distinct)
+        return np.where(self.empty, 0.0, 1.0 / (np.sqrt(self.size) * self.root))
 
     @cached_property
     def u(self) -> Float[np.ndarray, " m"]:
@@ -97,17 +107,17 @@ class ConvexModel:
         vector = shift * np.sqrt(self.size)
         return vector / np.linalg.norm(vector)
 
-    @property
-    def bias_of_unseen(self) -> float:
-        """The bias of a class without samples: a softmax drives a free one to −∞; NaN where it is not known."""
-        if self.unseen is None or self.bias == "none":
-            return 0.0
-        return -np.inf if self.bias == "free" else np.nan
+    def bias_of_unseen(self, bias: Float[np.ndarray, " m"]) -> float | Float[np.ndarray, " u"]:
+        """The bias b of every class without samples: of their group, if heeded; a softmax drives a free one to −∞."""
+        if self.empty.any():
+            return self.group_bias(bias)[self.counts.group[self.seen.unseen]]
+        return 0.0 if self.unseen is None else -np.inf
 
     @property
     def directions(self) -> int:
         """How many mixed directions can live: one cannot where the loss or a free bias leaves one out."""
-        return self.size.size - int(self.unseen is not None or self.bias == "free")
+        rows = self.size.size - int(self.unseen is not None)
+        return min(rows, int(np.count_nonzero(~self.empty)) - int(self.bias == "free"))
 
     @property
     def bias_decay(self) -> float:
@@ -148,12 +158,12 @@ class ConvexModel:
         return matrix, inside / self.root_several
 
     def project(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
-        """Leave out what a minimiser does not have: the shift no loss sees, and what a free bias does at no cost."""
+        """Leave out what a minimiser does not have: the shift no loss sees, what a free bias does, empty columns."""
         if self.unseen is not None:
             matrix = matrix - np.outer(self.unseen, self.unseen @ matrix)
         if self.bias == "free":
             matrix = matrix - np.outer(matrix @ self.u, self.u)
-        return matrix
+        return np.where(self.empty, 0.0, matrix) if self.empty.any() else matrix
 
     def penalty(self, singular: Float[np.ndarray, " r"], inside: Float[np.ndarray, " m"]) -> float:
         """``‖Z̄D‖_*``."""

@@ -31,7 +31,10 @@ from penultimate.minimisers.convex.model import Unknowns
 from penultimate.minimisers.convex.point import Point
 
 _REACH = 4.0
-_TINY = 1e-300
+# One direction in so many may be dead in what is called nearly full rank: with 7 dead of 249 the standard basis takes
+# 85 products where the spectral one takes 165, with 24 dead 393 and 181. Unseen classes mostly leave one dead.
+_FEW = 16
+_TINY, _LOW = 1e-300, 1e-6
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ class NewtonModel:
 
     @property
     def full(self) -> bool:
-        """Whether every direction is alive that can be."""
-        return 0 < self.point.rank >= self.model.directions
+        """Whether every direction is alive that can be, or all but a few."""
+        return 0 < self.point.rank >= self.model.directions - 1 - self.model.size.size // _FEW
 
     @cached_property
     def mask(self) -> Bool[np.ndarray, "m m"]:
@@ -157,7 +160,8 @@ class NewtonModel:
     def entry_curvature(self) -> Float[np.ndarray, "m m"]:
         """Second derivative of the data term in each entry of A, damping included."""
         model = self.model
-        return self.point.at.pair_curvature() * model.share * (model.row * model.column) ** 2 + self.damping
+        curvature = self.point.at.pair_curvature() * model.share * (model.row * model.column) ** 2 + self.damping
+        return np.where(model.empty, 1.0, curvature)  # an empty column stays empty, whatever its curvature
 
     @cached_property
     def inside_curvature(self) -> Float[np.ndarray, " m"]:
@@ -181,7 +185,7 @@ class NewtonModel:
     def _survivors(self, matrix: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
         """Leave out dead–dead changes."""
         if self.full:
-            return self.model.project(matrix)
+            return self._project(matrix)
         left, right = self.point.left, self.point.right
         return self.model.project(left @ ((left.T @ matrix @ right) * self.mask) @ right.T)
 
@@ -226,11 +230,18 @@ class NewtonModel:
     def _left_out(self) -> tuple[Float[np.ndarray, " m"] | None, Float[np.ndarray, " m"] | None]:
         """The left and the right vector, in this basis, that a minimiser does not have (`ConvexModel.project`)."""
         unseen, u = self.model.unseen, self.model.u if self.model.bias == "free" else None
-        if self.full:
-            return unseen, u
         return None if unseen is None else self.point.left.T @ unseen, None if u is None else self.point.right.T @ u
 
+    @cached_property
+    def _dead(self) -> tuple[Float[np.ndarray, "m q"], Float[np.ndarray, "m q"]]:
+        """Singular vectors that are dead, on both sides."""
+        return self.point.left[:, self.point.rank :], self.point.right[:, self.point.rank :]
+
     def _project(self, change: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+        if self.full:
+            left, right = self._dead
+            change = self.model.project(change)
+            return change - left @ (left.T @ change @ right) @ right.T
         left, right = self._left_out
         if left is not None:
             change = change - np.outer(left, left @ change)
@@ -272,9 +283,11 @@ class NewtonModel:
             # Mean over both sides of the diagonals of (AᵀA)^½, (AAᵀ)^½ and of the same for S; twice each.
             squares = self.point.left**2 + self.point.right**2
             height, dual = squares @ self.point.singular, squares @ self.point.subgradient
+            height = np.maximum(height, _LOW * height.max())  # a class that is dead by itself has none
             crossed = -(dual[:, None] + dual) / (2.0 * (height[:, None] + height))
             np.fill_diagonal(crossed, 0.0)
             straight = self.entry_curvature - crossed
+            crossed[self.model.empty[:, None] | self.model.empty] = 0.0
         else:
             nuclear, crossed = self.nuclear
             squared = (self.point.left**2).T @ self.entry_curvature @ self.point.right**2

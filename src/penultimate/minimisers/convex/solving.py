@@ -20,7 +20,7 @@ from penultimate.minimisers.shrinkage import balanced_geometry
 from penultimate.minimisers.solution import Outcome, Solution
 from penultimate.model.arguments import positive, whole
 from penultimate.model.problem import Problem
-from penultimate.spectrum.grouped_svd import GroupedSVD
+from penultimate.spectrum.grouped_svd import GroupedSVD, UnseenRows
 from penultimate.spectrum.quotient import DenseQuotient
 
 ENDINGS = {"seconds": Outcome.OUT_OF_TIME, "interrupted": Outcome.INTERRUPTED}
@@ -75,8 +75,7 @@ def limits(gap: float, steps: int, seconds: float | None) -> Limits:
 def build(counts: ClassCounts, problem: Problem) -> ConvexModel:
     """Set up the problem on groups of classes that neither counts nor loss tell apart.
 
-    Classes without samples are left out. With a free bias that is what the minimum does, too; else it is said
-    (`Forecast.leaves_out_unseen`).
+    Classes without samples are groups where the loss heeds them.
 
     Raises
     ------
@@ -84,7 +83,7 @@ def build(counts: ClassCounts, problem: Problem) -> ConvexModel:
         If the loss does not fit the counts.
     """
     loss = resolve(problem.loss, counts)
-    groups = counts.split(*loss.vectors.values())
+    groups = counts.split(*loss.vectors.values(), unseen=loss.heeds_unseen(free_bias=problem.bias == "free"))
     return ConvexModel(groups, loss.grouped(groups), problem.kappa(counts.samples), problem.bias)
 
 
@@ -106,7 +105,7 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
     -------
     Solution
     """
-    counts, threshold, certificate = model.counts, model.counts.samples * model.mu, found.certificate
+    counts, threshold, certificate = model.seen, model.counts.samples * model.mu, found.certificate
     svd = decompose(model, found.point)
     strength = np.maximum(svd.sigma - threshold, 0.0)
     surviving = np.where(strength > 0, svd.multiplicity, 0)
@@ -116,8 +115,8 @@ def solution_of(model: ConvexModel, problem: Problem, found: Run, gap: float) ->
         counts.samples,
         strength,
         surviving,
-        model.group_bias(found.bias),
-        unseen_bias=model.bias_of_unseen,
+        model.group_bias(found.bias)[~model.empty],
+        unseen_bias=model.bias_of_unseen(found.bias),
     )
     return Solution(
         counts=counts,
@@ -139,9 +138,28 @@ def decompose(model: ConvexModel, point: Point) -> GroupedSVD:
     """The directions of ``Z̄D − N G``, with ``x_i + N S_i`` for singular values; those that cannot live left out."""
     kept = model.directions
     sigma, _ = directions(model, point)
-    return GroupedSVD(
-        model.counts, DenseQuotient(point.left[:, :kept], sigma[:kept], point.right[:, :kept]), sigma[kept:]
-    )
+    inside = sigma[kept:][~model.empty]
+    return grouped_svd(model, point.left[:, :kept], sigma[:kept], point.right[:, :kept], inside)
+
+
+def grouped_svd(
+    model: ConvexModel,
+    left: Float[np.ndarray, "m q"],
+    sigma: Float[np.ndarray, " q"],
+    right: Float[np.ndarray, "m q"],
+    inside: Float[np.ndarray, " s"] | None = None,
+) -> GroupedSVD:
+    """Directions over the classes, those without samples apart."""
+    seen = ~model.empty
+    return GroupedSVD(model.seen, DenseQuotient(left[seen], sigma, right[seen]), inside, unseen_rows(model, left))
+
+
+def unseen_rows(model: ConvexModel, left: Float[np.ndarray, "m q"]) -> UnseenRows | None:
+    """What classes without samples have of left vectors; None where the loss does not heed them."""
+    if not model.empty.any():
+        return None
+    seen = model.seen
+    return UnseenRows(model.counts.group[seen.unseen] - seen.distinct.size, (left * model.row)[model.empty])
 
 
 def directions(model: ConvexModel, point: Point) -> tuple[Float[np.ndarray, " p"], Bool[np.ndarray, " p"]]:

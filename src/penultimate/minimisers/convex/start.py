@@ -14,6 +14,7 @@ _LOST = 0.9
 # Logits of a step of the bias stay within this, where a softmax is well approximated by its second derivative.
 _REACH = 2.0
 _STEPS = 60
+_TINY = 1e-300
 
 
 def start(model: ConvexModel) -> Unknowns:
@@ -29,7 +30,8 @@ def start(model: ConvexModel) -> Unknowns:
     Unknowns
     """
     counts, classes = model.counts, float(model.size.sum())
-    lacking = np.clip(counts.samples * model.mu / (model.loss.weight * model.root), 1e-12, 1.0)
+    leverage = np.where(model.empty, 0.0, model.loss.weight * model.root)
+    lacking = np.clip(counts.samples * model.mu / np.maximum(leverage, _TINY), 1e-12, 1.0)
     steepness = model.loss.steepness[-1]
     exponential = steepness > 0
     # How far apart: in the exponent of a softmax, or as a share of the label where logits are fitted to it.

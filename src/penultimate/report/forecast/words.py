@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.solution import Outcome
 from penultimate.model.networks import ANY
@@ -150,8 +152,22 @@ def _caveats(forecast: Forecast) -> str:
     if (not forecast.solution.converged and forecast.problem.law is None) or forecast.solution.outcome is Outcome.TIED:
         text = f"{text} Note: {forecast.solution.outcome.value}.".strip()
     if forecast.counts.unseen.size:
-        one = forecast.counts.unseen.size == 1
-        unseen, them = how_many(forecast.counts.unseen.size, "class has", "classes have"), "it" if one else "them"
-        left_out = f"the forecast leaves {them} out" if forecast.leaves_out_unseen else f"nothing is said of {them}"
-        text += f" {unseen} no samples, and {left_out}."
+        text += f" {_unseen(forecast)}"
     return text
+
+
+def _unseen(forecast: Forecast) -> str:
+    """What becomes of classes without samples."""
+    counts, bias = forecast.counts, forecast.geometry.bias
+    one = counts.unseen.size == 1
+    text = f"{how_many(counts.unseen.size, 'class has', 'classes have')} no samples"
+    if np.isneginf(bias[counts.unseen]).any():
+        whose, rows = ("its", "its row") if one else ("their", "their rows")
+        return f"{text}: training shrinks {rows} to nothing and drives {whose} bias down for as long as it lasts."
+    norms = forecast.geometry.unseen_norms
+    if not norms.any():
+        return f"{text}, and {'its row is' if one else 'their rows are'} zero."
+    low, high = (number(float(norm), 3) for norm in (norms.min(), norms.max()))
+    if one:
+        return f"{text}, and its row has length {low}."
+    return f"{text}: they share one row, of length {low}." if low == high else f"{text}, and rows {low} to {high} long."
