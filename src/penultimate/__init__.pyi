@@ -16,6 +16,8 @@ from .audits.head_auditing import audit_head as audit_head
 from .audits.label_audit import LabelAudit as LabelAudit
 from .audits.label_audit import audit_label_sets as audit_label_sets
 from .audits.row_audit import RowAudit as RowAudit
+from .checks.check import Check as Check
+from .checks.check import check as check
 from .counts import ClassCounts as ClassCounts
 from .drifts.drift import Drift as Drift
 from .drifts.drifting import drift as drift

@@ -91,6 +91,10 @@ class Record:
         """A list of finite numbers."""
         return tuple(_number(value, f"an entry of {key}") for value in self._list(key))
 
+    def maybe_numbers(self, key: str) -> tuple[float, ...] | None:
+        """A list of finite numbers, or null."""
+        return None if self[key] is None else self.numbers(key)
+
     def text(self, key: str) -> str:
         """A text."""
         return _text(self[key], key)

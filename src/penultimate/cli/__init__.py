@@ -10,6 +10,7 @@ import click
 from penultimate.cli.adjust import adjust
 from penultimate.cli.advise import advise
 from penultimate.cli.audit import audit
+from penultimate.cli.check import check
 from penultimate.cli.class_shares import class_shares
 from penultimate.cli.compare import compare
 from penultimate.cli.data import data
@@ -60,14 +61,14 @@ cli.add_sections(
         "After training": (audit, learning_curve, heads),
         "Before and after": (advise,),
         "Any model": (scan,),
-        "In use": (drift, thresholds, adjust, class_shares),
+        "In use": (drift, check, thresholds, adjust, class_shares),
         "To try it": (data,),
     }
 )
 
 
 def main() -> None:
-    """Run the command; exit 0 on success, 2 for the user's input, 1 for a fault of ours."""
+    """Run the command; exit 0 on success, 1 where a bound is breached or the fault is ours, 2 for the user's input."""
     prepare()
     with heeding_interrupts() as pressed:
         status = _run(pressed)
@@ -76,10 +77,10 @@ def main() -> None:
 
 def _run(pressed: threading.Event) -> int:
     try:
-        cli.main(prog_name="penultimate", standalone_mode=False)
+        status: object = cli.main(prog_name="penultimate", standalone_mode=False)
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
             sys.stdout.flush()
-        return 0
+        return status if isinstance(status, int) else 0
     except PenultimateError as error:
         return _fail(str(error), 2)
     except click.ClickException as error:

@@ -1,0 +1,1 @@
+"""Whether a result keeps the bounds that a pipeline sets: `check`."""
