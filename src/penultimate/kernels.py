@@ -56,6 +56,18 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
     return compiled
 
 
+def cache_folder() -> str | None:
+    """Where compiled functions are kept; None where no folder can be written to.
+
+    Returns
+    -------
+    str or None
+    """
+    with contextlib.suppress(RuntimeError, OSError):
+        return str(_Cache(cache_folder).cache_path)
+    return None
+
+
 class _Cache(_FunctionCache):
     """Numba's cache of one function; what cannot be read or written is as if it were not there."""
 

@@ -14,6 +14,7 @@ from penultimate.cli.check import check
 from penultimate.cli.class_shares import class_shares
 from penultimate.cli.compare import compare
 from penultimate.cli.data import data
+from penultimate.cli.doctor import doctor
 from penultimate.cli.drift import drift
 from penultimate.cli.forecast import forecast
 from penultimate.cli.heads import heads
@@ -63,6 +64,7 @@ cli.add_sections(
         "Any model": (scan,),
         "In use": (drift, check, thresholds, adjust, class_shares),
         "To try it": (data,),
+        "This installation": (doctor,),
     }
 )
 
