@@ -66,6 +66,7 @@ from .model.problem import Problem as Problem
 from .probabilities.adjusting import adjust as adjust
 from .probabilities.class_shares import ClassShares as ClassShares
 from .probabilities.class_shares import class_shares as class_shares
+from .probabilities.deciding import decide as decide
 from .probabilities.thresholds import Thresholds as Thresholds
 from .probabilities.thresholds import expected_f_thresholds as expected_f_thresholds
 from .scans.scan import Scan as Scan

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -77,12 +77,12 @@ def advise_head(now: Forecast, audited: Audited | None, comparison: "HeadCompari
     after = None if by_theory is None else _MARGINS[by_theory](now)
     if comparison is not None and comparison.held_out is None and by_theory is None:
         comparison = None  # theory's head would adjust a second time
-    head = None if comparison is None else comparison.head
+    head = None if comparison is None else cast("Head", comparison.head)  # linear ones were compared
     if comparison is not None and comparison.held_out is not None:
         status, reason = (Status.KEEP if comparison.keeps else Status.CHANGE), None
         unproven = likelier(comparison) if comparison.keeps and by_theory is not None else None
         if unproven is not None and unproven.gains["balanced_accuracy"][2] >= 0.0:
-            status, reason, head = Status.CHANGE, Reason.NOT_PROVEN, unproven.head
+            status, reason, head = Status.CHANGE, Reason.NOT_PROVEN, cast("Head", unproven.head)
     elif comparison is not None:
         status, reason, by_theory, after = Status.CHANGE, Reason.NO_HELD_OUT, comparison.by_theory, None
     elif now.survivors == 0:

@@ -10,7 +10,9 @@ from penultimate.cli.results import deliver, progress, say_origin
 from penultimate.errors import FeaturesError
 
 _USE = """    import penultimate as pen
-    pen.torch.put_head(model, pen.Head.read({out!r}))"""
+    pen.torch.put_head(model, pen.Head.read({out!r}))  # in PyTorch"""
+_USE_KERNEL = """    import penultimate as pen
+    pen.heads.KernelHead.read({out!r}).predict(features)"""
 
 
 @click.command(
@@ -19,6 +21,7 @@ _USE = """    import penultimate as pen
         "penultimate heads train.npz valid.npz --out head.npz",
         "penultimate heads embeddings-train.parquet embeddings-valid.parquet",
         "penultimate heads cnn-ce cnn-ce-test --html heads.html",
+        "penultimate heads train.npz valid.npz --costs costs.csv",
     ),
 )
 @click.argument("train")
@@ -26,6 +29,8 @@ _USE = """    import penultimate as pen
 @click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside the features.")
 @click.option("--many", type=float, default=100, show_default=True, help="Classes with more samples are 'many'.")
 @click.option("--few", type=float, default=20, show_default=True, help="Classes with fewer samples are 'few'.")
+@click.option("--non-linear", is_flag=True, help="Try kernel machines too; --out is then HEAD.safetensors.")
+@click.option("--costs", metavar="FILE", help="K × K: what it costs to answer the column where the row is true.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of parts and bootstrap.")
 @click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head to use.")
 @JSON
@@ -36,6 +41,8 @@ def heads(
     head_path: str | None,
     many: float,
     few: float,
+    non_linear: bool,
+    costs: str | None,
     seed: int,
     out: str | None,
     json_path: str | None,
@@ -47,24 +54,39 @@ def heads(
     is adjusted as theory says, unjudged. When nothing beats the present head, it is kept. Where there is none, as with
     features of a frozen encoder, plain cross-entropy is fitted to TRAIN and takes its place.
 
+    With --costs every head answers what costs least, and the mean cost decides.
+
     With several labels a sample, y of shape (N, K), a head for these is fitted to TRAIN and judged on VALID beside what
     people do. Neither is then to be what the network was trained on.
     """
+    from penultimate.features.head import Head
     from penultimate.features.sources.label_files import holds_label_sets
     from penultimate.heads.comparison.comparison import compare_heads
 
     if holds_label_sets(train):
+        if costs is not None:
+            raise FeaturesError("costs of one answer a sample do not fit several labels a sample: leave --costs out")
         return _of_labels(train, valid, head_path, seed, out, json_path, html_path)
     with progress("choosing a head", "parts") as step:
         result = compare_heads(
-            train, valid, head=head_path, many=many, few=few, seed=seed, progress=partial(step, "VALID")
+            train,
+            valid,
+            head=head_path,
+            many=many,
+            few=few,
+            costs=costs,
+            linear=not non_linear,
+            seed=seed,
+            progress=partial(step, "VALID"),
         )
-    say_origin(result.present.head)
+    if isinstance(result.present.head, Head):
+        say_origin(result.present.head)
     for line in result.notes:
         note(line)
     if out is not None:
         result.save_head(out)
-        note(f"wrote {out}; to use it in PyTorch:\n{_USE.format(out=out)}")
+        use = _USE if isinstance(result.head, Head) else _USE_KERNEL
+        note(f"wrote {out}; to use it:\n{use.format(out=out)}")
     deliver(result, json_path, html_path)
 
 

@@ -10,6 +10,8 @@ from scipy.special import softmax
 
 from penultimate.errors import FeaturesError
 from penultimate.heads.scikit import BaseEstimator, ClassifierMixin, check_fitted, checked_rows, checked_samples
+from penultimate.probabilities.deciding import costs_of, least_costly
+from penultimate.probabilities.given import Given
 
 Prior = Literal["balanced"] | Float[np.ndarray, " K"] | None
 
@@ -58,15 +60,31 @@ class ScoringHead(ClassifierMixin, BaseEstimator):
         scores = self._scores(X, prior)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X: object, prior: Prior = None) -> NDArray[Any]:
-        """The label that scores highest; parameters and errors as `decision_function`.
+    def predict(self, X: object, prior: Prior = None, costs: Given | None = None) -> NDArray[Any]:
+        """The label that scores highest, or that costs least.
+
+        Parameters
+        ----------
+        X, prior
+            As of `decision_function`, which raises the same errors.
+        costs : array-like of shape (K, K), data frame or path, optional
+            What it costs to answer the column where the row is true, as of `decide`; it weighs the probabilities of
+            `predict_proba`.
 
         Returns
         -------
         ndarray of shape (N,)
+
+        Raises
+        ------
+        ProblemError
+            When the costs do not fit.
         """
-        best = np.argmax(self._scores(X, prior), axis=1)
-        return self.classes_[best]
+        scores = self._scores(X, prior)
+        if costs is None:
+            return self.classes_[np.argmax(scores, axis=1)]
+        square = costs_of(costs, tuple(map(str, self.classes_.tolist())))
+        return self.classes_[least_costly(softmax(scores, axis=1), square)]
 
     def predict_proba(self, X: object, prior: Prior = None) -> NDArray[np.floating]:
         """Softmax of the scores; parameters and errors as `decision_function`.

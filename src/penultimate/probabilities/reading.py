@@ -83,7 +83,44 @@ def _of_archive(archive: Archive, path: Path) -> Read:
     raise FileError(f"{path}: which array holds the probabilities? Name it 'probabilities' (there is {there})")
 
 
+def named_square(path: Path) -> tuple[NDArray[Any], list[str] | None, list[str] | None]:
+    """Read a table with a row and a column for every class, whose names may stand in its first column and row.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    values : ndarray of shape (K, K)
+        Whatever shape the file has.
+    rows, columns : list of str or None
+        Their names.
+
+    Raises
+    ------
+    FileError, MissingDependencyError
+        As `read_file`.
+    """
+    if format_of(path) is not None:
+        values, columns, _ = read_file(path)
+        return values, None, None if columns is None else [str(name) for name in columns]
+    with named(path), opened(path) as found:
+        if found.format not in _TEXTS or found.text is None:
+            raise FileError("a square of numbers comes as .npy, .npz or .csv: give one of these")
+        header, body = _rows_of_table(list(Lines(found.text)), ".tsv" if found.format == "tsv" else "")
+        rows = [row[0] for row in body] if len(body[0]) == len(body) + 1 else None
+        first = 0 if rows is None else 1
+        columns = [str(place) for place in range(len(body[0]))] if header is None else header
+        parts = [_numbers([row[i] for row in body], columns[i], header is not None) for i in range(first, len(body[0]))]
+        return np.stack(parts, axis=1), rows, None if header is None else header[first:]
+
+
 def _of_table(lines: list[str], suffix: str) -> Read:
+    return _columns(*_rows_of_table(lines, suffix))
+
+
+def _rows_of_table(lines: list[str], suffix: str) -> tuple[list[str] | None, list[list[str]]]:
     if not any(line.strip() for line in lines):
         raise FileError("the file is empty: give one row a sample")
     with long_fields():
@@ -101,7 +138,7 @@ def _of_table(lines: list[str], suffix: str) -> Read:
             raise FileError(f"row {i + 1} has {len(row)} fields and others have {width}: give one a column")
     if mark.mark != ",":  # then a comma is that of a number: 0,25
         body = [[field.replace(",", ".") for field in row] for row in body]
-    return _columns(header, body)
+    return header, body
 
 
 def _columns(header: list[str] | None, body: list[list[str]]) -> Read:

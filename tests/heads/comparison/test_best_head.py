@@ -114,3 +114,32 @@ def test_another_width_and_numbers_that_are_none_are_refused():
         heads.BestHead().fit(np.where(X > 2, np.nan, X), y)
     with pytest.raises(ValueError, match="features"):
         heads.BestHead().fit(X, y, valid=(V[:, :3], other))
+
+
+def test_a_head_of_any_kind_bends_where_planes_do_not_part(tmp_path):
+    rng = np.random.default_rng(7 + SEED)
+    X, V = rng.normal(size=(500, 2)), rng.normal(size=(160, 2))
+    y, other = (np.where(rows[:, 0] * rows[:, 1] > 0, "cat", "bee") for rows in (X, V))
+    head = heads.BestHead(linear=False).fit(X, y, valid=(V[:80], other[:80]))
+    assert balanced_accuracy_score(other[80:], head.predict(V[80:])) > 0.85
+    head.kernel_head().save(tmp_path / "head.safetensors")
+    read = heads.KernelHead.read(tmp_path / "head.safetensors")
+    assert read.names == ("bee", "cat")
+    np.testing.assert_array_equal(np.array(read.names)[read.predict(V)], head.predict(V))
+    for layer in (head.head, head.to_torch):
+        with pytest.raises(pen.FeaturesError, match=r"not linear.*take kernel_head"):
+            layer()
+    with pytest.raises(pen.FeaturesError, match="is linear: take head"):
+        fitted().kernel_head()
+
+
+def test_costs_are_weighed_in_an_answer():
+    X = encoded()[0]
+    head = fitted()
+    costs = 1.0 - np.eye(4)
+    np.testing.assert_array_equal(head.predict(X, costs=costs), head.predict(X))
+    costs[1, [0, 2, 3]] = 50.0  # a bee must not be missed
+    bees = head.predict(X, costs=costs) == "bee"
+    assert bees[head.predict(X) == "bee"].all() and bees.sum() > (head.predict(X) == "bee").sum()
+    with pytest.raises(pen.ProblemError, match="for 4 classes"):
+        head.predict(X, costs=np.eye(3))

@@ -363,3 +363,49 @@ def test_the_command_says_in_one_line_what_is_wrong(penultimate, tmp_path):
     status, out, err = penultimate("heads", "cnn-ce", tmp_path / "valid.npz", "--out", tmp_path / "h.npz")
     assert (status, out) == (2, "") and err.count("\n") == 1 and "width 3" in err
     assert not (tmp_path / "h.npz").exists()
+
+
+def test_costs_decide_and_are_counted():
+    """The mean cost of the present head against a sum by hand; the class that must not be missed is missed less."""
+    train, valid = toy(noise=1.5)
+    costs = 1.0 - np.eye(3)
+    costs[2, :2] = 30.0
+    comparison = pen.compare_heads(train, valid, costs=costs)
+    plain = pen.compare_heads(train, valid)
+    assert comparison.target == "cost" and plain.target == "balanced_accuracy" and "cost" not in plain.present.figures
+    V, labels = gathered(valid)
+    shares = np.exp(comparison.present.head.logits(V))
+    answers = np.argmin(shares / shares.sum(axis=1, keepdims=True) @ costs, axis=1)
+    by_hand = np.mean([costs[k, answers[labels == k]].mean() for k in range(3)])
+    assert comparison.present.figures["cost"] == pytest.approx(by_hand)
+    low, high = comparison.blend.gains["cost"][1:]
+    assert comparison.keeps == (not high < 0) and low < high
+    record = json.loads(json.dumps(comparison.to_dict()))
+    assert record["settings"]["costs"] == costs.tolist() and record["settings"]["target"] == "cost"
+    assert "answers what costs least" in comparison.verdict and "cost" in str(comparison)
+    html = head_comparison_page(comparison)
+    assert "Mean cost" in html and ">cost<" in html.replace(" ", "").replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [({"costs": np.eye(2)}, "for 3 classes"), ({"costs": 1 - np.eye(3), "valid": None}, "give VALID too")],
+)
+def test_costs_that_cannot_be_are_refused(given, says):
+    train, valid = toy()
+    with pytest.raises(pen.ProblemError, match=says):
+        pen.compare_heads(train, **{"valid": valid, **given})
+
+
+def test_heads_that_bend_join_where_they_may(tmp_path, penultimate):
+    rng = np.random.default_rng(3 + SEED)
+    files = tmp_path / "train.npz", tmp_path / "valid.npz"
+    for path, size in zip(files, (400, 120), strict=True):
+        X = rng.normal(size=(size, 2)).astype(np.float32)
+        np.savez(path, features=X, labels=(X[:, 0] * X[:, 1] > 0).astype(int), classes=np.array(["bee", "cat"]))
+    status, out, err = penultimate("heads", *files, "--non-linear", "--out", tmp_path / "head.safetensors")
+    assert status == 0 and "kernel machine" in out and "KernelHead.read" in err
+    read = pen.heads.KernelHead.read(tmp_path / "head.safetensors")
+    assert read.names == ("bee", "cat") and np.mean(read.predict(X) == (X[:, 0] * X[:, 1] > 0)) > 0.85
+    status, _, err = penultimate("heads", *files, "--non-linear", "--out", tmp_path / "head.npz")
+    assert status == 2 and "written as .safetensors" in " ".join(err.split())

@@ -1,6 +1,6 @@
 """The blend of all kinds of heads as a scikit-learn estimator, for features of a frozen encoder."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from jaxtyping import Int
@@ -13,9 +13,13 @@ from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import Training, affordable, candidates
 from penultimate.heads.comparison.plain import plain_head
 from penultimate.heads.comparison.selection import FOLDS, INNER, Tried, deal
+from penultimate.heads.kernel_head import AnyHead, KernelHead, added, named_kernel
 from penultimate.heads.linear_head import LinearHead
-from penultimate.heads.scikit import checked_rows
+from penultimate.heads.scikit import check_fitted, checked_rows
 from penultimate.threads import one_thread_of_blas
+
+if TYPE_CHECKING:
+    import torch
 
 # Held-out samples that are needed at least: two for each of the parts that heads which learn from them are compared on.
 _LEAST = 2 * INNER
@@ -24,20 +28,24 @@ _LEAST = 2 * INNER
 class BestHead(LinearHead):
     """The head that `compare_heads` hands out, for features without a head: many kinds tried, the good ones added.
 
-    Every kind of head gets its setting on held-out samples, and all are added with weights found there, which is a
-    linear head again. Without `valid` the samples are dealt into four parts; each is held out once, and the four heads
-    are averaged. How good the head is on new samples it does not say: `compare_heads` does, or scikit-learn's
-    ``cross_val_score``.
+    Every kind of head gets its setting on held-out samples, and all are added with weights found there. Without `valid`
+    the samples are dealt into four parts; each is held out once, and the four heads are averaged. How good the head is
+    on new samples it does not say: `compare_heads` does, or scikit-learn's ``cross_val_score``.
 
     Parameters
     ----------
+    linear : bool, default True
+        Whether the head has to be ``W h + b``, which a network's last layer can take. False adds kernel machines
+        (`NystroemHead`); what comes of it is in `kernel_head`.
     random_state : int, default 0
         Of the parts.
 
     Attributes
     ----------
     coef_, intercept_, classes_, prior_, n_features_in_
-        As of every linear head; scores are for balanced classes.
+        As of every linear head; scores are for balanced classes. Where the head is not linear, its linear part.
+    kernel_ : KernelHead or None
+        The whole of a head that is not linear.
 
     Notes
     -----
@@ -54,7 +62,12 @@ class BestHead(LinearHead):
     (True, True)
     """
 
-    def __init__(self, *, random_state: int = 0) -> None:
+    linear: bool
+    random_state: int
+    kernel_: KernelHead | None
+
+    def __init__(self, *, linear: bool = True, random_state: int = 0) -> None:
+        self.linear = linear
         self.random_state = random_state
 
     def fit(self, X: object, y: object, valid: tuple[object, object] | None = None) -> Self:
@@ -99,11 +112,64 @@ class BestHead(LinearHead):
                     )
                     for one in range(FOLDS)
                 ]
-        weight = np.mean([head.product for head in chosen], axis=0)
-        bias = np.mean([head.offset for head in chosen], axis=0)
-        return self._settle((weight, bias), np.ones(classes), np.full(classes, 1.0 / classes))
+        mean = added(chosen, [1.0 / len(chosen)] * len(chosen))
+        self.kernel_, line = (mean, mean.linear) if isinstance(mean, KernelHead) else (None, mean)
+        return self._settle((line.product, line.offset), np.ones(classes), np.full(classes, 1.0 / classes))
 
-    def _chosen(self, train: Samples, valid: Samples, classes: int) -> Head:
+    def head(self) -> Head:
+        """W and b for a network, a file or an audit.
+
+        Returns
+        -------
+        Head
+            Named by `classes_` where these are texts.
+
+        Raises
+        ------
+        FeaturesError
+            When the head is not linear.
+        NotFittedError
+            Before `fit`.
+        """
+        check_fitted(self)
+        if self.kernel_ is not None:
+            raise FeaturesError("the head is not linear, W and b are a part of it: take kernel_head(), or linear=True")
+        return super().head()
+
+    def to_torch(self) -> "torch.nn.Linear":
+        """The same as ``torch.nn.Linear``; errors as `head`, and where torch is not installed.
+
+        Returns
+        -------
+        torch.nn.Linear
+        """
+        self.head()
+        return super().to_torch()
+
+    def kernel_head(self) -> KernelHead:
+        """The whole head, for a file, where it is not linear.
+
+        Returns
+        -------
+        KernelHead
+            Named by `classes_` where these are texts.
+
+        Raises
+        ------
+        FeaturesError
+            When the head is linear.
+        NotFittedError
+            Before `fit`.
+        """
+        check_fitted(self)
+        if self.kernel_ is None:
+            raise FeaturesError("the head is linear: take head()")
+        return named_kernel(self.kernel_, self.classes_)
+
+    def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+        return super()._scores_of(rows) if self.kernel_ is None else self.kernel_.logits(rows)
+
+    def _chosen(self, train: Samples, valid: Samples, classes: int) -> AnyHead:
         """The blend of heads of one part, chosen on another."""
         samples, seen = len(valid.labels), np.unique(valid.labels).size
         if samples < _LEAST or seen < 2:
@@ -113,7 +179,7 @@ class BestHead(LinearHead):
             )
         present = plain_head(train, classes, self.random_state)
         training = Training(present, FeatureStatistics.from_features(*train, classes), train)
-        tried = Tried(candidates(training, valid)[0], valid, classes)
+        tried = Tried(candidates(training, valid, linear=self.linear)[0], valid, classes)
         return tried.choose(np.arange(len(valid.labels)), np.random.default_rng(self.random_state))[1].head
 
     def _held_out(self, valid: tuple[object, object]) -> Samples:

@@ -3,8 +3,11 @@
 A weighted sum of scores is the logarithmic pool of the heads' probabilities, and is linear as they are. The weights are
 those of largest posterior probability: balanced log loss, times the samples that the class weights leave
 (``1 / Σ w²``), and independent normal priors around one head alone, of variance 1/J, so that J weights together are
-expected to stray by one. Few samples leave that head as it is; many mix whatever is better.
+expected to stray by one. Few samples leave that head as it is; many mix whatever is better. (Of several heads that the
+weight is on before, each has its share.)
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,7 +24,7 @@ _NEVER = -1e3
 
 
 def pool_weights(
-    scores: Float[np.ndarray, "J N K"], labels: Int[np.ndarray, " N"], centre: int
+    scores: Float[np.ndarray, "J N K"], labels: Int[np.ndarray, " N"], centre: Sequence[int]
 ) -> Float[np.ndarray, " J"]:
     """Weights of J heads in the logarithmic pool of their probabilities.
 
@@ -31,8 +34,8 @@ def pool_weights(
         Of each head for each sample, at temperature 1. What lies a thousand below the largest is never the answer,
         however far it lies.
     labels : ndarray of shape (N,)
-    centre : int
-        The head that all weight is on before any sample is seen.
+    centre : sequence of int
+        The heads that the weight is on, alike, before any sample is seen.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def pool_weights(
     >>> from penultimate.heads.comparison.blending import pool_weights
     >>> labels = np.arange(300) % 3
     >>> right = 2.0 * np.eye(3)[labels]
-    >>> pool_weights(np.stack([0.0 * right, right]), labels, centre=0).round(1)
+    >>> pool_weights(np.stack([0.0 * right, right]), labels, centre=[0]).round(1)
     array([1. , 2.7])
     """
     heads, _, classes = scores.shape
@@ -58,7 +61,7 @@ def pool_weights(
     weights = balanced_weights(labels, classes)
     strength = heads * float(weights @ weights)
     start = np.zeros(heads)
-    start[centre] = 1.0
+    start[list(centre)] = 1.0 / len(centre)
 
     def objective(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         sums = np.tensordot(shares.astype(scores.dtype), scores, 1)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int
@@ -15,13 +16,17 @@ from penultimate.heads.calibrated import CalibratedHead, WeightScalingHead
 from penultimate.heads.comparison.by_theory import head_by_theory
 from penultimate.heads.discriminant import DiscriminantHead
 from penultimate.heads.framed import FrameHead
+from penultimate.heads.kernel_head import AnyHead, KernelHead
 from penultimate.heads.linear_head import NEVER
 from penultimate.heads.logistic import LogisticHead
 from penultimate.heads.nearest_mean import NearestMeanHead
+from penultimate.heads.nystroem import NystroemHead
 from penultimate.heads.rescaled import LogitAdjustedHead, PriorScaledHead, TauNormalisedHead
 from penultimate.heads.ridge import RidgeHead
 from penultimate.heads.scikit import ConvergenceWarning
 from penultimate.heads.spiked import SpikedDiscriminantHead
+
+H = TypeVar("H", Head, KernelHead)
 
 TEMPERATURE, BY_THEORY = "temperature", "by theory"
 # Multiply-adds of one pass over all samples up to which heads are fitted by descent: a minute or two for the whole
@@ -38,10 +43,13 @@ _FRAMES = ("simplex", "forecast")
 # τ of what is subtracted from scores, or is a power of norms; and of powers of the class shares.
 _MULTIPLES: tuple[float, ...] = tuple(np.arange(0.0, 3.01, 0.25).tolist())
 _POWERS: tuple[float, ...] = tuple((np.arange(0, 11) / 10).tolist())
+_KERNEL_DECAYS = (1e-1, 3e-2, 3e-3, 3e-4)
 # Scores from which three numbers are fitted.
 _CALIBRATION = 2_000_000
 # Parts of VALID that are in use at a time, and what is fitted to each for all settings: three of three, and the whole.
 _PARTS = 4
+# Widths of a Gaussian kernel, in units of how far features are from their mean.
+_BANDWIDTHS = {"kernel machine": 1.0, "narrow kernel machine": 0.5}
 # Descent inside a comparison stops earlier than an estimator does: answers no longer change.
 _MAX_ITER = 100
 _TOL = 1e-4
@@ -99,7 +107,7 @@ class Candidate:
     what: str
     symbol: str
     settings: tuple[float, ...]
-    fit: Callable[[float, Samples], Head]
+    fit: Callable[[float, Samples], AnyHead]
     held_out: bool = False
 
 
@@ -108,7 +116,7 @@ def affordable(samples: int, dimension: int, classes: int) -> bool:
     return float(samples) * dimension * classes <= _WORK
 
 
-def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dict[str, str]]:
+def candidates(training: Training, valid: Samples, *, linear: bool = True) -> tuple[list[Candidate], dict[str, str]]:
     """What to try, and what not, with the reason.
 
     Parameters
@@ -116,6 +124,8 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
     training : Training
     valid : Samples
         Held out.
+    linear : bool, default True
+        Whether heads have to be ``W h + b``.
 
     Returns
     -------
@@ -129,6 +139,8 @@ def candidates(training: Training, valid: Samples) -> tuple[list[Candidate], dic
         left_out["frames"] = f"more than {_FRAME_CLASSES:,} classes"
     if training.samples is not None:
         found += _of_samples(training, training.samples)
+        if not linear:
+            found += _kernel_machines(training.samples, training.present.classes)
     else:
         left_out["re-training on TRAIN"] = "TRAIN is too large for descent within a comparison"
     calibrated = lru_cache(_PARTS)(partial(_calibrated, training))
@@ -236,6 +248,19 @@ def _of_samples(training: Training, samples: Samples) -> list[Candidate]:
     ]
 
 
+def _kernel_machines(samples: Samples, classes: int) -> list[Candidate]:
+    def fit(bandwidth: float, decay: float) -> AnyHead:
+        settings = {"adjustment": 1.0, "max_iter": _MAX_ITER, "tol": _TOL}
+        head = NystroemHead(bandwidth=bandwidth, weight_decay=decay, **settings)  # pyright: ignore[reportArgumentType]
+        return among(_quietly(lambda: head.fit(*samples).kernel_head()), np.unique(samples.labels), classes)
+
+    what = "balanced softmax on how near landmarks of TRAIN are"
+    return [
+        Candidate(name, what, "λ", _KERNEL_DECAYS, lambda decay, _, width=width: fit(width, decay))
+        for name, width in _BANDWIDTHS.items()
+    ]
+
+
 def _calibration(calibrated: Callable[[Samples], Head]) -> Candidate:
     what = "a s π^(−ρ) − τ log π, three numbers from VALID"
     return Candidate("calibrated", what, "", (0.0,), lambda _, part: calibrated(part), held_out=True)
@@ -294,14 +319,18 @@ def descended(decay: float, samples: Samples, **settings: object) -> Head:
     return _quietly(lambda: head.fit(*samples).head())
 
 
-def among(head: Head, known: Int[np.ndarray, " k"], classes: int) -> Head:
+def among(head: H, known: Int[np.ndarray, " k"], classes: int) -> H:
     """A head of some classes as one of all, of which it never answers with the others."""
+    if isinstance(head, KernelHead):
+        coefficients = np.zeros((classes, len(head.landmarks)))
+        coefficients[known] = head.coefficients
+        return KernelHead(among(head.linear, known, classes), head.landmarks, head.widths, coefficients)
     weight, bias = np.zeros((classes, head.dimension)), np.full(classes, NEVER)
     weight[known], bias[known] = head.product, head.offset
     return Head((weight,), bias)
 
 
-def _quietly(fit: Callable[[], Head]) -> Head:
+def _quietly(fit: Callable[[], H]) -> H:
     """Without warnings of an early stop, and of few samples a class: cross-fitting judges what came of it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.datasets.by_name import head_given, source_of
-from penultimate.errors import FeaturesError
+from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
 from penultimate.features.naming import one_order
 from penultimate.features.sources.in_memory import Samples, gather
@@ -22,9 +23,11 @@ from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
 from penultimate.heads.comparison.plain import plain_head
 from penultimate.heads.comparison.samples import held_out, leak_notes, order_notes
-from penultimate.heads.comparison.scoring import Answers, Scorer
+from penultimate.heads.comparison.scoring import COST, Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
+from penultimate.heads.kernel_head import AnyHead, KernelHead, renamed
 from penultimate.heads.validation_curve import Curve
+from penultimate.probabilities.deciding import costs_of
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     import os
 
     from penultimate.features.sources import FeatureSource
+    from penultimate.probabilities.given import Given
 
     Features = FeatureSource | os.PathLike[str] | str
 
@@ -52,7 +56,7 @@ class HeadResult:
     ----------
     name, what : str
         What it is called, and what it does.
-    head : Head
+    head : Head or KernelHead
         Made of all that it learns from. The figures are those of heads made without the samples they are judged on.
     learns_from : "train", "valid" or None
         None is a present head that was given, which learned before.
@@ -64,7 +68,8 @@ class HeadResult:
         In the blend; None for the present head and the blend itself, and without VALID.
     figures : dict of str to float
         ``accuracy``, ``balanced_accuracy``, ``many``, ``medium``, ``few``, ``macro_f1``, ``calibration_error``,
-        ``log_loss``, all but the first for balanced classes; NaN for a band that VALID lacks. Empty without VALID.
+        ``log_loss``, and ``cost`` where costs were given, all but the first for balanced classes; NaN for a band that
+        VALID lacks. Empty without VALID.
     gains : dict of str to tuple
         Difference to the present head and the ends of its paired 95 % bootstrap interval; empty for that head itself.
     curve : Curve or None
@@ -73,7 +78,7 @@ class HeadResult:
 
     name: str
     what: str
-    head: Head
+    head: AnyHead
     learns_from: Literal["train", "valid"] | None = None
     symbol: str = ""
     setting: float | None = None
@@ -116,6 +121,9 @@ class HeadComparison(Reported, presenter="head_comparison"):
         What was not tried, and why.
     notes : tuple of str
         What was put in order by class names, what was taken as it stands, and what speaks against that.
+    costs : ndarray of shape (K, K) or None
+        Of answering the column where the row is true. With them heads answer what costs least, and the gain that
+        decides is that of the mean cost.
 
     Examples
     --------
@@ -139,29 +147,43 @@ class HeadComparison(Reported, presenter="head_comparison"):
     blend: HeadResult | None = None
     left_out: dict[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
+    costs: Float[np.ndarray, "K K"] | None = None
+
+    @property
+    def target(self) -> str:
+        """The figure that decides: "balanced_accuracy", or "cost" where costs were given."""
+        return "balanced_accuracy" if self.costs is None else COST
 
     @property
     def keeps(self) -> bool:
         """Whether the present head is kept, because the interval of the gain of the blend reaches zero."""
-        return self.blend is not None and not self.blend.gains["balanced_accuracy"][1] > 0.0
+        if self.blend is None:
+            return False
+        _, low, high = self.blend.gains[self.target]
+        return not (low > 0.0 if self.costs is None else high < 0.0)
 
     @property
-    def head(self) -> Head:
+    def head(self) -> AnyHead:
         """The head to use: the blend, or the present one; without VALID that by theory."""
         used = self.present if self.keeps else self.blend or self.theory
         return used.head
 
     def save_head(self, path: "os.PathLike[str] | str") -> None:
-        """Write W, b and class names of `head` as .npz, whole or not at all; `Head.read` reads it.
+        """Write `head` with its class names, whole or not at all.
+
+        A linear one as .npz with W and b, which `Head.read` reads; another as .safetensors, for `KernelHead.read`.
 
         Raises
         ------
         FeaturesError
-            When the file's name does not end in ``.npz``.
+            When the file's name does not end so.
         FileError
             When the file cannot be written.
         """
-        save_head(self.head, self.counts.names, path)
+        if isinstance(self.head, KernelHead):
+            self.head.save(path, self.counts.names)
+        else:
+            save_head(self.head, self.counts.names, path)
 
 
 def compare_heads(
@@ -171,6 +193,8 @@ def compare_heads(
     head: "Head | os.PathLike[str] | str | None" = None,
     many: float = 100,
     few: float = 20,
+    costs: "Given | None" = None,
+    linear: bool = True,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> HeadComparison:
@@ -188,6 +212,12 @@ def compare_heads(
         of a frozen encoder, plain cross-entropy is fitted to TRAIN and takes its place.
     many, few : float, default 100 and 20
         Bounds of the bands (`ClassCounts.bands`), by training samples.
+    costs : array-like of shape (K, K), data frame or path, optional
+        What it costs to answer the column where the row is true (`decide`). Then every head answers what costs least,
+        and the mean cost decides whether the present head is kept.
+    linear : bool, default True
+        Whether heads have to be ``W h + b``, which a network's last layer can take. False tries kernel machines too
+        (`NystroemHead`); then the blend is a `KernelHead`.
     seed : int, default 0
         Of the parts and the bootstrap.
     progress : callable, optional
@@ -202,6 +232,8 @@ def compare_heads(
     FeaturesError
         When features, labels and head do not fit one another, hold NaN or infinity, or VALID has classes that TRAIN
         lacks.
+    ProblemError
+        When costs do not fit the classes, or come without VALID, on which they would be counted.
     FileError
         When a file cannot be read.
     MissingDependencyError
@@ -220,18 +252,22 @@ def compare_heads(
     training = _plain(source, task.classes, seed) if task.head is None else _trained(source, task.head, valid)
     present, statistics = training.present, training.statistics
     by_theory, changed = training.by_theory
+    counts = ClassCounts(statistics.counts, task.names)
+    if costs is not None and valid is None:
+        raise ProblemError("costs decide between heads on held-out samples: give VALID too")
     unjudged = HeadComparison(
-        counts=ClassCounts(statistics.counts, task.names),
+        counts=counts,
         bounds=(many, few),
         seed=seed,
-        present=HeadResult(PRESENT, "the head as it is", _named(present, names))
+        present=HeadResult(PRESENT, "the head as it is", renamed(present, names))
         if task.head is not None
-        else HeadResult(PLAIN, "plain cross-entropy on TRAIN", _named(present, names), "train"),
-        theory=HeadResult(BY_THEORY, f"{by_theory} with τ = 1", _named(changed, names), "train"),
+        else HeadResult(PLAIN, "plain cross-entropy on TRAIN", renamed(present, names), "train"),
+        theory=HeadResult(BY_THEORY, f"{by_theory} with τ = 1", renamed(changed, names), "train"),
         by_theory=by_theory,
         notes=task.notes if task.head is not None else (*task.notes, _FITTED_HERE),
+        costs=None if costs is None else costs_of(costs, counts.names),
     )
-    return unjudged if valid is None else _judged(unjudged, training, source_of(valid), names, progress)
+    return unjudged if valid is None else _judged(unjudged, training, source_of(valid), names, linear, progress)
 
 
 def _judged(
@@ -239,21 +275,23 @@ def _judged(
     training: Training,
     valid: "FeatureSource",
     names: tuple[str, ...] | None,
+    linear: bool,
     progress: Callable[[int], object] | None,
 ) -> HeadComparison:
     """Try every kind of head on held-out samples, and their blend."""
     present, counts, seed = training.present, unjudged.counts, unjudged.seed
     samples = held_out(valid, present, counts, FOLDS)
-    kinds, left_out = candidates(training, samples)
+    kinds, left_out = candidates(training, samples, linear=linear)
     tried = Tried(kinds, samples, present.classes)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
     # Thousands of small products: a second thread of BLAS gains little, and costs many times as much on a busy machine.
     with one_thread_of_blas():
-        answers, blended = cross_fit(tried, repeats, seed, progress)
+        answers, blended = cross_fit(tried, repeats, seed, unjudged.costs, progress)
         final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
     heads = [unjudged.present, *(_fitted(kind, final[kind.name], blend, names) for kind in kinds)]
-    heads.append(HeadResult(BLEND, "all of them added", _named(blend.head, names), "valid"))
-    said = _figured(heads, [*answers.values(), blended], samples, counts.bands(*unjudged.bounds), seed)
+    heads.append(HeadResult(BLEND, "all of them added", renamed(blend.head, names), "valid"))
+    scorer = Scorer(samples.labels, counts.bands(*unjudged.bounds), unjudged.costs)
+    said = _figured(heads, [*answers.values(), blended], samples, scorer, seed)
     by_name = {one.name: one for one in said}
     before, added, theory = (by_name.pop(name) for name in (unjudged.present.name, BLEND, BY_THEORY))
     return replace(
@@ -280,7 +318,7 @@ def _fitted(kind: Candidate, chosen: Chosen, blend: Blend, names: tuple[str, ...
     return HeadResult(
         name=kind.name,
         what=kind.what,
-        head=_named(chosen.head, names),
+        head=renamed(chosen.head, names),
         learns_from="valid" if kind.held_out else "train",
         symbol=kind.symbol,
         setting=chosen.setting if kind.symbol else None,
@@ -290,11 +328,10 @@ def _fitted(kind: Candidate, chosen: Chosen, blend: Blend, names: tuple[str, ...
 
 
 def _figured(
-    heads: Sequence[HeadResult], answers: Sequence[Answers], samples: Samples, bands: np.ndarray, seed: int
+    heads: Sequence[HeadResult], answers: Sequence[Answers], samples: Samples, scorer: Scorer, seed: int
 ) -> list[HeadResult]:
     """The present head, which is first, and the others with their figures; `answers` are those of the others."""
-    scorer = Scorer(samples.labels, bands)
-    present = Answers.empty(1, len(samples.labels))
+    present = Answers.empty(1, len(samples.labels), scorer.costs)
     present.note(0, np.arange(len(samples.labels)), heads[0].head, *samples)
     # Resampled alike, so that heads may be compared with one another too.
     gains: list[dict[str, Interval]] = [{}, *scorer.gains(answers, present, seed)]
@@ -329,7 +366,3 @@ def _plain(source: "FeatureSource", classes: int | None, seed: int) -> Training:
     statistics = FeatureStatistics.from_features(*samples, classes)
     with one_thread_of_blas():
         return Training(plain_head(samples, classes, seed), statistics, samples)
-
-
-def _named(head: Head, names: tuple[str, ...] | None) -> Head:
-    return replace(head, names=names)

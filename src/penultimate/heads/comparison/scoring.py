@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import softmax
 
-from penultimate.features.head import Head
+from penultimate.heads.kernel_head import AnyHead
 from penultimate.heads.softmax import balanced_weights, log_losses
+from penultimate.probabilities.deciding import least_costly
 
 BANDS = ("many", "medium", "few")
 FIGURES = ("accuracy", "balanced_accuracy", *BANDS, "macro_f1", "calibration_error", "log_loss")
+# One more where answers have costs.
+COST = "cost"
 REPLICATES = 1000
 # Bins of confidence, of equal width (Guo et al. 2017, arXiv 1706.04599).
 _BINS = 15
@@ -36,30 +39,40 @@ class Answers:
     predicted : ndarray of shape (R, M), int32
     confidence, loss : ndarray of shape (R, M)
         Probability of the answer, and −log of that of the true class.
+    costs : ndarray of shape (K, K), optional
+        By which the answer is the one of least expected cost; the likeliest without.
     """
 
     predicted: Int[np.ndarray, "R M"]
     confidence: Float[np.ndarray, "R M"]
     loss: Float[np.ndarray, "R M"]
+    costs: Float[np.ndarray, "K K"] | None = None
 
     @classmethod
-    def empty(cls, repeats: int, samples: int) -> "Answers":
+    def empty(cls, repeats: int, samples: int, costs: Float[np.ndarray, "K K"] | None = None) -> "Answers":
         """Room for answers."""
         shape = (repeats, samples)
-        return cls(np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32), np.zeros(shape))
+        return cls(np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32), np.zeros(shape), costs)
 
     def note(
         self,
         repeat: int,
         rows: Int[np.ndarray, " m"],
-        head: Head,
+        head: AnyHead,
         features: Float[np.ndarray, "m d"],
         labels: Int[np.ndarray, " m"],
     ) -> None:
         """Note a head's answers to some of the samples."""
-        scores = head.logits(features)
-        self.predicted[repeat, rows] = np.argmax(scores, axis=1)
-        self.confidence[repeat, rows] = softmax(scores, axis=1).max(axis=1)
+        self.note_scores(repeat, rows, head.logits(features), labels)
+
+    def note_scores(
+        self, repeat: int, rows: Int[np.ndarray, " m"], scores: Float[np.ndarray, "m K"], labels: Int[np.ndarray, " m"]
+    ) -> None:
+        """Note answers by their scores, which are logarithms of probabilities up to one number a sample."""
+        shares = softmax(scores, axis=1)
+        chosen = np.argmax(scores, axis=1) if self.costs is None else least_costly(shares, self.costs)
+        self.predicted[repeat, rows] = chosen
+        self.confidence[repeat, rows] = shares[np.arange(len(chosen)), chosen]
         self.loss[repeat, rows] = log_losses(scores, labels)
 
 
@@ -71,6 +84,8 @@ class Scorer:
     labels : ndarray of shape (M,)
     bands : ndarray of shape (K,), str
         "many", "medium" or "few" for every class, by its training samples.
+    costs : ndarray of shape (K, K), optional
+        Of answering the column where the row is true; then their mean is a figure too.
 
     Attributes
     ----------
@@ -78,18 +93,28 @@ class Scorer:
         Of each sample; the weights sum to 1, alike over classes.
     classes : int
         K.
+    costs : ndarray of shape (K, K) or None
+    names : tuple of str
+        Of the figures: `FIGURES`, and the cost where there are costs.
     """
 
-    def __init__(self, labels: Int[np.ndarray, " M"], bands: NDArray[np.character]) -> None:
+    def __init__(
+        self,
+        labels: Int[np.ndarray, " M"],
+        bands: NDArray[np.character],
+        costs: Float[np.ndarray, "K K"] | None = None,
+    ) -> None:
         self.labels = labels
+        self.costs = costs
+        self.names = FIGURES if costs is None else (*FIGURES, COST)
         self.bands = bands[labels]
         self.classes = len(bands)
         self.weights = balanced_weights(labels, self.classes)
 
     def figures(self, answers: Answers) -> dict[str, float]:
-        """Value of each of `FIGURES`; NaN for a band without samples."""
+        """Value of each figure; NaN for a band without samples."""
         once = np.ones((1, len(self.labels)))
-        return dict(zip(FIGURES, _Table(self, answers).totals(once)[0].tolist(), strict=True))
+        return dict(zip(self.names, _Table(self, answers).totals(once)[0].tolist(), strict=True))
 
     def gains(
         self, all_answers: Sequence[Answers], reference: Answers, seed: int
@@ -106,7 +131,7 @@ class Scorer:
         Returns
         -------
         list of dict
-            For each of `FIGURES`: difference, lower end, upper end.
+            For each figure: difference, lower end, upper end.
         """
         tables = [_Table(self, answers) for answers in (reference, *all_answers)]
         points = [table.totals(np.ones((1, len(self.labels))))[0] for table in tables]
@@ -119,7 +144,7 @@ class Scorer:
         for point, sample in zip(points[1:], samples[1:], strict=True):
             ends = np.quantile(sample - samples[0], (0.025, 0.975), axis=0)
             columns = np.stack([point - points[0], *ends], axis=1).tolist()
-            gains.append({name: (gain, low, high) for name, (gain, low, high) in zip(FIGURES, columns, strict=True)})
+            gains.append({name: (gain, low, high) for name, (gain, low, high) in zip(self.names, columns, strict=True)})
         return gains
 
     def _draws(self, seed: int) -> Generator[Float[np.ndarray, "B M"]]:
@@ -145,14 +170,16 @@ class _Table:
         self._scorer = scorer
         self._answers = answers
 
-    def totals(self, drawn: Float[np.ndarray, "B M"]) -> Float[np.ndarray, "B 8"]:
+    def totals(self, drawn: Float[np.ndarray, "B M"]) -> Float[np.ndarray, "B F"]:
         """Figures of resampled data, one row a replicate."""
         sums = drawn @ self._columns
         balanced, shares = sums[:, :5], self._band_shares
-        errors = np.abs(sums[:, 6:]).sum(axis=1)
+        errors = np.abs(sums[:, 6 : 6 + _BINS]).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             bands = balanced[:, 2:] / shares
-        return np.column_stack([balanced[:, :2], bands, self._macro_f1(drawn), errors, sums[:, 5]])
+        return np.column_stack(
+            [balanced[:, :2], bands, self._macro_f1(drawn), errors, sums[:, 5], sums[:, 6 + _BINS :]]
+        )
 
     @cached_property
     def _band_shares(self) -> Float[np.ndarray, " 3"]:
@@ -165,7 +192,7 @@ class _Table:
 
     @cached_property
     def _columns(self) -> Float[np.ndarray, "M c"]:
-        """Of each sample: its parts of the accuracies, the log loss, and the gap of its bin of confidence."""
+        """Of each sample: its parts of the accuracies, log loss, gap of its bin of confidence, and perhaps cost."""
         scorer, answers = self._scorer, self._answers
         weights = scorer.weights
         rate = self._correct.mean(axis=0)
@@ -176,7 +203,8 @@ class _Table:
         surplus: NDArray[np.float64] = self._correct - answers.confidence
         for repeat, bin_ in enumerate(bins):
             gaps[np.arange(len(weights)), bin_] += weights * surplus[repeat] / len(bins)
-        return np.column_stack([*plain, *of_bands, weights * answers.loss.mean(axis=0), gaps])
+        costs = [] if scorer.costs is None else [weights * scorer.costs[scorer.labels, answers.predicted].mean(axis=0)]
+        return np.column_stack([*plain, *of_bands, weights * answers.loss.mean(axis=0), gaps, *costs])
 
     @cached_property
     def _predictions(self) -> csr_array:

@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.features.head import Head
 from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.blending import pool_weights
 from penultimate.heads.comparison.candidates import BY_THEORY, TEMPERATURE, Candidate
 from penultimate.heads.comparison.scoring import Answers
+from penultimate.heads.kernel_head import AnyHead, KernelHead, added
 from penultimate.heads.softmax import balanced_weights, inverse_temperature, log_losses
 from penultimate.heads.validation_curve import Curve, balanced_error
 
@@ -28,6 +28,8 @@ INNER = 3
 _ENTRIES, _FEWEST = 500_000, 100
 # What the blend may be around, whichever has less loss: a loss may have adjusted for imbalance already.
 CENTRES = (TEMPERATURE, BY_THEORY)
+# Where kinds are not all linear theory says little: then it is around the mean of so many of least loss.
+_LEADING = 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Chosen:
 
     Attributes
     ----------
-    head : Head
+    head : Head or KernelHead
         Fitted, its scores divided by the temperature.
     setting : float
     curve : Curve
@@ -44,7 +46,7 @@ class Chosen:
         Of samples that it did not learn from, divided by the temperature.
     """
 
-    head: Head
+    head: AnyHead
     setting: float
     curve: Curve
     scores: Float[np.ndarray, "m K"]
@@ -61,12 +63,12 @@ class Blend:
 
     Attributes
     ----------
-    head : Head
+    head : Head or KernelHead
     weights : dict of str to float
         Of each kind.
     """
 
-    head: Head
+    head: AnyHead
     weights: dict[str, float]
 
 
@@ -88,9 +90,9 @@ class Tried:
         self._classes = classes
 
     @cached_property
-    def _fixed(self) -> dict[str, tuple[list[Head], Int[np.ndarray, "S M"]]]:
+    def _fixed(self) -> dict[str, tuple[list[AnyHead], Int[np.ndarray, "S M"]]]:
         """Heads of every setting, and their answers."""
-        found: dict[str, tuple[list[Head], Int[np.ndarray, "S M"]]] = {}
+        found: dict[str, tuple[list[AnyHead], Int[np.ndarray, "S M"]]] = {}
         for candidate in self.candidates:
             if not candidate.held_out:
                 heads = [candidate.fit(setting, self.samples) for setting in candidate.settings]
@@ -146,7 +148,7 @@ class Tried:
     def _settled(
         self,
         candidate: Candidate,
-        made: Callable[[int], Head],
+        made: Callable[[int], AnyHead],
         correct: np.ndarray,
         scores: list[np.ndarray],
         part: Samples,
@@ -161,18 +163,21 @@ class Tried:
         rates = correct @ of_all
         errors = np.array([balanced_error(one * 1.0, part.labels, of_all) for one in correct])
         curve = Curve(np.array(candidate.settings), rates, errors, np.array(losses), picked)
-        head, factor = made(picked), factors[picked]
-        tempered = Head((head.product * factor,), head.offset * factor, head.names)
+        factor = factors[picked]
+        tempered = added([made(picked)], [factor])
         return Chosen(tempered, candidate.settings[picked], curve, scores[picked] * np.float32(factor))
 
     def _blended(self, chosen: dict[str, Chosen], part: Samples) -> Blend:
         labels, kinds = part.labels[self._some(part)], list(chosen.values())
-        centre = min(CENTRES, key=lambda name: chosen[name].log_loss)
-        weights = pool_weights(np.stack([one.scores for one in kinds]), labels, list(chosen).index(centre))
-        product = sum(share * one.head.product for share, one in zip(weights, kinds, strict=True))
-        offset = sum(share * one.head.offset for share, one in zip(weights, kinds, strict=True))
-        head = Head((np.asarray(product),), np.asarray(offset), kinds[0].head.names)
-        return Blend(head, dict(zip(chosen, weights.tolist(), strict=True)))
+        by_loss = sorted(chosen, key=lambda name: chosen[name].log_loss)
+        if any(isinstance(one.head, KernelHead) for one in kinds):
+            centre = by_loss[:_LEADING]
+        else:
+            centre = [name for name in by_loss if name in CENTRES][:1]
+        places = [list(chosen).index(name) for name in centre]
+        weights = pool_weights(np.stack([one.scores for one in kinds]), labels, places)
+        shares = weights.tolist()
+        return Blend(added([one.head for one in kinds], shares), dict(zip(chosen, shares, strict=True)))
 
     def _some(self, part: Samples) -> Int[np.ndarray, " m"]:
         """Rows to find settings, temperatures and weights from."""
@@ -196,7 +201,11 @@ def deal(labels: Int[np.ndarray, " M"], parts: int, rng: np.random.Generator) ->
 
 
 def cross_fit(
-    tried: Tried, repeats: int, seed: int, progress: Callable[[int], object] | None = None
+    tried: Tried,
+    repeats: int,
+    seed: int,
+    costs: Float[np.ndarray, "K K"] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> tuple[dict[str, Answers], Answers]:
     """Answers to every sample by heads that were chosen without its part.
 
@@ -206,6 +215,8 @@ def cross_fit(
     repeats : int
         How often the samples are dealt anew into `FOLDS` parts.
     seed : int
+    costs : ndarray of shape (K, K), optional
+        By which answers are given.
     progress : callable, optional
         Called with 1 after each part.
 
@@ -217,8 +228,8 @@ def cross_fit(
     rng = np.random.default_rng(seed)
     samples = tried.samples
     size = len(samples.labels)
-    answers = {candidate.name: Answers.empty(repeats, size) for candidate in tried.candidates}
-    blended = Answers.empty(repeats, size)
+    answers = {candidate.name: Answers.empty(repeats, size, costs) for candidate in tried.candidates}
+    blended = Answers.empty(repeats, size, costs)
     for repeat in range(repeats):
         part = deal(samples.labels, FOLDS, rng)
         for fold in range(FOLDS):

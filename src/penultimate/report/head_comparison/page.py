@@ -1,6 +1,7 @@
 """The report of a comparison of heads: one HTML file that opens offline, and its small table for notebooks."""
 
 from penultimate.heads.comparison.comparison import HeadComparison
+from penultimate.heads.comparison.scoring import COST
 from penultimate.report.head_comparison.charts import charts
 from penultimate.report.head_comparison.table import cells
 from penultimate.report.head_comparison.words import how, paragraphs, percent, reference
@@ -32,6 +33,7 @@ def page(comparison: HeadComparison) -> Document:
             "key_figures": key_figures(comparison),
             "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(comparison).items()],
             "heads": cells(comparison),
+            "costs": comparison.costs is not None,
             "method": how(comparison),
         },
     )
@@ -51,9 +53,13 @@ def key_figures(comparison: HeadComparison) -> list[KeyFigure]:
         return [("Head", comparison.by_theory, "by theory, τ = 1, unjudged")]
     gain, low, high = blend.gains["balanced_accuracy"]
     before, after = present.figures, blend.figures
+    costs = []
+    if comparison.costs is not None:
+        costs = [("Mean cost", number(after[COST], 3), f"{number(before[COST], 3)} before")]
     return [
         ("Head", reference(comparison) if comparison.keeps else "the blend", "to use"),
         ("Gain", f"{points(gain)} points", f"of balanced accuracy, {points(low)} to {points(high)}"),
         ("Balanced accuracy", percent(after["balanced_accuracy"]), f"{percent(before['balanced_accuracy'])} before"),
+        *costs,
         ("Calibration error", percent(after["calibration_error"]), f"{percent(before['calibration_error'])} before"),
     ]

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penultimate.heads.comparison.comparison import BLEND, HeadComparison, HeadResult
+from penultimate.heads.comparison.scoring import COST
 from penultimate.report.head_comparison.words import how, setting, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number, points
@@ -31,7 +32,8 @@ def heads(comparison: HeadComparison) -> Fitted:
     table = Table(title="Heads on held-out samples, %", **LOOK)
     for heading in ("head", "from", "setting"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("weight", "acc.", "bal.", "many", "medium", "few", "F1", "ECE", "NLL", "gain", "95 %"):
+    costs = () if comparison.costs is None else ("cost",)
+    for heading in ("weight", "acc.", "bal.", "many", "medium", "few", "F1", "ECE", "NLL", *costs, "gain", "95 %"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in cells(comparison):
         used = comparison.present.name if comparison.keeps else BLEND
@@ -58,6 +60,7 @@ def _row(result: HeadResult) -> tuple[str, ...]:
         "" if result.weight is None else number(result.weight, 2),
         *figures,
         number(result.figures["log_loss"], 3),
+        *([number(result.figures[COST], 3)] if COST in result.figures else []),
         *gain,
     )
 

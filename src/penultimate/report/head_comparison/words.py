@@ -1,7 +1,8 @@
 """A comparison of heads in plain sentences."""
 
 from penultimate.heads.comparison.comparison import PLAIN, HeadComparison, HeadResult, Interval
-from penultimate.heads.comparison.scoring import BANDS
+from penultimate.heads.comparison.scoring import BANDS, COST
+from penultimate.heads.kernel_head import KernelHead
 from penultimate.report.kit.numbers import number, points
 from penultimate.report.kit.numbers import percent as share
 
@@ -31,9 +32,11 @@ def _judgement(comparison: HeadComparison) -> list[str]:
             f"{comparison.by_theory} with τ = 1 ({_WHY[comparison.by_theory]}).",
             "Give held-out features to learn from, and to know what it gains.",
         ]
+    costly = [] if comparison.costs is None else [_costs(comparison, present, blend)]
     if comparison.keeps:
-        return [_kept(comparison, present, blend), _theory(comparison)]
-    return [_gain(comparison, present, blend), _mixture(comparison), _cost(blend), _calibration(present, blend)]
+        return [*costly, _kept(comparison, present, blend), _theory(comparison)]
+    gained = [_gain(comparison, present, blend), _mixture(comparison), _cost(blend), _calibration(present, blend)]
+    return [*costly, *gained, *_use(comparison)]
 
 
 def reference(comparison: HeadComparison) -> str:
@@ -65,7 +68,11 @@ def how(comparison: HeadComparison) -> list[tuple[str, str]]:
             f"chosen on {comparison.folds - 1} of {comparison.folds} parts of VALID and judged on the last, "
             f"{comparison.repeats} times dealt (seed {comparison.seed})",
         ),
-        ("target", "balanced accuracy; every figure but plain accuracy is for balanced classes"),
+        (
+            "target",
+            f"{'balanced accuracy' if comparison.costs is None else 'mean cost'}; every figure but plain accuracy is "
+            "for balanced classes",
+        ),
         ("setting", "of least balanced log loss"),
         ("blend", "scores of all heads added, by weights of least balanced log loss, held near one head's"),
         ("bands", f"many: more than {number(many)} training samples; few: fewer than {number(few)}"),
@@ -74,11 +81,36 @@ def how(comparison: HeadComparison) -> list[tuple[str, str]]:
     ]
 
 
+def _costs(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:
+    """What wrong answers cost, before and after; this decides."""
+    gain, low, high = blend.gains[COST]
+    return (
+        f"Every head answers what costs least. The mean cost is {number(blend.figures[COST], 3)} with the blend for "
+        f"{number(present.figures[COST], 3)} with {reference(comparison)}, a change of {number(gain, 3)} (95 % "
+        f"interval {number(low, 3)} to {number(high, 3)}). So "
+        f"{'keep ' + reference(comparison) if comparison.keeps else 'use the blend'}."
+    )
+
+
+def _use(comparison: HeadComparison) -> list[str]:
+    """How a head answers that its largest score does not."""
+    bent = isinstance(comparison.head, KernelHead)
+    said = ["The blend is not linear: it answers by itself (`KernelHead`), and no network's last layer can take it."]
+    if comparison.costs is not None:
+        said.append("In use give `costs` to `predict`, or probabilities and costs to `pen.decide`.")
+    return [" ".join(said if bent else said[1:])] if bent or comparison.costs is not None else []
+
+
 def _kept(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:
     low, high = blend.gains["balanced_accuracy"][1:]
-    why = "which does not exclude zero; more held-out samples would narrow it" if high >= 0 else "a loss"
+    if high < 0:
+        why = "a loss"
+    else:
+        why = "a gain" if low > 0 else "which does not exclude zero; more held-out samples would narrow it"
+    # What decides was said before, where that is the cost.
+    keep = f"Keep {reference(comparison)}: a" if comparison.costs is None else "A"
     return (
-        f"Keep {reference(comparison)}: a blend of {len(comparison.results) + 1} heads changes balanced accuracy, on "
+        f"{keep} blend of {len(comparison.results) + 1} heads changes balanced accuracy, on "
         f"samples that it did not learn from, by {points(low)} to {points(high)} points (95 % interval), {why}. It has "
         f"{percent(present.figures['balanced_accuracy'])}."
     )
@@ -96,8 +128,9 @@ def _theory(comparison: HeadComparison) -> str:
 
 def _gain(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:
     gain, low, high = blend.gains["balanced_accuracy"]
+    use = "Use the blend" if comparison.costs is None else "The blend"
     return (
-        f"Use the blend of {len(comparison.results) + 1} heads: made from some of VALID and judged on the rest, it "
+        f"{use} of {len(comparison.results) + 1} heads: made from some of VALID and judged on the rest, it "
         f"has a balanced accuracy of {percent(blend.figures['balanced_accuracy'])} for "
         f"{percent(present.figures['balanced_accuracy'])}, a gain of {points(gain)} points (95 % interval "
         f"{points(low)} to {points(high)})."
