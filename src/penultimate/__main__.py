@@ -2,4 +2,6 @@
 
 from penultimate.cli import main
 
-main()
+# The process beside the server of `penultimate app` loads this file too.
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,5 @@
 """The report in a real browser, offline: charts drawn, nothing asked of the network, no name run, no barrier."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,18 +9,10 @@ import penultimate as pen
 from report_cases import AUDITS, CASES, HEADS, HOSTILE
 
 pytest.importorskip("playwright", reason="pip install playwright: for tests of the report in a browser")
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from browsing import Opened, chromium, grave_barriers, wait_for_charts
+
 FORECASTS = ("lvis", "hostile", "collapsed", "two-classes", "width-splits", "million")
 CHARTS = {
     "cnn-mse": 7,
@@ -59,29 +49,8 @@ RESULTS = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        reason = "no chromium on this machine: install it (Debian: apt-get install chromium)"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as launched:
         yield launched
-        launched.close()
-
-
-class Opened:
-    """A report in a browser page, with everything that the page said or asked for."""
-
-    def __init__(self, page: Page, url: str, charts: int) -> None:
-        self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("dialog", lambda dialog: (self.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.goto(url)
-        ready = f"document.querySelectorAll('.chart svg.marks').length === {charts}"
-        page.wait_for_function(ready, timeout=30_000)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +64,8 @@ def opened(browser, tmp_path_factory):
         if case not in pages:
             RESULTS[case]().report(folder / f"{case}.html")
             url = (folder / f"{case}.html").as_uri()
-            pages[case] = Opened(context.new_page(), url, CHARTS.get(case, 5))
+            pages[case] = Opened(context.new_page(), url)
+            wait_for_charts(pages[case].page, CHARTS.get(case, 5))
         return pages[case]
 
     yield open_case
@@ -147,8 +117,7 @@ def test_the_page_never_scrolls_sideways(opened, case, width):
 def test_on_a_narrow_screen_charts_fit_and_their_letters_stay_legible(opened, case, browser):
     page = browser.new_page(viewport={"width": 390, "height": 900})
     page.goto(opened(case).page.url)
-    ready = f"document.querySelectorAll('.chart svg.marks').length === {CHARTS[case]}"
-    page.wait_for_function(ready, timeout=30_000)
+    wait_for_charts(page, CHARTS[case])
     for chart in page.query_selector_all(".chart svg.marks"):
         box, drawn = chart.bounding_box(), chart.evaluate("svg => svg.viewBox.baseVal.width")
         # Letters of 11 pixels shrink with the picture; a right-hand legend or long names may cost a fifth.
@@ -171,10 +140,7 @@ def test_on_a_narrow_screen_charts_fit_and_their_letters_stay_legible(opened, ca
     ],
 )
 def test_no_serious_barrier(opened, case):
-    module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
-    found = module.Axe().run(opened(case).page).response["violations"]
-    grave = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
-    assert grave == []
+    assert grave_barriers(opened(case).page) == []
 
 
 @pytest.mark.parametrize("case", ["lvis", "cnn-mse", "cnn-ce", "head-mse", "advice", "compared-heads"])
@@ -192,14 +158,12 @@ def test_on_paper_no_column_is_cut(opened, case, browser):
 
 
 def test_dark_mode_is_dark_and_without_barriers(opened, browser):
-    module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")
     page = browser.new_page(color_scheme="dark")
     page.goto(opened("cnn-mse").page.url)
-    page.wait_for_function("document.querySelectorAll('.chart svg.marks').length === 7", timeout=30_000)
+    wait_for_charts(page, 7)
     shade = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
     assert max(page.evaluate(shade)) < 60
-    violations = module.Axe().run(page).response["violations"]
-    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+    assert grave_barriers(page) == []
     page.close()
 
 

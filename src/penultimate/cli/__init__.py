@@ -9,6 +9,7 @@ import click
 
 from penultimate.cli.adjust import adjust
 from penultimate.cli.advise import advise
+from penultimate.cli.app import app
 from penultimate.cli.audit import audit
 from penultimate.cli.check import check
 from penultimate.cli.class_shares import class_shares
@@ -63,7 +64,7 @@ cli.add_sections(
         "Before and after": (advise,),
         "Any model": (scan,),
         "In use": (drift, check, thresholds, adjust, class_shares),
-        "To try it": (data,),
+        "To try it": (app, data),
         "This installation": (doctor,),
     }
 )

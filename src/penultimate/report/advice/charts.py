@@ -37,7 +37,7 @@ def trade_off(advice: Advice) -> alt.LayerChart:
     y = alt.Y("few:Q", title=f"rare classes: {what}", scale=alt.Scale(domain=list(domains["few"]), nice=False))
     tooltip = ["family:N", "loss:N", *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("many", "few"))]
     lines = alt.Chart(inline(rows)).mark_line(point=alt.OverlayMarkDef(size=22, clip=True), strokeWidth=1.8, clip=True)
-    layers = [lines.encode(x=x, y=y, color=colour, strokeDash=dash, order="strength:Q", tooltip=tooltip)]
+    layers = [lines.encode(x=x, y=y, color=colour, strokeDash=dash, order=alt.Order("strength:Q"), tooltip=tooltip)]
     if advice.loss.goal is not Goal.BALANCED:
         ends = (min(low for low, _ in domains.values()), max(high for _, high in domains.values()))
         equal = alt.Chart(inline([{"many": end, "few": end} for end in ends]))

@@ -35,7 +35,7 @@ _Figures = Callable[[Forecast], Float[np.ndarray, " m"]]
 def margins(comparison: LossComparison) -> alt.LayerChart:
     """Draw the margin of every class's mean, bias included, by rank."""
     y = alt.Y("value:Q", title="own logit minus the largest other one")
-    zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(y="level:Q")
+    zero = alt.Chart(inline([{"level": 0.0}])).mark_rule(color=INK, strokeDash=[2, 2]).encode(y=alt.Y("level:Q"))
     curves = _curves(comparison, _lines(comparison, lambda forecast: forecast.geometry.group_margins), y)
     return _chart(
         [curves, zero], "Margins of class means", "Below zero the mean of the class is assigned to another class"

@@ -88,7 +88,7 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
     )
     layers = [
         *level_layers(forecast.threshold, label, domain, float(top)),
-        base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2="last:Q", color=colour),
+        *_spans(base.encode(color=colour), rows),
         base.mark_point(filled=True, size=dot_size(len(rows)), opacity=0.9).encode(color=colour, shape=shape),
         *_strength_layers(rows),
     ]
@@ -156,9 +156,17 @@ def _by_rank(forecast: Forecast, rows: list[Row], y: alt.Y) -> list[alt.Chart]:
         ],
     )
     return [
-        base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2="last:Q", color=colour),
+        *_spans(base.encode(color=colour), rows),
         base.mark_point(filled=True, size=dot_size(len(rows)), opacity=0.9).encode(color=colour, shape=shape),
     ]
+
+
+def _spans(base: alt.Chart, rows: list[Row]) -> list[alt.Chart]:
+    """Lines from the first rank to the last, of rows where these are not the same."""
+    if all(row["first"] == row["last"] for row in rows):
+        return []
+    line = base.transform_filter("datum.last > datum.first").mark_rule(strokeWidth=2.5, strokeCap="round")
+    return [line.encode(x2=alt.X2("last:Q"))]
 
 
 def _group_rows(forecast: Forecast) -> list[Row]:
@@ -242,7 +250,7 @@ def _strength_layers(rows: list[Row]) -> list[alt.Chart]:
         mark = base.mark_line(color=INK, strokeWidth=1.5, clip=True)
     else:
         mark = base.mark_point(color=INK, shape="diamond", size=42, strokeWidth=1.4, clip=True)
-    return [mark.encode(x="first:Q", y="strength:Q")]
+    return [mark.encode(x=alt.X("first:Q"), y=alt.Y("strength:Q"))]
 
 
 def _interval_layer(rows: list[Row]) -> alt.Chart:
@@ -253,7 +261,7 @@ def _interval_layer(rows: list[Row]) -> alt.Chart:
         mark = base.mark_area(color=INK, opacity=0.2, clip=True)
     else:
         mark = base.mark_rule(color=INK, opacity=0.3, strokeWidth=3, clip=True)
-    return mark.encode(x="first:Q", y="low:Q", y2="high:Q")
+    return mark.encode(x=alt.X("first:Q"), y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
 
 
 def _bands(scale: alt.Scale) -> list[alt.Chart]:

@@ -1,6 +1,7 @@
 """The report of a forecast: one HTML file that opens without a network, and its small table for notebooks."""
 
 import math
+from functools import partial
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import LOST, OWN, STATUSES
@@ -61,7 +62,8 @@ def page(forecast: Forecast) -> Document:
             "key_figures": _key_figures(forecast),
             "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(forecast).items()],
             "classes": _worst(forecast),
-            "method": _method(forecast),
+            # In the file alone: which critical weight decays are known is found out with them, in seconds.
+            "method": partial(_method, forecast),
             "problem_words": problem_words(forecast.problem, forecast.counts.samples),
         },
     )

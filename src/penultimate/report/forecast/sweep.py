@@ -39,10 +39,10 @@ def sweep(forecast: Forecast) -> alt.VConcatChart:
     figures = _figures(forecast)
     domain = (float(figures.decays[0]), float(figures.decays[-1]))
     chosen = alt.Chart(inline([{"decay": forecast.problem.weight_decay[0], "text": _chosen(forecast)}]))
-    rule = chosen.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.2).encode(x="decay:Q")
+    rule = chosen.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.2).encode(x=alt.X("decay:Q"))
     right = forecast.problem.weight_decay[0] ** 2 > domain[0] * domain[1]
     label = chosen.mark_text(align="right" if right else "left", baseline="bottom", color=INK, fontWeight=500)
-    label = label.encode(x="decay:Q", y=alt.value(-3), text="text:N")
+    label = label.encode(x=alt.X("decay:Q"), y=alt.YValue(-3), text=alt.Text("text:N"))
     upper = alt.LayerChart(layer=[_curves(figures, domain), rule, label], width=_WIDTH, height=230)
     lower = alt.LayerChart(layer=[*_survivors(figures, domain), rule], width=_WIDTH, height=80)
     chart = alt.VConcatChart(vconcat=[upper, lower], spacing=14, resolve=alt.Resolve(scale={"x": "shared"}))
@@ -167,7 +167,7 @@ def _survivors(figures: _Figures, domain: tuple[float, float]) -> list[alt.Chart
     if np.array_equal(figures.fewest, figures.most):
         return [curve]
     band = alt.Chart(data).mark_area(color=STATUS_COLOURS["shared"], opacity=0.3)
-    return [curve, band.encode(x=x, y=alt.Y("fewest:Q", scale=scale), y2="most:Q")]
+    return [curve, band.encode(x=x, y=alt.Y("fewest:Q", scale=scale), y2=alt.Y2("most:Q"))]
 
 
 def _chosen(forecast: Forecast) -> str:

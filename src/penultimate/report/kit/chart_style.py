@@ -79,8 +79,11 @@ _CONFIG = {
 def titled(chart: _Chart, title: str, lines: Sequence[str]) -> _Chart:
     """Give a chart its title, its subtitle of one or more lines, and the common look."""
     kept = [line for line in lines if line]
-    heading = alt.Title(title, subtitle=kept) if kept else alt.Title(title)
-    return chart.properties(title=heading, description=". ".join([title, *kept]), config=_CONFIG)
+    # Set, where `properties` would copy the chart and hold the look against the schema each time.
+    chart.title = alt.Title(title, subtitle=kept) if kept else alt.Title(title)
+    chart.description = ". ".join([title, *kept])
+    chart.config = _CONFIG
+    return chart
 
 
 def inline(rows: Iterable[Row]) -> alt.InlineData:
@@ -218,7 +221,7 @@ def level_layers(level: float, text: str, domain: tuple[float, float], top: floa
     label = base.mark_text(
         align="left", baseline="top" if below else "bottom", dx=5, dy=5 if below else -4, color=INK, fontWeight=500
     )
-    return [rule.encode(y="level:Q"), label.encode(y="level:Q", x=alt.value(0), text="text:N")]
+    return [rule.encode(y=alt.Y("level:Q")), label.encode(y=alt.Y("level:Q"), x=alt.XValue(0), text=alt.Text("text:N"))]
 
 
 def distinct_labels(names: Sequence[str], length: int = 40) -> list[str]:

@@ -129,9 +129,9 @@ def points(
             continue
         if one.interval is not None:
             rules = base.mark_rule(strokeWidth=1.4, opacity=0.2 if many else 0.55, clip=True)
-            layers.append(rules.encode(y=_of(y, "low"), y2="high:Q"))
+            layers.append(rules.encode(y=_of(y, "low"), y2=alt.Y2("high:Q")))
         if any(row.get("last", 0) != row.get("first", 0) for row in rows):
-            layers.append(base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2="last:Q"))
+            layers.append(base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x2=alt.X2("last:Q")))
         size = dot_size(len(rows)) * (1.0 if one.filled else 4.0 if one.shape == "stroke" else 1.6)
         dots = base.mark_point(size=size, strokeWidth=1.3, opacity=0.6 if many else 0.9, clip=True)
         layers.append(dots.encode(fill=fill, shape=shape, tooltip=tooltip))

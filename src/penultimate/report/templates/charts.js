@@ -1,43 +1,5 @@
-"use strict";
-// A chart is drawn for this much room; with less, plots become smaller, and letters stay as they are.
-const DRAWN_FOR = 520;
-function wrapped(text, letters) {
-  const lines = [""];
-  for (const word of [text].flat().flatMap((line) => line.split(" "))) {
-    const last = lines[lines.length - 1];
-    if (last && last.length + word.length >= letters) lines.push(word);
-    else lines[lines.length - 1] = last ? last + " " + word : word;
-  }
-  return lines;
-}
-function fitted(spec, room) {
-  if (room >= DRAWN_FOR) return spec;
-  if (spec.hconcat) { spec.vconcat = spec.hconcat; delete spec.hconcat; }
-  for (const part of spec.vconcat ?? [spec]) {
-    const square = part.width === part.height;
-    part.width = Math.min(part.width, room - (square ? 120 : 75));
-    if (square) part.height = part.width;
-  }
-  spec.title.text = wrapped(spec.title.text, (room - 40) / 8);
-  if (spec.title.subtitle) spec.title.subtitle = [spec.title.subtitle].flat().flatMap((line) => wrapped(line, room / 6));
-  Object.assign(spec.config.legend, { columns: 2, orient: "bottom" });
-  return spec;
-}
 for (const script of document.querySelectorAll("script[data-chart]")) {
   const name = script.dataset.chart;
   const place = document.getElementById("chart-" + name);
-  const actions = { export: true, source: false, compiled: false, editor: false };
-  vegaEmbed(place, fitted(JSON.parse(script.textContent), place.clientWidth), {
-    mode: "vega-lite", renderer: "svg", actions, downloadFileName: document.body.dataset.report + "-" + name,
-  }).then(({ view }) => {
-    // The picture scales with the page; without a viewBox it would be cut.
-    const svg = place.querySelector("svg.marks");
-    if (!svg.getAttribute("viewBox")) svg.setAttribute("viewBox", `0 0 ${svg.width.baseVal.value} ${svg.height.baseVal.value}`);
-    const summary = place.querySelector("summary");
-    if (summary) summary.setAttribute("aria-label", "Save the chart " + name);
-    return view;
-  }).catch((error) => {
-    place.textContent = "This chart could not be drawn: " + error.message;
-    console.error(error);
-  });
+  drawn(place, name, document.body.dataset.report, JSON.parse(script.textContent), place.clientWidth);
 }

@@ -1,0 +1,221 @@
+const form = document.getElementById("settings");
+const result = document.getElementById("result");
+const at = (id) => document.getElementById(id);
+// Work that is over sooner shows no progress; what takes longer is given up when a setting changes.
+const PATIENCE = 400;
+// Charts that may have to be solved for at many weight decays: after all others.
+const LATE = ["sweep"];
+// A pause in typing.
+const PAUSE = 250;
+
+// ---- What is set. Fields that do not count now are disabled, and so neither sent nor in the link.
+function settings() {
+  const values = new FormData(form);
+  values.delete("file");
+  return Object.fromEntries(values);
+}
+function enable(block, on) {
+  block.hidden = !on;
+  for (const field of block.querySelectorAll("input, select, textarea")) field.disabled = !on;
+}
+function arrange() {
+  const { source, view } = Object.fromEntries(new FormData(form));
+  for (const block of form.querySelectorAll("[data-source]")) enable(block, block.dataset.source === source);
+  for (const block of document.querySelectorAll("[data-not-source]")) block.hidden = block.dataset.notSource === source;
+  for (const name of ["loss", "layers", "width"]) enable(form.querySelector(`[data-field=${name}]`), view !== "losses");
+  enable(form.querySelector("[data-field=losses]"), view === "losses");
+  const block = form.querySelector("[data-networks]");
+  enable(block, form.elements.networks.value === block.dataset.networks);
+}
+
+// ---- Sliders are logarithmic, and move the number beside them.
+const sliders = [...form.querySelectorAll("input[type=range]")];
+function ends(slider) { return [Math.log(slider.dataset.low), Math.log(slider.dataset.high)]; }
+function follow(slider) {
+  const [low, high] = ends(slider);
+  const value = Number(at(slider.dataset.for).value);
+  if (value > 0) slider.value = Math.round(slider.max * (Math.log(value) - low) / (high - low));
+  slider.setAttribute("aria-valuetext", at(slider.dataset.for).value);
+}
+function lead(slider) {
+  const [low, high] = ends(slider);
+  const value = Math.exp(low + (high - low) * slider.value / slider.max);
+  const whole = Number(slider.dataset.low) >= 1;
+  at(slider.dataset.for).value = whole && value >= 100 ? Number(value.toPrecision(2)).toFixed(0) : whole ? Math.round(value) : Number(value.toPrecision(2));
+  slider.setAttribute("aria-valuetext", at(slider.dataset.for).value);
+}
+
+// ---- The link says all that is not as at the start.
+const start = (() => { arrange(); return settings(); })();
+function remember() {
+  const changed = Object.entries(settings()).filter(([name, value]) => value !== start[name]);
+  const query = new URLSearchParams(changed).toString();
+  history.replaceState(null, "", query ? "?" + query : location.pathname);
+}
+function restore() {
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    const field = form.elements.namedItem(name);
+    if (!field || field === at("file")) throw new Error(`The link says “${name}”, which is no setting. The rest of it is shown.`);
+    field.value = value;
+    if (field.value !== value) throw new Error(`The link says ${name}=${value}, which cannot be chosen.`);
+  }
+}
+
+// ---- The server's answers.
+async function ask(path, body, signal) {
+  let answer;
+  try {
+    answer = await fetch(path, { method: "POST", body, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The page's server does not answer: start `penultimate app` again, then load this page again.");
+  }
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error ?? `The server answered ${answer.status}.`);
+  return answer;
+}
+function complain(error, old = Boolean(error)) {
+  at("error").textContent = error ? error.message : "";
+  at("error").hidden = !error;
+  result.classList.toggle("old", old);
+}
+
+// ---- One round after the other: what is in sight is computed and drawn, the rest when it is scrolled to.
+let shown = "";
+let working = null;
+let again = false;
+let began = 0;
+let touched = performance.now();
+// What was wrong with the link, said until something is set.
+let damaged = null;
+const inSight = new Set();
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) isIntersecting ? inSight.add(target) : inSight.delete(target);
+  if (missing().length) show();
+}, { rootMargin: "40px" });
+function missing() { return [...inSight].filter((place) => place.isConnected && place.dataset.of !== shown).map((place) => place.id.slice(6)); }
+
+function changed() {
+  touched = performance.now();
+  damaged = null;
+  arrange();
+  again = true;
+  if (working && performance.now() - began > PATIENCE) working.abort();
+  show();
+}
+async function show() {
+  if (working) return;
+  try {
+    do {
+      again = false;
+      began = performance.now();
+      working = new AbortController();
+      await round(settings());
+    } while (again || missing().length);
+    complain(damaged, false);
+  } catch (error) {
+    complain(error.name === "AbortError" ? new Error("Cancelled. Change a setting to go on.") : error);
+  } finally {
+    working = null;
+    at("progress").hidden = true;
+  }
+  if (again) show();
+}
+async function round(asked) {
+  const key = JSON.stringify(asked);
+  const wanted = key === shown ? missing() : [...inSight].map((place) => place.id.slice(6));
+  const soon = wanted.filter((name) => !LATE.includes(name));
+  const charts = soon.length ? soon : key === shown ? wanted : [];
+  const clock = setInterval(() => {
+    const seconds = (performance.now() - began) / 1000;
+    at("progress").hidden = seconds * 1000 < PATIENCE;
+    at("elapsed").textContent = `Computing for ${seconds.toFixed(0)} s …`;
+  }, 100);
+  try {
+    const found = await (await ask("view", JSON.stringify({ settings: asked, charts }), working.signal)).json();
+    if (key !== shown) place(found, key);
+    await Promise.all(Object.entries(found.charts).map(([name, spec]) => draw(name, spec, asked.view, key)));
+  } finally {
+    clearInterval(clock);
+  }
+  await new Promise(requestAnimationFrame);
+  document.body.dataset.shown = key;
+  performance.measure("redraw", { start: touched, end: performance.now() });
+}
+// The report's body, in which charts that were drawn stay until they are drawn anew.
+function place(found, key) {
+  const body = document.createElement("template");
+  body.innerHTML = found.html;
+  for (const empty of body.content.querySelectorAll(".chart")) {
+    const old = at(empty.id);
+    if (old) empty.replaceWith(old); else sight.observe(empty);
+  }
+  for (const node of inSight) if (!body.content.contains(node)) { inSight.delete(node); sight.unobserve(node); }
+  // Charts come right below the verdict, beside the sliders that move them.
+  const charts = body.content.querySelector(".charts")?.closest("section");
+  if (charts) body.content.querySelector(".verdict").after(charts);
+  result.replaceChildren(body.content);
+  at("python").textContent = found.python;
+  at("command").textContent = found.command;
+  at("kept").hidden = false;
+  at("heard").textContent = result.querySelector(".verdict p").textContent.split(". ")[0];
+  shown = key;
+  remember();
+}
+async function draw(name, spec, report, key) {
+  const old = at("chart-" + name);
+  if (!old) return;
+  const canvas = document.createElement("div");
+  await drawn(canvas, name, report, spec, old.clientWidth);
+  old.replaceChildren(canvas);
+  old.dataset.of = key;
+}
+
+// ---- Files in and out.
+async function upload(file) {
+  try {
+    const query = new URLSearchParams({ name: file.name, holds: form.elements.holds.value });
+    const found = await (await ask("upload?" + query, file)).json();
+    form.elements.text.value = found.text;
+    form.elements.holds.value = "counts";
+    at("origin").textContent = found.origin;
+    changed();
+  } catch (error) {
+    complain(error);
+  }
+}
+async function save(button) {
+  try {
+    const found = await (await ask("save", JSON.stringify({ settings: settings(), kind: button.dataset.save }))).blob();
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(found);
+    link.download = button.dataset.file;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+let pause = 0;
+document.addEventListener("input", ({ target }) => {
+  if (target === at("file") || target.form !== form) return;
+  clearTimeout(pause);
+  if (target.type === "range") { lead(target); changed(); return; }
+  for (const slider of sliders) if (slider.dataset.for === target.id) follow(slider);
+  if (target.id === "text") at("origin").textContent = "";
+  pause = setTimeout(changed, ["text", "textarea"].includes(target.type) ? PAUSE : 0);
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+at("file").addEventListener("change", ({ target }) => { if (target.files[0]) upload(target.files[0]); target.value = ""; });
+at("cancel").addEventListener("click", () => working?.abort());
+at("link").addEventListener("click", async ({ target }) => {
+  await navigator.clipboard.writeText(location.href);
+  target.textContent = "Copied";
+  setTimeout(() => { target.textContent = "Copy the link to this view"; }, 2000);
+});
+for (const button of document.querySelectorAll("[data-save]")) button.addEventListener("click", () => save(button));
+
+try { restore(); } catch (error) { damaged = error; }
+sliders.forEach(follow);
+arrange();
+show();

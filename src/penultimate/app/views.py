@@ -1,0 +1,133 @@
+"""From settings to what the page shows: results of the library as their reports show them, and files to keep.
+
+All of this runs in a process beside the server, so that it can be ended while it works. What came last is kept there:
+a chart that scrolls into view is drawn from the result that is at hand.
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from io import StringIO
+from typing import Any, cast
+
+from penultimate.advice.advice import Advice, advise
+from penultimate.app.reproduction import command, python
+from penultimate.app.settings import VIEWS, Settings
+from penultimate.app.uploads import as_text, read_counts
+from penultimate.errors import ProblemError
+from penultimate.forecasts.comparison import LossComparison, compare_losses
+from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.forecasting import forecast
+from penultimate.report.advice.page import page as advice_page
+from penultimate.report.comparison.page import page as comparison_page
+from penultimate.report.forecast.page import page as forecast_page
+from penultimate.report.kit.html import Document
+
+Result = Forecast | LossComparison | Advice
+
+# The one shown, and the same in the two other views.
+_KEPT = 3
+
+
+def view(settings: Settings, charts: Sequence[str]) -> str:
+    """A result as the page shows it.
+
+    Parameters
+    ----------
+    settings : Settings
+    charts : sequence of str
+        Names of those to draw: all that are in sight.
+
+    Returns
+    -------
+    str
+        JSON: the report's body in HTML, the charts asked for, and the same in Python.
+    """
+    found = _document(settings)
+    drawn = {figure.key: figure.spec for figure in found.figures if figure.key in charts}
+    shown: dict[str, Any] = {
+        "html": found.within(),
+        "charts": drawn,
+        "python": python(settings),
+        "command": command(settings),
+    }
+    return json.dumps(shown, allow_nan=False)
+
+
+def upload(name: str, data: bytes, holds: str) -> str:
+    """What a file holds, in JSON: counts to go on with, as text, and how the file was read."""
+    counts = read_counts(name, data, holds)
+    return json.dumps({"text": as_text(counts), "origin": f"{name}: {counts.origin}"})
+
+
+def save(settings: Settings, kind: str) -> str:
+    """What there is to keep, as text.
+
+    Parameters
+    ----------
+    settings : Settings
+    kind : {"json", "classes", "counts", "html"}
+        The result as the command writes it, a table of its classes, the class counts, or the report.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ProblemError
+        For another kind, and where a result does not list its classes.
+    """
+    if kind == "counts":
+        return as_text(settings.read_counts())
+    if kind == "html":
+        return _document(settings).whole()
+    record = result(settings).to_dict("all")
+    if kind == "json":
+        return json.dumps(record, indent=2, allow_nan=False)
+    if kind == "classes":
+        return _classes(record)
+    raise ProblemError(f"nothing can be kept as {kind!r}: choose json, classes, counts or html")
+
+
+@lru_cache(_KEPT)
+def result(settings: Settings) -> Result:
+    """What the library says to these settings."""
+    if settings.view not in VIEWS:
+        raise ProblemError(f"there is no view {settings.view!r}: choose one of {', '.join(VIEWS)}")
+    counts, decay, options = settings.read_counts(), settings.decay(), settings.options()
+    if settings.view == "losses":
+        return compare_losses(counts, settings.compared(), decay, **options)
+    return (advise if settings.view == "advice" else forecast)(counts, decay, **options)
+
+
+@lru_cache(_KEPT)
+def _document(settings: Settings) -> Document:
+    found = result(settings)
+    if isinstance(found, Forecast):
+        return forecast_page(found)
+    return comparison_page(found) if isinstance(found, LossComparison) else advice_page(found)
+
+
+def _classes(record: dict[str, Any]) -> str:
+    """The classes of a record as CSV; figures for several losses become one column each."""
+    if not record.get("classes"):
+        raise ProblemError("advice has no table of classes: keep it as JSON, or as a report")
+    rows = [_flat(row) for row in record["classes"]]
+    text = StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            by_loss = cast(dict[str, Any], value)
+            out |= {f"{name} {loss}": figure for loss, figure in by_loss.items()}
+        else:
+            out[name] = value
+    return out

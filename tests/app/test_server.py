@@ -1,0 +1,208 @@
+"""The page in a real browser, served by the command: it shows the library's numbers, and asks no other machine."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from email.message import Message
+from urllib.parse import urlsplit
+
+import pytest
+
+import penultimate as pen
+
+pytest.importorskip("starlette", reason="pip install 'penultimate[app]'")
+pytest.importorskip("playwright", reason="pip install playwright: for tests in a browser")
+from playwright.sync_api import Browser, Page, expect
+
+from browsing import Opened, chromium, grave_barriers, wait_for_charts
+
+COMMAND = (sys.executable, "-m", "penultimate", "app", "--no-browser", "--port")
+TAIL = "?source=profile&classes=20&largest=600&weight_decay=0.01"
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with subprocess.Popen([*COMMAND, "0"], stderr=subprocess.PIPE, text=True, start_new_session=True) as server:
+        assert server.stderr is not None
+        yield re.findall(r"http://127\.0\.0\.1:\d+/", server.stderr.readline())[0]
+        os.killpg(server.pid, signal.SIGINT)  # as Ctrl-C does, the process beside it too
+        assert server.wait(timeout=20) == 0
+        assert server.stderr.read() == ""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def shared(browser, address) -> Opened:
+    """One page for tests that follow one another on it."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["clipboard-read"])
+    return Opened(context.new_page(), address + TAIL)
+
+
+def settled(page: Page, **values: str) -> None:
+    """Wait until what is set is what is shown."""
+    for name, value in values.items():
+        expect(page.locator("body")).to_have_attribute(
+            "data-shown", re.compile(re.escape(f'"{name}":{json.dumps(value)}')), timeout=30_000
+        )
+
+
+def asked(address: str, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], Message]:
+    """The server's answer to a request that no page of ours would make."""
+    with closing(http.client.HTTPConnection(str(urlsplit(address).netloc), timeout=30)) as connection:
+        connection.request("POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        text = answer.read()
+    return answer.status, json.loads(text) if text.startswith(b"{") else {}, answer.headers
+
+
+def test_the_page_shows_the_verdict_of_the_library(shared):
+    settled(shared.page, weight_decay="0.01")
+    forecast = pen.forecast(pen.ClassCounts.long_tailed(20, 600, 100), 0.01)
+    assert forecast.verdict == " ".join(shared.page.locator(".verdict > p").all_inner_texts())
+    expect(shared.page.locator("#chart-counts svg.marks")).to_be_visible()
+
+
+def test_a_slider_moves_the_survivors_to_what_the_library_computes(shared):
+    page = shared.page
+    slider = page.get_by_role("slider", name="Weight decay, slider", exact=True)
+    slider.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    decay = page.get_by_label("Weight decay λ").input_value()
+    assert float(decay) > 0.01
+    settled(page, weight_decay=decay)
+    forecast = pen.forecast(pen.ClassCounts.long_tailed(20, 600, 100), float(decay))
+    assert page.locator("dt", has_text="Directions that survive").locator("+ dd").inner_text().split()[0] == str(
+        forecast.survivors
+    )
+    assert str(forecast.survivors) in page.locator("#chart-spectrum svg.marks").inner_html()
+
+
+def test_an_absurd_number_is_told_in_a_line_and_the_page_goes_on(shared):
+    page = shared.page
+    page.get_by_label("Weight decay λ").fill("-1")
+    expect(page.get_by_role("alert")).to_contain_text("must be positive")
+    page.get_by_label("Weight decay λ").fill("0.02")
+    settled(page, weight_decay="0.02")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_file_is_read_and_a_bad_one_refused(shared):
+    page = shared.page
+    page.get_by_role("radio", name="Yours").check()
+    page.locator("#file").set_input_files({"name": "bad.npy", "mimeType": "", "buffer": b"\x93NUMPY"})
+    expect(page.get_by_role("alert")).to_contain_text("bad.npy")
+    table = f'class,count\n"{HOSTILE}",600\ndog,300\nnewt,12\n'.encode()
+    page.locator("#file").set_input_files({"name": "good.csv", "mimeType": "text/csv", "buffer": table})
+    expect(page.locator("#origin")).to_contain_text("3 classes")
+    expect(page.locator("tbody th", has_text=HOSTILE)).to_be_visible(timeout=30_000)
+    assert page.locator("main img").count() == 0
+
+
+def test_a_link_restores_what_was_set(shared, browser):
+    page = shared.page
+    settled(page, source="text")
+    other = browser.new_page()
+    other.goto(page.url)
+    expect(other.locator("tbody th", has_text=HOSTILE)).to_be_visible(timeout=30_000)
+    assert other.locator(".verdict").inner_text() == page.locator(".verdict").inner_text()
+    # Two tabs never meet.
+    other.get_by_label("Weight decay λ").fill("0.2")
+    settled(other, weight_decay="0.2")
+    settled(page, weight_decay="0.02")
+    other.goto(page.url + "&no_such=1")
+    expect(other.get_by_role("alert")).to_contain_text("no_such")
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("button", "begins"),
+    [("Report, HTML", "<!DOCTYPE html>"), ("All figures, JSON", "{"), ("Counts, JSON", "{")],
+)
+def test_what_is_kept_opens(shared, button, begins):
+    with shared.page.expect_download() as found:
+        shared.page.get_by_role("button", name=button).click()
+    assert found.value.path().read_text().startswith(begins)
+
+
+def test_losses_and_advice_are_views_of_the_same_counts(shared):
+    page = shared.page
+    page.get_by_role("radio", name="Losses side by side").check()
+    settled(page, view="losses")
+    assert page.locator("tbody th", has_text="la:1").count() >= 1
+    page.get_by_role("radio", name="What to change").check()
+    settled(page, view="advice")
+    expect(page.locator("#python")).to_contain_text("pen.advise(counts, 0.02, loss='mse')")
+
+
+def test_long_work_shows_that_it_goes_on_and_can_be_cancelled(browser, address):
+    page = browser.new_page()
+    page.goto(address + "?source=profile&classes=2000&largest=1000000&ratio=10000&loss=smooth:0.1&bias=none")
+    page.get_by_role("button", name="Cancel").click(timeout=30_000)
+    expect(page.get_by_role("alert")).to_contain_text("Cancelled")
+    page.goto(address + TAIL)
+    settled(page, weight_decay="0.01")
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_every_width_and_scheme_is_without_barriers(browser, address, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(address + TAIL)
+    settled(page, weight_decay="0.01")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert grave_barriers(page) == []
+    page.close()
+
+
+def test_nothing_was_said_and_no_other_machine_asked(shared, address):
+    refused = [text for text in shared.said if "422" not in text]
+    assert refused == []
+    assert shared.asked and all(url.startswith((address, "data:", "blob:")) for url in shared.asked)
+
+
+def test_a_report_opens_from_the_disk(browser, tmp_path):
+    forecast = pen.forecast(pen.ClassCounts.long_tailed(20, 600, 100), 0.01)
+    forecast.report(tmp_path / "report.html")
+    opened = Opened(browser.new_context(offline=True).new_page(), (tmp_path / "report.html").as_uri())
+    wait_for_charts(opened.page, len(forecast.charts))
+    assert opened.said == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"settings": 3}', b'{"settings": {"loss": 3}}']
+)
+def test_a_damaged_request_is_refused_and_the_server_goes_on(address, body):
+    status, answer, headers = asked(address, "/view", body)
+    assert status == 422 and answer["error"] and "\n" not in answer["error"]
+    assert "script-src 'self';" in headers["content-security-policy"] and headers["cache-control"] == "no-store"
+
+
+def test_too_large_an_upload_is_refused(address):
+    status, answer, _ = asked(address, "/upload?name=a.csv", bytes((32 << 20) + 1))
+    assert status == 422 and "more than the 32 MB" in answer["error"]
+
+
+def test_another_site_gets_nothing(address):
+    assert asked(address, "/view", b"{}", sec_fetch_site="cross-site")[0] == 403
+    assert asked(address, "/view", b"{}", Host="evil.example")[0] == 400
+
+
+def test_a_port_in_use_is_one_clear_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = subprocess.run([*COMMAND, str(taken.getsockname()[1])], capture_output=True, text=True, timeout=60)
+    assert found.returncode == 2 and found.stderr.count("\n") == 1
+    assert "address already in use" in found.stderr and "--port 0" in found.stderr
