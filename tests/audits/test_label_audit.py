@@ -166,7 +166,7 @@ H, Y = np.eye(4), np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
         (H, Y, {"loss": "la:1"}, "unknown loss 'la'"),
         (H[:1], [["cat"]], {}, "at least two"),
         (H, np.zeros((4, 4097)), {}, "4,097 labels: an audit needs all directions"),
-        ("cnn-mse", Y, {}, "a file holds its own"),
+        ("cnn-mse", Y, {}, "targets in memory are for arrays"),
     ],
 )
 def test_bad_input_is_refused_in_words(features, targets, options, words):

@@ -165,7 +165,7 @@ def test_a_file_that_does_not_tell_is_one_error_with_its_name(case, tmp_path):
 
 BINARY = {
     "no matrix": ("a.npz", lambda p: np.savez(p, X=np.ones((4, 3)), Z=np.ones((4, 3))), "no array of shape"),
-    "coordinates": ("a.npz", lambda p: sparse.save_npz(p, sparse.coo_matrix(Y)), "is stored as 'coo'"),
+    "diagonals": ("a.npz", lambda p: sparse.save_npz(p, sparse.dia_matrix(Y)), "is stored as 'dia'"),
     "no lists": ("a.parquet", lambda p: parquet(p, id=range(3), tag=["a", "b", "c"]), "no column holds lists"),
     "a vector": ("a.npy", lambda p: np.save(p, np.arange(4)), r"the array has shape \(4,\)"),
     "folders of classes": ("a", lambda p: (p / "cat").mkdir(parents=True), "the folder holds no YOLO labels"),

@@ -232,6 +232,8 @@ def audit_label_sets(
     head: "Head | os.PathLike[str] | str | None" = None,
     names: Iterable[str] | None = None,
     loss: str = "mse",
+    column: str | None = None,
+    separator: str | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> LabelAudit:
     """Audit a trained network with several labels a sample, in one pass over its features.
@@ -239,16 +241,20 @@ def audit_label_sets(
     Parameters
     ----------
     features : path, LabelStatistics, or array of shape (N, d)
-        A file, folder or glob of shards whose ``y`` has shape (N, K), or holds ``indptr`` and ``indices`` of a sparse
-        matrix of 0 and 1; sums that were gathered already; or an array, then with `targets`.
-    targets : array or sparse matrix of shape (N, K), or sequence of sequences of str or int, optional
-        For arrays only: label sets, soft labels or real targets.
+        A file, folder or glob of shards with their targets beside them: ``y`` of shape (N, K), ``indptr`` and
+        ``indices`` of a sparse matrix of 0 and 1, or a Parquet column of lists; sums that were gathered already; or an
+        array, then with `targets`.
+    targets : array or sparse matrix of shape (N, K), sequence of sequences of str or int, or path, optional
+        Label sets, soft labels or real targets of the array; or of files, a file of their own, as for
+        `LabelScatter.read`.
     head : Head, path, or name, optional
         The linear layers after the features; by default the ones that came with them, if any.
     names : iterable of str, optional
         Of the labels, for arrays only; those of the head otherwise.
     loss : {"mse", "bce", "ce"}, default "mse"
         What the network was trained with.
+    column, separator : str, optional
+        Of files, as for `LabelScatter.read`.
     progress : callable, optional
         Called with the number of rows read.
 
@@ -281,9 +287,10 @@ def audit_label_sets(
     if isinstance(features, LabelStatistics):
         statistics, found = features, None
     elif isinstance(features, str | os.PathLike):
-        if targets is not None:
-            raise FeaturesError("targets are for arrays: a file holds its own, as y")
-        statistics, found = _read(os.fspath(cast("str | os.PathLike[str]", features)), progress)
+        if not isinstance(targets, str | os.PathLike | None):
+            raise FeaturesError("targets in memory are for arrays: of a file of features, give the file of its targets")
+        path, beside = cast("str | os.PathLike[str]", features), cast("str | os.PathLike[str] | None", targets)
+        statistics, found = _read(path, beside, column, separator, progress)
     else:
         if targets is None:
             raise FeaturesError(
@@ -306,13 +313,19 @@ def _in_order(head: Head, statistics: LabelStatistics) -> Head:
     return head_in_order(head, np.argsort(places(head.names, statistics.names, "the head", "the labels")))
 
 
-def _read(path: str, progress: Callable[[int], object] | None) -> tuple[LabelStatistics, Head | None]:
-    files = open_label_sets(path)
+def _read(
+    path: "str | os.PathLike[str]",
+    targets: "str | os.PathLike[str] | None",
+    column: str | None,
+    separator: str | None,
+    progress: Callable[[int], object] | None,
+) -> tuple[LabelStatistics, Head | None]:
+    files = open_label_sets(path, targets, column=column, separator=separator)
     if files is None:
         raise FeaturesError(f"{path} has one label a sample: use pen.audit")
     statistics = LabelStatistics(files.labels if files.names is None else files.names, files.dimension)
-    for features, targets in files.batches():
-        statistics.update(features, targets)
+    for features, own in files.batches():
+        statistics.update(features, own)
         if progress is not None:
             progress(len(features))
     return statistics, files.head

@@ -6,7 +6,18 @@ import click
 
 from penultimate.cli.checks import given, refuse, scaled, torch_scale
 from penultimate.cli.costs import announce_audit, announce_head
-from penultimate.cli.options import HTML, JSON, LOSS, TORCH_LOSS, WEIGHT_DECAY, CountsFile, examples, reads_counts
+from penultimate.cli.options import (
+    HTML,
+    JSON,
+    LABELS,
+    LOSS,
+    SEPARATOR,
+    TORCH_LOSS,
+    WEIGHT_DECAY,
+    CountsFile,
+    examples,
+    reads_counts,
+)
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, read, say_origin
 from penultimate.errors import ProblemError
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "penultimate audit train.npz --loss ce --weight-decay 5e-4 --html audit.html",
         "penultimate audit tagged.npz --head head.npz",
+        "penultimate audit features.npy --labels tags.csv --separator ';'",
         "penultimate audit model.safetensors --head-only --counts train.csv",
     ),
 )
@@ -33,6 +45,8 @@ if TYPE_CHECKING:
 @click.option("--head-only", is_flag=True, help="FEATURES is a head alone: a checkpoint's last layer. Needs --counts.")
 @click.option("--key", metavar="NAME", help="Weight of the head, where a file holds several candidates.")
 @click.option("--counts", "counts_path", metavar="COUNTS", help="Samples in training, if FEATURES are others.")
+@LABELS
+@SEPARATOR
 @reads_counts
 @LOSS
 @TORCH_LOSS
@@ -61,6 +75,8 @@ def audit(
     head_only: bool,
     key: str | None,
     counts_path: str | None,
+    labels_path: str | None,
+    separator: str | None,
     counts_file: CountsFile,
     loss: str,
     torch_loss: str | None,
@@ -75,9 +91,9 @@ def audit(
     """Audit a trained network's penultimate features against the forecast for its class counts.
 
     FEATURES is an .npz, .safetensors, .zarr, .parquet or .h5 file, a folder or a quoted glob of such shards, a folder
-    of .npy arrays, or the name of bundled features (`penultimate data`). Where y has one column for each label,
-    samples have several labels, and their label sets are audited. With --head-only it is a head without
-    features, .npz or .safetensors.
+    of .npy arrays, or the name of bundled features (`penultimate data`). Where y has one column for each label, is
+    sparse, or a Parquet column of lists, samples have several labels, and their label sets are audited; with --labels
+    they are in a file of their own. With --head-only it is a head without features, .npz or .safetensors.
     """
     if head_only:
         asked = loss if given("loss") or torch_loss is not None else None
@@ -88,20 +104,25 @@ def audit(
         return
     refuse("proxy_counts", "features", "an audit of features needs the counts in training, and has them by itself")
     if counts_path is None:
-        for name in ("column", "holds", "order", "format"):
+        for name in ("holds", "order", "format"):
             refuse(name, "features without --counts", "it says how the file of --counts is read")
     from penultimate.audits.audit import audit as make_audit
     from penultimate.datasets.by_name import source_of
     from penultimate.features.sources.label_files import holds_label_sets
 
-    if holds_label_sets(features):
+    column = counts_file.column
+    if labels_path is not None or holds_label_sets(features, column, separator):
         if counts_path is not None or gaps != "refuse" or checkpoint is not None or dask is not None:
             raise ProblemError(
-                f"{features} has several labels a sample: its targets are in it and it is read once, leave out "
-                "--counts, --gaps, --checkpoint and --dask"
+                f"{features} has several labels a sample: its targets are in it or in --labels and it is read once, "
+                "leave out --counts, --gaps, --checkpoint and --dask"
             )
-        _audit_label_sets(features, head_path, loss, json_path, html_path)
+        _audit_label_sets(features, labels_path, column, separator, head_path, loss, json_path, html_path)
         return
+    if separator is not None:
+        raise ProblemError(f"--separator: {features} has no column of texts to take apart, and there is no --labels")
+    if counts_path is None:
+        refuse("column", "features of one label a sample without --counts", "it says how that file is read")
     if key is not None and head_path is None:
         raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
     counts = None if counts_path is None else read(counts_path, counts_file)
@@ -129,13 +150,28 @@ def audit(
 
 
 def _audit_label_sets(
-    features: str, head_path: str | None, loss: str, json_path: str | None, html_path: str | None
+    features: str,
+    labels: str | None,
+    column: str | None,
+    separator: str | None,
+    head_path: str | None,
+    loss: str,
+    json_path: str | None,
+    html_path: str | None,
 ) -> None:
     """Audit features with several labels a sample."""
     from penultimate.audits.label_audit import audit_label_sets
 
     with progress("auditing") as step:
-        result = audit_label_sets(features, head=head_path, loss=loss, progress=lambda rows: step("features", rows))
+        result = audit_label_sets(
+            features,
+            labels,
+            head=head_path,
+            loss=loss,
+            column=column,
+            separator=separator,
+            progress=lambda rows: step("features", rows),
+        )
     deliver(result, json_path, html_path)
 
 
@@ -152,7 +188,7 @@ def _audit_head(
     html_path: str | None,
 ) -> None:
     """Audit a head without features."""
-    for name in ("head_path", "gaps", "checkpoint", "dask"):
+    for name in ("head_path", "labels_path", "separator", "gaps", "checkpoint", "dask"):
         refuse(name, "--head-only", "no features are read, leave it out")
     if counts_path is None:
         raise ProblemError("--head-only needs --counts: a head alone does not say how many samples its classes had")

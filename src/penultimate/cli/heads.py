@@ -4,7 +4,8 @@ from functools import partial
 
 import click
 
-from penultimate.cli.options import HTML, JSON, examples
+from penultimate.cli.checks import refuse
+from penultimate.cli.options import HTML, JSON, SEPARATOR, examples
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, say_origin
 from penultimate.errors import FeaturesError
@@ -20,6 +21,7 @@ _USE_KERNEL = """    import penultimate as pen
     epilog=examples(
         "penultimate heads train.npz valid.npz --out head.npz",
         "penultimate heads embeddings-train.parquet embeddings-valid.parquet",
+        "penultimate heads train.npy valid.npy --labels train.csv valid.csv --separator ';'",
         "penultimate heads cnn-ce cnn-ce-test --html heads.html",
         "penultimate heads train.npz valid.npz --costs costs.csv",
     ),
@@ -27,6 +29,14 @@ _USE_KERNEL = """    import penultimate as pen
 @click.argument("train")
 @click.argument("valid", required=False)
 @click.option("--head", "head_path", metavar="FILE", help="The present head, if it is not beside the features.")
+@click.option(
+    "--labels",
+    type=(str, str),
+    metavar="FILE FILE",
+    help="Several labels a sample of TRAIN and of VALID, in files of their own as for `penultimate forecast`.",
+)
+@click.option("--column", metavar="NAME", help="Of these, or of Parquet: the one with the labels.")
+@SEPARATOR
 @click.option("--many", type=float, default=100, show_default=True, help="Classes with more samples are 'many'.")
 @click.option("--few", type=float, default=20, show_default=True, help="Classes with fewer samples are 'few'.")
 @click.option("--non-linear", is_flag=True, help="Try kernel machines too; --out is then HEAD.safetensors.")
@@ -39,6 +49,9 @@ def heads(
     train: str,
     valid: str | None,
     head_path: str | None,
+    labels: tuple[str, str] | None,
+    column: str | None,
+    separator: str | None,
     many: float,
     few: float,
     non_linear: bool,
@@ -56,17 +69,32 @@ def heads(
 
     With --costs every head answers what costs least, and the mean cost decides.
 
-    With several labels a sample, y of shape (N, K), a head for these is fitted to TRAIN and judged on VALID beside what
-    people do. Neither is then to be what the network was trained on.
+    With several labels a sample, as for `penultimate audit`, a head for these is fitted to TRAIN and judged on VALID
+    beside what people do. Neither is then to be what the network was trained on.
     """
     from penultimate.features.head import Head
     from penultimate.features.sources.label_files import holds_label_sets
     from penultimate.heads.comparison.comparison import compare_heads
+    from penultimate.heads.comparison.label_comparison import compare_label_heads
 
-    if holds_label_sets(train):
+    if labels is not None or holds_label_sets(train, column, separator):
         if costs is not None:
             raise FeaturesError("costs of one answer a sample do not fit several labels a sample: leave --costs out")
-        return _of_labels(train, valid, head_path, seed, out, json_path, html_path)
+        refuse("non_linear", "several labels a sample", "their head is linear, leave it out")
+        if valid is None:
+            raise FeaturesError("several labels a sample need VALID, held-out features with labels, to be judged on")
+        sides = (train, valid) if labels is None else ((train, labels[0]), (valid, labels[1]))
+        with progress("choosing a head", "steps") as step:
+            found = compare_label_heads(
+                *sides, head=head_path, column=column, separator=separator, seed=seed, progress=partial(step, "VALID")
+            )
+        if out is not None:
+            found.save_head(out)
+            note(f"wrote {out}: answer yes where the sigmoid of W h + b is at least the label's threshold")
+        deliver(found, json_path, html_path)
+        return
+    for name in ("column", "separator"):
+        refuse(name, "features of one label a sample", "it says which labels a sample has, several of them")
     with progress("choosing a head", "parts") as step:
         result = compare_heads(
             train,
@@ -87,25 +115,4 @@ def heads(
         result.save_head(out)
         use = _USE if isinstance(result.head, Head) else _USE_KERNEL
         note(f"wrote {out}; to use it:\n{use.format(out=out)}")
-    deliver(result, json_path, html_path)
-
-
-def _of_labels(
-    train: str,
-    valid: str | None,
-    head_path: str | None,
-    seed: int,
-    out: str | None,
-    json_path: str | None,
-    html_path: str | None,
-) -> None:
-    from penultimate.heads.comparison.label_comparison import compare_label_heads
-
-    if valid is None:
-        raise FeaturesError("several labels a sample need VALID, held-out features with labels, to be judged on")
-    with progress("choosing a head", "steps") as step:
-        result = compare_label_heads(train, valid, head=head_path, seed=seed, progress=partial(step, "VALID"))
-    if out is not None:
-        result.save_head(out)
-        note(f"wrote {out}: answer yes where the sigmoid of W h + b is at least the label's threshold")
     deliver(result, json_path, html_path)

@@ -121,7 +121,7 @@ _TARGETS_HOLD = click.option(
     help="What COUNTS holds, where it could be several; label-sets: several labels a sample, of images for YOLO and "
     "COCO.",
 )
-_SEPARATOR = click.option(
+SEPARATOR = click.option(
     "--separator", metavar="TEXT", help="What stands between several labels of one sample, such as ';': never guessed."
 )
 
@@ -131,7 +131,7 @@ def reads_targets(command: Callable[..., None]) -> Callable[..., None]:
 
     @_COLUMN
     @_TARGETS_HOLD
-    @_SEPARATOR
+    @SEPARATOR
     @_ORDER
     @_FORMAT
     @wraps(command)
@@ -143,6 +143,12 @@ def reads_targets(command: Callable[..., None]) -> Callable[..., None]:
     return reading
 
 
+LABELS = click.option(
+    "--labels",
+    "labels_path",
+    metavar="FILE",
+    help="Several labels a sample, one row for each of FEATURES, in a file of their own as for `penultimate forecast`.",
+)
 LOSS = click.option(
     "--loss", default="mse", show_default=True, metavar="LOSS", help=f"What the network is trained with: {LOSSES}."
 )

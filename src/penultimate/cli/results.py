@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from penultimate.cli.output import as_json, is_unicode, note, show, write
-from penultimate.errors import ProblemError
+from penultimate.errors import PenultimateError, ProblemError
 from penultimate.files import write_whole
 
 if TYPE_CHECKING:
@@ -31,8 +31,17 @@ def read(counts: str, how: "CountsFile") -> "ClassCounts":
     from penultimate.counts.given import counts_of
 
     holds = None if how.holds == "label-sets" else how.holds
-    with progress("reading the counts"):
-        found = counts_of(counts, how.column, holds, order=how.order, format=how.format)
+    try:
+        with progress("reading the counts"):
+            found = counts_of(counts, how.column, holds, order=how.order, format=how.format)
+    except PenultimateError:
+        from penultimate.targets.readers import holds_label_sets
+
+        if not holds_label_sets(counts, how.column, how.format):
+            raise
+        raise ProblemError(
+            f"{counts} holds several labels a sample, and this takes one: `penultimate forecast` takes several"
+        ) from None
     if not found.origin.startswith("bundled"):
         note(f"{counts}: {found.origin}")
     return found

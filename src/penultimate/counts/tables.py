@@ -188,6 +188,14 @@ class Rows:
             line += _lines_of(row)
         return kept
 
+    def _several(self) -> str:
+        """What to do where a sample may have several labels, or none."""
+        cells = [row[self._needed[0]] for row in self._held if len(row) == self.width]
+        mark = next((mark for mark in ";|," if any(mark in cell for cell in cells)), None)
+        if self._what != "label" or mark is None:
+            return ""
+        return f"; if samples have several labels, or none, say `penultimate forecast FILE --separator '{mark}'`"
+
     def _check(self, row: list[str], line: int) -> None:
         if len(row) != self.width:
             raise FileError(
@@ -196,7 +204,7 @@ class Rows:
         for i in self._needed:
             if not row[i].strip():
                 missing = self._what if i == self._needed[0] else "class name"
-                raise FileError(f"line {line} has no {missing}: fill it in or delete the line")
+                raise FileError(f"line {line} has no {missing}: fill it in or delete the line{self._several()}")
         text = row[self._needed[0]].strip()
         if self._what == "count" and number(text) is None:
             raise FileError(

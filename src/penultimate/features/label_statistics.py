@@ -4,7 +4,7 @@ Samples, the sums of targets that `LabelScatter` keeps, Σ h, Σ h hᵀ and Σ y
 different label set, while there are at most 20,000 of these. Sums of shards add up.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from penultimate.features.arrays import as_features, finite_rows
 from penultimate.spectrum.scatter_spectrum import MOST_DENSE
 from penultimate.targets.distinct_sets import distinct_rows
 from penultimate.targets.label_scatter import LabelScatter
+from penultimate.targets.label_sets import checked_sets, indicator_rows
 from penultimate.targets.matrices import Rows, is_matrix, rows_of, scipy_sparse
 from penultimate.targets.sums import Sums
 
@@ -256,29 +257,9 @@ class LabelStatistics:
 
     def _indicators(self, targets: Any) -> Any:
         """Lists of labels as a sparse matrix of 0 and 1."""
-        place = {name: k for k, name in enumerate(self.names)}
-        columns, ends = list[int](), [0]
-        for row, labels in enumerate(_lists(targets)):
-            for name in dict.fromkeys(str(label).strip() for label in labels):
-                if name not in place:
-                    raise CountsError(
-                        f"row {row} has {name!r}, which is none of the {len(place)} labels: mend it, or give all names"
-                    )
-                columns.append(place[name])
-            ends.append(len(columns))
-        shape = (len(ends) - 1, len(place))
-        return scipy_sparse().csr_array((np.ones(len(columns)), np.array(columns, dtype=np.int64), ends), shape=shape)
-
-
-def _lists(targets: Any) -> Iterator[Iterable[object]]:
-    if isinstance(targets, str) or not isinstance(targets, Iterable):
-        raise CountsError(
-            f"targets are of type {type(targets).__name__}: give a matrix, or a list of labels for each sample"
-        )
-    for row, labels in enumerate(cast(Iterable[Any], targets)):
-        if isinstance(labels, str) or not isinstance(labels, Iterable):
+        if isinstance(targets, str) or not isinstance(targets, Iterable):
             raise CountsError(
-                f"row {row} is {labels!r}, one label and no list of them: several labels a sample are lists; of one "
-                "label a sample say pen.audit(features, labels)"
+                f"targets are of type {type(targets).__name__}: give a matrix, or a list of labels for each sample"
             )
-        yield cast(Iterable[object], labels)
+        sets = (labels for labels, _ in checked_sets(cast(Iterable[Any], targets)))
+        return indicator_rows(sets, self.names)[0]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.targets.matrices import scipy_sparse
+from penultimate.targets.matrices import scipy_sparse, spread_columns
 
 # More different sets are not kept: most samples then have one of their own, and there is little to gather.
 MOST_SETS = 20_000
@@ -71,13 +71,13 @@ class DistinctSets:
 
     def chosen(self, columns: NDArray[np.int64]) -> "DistinctSets":
         """Of these labels, in this order; no other label is on."""
-        return type(self)(_in_order(self.rows[:, columns]), self.times)
+        rows = self.rows[:, columns]
+        rows.sort_indices()
+        return type(self)(rows, self.times)
 
     def placed(self, columns: NDArray[np.int64], labels: int) -> "DistinctSets":
         """The same among more labels, each in its column."""
-        shape = (self.rows.shape[0], labels)
-        rows = scipy_sparse().csr_array((self.rows.data, columns[self.rows.indices], self.rows.indptr), shape=shape)
-        return type(self)(_in_order(rows), self.times)
+        return type(self)(spread_columns(self.rows, columns.tolist(), labels), self.times)
 
 
 def distinct_rows(rows: Any) -> tuple[list[int], NDArray[np.int64]]:
@@ -112,8 +112,3 @@ def _keys(rows: Any) -> Iterator[bytes]:
     for start, end in pairwise(ends):
         key = indices[start:end].tobytes()
         yield key if plain else key + rows.data[start:end].astype(np.float64).tobytes()
-
-
-def _in_order(rows: Any) -> Any:
-    rows.sort_indices()
-    return rows

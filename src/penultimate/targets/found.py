@@ -12,7 +12,7 @@ class Found(NamedTuple):
     Attributes
     ----------
     sets : iterable of (list of str, float), or None
-        Label sets, each with its number of samples.
+        Label sets in the order of the samples, each with how many it stands for.
     blocks : iterable of Rows
         Rows of a matrix, where there are no sets.
     names : sequence of str, or None

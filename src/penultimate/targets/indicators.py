@@ -8,7 +8,7 @@ from jaxtyping import Bool
 
 from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.errors import CountsError
-from penultimate.targets.label_sets import LabelSets, counted_sets
+from penultimate.targets.label_sets import checked_sets, indicator_rows
 from penultimate.targets.matrices import is_matrix, rows_of
 
 
@@ -43,22 +43,8 @@ def indicators_of(labels: object, names: Sequence[str] | None = None) -> tuple[B
         return _of_matrix(labels, names)
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise CountsError(f"labels are of type {type(labels).__name__}: give a list of labels for each sample")
-    held = [list(row) if _is_list(row) else row for row in cast(Iterable[Any], labels)]
-    sets = LabelSets(names)
-    for _ in sets.blocks(counted_sets(held)):
-        pass  # only to check the sets, and to number their labels
-    found, _ = sets.names()
-    if not len(found):
-        raise CountsError(f"none of the {len(held):,} samples has a label: give some that have")
-    place = {name: k for k, name in enumerate(found)}
-    out = np.zeros((len(held), len(found)), dtype=bool)
-    for row, own in enumerate(held):
-        out[row, [place[text] for label in own if (text := str(label).strip())]] = True
-    return out, found
-
-
-def _is_list(row: object) -> bool:
-    return isinstance(row, Iterable) and not isinstance(row, str | bytes)
+    rows, found = indicator_rows((own for own, _ in checked_sets(cast(Iterable[Any], labels))), names)
+    return rows.toarray() > 0, found
 
 
 def _of_matrix(matrix: Any, names: Sequence[str] | None) -> tuple[Bool[np.ndarray, "N K"], Sequence[str]]:

@@ -1,6 +1,6 @@
 """Label sets that come one after another, each a few names or ids: numbered as they are first seen."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from numbers import Integral
 from typing import Any, cast
@@ -91,8 +91,8 @@ class LabelSets:
         return Rows(values, np.fromiter(held.values(), dtype=np.float64, count=len(held)), "sets")
 
 
-def counted_sets(sets: Iterable[Any], weights: Iterable[float] | None = None) -> Iterator[tuple[Sequence[str], float]]:
-    """Label sets as a caller gives them, with how many samples have each.
+def checked_sets(sets: Iterable[Any], weights: Iterable[float] | None = None) -> Iterator[tuple[Sequence[str], float]]:
+    """Label sets as a caller gives them, in order, with how many samples each stands for.
 
     Parameters
     ----------
@@ -102,29 +102,95 @@ def counted_sets(sets: Iterable[Any], weights: Iterable[float] | None = None) ->
 
     Yields
     ------
-    labels : list of str
+    labels : tuple of str
     count : float
 
     Raises
     ------
     CountsError
-        When a sample has no list of labels, or names are mixed with numbers.
+        When a sample has no list of labels, or, after the last one, names were mixed with numbers.
+
+    Examples
+    --------
+    >>> from penultimate.targets.label_sets import checked_sets
+    >>> list(checked_sets([["cat", " pet"], [], [3]]))
+    Traceback (most recent call last):
+    penultimate.errors.CountsError: some labels are whole numbers and some are text: make them all one or the other
+    """
+    known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+    for row, (labels, weight) in enumerate(zip(sets, repeat(1.0) if weights is None else weights, strict=False)):
+        held = _as_set(row, labels)
+        if held not in known:
+            known[held] = tuple(text for label in held if (text := str(label).strip()))
+        yield known[held], weight
+    _refuse_indicators(known)
+    if len({isinstance(label, str) for labels in known for label in labels}) > 1:
+        raise CountsError("some labels are whole numbers and some are text: make them all one or the other")
+
+
+def counted_sets(sets: Iterable[tuple[Sequence[str], float]]) -> Iterator[tuple[Sequence[str], float]]:
+    """The same sets of samples, each with how many samples have it.
+
+    Parameters
+    ----------
+    sets : iterable of (sequence of str, float)
+
+    Yields
+    ------
+    labels : tuple of str
+    count : float
 
     Examples
     --------
     >>> from penultimate.targets.label_sets import counted_sets
-    >>> list(counted_sets([["cat", "pet"], [], ["cat", "pet"]]))
-    [(['cat', 'pet'], 2.0), ([], 1.0)]
+    >>> list(counted_sets([(("cat", "pet"), 1.0), ((), 1.0), (("cat", "pet"), 1.0)]))
+    [(('cat', 'pet'), 2.0), ((), 1.0)]
     """
-    counted: dict[tuple[Any, ...], float] = {}
-    for row, (labels, weight) in enumerate(zip(sets, repeat(1.0) if weights is None else weights, strict=False)):
-        known = _as_set(row, labels)
-        counted[known] = counted.get(known, 0.0) + weight
-    _refuse_indicators(counted)
-    if len({isinstance(label, str) for labels in counted for label in labels}) > 1:
-        raise CountsError("some labels are whole numbers and some are text: make them all one or the other")
-    for labels, count in counted.items():
-        yield [text for label in labels if (text := str(label).strip())], count
+    held: dict[tuple[str, ...], float] = {}
+    for labels, count in sets:
+        own = tuple(labels)
+        held[own] = held.get(own, 0.0) + count
+        if len(held) >= _MOST_SETS:
+            yield from held.items()
+            held = {}
+    yield from held.items()
+
+
+def indicator_rows(sets: Iterable[Sequence[str]], names: Sequence[str] | None) -> tuple[Any, Sequence[str]]:
+    """Label sets as rows of 0 and 1.
+
+    Parameters
+    ----------
+    sets : iterable of sequences of str
+    names : sequence of str or None
+        All labels; by default those that occur, sorted.
+
+    Returns
+    -------
+    csr_array of shape (N, K), sequence of str
+
+    Raises
+    ------
+    CountsError
+        When a label is none of the names, or there is none at all.
+    """
+    number: dict[str, int] = {} if names is None else {name: k for k, name in enumerate(names)}
+    columns, ends = list[int](), [0]
+    for row, labels in enumerate(sets):
+        for name in dict.fromkeys(labels):
+            if name not in number and names is not None:
+                raise CountsError(f"row {row} has {name!r}, which is none of the {len(number)} labels: mend it")
+            columns.append(number.setdefault(name, len(number)))
+        ends.append(len(columns))
+    if not number:
+        raise CountsError(f"none of the {len(ends) - 1:,} samples has a label: give some that have")
+    ordered = sorted_labels(number) if names is None else list(names)
+    place = np.empty(len(number), dtype=np.int64)
+    place[[number[name] for name in ordered]] = np.arange(len(ordered))
+    held = (np.ones(len(columns)), place[np.array(columns, dtype=np.int64)], ends)
+    rows = scipy_sparse().csr_array(held, shape=(len(ends) - 1, len(ordered)))
+    rows.sort_indices()
+    return rows, as_names(ordered)
 
 
 def split(cell: str, separator: str) -> list[str]:
@@ -213,9 +279,9 @@ def _as_set(row: int, labels: Any) -> tuple[Any, ...]:
     return held
 
 
-def _refuse_indicators(counted: Mapping[tuple[Any, ...], float]) -> None:
+def _refuse_indicators(known: Collection[tuple[Any, ...]]) -> None:
     """Refuse lists of one length that hold 0 and 1 alone, which may be ids or one column a label."""
-    if len(set(map(len, counted))) == 1 and len(next(iter(counted))) > 1 and set[Any]().union(*counted) <= {0, 1}:
+    if len(set(map(len, known))) == 1 and len(next(iter(known))) > 1 and set[Any]().union(*known) <= {0, 1}:
         raise CountsError(
             "every row is a list of as many 0 and 1: as np.array(rows) they are one column a label; as lists they "
             "would be ids of labels"

@@ -1,6 +1,6 @@
 """Targets that come as a matrix, one row a sample: checked, told apart by their values, and cut into sparse blocks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
@@ -120,6 +120,34 @@ def _dense(targets: Any) -> NDArray[Any]:
         return np.asarray(held)
     except ValueError:
         raise CountsError("targets have rows of several lengths: give each sample as many numbers") from None
+
+
+def spread_columns(rows: Any, columns: Sequence[int], labels: int) -> Any:
+    """Sparse rows among more labels: each column in its new place.
+
+    Parameters
+    ----------
+    rows : csr_array of shape (n, k)
+    columns : sequence of int of length k
+    labels : int
+        K.
+
+    Returns
+    -------
+    csr_array of shape (n, K)
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_array
+    >>> from penultimate.targets.matrices import spread_columns
+    >>> spread_columns(csr_array([[1, 0], [1, 1]]), [2, 0], 3).toarray()
+    array([[0, 0, 1],
+           [1, 0, 1]])
+    """
+    place = np.asarray(columns, dtype=np.int64)
+    out = scipy_sparse().csr_array((rows.data, place[rows.indices], rows.indptr), shape=(rows.shape[0], labels))
+    out.sort_indices()
+    return out
 
 
 def as_weights(weights: Any, samples: int) -> NDArray[np.float64] | None:

@@ -30,15 +30,16 @@ from penultimate.counts.readers import lines_of, whole_text
 from penultimate.counts.yolo import names_of_classes, objects_of_images
 from penultimate.errors import FileError
 from penultimate.targets.found import Found
-from penultimate.targets.label_sets import counted_sets, names_sets, split
+from penultimate.targets.label_sets import checked_sets, names_sets, split
 from penultimate.targets.matrices import Rows, rows_of, scipy_sparse
 from penultimate.targets.records import read_json, read_json_lines
 from penultimate.targets.tables import read_table
 
 # Letters, rows and numbers by which a file is told to hold label sets, and that are read at once.
 _PEEK, _BATCH, _NUMBERS = 1 << 16, 1 << 14, 1 << 22
-# What scipy.sparse.save_npz writes in every format.
-_SPARSE = frozenset(("data", "shape", "format"))
+# What scipy.sparse.save_npz writes, and as much of it as tells where entries are; values are one where there are none.
+_PARTS = (frozenset(("data", "shape", "format")), frozenset(("indptr", "indices")), frozenset(("row", "col")))
+_SPARSE = "a sparse matrix"
 _BETWEEN = re.compile(r"[\s,]*")
 # A flat list that ends its line: one record of several, and no list of them.
 _LINE = re.compile(r"\[[^\[\]{}]*\]\s*\n")
@@ -107,7 +108,7 @@ def read_images(folder: Path) -> Found:
     names = names_of_classes(labels, folder, highest)
     if names is not None:
         images = [[names[int(k)] for k in image] for image in images]
-    return Found(counted_sets(images), (), names, f"labels of each image in YOLO labels below {labels}")
+    return Found(checked_sets(images), (), names, f"labels of each image in YOLO labels below {labels}")
 
 
 def holds_label_sets(path: str | Path, column: str | None = None, format: str | None = None) -> bool:
@@ -137,13 +138,43 @@ def holds_label_sets(path: str | Path, column: str | None = None, format: str | 
                     with open_npz(file.path) as archive:
                         return _matrix_of(archive, column) is not None
                 case "parquet" | "arrow":
-                    return _list_column(file, column) is not None
+                    chosen = _list_column(file, column)
+                    return chosen is not None and _holds_several(file, chosen)
                 case "json" | "jsonl":
                     return file.text is not None and _starts_with_sets(file.text.read(_PEEK), column)
                 case _:
                     return False
     except (FileError, OSError, UnicodeDecodeError):
         return False
+
+
+def column_of_sets(path: str | Path, column: str | None, separator: str | None) -> str | None:
+    """The column of a Parquet file that holds label sets beside its features.
+
+    Parameters
+    ----------
+    path : path-like
+    column, separator : str or None
+        As for `read_targets`.
+
+    Returns
+    -------
+    str or None
+        None where there is no such column; lists of numbers of one length are a matrix, and no sets.
+    """
+    with opened(Path(path), None) as file:
+        if file.format != "parquet":
+            return None
+        if separator is not None:
+            return _text_column(file, column)
+        chosen = _list_column(file, column)
+        if chosen is None or not _holds_several(file, chosen):
+            return None
+        with _table(file) as table:
+            if "string" in str(table.schema.field(chosen).type):
+                return chosen
+            cells = (cell for batch in table.batches([chosen], _BATCH) for cell in batch.column(0).to_pylist())
+            return chosen if len({len(cell or ()) for cell in cells}) > 1 else None
 
 
 def _npy_region(path: Path) -> Region:
@@ -171,7 +202,7 @@ def _of_npz(path: Path, column: str | None) -> Found:
             (archive.read(k).ravel() for k in archive.names() if k in ("classes", "names", "label_names")), None
         )
         held = None if names is None else list(map(str, names.tolist()))
-        if key == "format":
+        if key == _SPARSE:
             matrix = _sparse_of(archive)
             return Found(None, rows_of(matrix, any_real=True), held, f"a sparse matrix of shape {matrix.shape}")
         shape = archive.layout(key).shape
@@ -180,10 +211,10 @@ def _of_npz(path: Path, column: str | None) -> Found:
 
 
 def _matrix_of(archive: NpzArchive, column: str | None) -> str | None:
-    """The array of targets; "format" where the archive is a sparse matrix."""
+    """The array of targets, or that the archive is a sparse matrix."""
     keys = archive.names()
-    if column is None and _SPARSE <= set(keys):
-        return "format"
+    if column is None and any(parts <= set(keys) for parts in _PARTS):
+        return _SPARSE
     if column is not None:
         return column if column in keys and _is_wide(archive.layout(column)) else None
     wide = [key for key in keys if _is_wide(archive.layout(key))]
@@ -202,15 +233,19 @@ def _is_vector_of_labels(archive: NpzArchive, key: str) -> bool:
 
 
 def _sparse_of(archive: NpzArchive) -> Any:
-    sparse = scipy_sparse()
-    form = str(archive.read("format").astype(str))
-    if form not in ("csr", "csc"):
+    """A sparse matrix, of entries, or of rows or columns; values are one where there are none."""
+    keys, sparse = archive.names(), scipy_sparse()
+    form = str(archive.read("format").astype(str)) if "format" in keys else "csr" if "indptr" in keys else "coo"
+    if form not in ("csr", "csc", "coo"):
         raise FileError(
             f"the sparse matrix is stored as {form!r}: save it with scipy.sparse.save_npz of matrix.tocsr()"
         )
-    parts = (archive.read("data"), archive.read("indices"), archive.read("indptr"))
-    shape = tuple(map(int, archive.read("shape")))
-    matrix: Any = (sparse.csr_array if form == "csr" else sparse.csc_array)(parts, shape=shape)
+    shape = tuple(map(int, archive.read("shape"))) if "shape" in keys else None
+    places = [archive.read(key) for key in (("row", "col") if form == "coo" else ("indices", "indptr"))]
+    data = archive.read("data") if "data" in keys else np.ones(places[0].size)
+    if form == "coo":
+        return sparse.coo_array((data, tuple(places)), shape=shape).tocsr()
+    matrix: Any = (sparse.csr_array if form == "csr" else sparse.csc_array)((data, *places), shape=shape)
     matrix.check_format(full_check=True)
     return matrix.tocsr()
 
@@ -241,7 +276,7 @@ def _of_arrow(file: Opened, separator: str | None, column: str | None) -> Found:
         )
     with _table(file) as table:
         names = class_names(table.schema, chosen)
-    return Found(counted_sets(_cells(file, chosen, separator, names)), (), names, f"label sets in column {chosen!r}")
+    return Found(checked_sets(_cells(file, chosen, separator, names)), (), names, f"label sets in column {chosen!r}")
 
 
 def _cells(file: Opened, chosen: str, separator: str | None, names: Sequence[str] | None) -> Iterator[list[Any]]:
@@ -263,17 +298,21 @@ def _table(file: Opened) -> Any:
 
 
 def _list_column(file: Opened, column: str | None) -> str | None:
-    """The column of lists, where one holds others than lists of one label."""
+    """The column of lists of labels."""
     with _table(file) as table:
         lists = [field.name for field in table.schema if _is_list_of_labels(field.type)]
-        lists = [name for name in lists if column in (None, name)]
-        if len(lists) > 1:
-            lists = [name for name in lists if names_sets(name)]
-        if len(lists) != 1:
-            return None
-        first = next(table.batches(lists, _BATCH), None)
+    lists = [name for name in lists if column in (None, name)]
+    if len(lists) > 1:
+        lists = [name for name in lists if names_sets(name)]
+    return lists[0] if len(lists) == 1 else None
+
+
+def _holds_several(file: Opened, column: str) -> bool:
+    """Whether a column of lists has others than lists of one label."""
+    with _table(file) as table:
+        first = next(table.batches([column], _BATCH), None)
         cells: list[Any] = [] if first is None else first.column(0).to_pylist()
-    return lists[0] if any(cell is None or len(cell) != 1 for cell in cells) else None
+    return any(cell is None or len(cell) != 1 for cell in cells)
 
 
 def _text_column(file: Opened, column: str | None) -> str | None:

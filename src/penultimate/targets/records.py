@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from penultimate.errors import FileError
 from penultimate.targets.found import Found
-from penultimate.targets.label_sets import counted_sets, names_sets, split
+from penultimate.targets.label_sets import checked_sets, names_sets, split
 
 
 def read_json(text: str, separator: str | None, column: str | None) -> Found:
@@ -33,7 +33,7 @@ def read_json(text: str, separator: str | None, column: str | None) -> Found:
     --------
     >>> from penultimate.targets.records import read_json
     >>> list(read_json('[{"id": 1, "tags": ["cat"]}, {"id": 2, "tags": []}]', None, None).sets)
-    [(['cat'], 1.0), ([], 1.0)]
+    [(('cat',), 1.0), ((), 1.0)]
     """
     content = _parsed(text, "the file")
     if isinstance(content, dict):
@@ -66,14 +66,14 @@ def read_json_lines(lines: Iterable[str], separator: str | None, column: str | N
     --------
     >>> from penultimate.targets.records import read_json_lines
     >>> list(read_json_lines(['["cat", "pet"]\n', '[]\n'], None, None).sets)
-    [(['cat', 'pet'], 1.0), ([], 1.0)]
+    [(('cat', 'pet'), 1.0), ((), 1.0)]
     """
     items = (_parsed(line, f"line {number}") for number, line in enumerate(lines, start=1) if line.strip())
     return _found(_sets(items, separator, column), "label sets, one a line")
 
 
 def _found(sets: Iterable[Any], origin: str, names: Sequence[str] | None = None) -> Found:
-    return Found(counted_sets(sets), (), names, origin)
+    return Found(checked_sets(sets), (), names, origin)
 
 
 def label_entry(record: dict[str, Any], column: str | None) -> str:

@@ -3,7 +3,6 @@
 What stands between the labels of a cell is said by the user and never guessed, for a class may be called "a;b".
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -49,7 +48,7 @@ def read_table(lines: Iterable[str], separator: str | None, column: str | None, 
     >>> from penultimate.targets.tables import read_table
     >>> table = read_table(["id,tags\n", "1,cat;pet\n", "2,\n"], ";", None, ".csv")
     >>> table.origin, list(table.sets)
-    ("label sets in column 'tags'", [(['cat', 'pet'], 1.0), ([], 1.0)])
+    ("label sets in column 'tags'", [(('cat', 'pet'), 1.0), ((), 1.0)])
     """
     counted = Lines(lines)
     rest = iter(counted)
@@ -122,16 +121,18 @@ def _of_cells(rows: Iterator[list[str]], first: list[list[str]], separator: str,
 
 def _sets(
     rows: Iterator[list[str]], place: int, separator: str, splits: Sequence[int]
-) -> Iterator[tuple[list[str], float]]:
+) -> Iterator[tuple[Sequence[str], float]]:
     # Sets repeat: each text is taken apart once.
-    held: Counter[str] = Counter()
+    known = dict[str, tuple[str, ...]]()
     for row in rows:
-        if not splits or is_training(row[splits[0]]):
-            held[row[place]] += 1
-            if len(held) >= _CHUNK:
-                yield from ((split(cell, separator), float(count)) for cell, count in held.items())
-                held.clear()
-    yield from ((split(cell, separator), float(count)) for cell, count in held.items())
+        if splits and not is_training(row[splits[0]]):
+            continue
+        cell = row[place]
+        if cell not in known:
+            if len(known) >= _CHUNK:
+                known.clear()
+            known[cell] = tuple(split(cell, separator))
+        yield known[cell], 1.0
 
 
 def _column(first: list[list[str]], separator: str, column: str | None) -> int:

@@ -154,11 +154,15 @@ def test_what_does_not_fit_is_refused(valid, said):
     assert said in str(raised.value)
 
 
-def test_a_name_that_train_lacks_is_refused():
+def test_a_name_that_train_lacks_is_never_answered_and_said_unless_a_head_lacks_it():
     sets = [[["cat"], ["dog", "cat"], []][i % 3] for i in range(300)]
     strange = [*sets[1:], ["newt"]]
-    with pytest.raises(pen.FeaturesError, match="'newt', which TRAIN lacks"):
-        pen.compare_label_heads((VALID[0], sets), (VALID[0], strange))
+    found = pen.compare_label_heads((VALID[0], sets), (VALID[0], strange))
+    assert found.names == ("cat", "dog", "newt") and found.thirds[2] == "" and found.head.classes == 3
+    assert "1 label is on in no sample of TRAIN and never answered ('newt')" in found.verdict
+    head = pen.Head((np.zeros((2, 6)),), np.zeros(2))
+    with pytest.raises(pen.FeaturesError, match="'newt', which TRAIN and its head lack"):
+        pen.compare_label_heads((VALID[0], sets), (VALID[0], strange), head=head)
 
 
 def test_the_command_tells_several_labels_by_itself(tmp_path, penultimate):

@@ -19,11 +19,13 @@ from penultimate.features.head import Head, checked_names, head_of
 from penultimate.features.sources.logged import COLUMNS, VALUES, filled_out, width_of
 from penultimate.features.sources.parts import Rows
 from penultimate.features.sources.source import Batch, FeatureSource
+from penultimate.targets.readers import column_of_sets
 
 FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
 LABELS = ("y", "labels", "label", "targets", "target")
 WEIGHTS = ("weights",)
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
+_SEVERAL = "several labels a sample are for `penultimate audit`, `penultimate heads` and pen.audit_label_sets"
 # An audit keeps d × d numbers; beyond this width they would be 512 GiB.
 _WIDEST = 1 << 18
 
@@ -169,6 +171,8 @@ def open_source(path: Path) -> FileSource:
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
     names = archive.names()
     weights = next((name for name in WEIGHTS if name in names), None)
+    if not _named(names, LABELS) and ("indptr" in names or column_of_sets(path, None, None) is not None):
+        raise FeaturesError(f"{path}: {_SEVERAL}")
     labels = find_array(names, LABELS, "labels", path)
     if {COLUMNS, VALUES} <= set(names) and not _named(names, FEATURES):
         keys = Keys(VALUES, labels, weights, COLUMNS)
@@ -222,8 +226,12 @@ def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
         raise FeaturesError(f"{path}: {keys.features} is {features.dtype}: cast it to one of {', '.join(_FLOATS)}")
     if len(labels.shape) == 2:
         raise FeaturesError(
-            f"{path}: {keys.labels} has shape {labels.shape}: several labels a sample are for `penultimate audit` and "
-            "pen.audit_label_sets; one label a sample is one whole number each"
+            f"{path}: {keys.labels} has shape {labels.shape}, and {_SEVERAL}; one label a sample is one whole number"
+        )
+    if labels.dtype in ("string", "large_string"):
+        raise FeaturesError(
+            f"{path}: {keys.labels} holds texts: cast them to whole numbers, 0 … K − 1; of several labels a text say "
+            "what stands between them, `penultimate audit --separator ';'`"
         )
     if not labels.dtype.startswith(("int", "uint")):
         raise FeaturesError(f"{path}: {keys.labels} is {labels.dtype}: cast it to whole numbers, 0 … K − 1")

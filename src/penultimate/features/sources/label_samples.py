@@ -16,7 +16,6 @@ from penultimate.features.head import Head, checked_names
 from penultimate.features.sources.label_files import LabelFiles, holds_label_sets, open_label_sets
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.targets.indicators import indicators_of
-from penultimate.targets.matrices import scipy_sparse
 
 _GROUPS = "groups"
 
@@ -43,14 +42,16 @@ class LabelSamples(NamedTuple):
     head: Head | None = None
 
 
-def label_samples(given: object) -> LabelSamples | None:
+def label_samples(given: object, column: str | None = None, separator: str | None = None) -> LabelSamples | None:
     """Features with several labels a sample; None where there is one, or that cannot be told.
 
     Parameters
     ----------
     given : path-like, or (features, labels)
-        A file, folder or glob as for `open_label_sets`, which may hold ``groups`` (N,); or two arrays, labels as for
-        `LabelScatter.from_labels`.
+        A file, folder or glob as for `open_label_sets`, which may hold ``groups`` (N,), or two of them, the other with
+        the labels; or two arrays, labels as for `LabelScatter.from_labels`.
+    column, separator : str, optional
+        Of files, as for `LabelScatter.read`.
 
     Returns
     -------
@@ -70,19 +71,22 @@ def label_samples(given: object) -> LabelSamples | None:
     >>> label_samples((np.zeros((2, 3)), [["cat", "pet"], []])).names
     ('cat', 'pet')
     """
-    if isinstance(given, tuple) and len(cast(tuple[object, ...], given)) == 2:
-        features, labels = cast(tuple[object, object], given)
-        return _checked(features, labels, None, None, None, "the arrays")
-    if not isinstance(given, str | os.PathLike):
+    pair = cast(tuple[object, ...], given) if isinstance(given, tuple) else (given, None)
+    if len(pair) != 2:
         return None
-    path = cast("str | os.PathLike[str]", given)
-    files = open_label_sets(path) if holds_label_sets(path) else None
+    if isinstance(given, tuple) and not all(isinstance(one, str | os.PathLike) for one in pair):
+        return _checked(*pair, None, None, None, "the arrays")
+    if not isinstance(pair[0], str | os.PathLike):
+        return None
+    path, labels = os.fspath(cast("str | os.PathLike[str]", pair[0])), pair[1]
+    if labels is None and not holds_label_sets(path, column, separator):
+        return None
+    files = open_label_sets(path, cast("str | os.PathLike[str] | None", labels), column=column, separator=separator)
     if files is None:
         return None
-    features, targets = zip(*files.batches(), strict=True)
-    sparse = any(hasattr(block, "tocsr") for block in targets)
-    labels = scipy_sparse().vstack(targets) if sparse else np.concatenate(targets)
-    return _checked(np.concatenate(features), labels, files.names, _groups(files), files.head, os.fspath(path))
+    rows, targets = zip(*files.batches(), strict=True)
+    held = np.concatenate(targets) if files.rows is None else files.rows
+    return _checked(np.concatenate(rows), held, files.names, _groups(files), files.head, path)
 
 
 def _groups(files: LabelFiles) -> NDArray[Any] | None:
@@ -123,31 +127,37 @@ def _checked(
     return LabelSamples(rows, truth, names, groups, head)
 
 
-def in_order(samples: LabelSamples, names: Sequence[str]) -> LabelSamples:
-    """The same with columns in another order of names; labels that samples lack are off.
+def together(train: LabelSamples, valid: LabelSamples) -> tuple[LabelSamples, LabelSamples]:
+    """Both with the same columns: those of TRAIN, then labels that only VALID has.
 
     Parameters
     ----------
-    samples : LabelSamples
-    names : sequence of str
+    train, valid : LabelSamples
 
     Returns
     -------
-    LabelSamples
+    LabelSamples, LabelSamples
 
     Raises
     ------
     FeaturesError
-        When names are others, or nobody named either side and widths differ.
+        When nobody named either side and widths differ, and for a label that TRAIN and its head lack.
     """
-    if isinstance(samples.names, NumberedNames) or isinstance(names, NumberedNames):
-        if len(samples.names) != len(names):
-            raise FeaturesError(f"VALID has {len(samples.names)} labels and TRAIN {len(names)}: give those of one task")
-        return samples._replace(names=names)
+    if isinstance(valid.names, NumberedNames) or isinstance(train.names, NumberedNames):
+        if len(valid.names) != len(train.names):
+            raise FeaturesError(
+                f"VALID has {len(valid.names)} labels and TRAIN {len(train.names)}: give those of one task"
+            )
+        return train, valid._replace(names=train.names)
+    strange = [name for name in valid.names if name not in set(train.names)]
+    if strange and train.head is not None:
+        raise FeaturesError(f"VALID has label {strange[0]!r}, which TRAIN and its head lack: drop it")
+    names = (*train.names, *strange)
+    return _over(train, names), _over(valid, names)
+
+
+def _over(samples: LabelSamples, names: Sequence[str]) -> LabelSamples:
     place = {name: k for k, name in enumerate(names)}
-    strange = [name for name in samples.names if name not in place]
-    if strange:
-        raise FeaturesError(f"VALID has label {strange[0]!r}, which TRAIN lacks: nothing can be fitted to it; drop it")
     truth = np.zeros((len(samples.truth), len(names)), dtype=bool)
     truth[:, [place[name] for name in samples.names]] = samples.truth
     return samples._replace(truth=truth, names=names)

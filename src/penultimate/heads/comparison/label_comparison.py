@@ -11,7 +11,7 @@ from penultimate.counts.class_names import NumberedNames
 from penultimate.datasets.by_name import head_given
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
-from penultimate.features.sources.label_samples import LabelSamples, in_order, label_samples
+from penultimate.features.sources.label_samples import LabelSamples, label_samples, together
 from penultimate.features.sources.writing import save_head
 from penultimate.heads.multi_label import FOLDS, MultiLabelHead, dealt
 from penultimate.heads.sigmoids import Logistic, Rotated
@@ -151,6 +151,8 @@ def compare_label_heads(
     valid: "Given",
     *,
     head: "Head | os.PathLike[str] | str | None" = None,
+    column: str | None = None,
+    separator: str | None = None,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> LabelHeadComparison:
@@ -160,11 +162,14 @@ def compare_label_heads(
     ----------
     train, valid : path, or (features, labels)
         Both of samples that the network was not trained on, as those of a frozen encoder, or held out. A file, or
-        folder of shards, holds ``H`` (N, d) and ``y`` (N, K), 0 or 1, or ``indptr`` and ``indices`` of a sparse y, and
-        may hold ``classes`` and ``groups``: samples of one group stay together in folds and bootstrap. Labels in memory
-        are as for `LabelScatter.from_labels`.
+        folder of shards, holds ``H`` (N, d) and ``y`` (N, K), 0 or 1, ``indptr`` and ``indices`` of a sparse y, or a
+        Parquet column of lists; or two paths, of features and of labels. It may hold ``classes`` and ``groups``:
+        samples of one group stay together in folds and bootstrap. Labels in memory are as for
+        `LabelScatter.from_labels`.
     head : Head or path, optional
         The present head, to be judged too; by default the one beside TRAIN, if there is one.
+    column, separator : str, optional
+        Of files, as for `LabelScatter.read`.
     seed : int, default 0
         Of folds and bootstrap.
     progress : callable, optional
@@ -195,17 +200,19 @@ def compare_label_heads(
     >>> sorted(found.best.gains)
     ['few', 'macro_f1', 'many', 'medium', 'micro_f1']
     """
-    given, held = (_samples_of(side, what) for side, what in ((train, "TRAIN"), (valid, "VALID")))
+    given, held = (_samples_of(side, what, column, separator) for side, what in ((train, "TRAIN"), (valid, "VALID")))
     if held.features.shape[1] != given.features.shape[1]:
         raise FeaturesError(
             f"VALID has features of width {held.features.shape[1]} and TRAIN of {given.features.shape[1]}"
         )
-    held = in_order(held, given.names)
+    if head is not None:
+        given = given._replace(head=head_given(head, dimension=given.features.shape[1]))
+    given, held = together(given, held)
     positives, there = given.truth.sum(axis=0), held.truth.sum(axis=0)
     judged = (positives > 0) & (there > 0)
     if not judged.any():
         raise FeaturesError("no label of TRAIN is on in a sample of VALID: nothing can be judged")
-    present = given.head if head is None else head_given(head, dimension=given.features.shape[1])
+    present = given.head
     if present is not None:
         present.check(len(given.names), given.features.shape[1])
 
@@ -236,8 +243,8 @@ def compare_label_heads(
     )
 
 
-def _samples_of(given: "Given", what: str) -> LabelSamples:
-    found = label_samples(given)
+def _samples_of(given: "Given", what: str, column: str | None, separator: str | None) -> LabelSamples:
+    found = label_samples(given, column, separator)
     if found is None:
         raise FeaturesError(
             f"{what} has not several labels a sample: give a file with H (N, d) and y (N, K), or (features, labels); "

@@ -78,7 +78,8 @@ def _law(audit: LabelAudit) -> str:
     if audit.alive is None:
         return "Without a head nothing is said of strengths."
     rank, law = audit.spectrum.rank, audit.law
-    living = f"{number(audit.alive)} of {how_many(rank, 'direction keeps', 'directions keep')} a tenth of what it could"
+    could = how_many(rank, "direction keeps a tenth of what it could", "directions keep a tenth of what they could")
+    living = f"{number(audit.alive)} of {could}"
     if audit.loss != "mse":
         return f"{living}; laws of strengths are for squared error, so no forecast is compared."
     if audit.progress is not None:

@@ -63,7 +63,7 @@ def _gain(found: LabelHeadComparison) -> str:
     ours, best = found.results[0], found.best
     gain = best.gains["macro_f1"]
     sure = "" if gain[1] > 0 else ", which does not exclude zero" if gain[2] >= 0 else ", a loss"
-    use = f"Use {ours.name}" if gain[2] >= 0 else f"Use {best.name}"
+    use = f"Use {ours.name}" if gain[0] >= 0 else f"Use {best.name}"
     return (
         f"{use}: on VALID {ours.name} has a macro-F1 of {share(ours.figures['macro_f1'])} % and {best.name}, the best "
         f"of the others, {share(best.figures['macro_f1'])} %, a gain of {points(gain[0])} points (95 % interval "
