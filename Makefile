@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test fuzz lint format bench long-tail studies checkpoints zoo multi-label docs clean
+.PHONY: dist install demo test fuzz lint format bench long-tail studies checkpoints zoo multi-label docs clean
 
 install: .make/dev
 
@@ -99,10 +99,18 @@ multi-label: .make/dev .make/studies-data
 		|| echo 'sets whose packages are missing are left out'
 	$(BIN)/python -m studies.multi_label $(QUICK)
 
+# What is published: both archives, checked, and the wheel installed into bare environments, without and with each extra.
+dist: .make/dev
+	rm -rf dist
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m tests.packaging.install dist/*.whl
+
 docs: .make/docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -D plot_gallery=0 -b doctest docs docs/_build/doctest
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv .make .studies docs/_build docs/gallery docs/generated
+	rm -rf .venv .make .studies dist docs/_build docs/gallery docs/generated

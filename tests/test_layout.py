@@ -19,7 +19,7 @@ MAY_IMPORT_LATE = {"torch", "heads", "cli", "reported"}
 # Advice compares heads only where samples are given, and without them must do without scikit-learn.
 BY_NEED = {("advice.advice", "heads.comparison.comparison")}
 # Folders of tests of what is not in the package.
-BESIDE = {"studies", "benchmarks", "fuzz"}
+BESIDE = {"studies", "benchmarks", "fuzz", "packaging"}
 AMERICAN = re.compile(
     r"(?:minimi|maximi|regulari|normali|optimi|initiali|summari|generali|recogni)z|color|center|behavior|neighbor"
 )
