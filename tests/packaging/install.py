@@ -26,6 +26,7 @@ COMMAND = ("-m", "penultimate")
 USES: dict[str, list[tuple[str, ...]]] = {
     "": [(*COMMAND, "forecast", "lvis"), (*COMMAND, "audit", "cnn-ce-test"), (*COMMAND, "doctor")],
     "report": [(*COMMAND, "forecast", "lvis", "--html", "report.html")],
+    "app": [(*COMMAND, "app", "--help"), ("-c", "import penultimate.app.server")],
     "parquet": [("-c", _TABLE), (*COMMAND, "forecast", "y.parquet")],
     "hdf5": [("-c", _HDF5), (*COMMAND, "audit", "h.h5")],
     "zarr": [("-c", _ZARR), (*COMMAND, "audit", "z.zarr")],
