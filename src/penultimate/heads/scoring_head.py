@@ -141,5 +141,5 @@ class ScoringHead(ClassifierMixin, BaseEstimator):
             return rows, labels.astype(np.int64)
         self.classes_, own = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise FeaturesError(f"all labels are {self.classes_[0]!r}: one class is not enough")
+            raise FeaturesError(f"all labels are {self.classes_.tolist()[0]!r}: one class is not enough")
         return rows, own

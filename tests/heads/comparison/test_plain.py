@@ -1,5 +1,6 @@
 """Features of a frozen encoder, which come without a head: plain cross-entropy takes its place."""
 
+import importlib
 import json
 from functools import cache
 
@@ -9,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 import penultimate as pen
 from penultimate.features.sources.in_memory import Samples
-from penultimate.heads.comparison.samples import leak_notes
+from penultimate.heads.comparison.samples import repeat_notes
 from seeds import SEED
 
 
@@ -71,10 +72,13 @@ def test_the_command_needs_no_head(tmp_path, penultimate):
 
 def test_samples_of_both_are_told():
     (X, V), labels, others = encoded()
-    assert leak_notes(Samples(X, labels), Samples(V, others)) == () == leak_notes(None, Samples(V, others))
+    assert repeat_notes(Samples(X, labels), Samples(V, others)) == () == repeat_notes(None, Samples(V, others))
     V[:7], V[7:9], X[:2] = X[:7], 0.0, 0.0
-    (note,) = leak_notes(Samples(X, labels), Samples(V, others))
+    (note,) = repeat_notes(Samples(X, labels), Samples(V, others))
     assert note.startswith("5 of 80 samples of VALID have exactly the features") and len(compared().notes) == 1
+    V[20:23] = V[19]
+    leak, again = repeat_notes(Samples(X, labels), Samples(V, others))
+    assert leak == note and again.startswith("3 of 80 samples of VALID have exactly the features of another of VALID")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +89,64 @@ def test_one_class_is_refused(labels, message):
     (X, V), _, others = encoded()
     with pytest.raises(pen.FeaturesError, match=message):
         pen.compare_heads(pen.ArraySource(X, labels), pen.ArraySource(V, others))
+
+
+def test_features_that_are_all_the_same_are_refused():
+    (X, V), labels, others = encoded()
+    for train, valid, whose in ((0 * X + 1, V, "TRAIN"), (X, 0 * V, "VALID")):
+        with pytest.raises(pen.FeaturesError, match=f"{whose} has the same features in every sample"):
+            pen.compare_heads(pen.ArraySource(train, labels), pen.ArraySource(valid, others))
+
+
+def test_classes_of_one_sample_each_will_do():
+    (X, V), labels, others = encoded(counts=(1, 1, 1, 1))
+    comparison = pen.compare_heads(pen.ArraySource(X, labels), pen.ArraySource(V, others))
+    assert comparison.counts.values.tolist() == [1, 1, 1, 1] and comparison.blend is not None
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet", "folder"])
+def test_labels_that_are_texts_name_the_classes(form, tmp_path, penultimate):
+    """TRAIN and VALID need not have the same classes, nor the shards of one of them."""
+    (X, V), labels, others = encoded()
+    names = np.array(["axolotl", "bee", "cat", "dog"])
+    few = others < 3
+    for name, rows, own in (("train", X, names[labels]), ("valid", V[few], names[others[few]])):
+        if form == "npz":
+            np.savez(tmp_path / f"{name}.npz", embeddings=rows, labels=own)
+        elif form == "parquet":
+            pa = pytest.importorskip("pyarrow")
+            held = pa.table({"embedding": rows.tolist(), "label": pa.array(own.tolist()).dictionary_encode()})
+            importlib.import_module("pyarrow.parquet").write_table(held, tmp_path / f"{name}.parquet")
+        else:
+            (tmp_path / name).mkdir()
+            for shard, part in enumerate((own < "b", own >= "b")):  # the first has one class alone
+                np.savez(tmp_path / name / f"{shard}.npz", X=rows[part], y=own[part])
+    end = "" if form == "folder" else f".{form}"
+    files = tmp_path / f"train{end}", tmp_path / f"valid{end}"
+    status, _, err = penultimate("heads", *files, "--out", tmp_path / "head.npz")
+    assert status == 0, err
+    head = pen.Head.read(tmp_path / "head.npz")
+    assert head.names == tuple(names) and np.mean(head.predict(V[few]) == others[few]) > 0.7
+
+
+def test_a_text_that_names_no_class_of_train_is_refused(tmp_path, penultimate):
+    (X, V), labels, others = encoded()
+    names = np.array(["axolotl", "bee", "cat", "dog"])
+    np.savez(tmp_path / "train.npz", X=X, y=names[labels])
+    np.savez(tmp_path / "valid.npz", X=V, y=np.where(names[others] == "cat", "cow", names[others]))
+    status, _, err = penultimate("heads", tmp_path / "train.npz", tmp_path / "valid.npz")
+    assert status == 2 and "VALID has 'cow'" in " ".join(err.split())
+    np.savez(tmp_path / "headed.npz", X=X, y=names[labels], W=np.zeros((4, 6)))
+    status, _, err = penultimate("heads", tmp_path / "headed.npz")
+    assert status == 2 and "names no classes" in " ".join(err.split())
+    np.savez(tmp_path / "named.npz", X=X, y=names[labels], classes=names[:3])
+    status, _, err = penultimate("heads", tmp_path / "named.npz", tmp_path / "valid.npz")
+    assert status == 2 and "label 'dog' is none of its 3 classes" in " ".join(err.split())
+    (tmp_path / "mixed").mkdir()
+    np.savez(tmp_path / "mixed" / "0.npz", X=X, y=names[labels])
+    np.savez(tmp_path / "mixed" / "1.npz", X=X, y=labels)
+    status, _, err = penultimate("heads", tmp_path / "mixed")
+    assert status == 2 and "give one kind in all shards" in " ".join(err.split())
 
 
 def test_what_is_too_large_to_fit_asks_for_a_head():

@@ -24,6 +24,8 @@ from penultimate.targets.readers import column_of_sets
 FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
 LABELS = ("y", "labels", "label", "targets", "target")
 WEIGHTS = ("weights",)
+# How archives call texts: NumPy's types, and those of Parquet, of a column of categories too.
+_TEXTS = ("str", "string", "large_string", "dictionary<values=string", "dictionary<values=large_string")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _SEVERAL = "several labels a sample are for `penultimate audit`, `penultimate heads` and pen.audit_label_sets"
 # An audit keeps d × d numbers; beyond this width they would be 512 GiB.
@@ -58,6 +60,8 @@ class FileSource:
         Class names.
     fingerprint : str
         Digest of names, sizes, times and shapes.
+    texts : tuple of str, optional
+        Where labels are texts: the classes that they name, in order.
     """
 
     path: Path
@@ -67,6 +71,7 @@ class FileSource:
     head: Head | None
     names: tuple[str, ...] | None
     fingerprint: str
+    texts: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         return str(self.path)
@@ -92,13 +97,14 @@ class FileSource:
                 if self.keys.columns is not None:
                     features = self._filled_out(beside.pop(), features, start)
                     start += len(features)
-                yield Batch(features, *beside)
+                yield Batch(features, self._numbered(beside[0]), *beside[1:])
 
     def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
         """Blocks of the labels from sample `start` on."""
         check_start(start, self.samples)
         with self._opened() as archive:
-            yield from map(_native, archive.blocks(self.keys.labels, start, block_rows(self.dimension)))
+            for block in archive.blocks(self.keys.labels, start, block_rows(self.dimension)):
+                yield self._numbered(_native(block))
 
     def shards(self) -> list[FeatureSource]:
         """The file, or parts of it where it is large.
@@ -107,6 +113,16 @@ class FileSource:
         """
         bounds = shard_spans(self.samples, block_rows(self.dimension))
         return [self] if len(bounds) == 1 else [Rows(self.bare(), first, stop) for first, stop in bounds]
+
+    def _numbered(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Labels that are texts as the places of their classes."""
+        if self.texts is None:
+            return labels
+        place = {text: index for index, text in enumerate(self.texts)}
+        try:
+            return np.array([place[str(text)] for text in labels.tolist()], dtype=np.int64)
+        except KeyError as error:
+            raise FeaturesError(f"{self}: label {error.args[0]!r} is none of its {len(place)} classes") from None
 
     def _filled_out(self, columns: NDArray[Any], values: NDArray[Any], first: int) -> NDArray[Any]:
         try:
@@ -163,9 +179,24 @@ def open_source(path: Path) -> FileSource:
                 head.check(head.classes, dimension)
             found = None if head is not None else archive.classes()
             names = checked_names(found) if found is not None else None if head is None else head.names
+            texts = None
+            if layouts[1].dtype.startswith(_TEXTS):
+                texts = names = _told(archive, keys.labels, names, head)
         except FeaturesError as error:
             raise FeaturesError(f"{path}: {error}") from None
-    return FileSource(path, keys, layouts, dimension, head, names, _fingerprint(path, layouts))
+    return FileSource(path, keys, layouts, dimension, head, names, _fingerprint(path, layouts), texts)
+
+
+def _told(archive: Archive, key: str, names: tuple[str, ...] | None, head: Head | None) -> tuple[str, ...]:
+    """The classes of labels that are texts: those that head or file name, or else the labels themselves, sorted."""
+    if names is not None:
+        return names
+    if head is not None:
+        raise FeaturesError(f"{key} are texts, and the head beside them names no classes: give classes, one a row of W")
+    found = set[str]()
+    for block in archive.blocks(key, 0, 1 << 16):
+        found.update(map(str, block.tolist()))
+    return checked_names(sorted(found))
 
 
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
@@ -233,8 +264,10 @@ def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
             f"{path}: {keys.labels} holds texts: cast them to whole numbers, 0 … K − 1; of several labels a text say "
             "what stands between them, `penultimate audit --separator ';'`"
         )
-    if not labels.dtype.startswith(("int", "uint")):
-        raise FeaturesError(f"{path}: {keys.labels} is {labels.dtype}: cast it to whole numbers, 0 … K − 1")
+    if not labels.dtype.startswith(("int", "uint", *_TEXTS)):
+        raise FeaturesError(
+            f"{path}: {keys.labels} is {labels.dtype}: cast it to whole numbers, 0 … K − 1, or to texts"
+        )
     _check_beside(keys, layouts, path)
 
 

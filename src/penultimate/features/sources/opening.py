@@ -54,10 +54,10 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
     Notes
     -----
     Arrays are found by name: features ``H`` (or features, embeddings, X), of shape (N, d), float16, bfloat16, float32
-    or float64; labels ``y`` (or labels, targets), whole numbers; and if there are any, ``weights`` (N,), the head ``W``
-    of shape (K, d) or ``W_1`` … ``W_L``, its bias ``b`` (K,), and class names ``classes``. In .safetensors class names
-    are a JSON list in the metadata; zarr groups and HDF5 files may have them as an attribute; Parquet files
-    have none.
+    or float64; labels ``y`` (or labels, targets), whole numbers, or texts, which then name the classes, sorted; and if
+    there are any, ``weights`` (N,), the head ``W`` of shape (K, d) or ``W_1`` … ``W_L``, its bias ``b`` (K,), and class
+    names ``classes``. In .safetensors class names are a JSON list in the metadata; zarr groups and HDF5 files may have
+    them as an attribute; Parquet files have none.
 
     In place of H, a log of m columns of each sample has ``columns`` and ``values``, both (N, m): all other entries are
     gaps, NaN (``audit(gaps="observed")``).
@@ -81,7 +81,7 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
         if not files:
             raise FileError("the list of files is empty: give at least one")
     _check_list(files)
-    sources = [open_source(file) for file in _sets(files)]
+    sources = _one_list([open_source(file) for file in _sets(files)])
     if len(sources) == 1 and head is None:
         return sources[0]
     return _joined(sources, head)
@@ -172,6 +172,17 @@ def _joined(sources: Sequence[FileSource], file: Path | None) -> Joined:
     if head is not None:
         head.check(head.classes, joined.dimension)
     return joined
+
+
+def _one_list(sources: list[FileSource]) -> list[FileSource]:
+    """Shards whose labels are texts count by one list of classes, whichever of these each has."""
+    told = [source for source in sources if source.texts is not None]
+    if told and len(told) < len(sources):
+        other = next(source for source in sources if source.texts is None)
+        raise FeaturesError(f"labels are texts in {told[0]} and numbers in {other}: give one kind in all shards")
+    texts = tuple(sorted({text for source in told for text in source.texts or ()}))
+    alike = all(source.texts == told[0].texts for source in told)
+    return sources if alike else [replace(source, names=texts, texts=texts) for source in sources]
 
 
 def _one_width(sources: Sequence[FileSource], head: Head | None) -> list[FileSource]:

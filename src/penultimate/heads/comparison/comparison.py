@@ -22,7 +22,7 @@ from penultimate.features.sources.writing import save_head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
 from penultimate.heads.comparison.plain import plain_head
-from penultimate.heads.comparison.samples import held_out, leak_notes, order_notes
+from penultimate.heads.comparison.samples import check_varied, held_out, order_notes, repeat_notes
 from penultimate.heads.comparison.scoring import COST, Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
 from penultimate.heads.kernel_head import AnyHead, KernelHead, renamed
@@ -308,7 +308,7 @@ def _judged(
         notes=(
             *unjudged.notes,
             *order_notes(valid, samples, present, counts),
-            *leak_notes(training.samples, samples),
+            *repeat_notes(training.samples, samples),
         ),
     )
 
@@ -363,6 +363,7 @@ def _plain(source: "FeatureSource", classes: int | None, seed: int) -> Training:
     samples = gather(source)
     if np.unique(samples.labels).size < 2:
         raise FeaturesError("TRAIN has samples of fewer than two classes: a head needs two to tell apart")
+    check_varied(samples, "TRAIN")
     statistics = FeatureStatistics.from_features(*samples, classes)
     with one_thread_of_blas():
         return Training(plain_head(samples, classes, seed), statistics, samples)

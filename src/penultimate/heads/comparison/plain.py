@@ -33,13 +33,15 @@ def plain_head(samples: Samples, classes: int, seed: int) -> Head:
     Head
     """
     part = deal(samples.labels, _PARTS, np.random.default_rng(seed))
+    # No head of the rest could know a class whose only sample is held back.
+    part[np.bincount(samples.labels)[samples.labels] == 1] = -1
     rest, judged = samples.take(np.flatnonzero(part != 0)), samples.take(np.flatnonzero(part == 0))
     variance = float(samples.features.var(axis=0, dtype=np.float64).mean()) or 1.0
-    # A class of one sample may lie in the fifth: no head of the rest can know it.
-    judged = judged.take(np.flatnonzero(np.isin(judged.labels, rest.labels)))
 
     def fitted(decay: float, to: Samples) -> Head:
         return among(descended(decay * variance, to), np.unique(to.labels), classes)
 
+    if not len(judged.labels):
+        return fitted(_DECAYS[0], samples)
     losses = [float(log_losses(fitted(decay, rest).logits(judged.features), judged.labels).mean()) for decay in _DECAYS]
     return fitted(_DECAYS[int(np.argmin(losses))], samples)

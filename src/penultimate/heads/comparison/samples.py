@@ -63,7 +63,19 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
             f"VALID has {len(samples.labels)} samples of {np.count_nonzero(number)} classes: choosing needs at least "
             f"{2 * parts} samples of two classes; without VALID the head is adjusted as theory says"
         )
+    check_varied(samples, "VALID")
     return samples
+
+
+def check_varied(samples: Samples, whose: str) -> None:
+    """Refuse features that are the same in every sample: no head can tell anything by them.
+
+    Raises
+    ------
+    FeaturesError
+    """
+    if (samples.features == samples.features[0]).all():
+        raise FeaturesError(f"{whose} has the same features in every sample: there is nothing to tell classes by")
 
 
 def _renumbered(labels: Int[np.ndarray, " M"], own: Int[np.ndarray, " n"]) -> Int[np.ndarray, " M"]:
@@ -102,8 +114,8 @@ def order_notes(source: "FeatureSource", samples: Samples, present: Head, counts
     return (*notes, *other_order(table, names, "The labels of VALID"))
 
 
-def leak_notes(train: Samples | None, valid: Samples) -> tuple[str, ...]:
-    """Say it where samples of VALID are among those of TRAIN; nothing where TRAIN is not in memory.
+def repeat_notes(train: Samples | None, valid: Samples) -> tuple[str, ...]:
+    """Say it where samples of VALID are among those of TRAIN, if that is in memory, or are there more than once.
 
     Parameters
     ----------
@@ -114,14 +126,19 @@ def leak_notes(train: Samples | None, valid: Samples) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    if train is None:
-        return ()
-    seen = {row.tobytes() for row in train.features}
     # Rows of zeros are those of a network that died, or of texts without a word: they are not one sample.
-    again = sum(row.tobytes() in seen for row in valid.features if row.any())
-    if not again:
-        return ()
-    return (
-        f"{again:,} of {len(valid.labels):,} samples of VALID have exactly the features of one of TRAIN. If they are "
-        "the same samples, the figures below are too good: leave them out of one of the two.",
-    )
+    rows = [row.tobytes() for row in valid.features if row.any()]
+    seen = set[bytes]() if train is None else {row.tobytes() for row in train.features}
+    again, twice = sum(row in seen for row in rows), len(rows) - len(set(rows))
+    notes: list[str] = []
+    if again:
+        notes.append(
+            f"{again:,} of {len(valid.labels):,} samples of VALID have exactly the features of one of TRAIN. If they "
+            "are the same samples, the figures below are too good: leave them out of one of the two."
+        )
+    if twice:
+        notes.append(
+            f"{twice:,} of {len(valid.labels):,} samples of VALID have exactly the features of another of VALID. If "
+            "they are the same samples, the figures below seem surer than they are: give each once."
+        )
+    return tuple(notes)
