@@ -75,8 +75,9 @@ def test_many_distinct_counts_have_loose_brackets_that_are_stated():
     assert record["spectrum"][3]["critical_weight_decay_bracket"] == pytest.approx(forecast.critical_bracket[3])
 
 
-def test_more_distinct_counts_know_the_first_death_and_the_closed_ones():
+def test_more_distinct_counts_know_the_first_death_and_the_closed_ones(monkeypatch):
     """129 counts, two of them of two classes; at a large decay, where little is alive and solving is quick."""
+    monkeypatch.setattr("penultimate.forecasts.critical_decays._ON_BINS", 0)  # as for a loss that has no bins
     counts = pen.ClassCounts([*np.geomspace(900, 9, 129), 900, 9])
     forecast = pen.forecast(counts, 0.1, loss="ce", feature_ratio=1.0)
     known = forecast.critical_weight_decay[np.isfinite(forecast.critical_weight_decay)]
@@ -99,7 +100,8 @@ def test_more_distinct_counts_have_a_coarse_sweep(monkeypatch):
     assert (drawn[0]["survivors"], drawn[-1]["survivors"]) == (8, 0)
 
 
-def test_too_many_distinct_counts_are_said_to_be_too_many():
+def test_too_many_distinct_counts_are_said_to_be_too_many(monkeypatch):
+    monkeypatch.setattr("penultimate.forecasts.critical_decays._ON_BINS", 500)
     forecast = pen.forecast(pen.ClassCounts(np.geomspace(900, 9, 501)), 0.09, loss="ce", feature_ratio=1.0)
     assert "sweep" not in forecast.charts
     with pytest.raises(pen.ProblemError, match="no chart 'sweep'"):

@@ -192,7 +192,7 @@ class Forecast(Reported, presenter="forecast"):
     @property
     def has_critical_weight_decays(self) -> bool:
         """Whether one is known: see `critical_note` for why not."""
-        return is_closed(self.solution) or self._first_death is not None
+        return is_closed(self.solution) or self.largest_safe_weight_decay is not None
 
     @property
     def critical_weight_decay(self) -> Float[np.ndarray, " t"]:
@@ -200,8 +200,9 @@ class Forecast(Reported, presenter="forecast"):
 
         NaN where the width leaves no room for the direction, and with a regularised bias, where the singular values
         themselves move with the decay. For other losses found by following solutions: all of them for up to 128
-        distinct counts (`critical_bracket` says how closely); for up to 500 the first and those that have a closed
-        form; `penultimate.solution_path` finds all, however long that takes.
+        distinct counts (`critical_bracket` says how closely); beyond, for cross-entropy of up to 4,096 on bins of
+        counts, else for up to 500 the first and those that have a closed form. `penultimate.solution_path` finds all,
+        however long that takes.
         """
         return self._critical.decay
 
@@ -219,13 +220,17 @@ class Forecast(Reported, presenter="forecast"):
     def largest_safe_weight_decay(self) -> float | None:
         """λ_1 below which every direction survives; None if the width takes some, or where it is not known.
 
-        `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts.
+        `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts (4,096 for
+        cross-entropy).
         """
         if self.width_binds:
             return None
         if is_closed(self.solution):
             return float(self.critical_weight_decay.min())
-        return None if self._first_death is None else self._first_death.weight_decay
+        if self._first_death is not None:
+            return self._first_death.weight_decay
+        known = self.critical_weight_decay
+        return float(known.min()) if np.isfinite(known).all() and known.size else None
 
     @cached_property
     def _first_death(self) -> CriticalDecay | None:

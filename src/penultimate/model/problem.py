@@ -252,6 +252,12 @@ class Problem:
         logs = [math.log(decay) for decay in (self.resolved_feature_decay(samples), *self.weight_decay)]
         return math.exp(math.fsum(logs) / (self.layers + 1))
 
+    def decay_of(self, kappa: float, samples: float) -> float:
+        """The λ_1 whose κ this is, all layers' decays scaled together, or what a law read off a network says."""
+        if self.law is not None and not self.is_plain_squared_error:
+            return self.law.decay_of(kappa * samples, samples)
+        return self.weight_decay[0] * (kappa / self.kappa(samples)) ** self.decay_exponent
+
     @property
     def feature_decay_source(self) -> str:
         """Where λ_H comes from: "measured by norms", "given", "of 43 trained networks", or "ratio c = …"."""

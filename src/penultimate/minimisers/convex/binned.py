@@ -36,6 +36,8 @@ from penultimate.spectrum.quotient import DenseQuotient
 _FIRST, _MOST = 128, 512
 # Of the gap asked for, what the solver of the bins may leave.
 _SHARE = 0.1
+# Relative gap of a solution on bins that only its singular values are wanted of.
+_ENOUGH = 1e-4
 _LEVEL = 1e-9  # of log ω√n: rounding
 
 
@@ -77,6 +79,17 @@ def solve_binned(
         number = min(most, number * max(2, math.ceil(times)))
 
 
+def sigma_on_bins(counts: ClassCounts, problem: Problem) -> tuple[Float[np.ndarray, " t"], Int[np.ndarray, " t"]]:
+    """Distinct singular values of a solution on bins, largest first, and their multiplicities; without a proof."""
+    bins = make_bins(counts, problem, _FIRST)
+    model = build(bins.binned, bins.problem)
+    found = run(model, limits(_ENOUGH, 200, None))
+    if found.ended == "interrupted":
+        raise KeyboardInterrupt
+    svd = _Lifted(bins, model, found, found.certificate, problem).decomposition()
+    return svd.sigma, svd.multiplicity
+
+
 @dataclass(frozen=True)
 class _Lifted:
     """A solution for bins, and what it says of the classes."""
@@ -91,7 +104,7 @@ class _Lifted:
         """Put together what is known for the true counts."""
         counts, certificate = self.seen.counts, self.certificate
         threshold = counts.samples * self.model.mu
-        svd = self._decomposition(threshold)
+        svd = self.decomposition()
         strength = np.maximum(svd.sigma - threshold, 0.0)
         surviving = np.where(strength > 0, svd.multiplicity, 0)
         return Solution(
@@ -131,8 +144,9 @@ class _Lifted:
             return Outcome.BRACKETED if surviving.any() else Outcome.COLLAPSED
         return ENDINGS.get(self.found.ended, Outcome.NOT_CONVERGED)
 
-    def _decomposition(self, threshold: float) -> GroupedSVD:
+    def decomposition(self) -> GroupedSVD:
         """The bins' mixed directions, and for groups inside a bin a singular value each."""
+        threshold = self.model.counts.samples * self.model.mu
         bins, point, kept, some = self.seen, self.found.point, self.model.directions, ~self.model.empty
         sigma, _ = directions(self.model, point)
         mixed = DenseQuotient(point.left[some, :kept], sigma[:kept], point.right[some, :kept])

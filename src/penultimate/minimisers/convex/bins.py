@@ -76,12 +76,12 @@ class Bins:
 
 
 def is_binned(counts: ClassCounts, problem: Problem) -> bool:
-    """Whether a problem is solved on bins by default: many distinct counts, and a loss for which they have a proof.
+    """Whether a problem is solved on bins by default: many distinct counts, and a loss for which they have a proof."""
+    return counts.distinct.size > FEW and has_bins(counts, problem)
 
-    That is cross-entropy with one layer, weighted or, with a free bias, logit-adjusted.
-    """
-    if counts.distinct.size <= FEW:
-        return False
+
+def has_bins(counts: ClassCounts, problem: Problem) -> bool:
+    """Whether bins have a proof: cross-entropy with one layer, weighted or, with a free bias, logit-adjusted."""
     loss = resolve(problem.loss, counts)
     if problem.layers > 1 or not isinstance(loss, CrossEntropy) or loss.smoothing > 0.0:
         return False

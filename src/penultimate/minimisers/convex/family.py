@@ -99,10 +99,8 @@ class Family:
         return self.problem_at(decay).kappa(self.counts.samples)
 
     def decay_of(self, mu: float) -> float:
-        """The λ_1 whose μ this is: μ ∝ λ_1, √λ_1 where λ_H is fixed, or what a law read off a network says."""
-        if self.problem.law is not None:
-            return self.problem.law.decay_of(mu * self.counts.samples, self.counts.samples)
-        return self.problem.weight_decay[0] * (mu / self.model.mu) ** self.problem.decay_exponent
+        """The λ_1 whose μ this is."""
+        return self.problem.decay_of(mu, self.counts.samples)
 
     def solve(self, mu: float, gap: float) -> Run:
         """Solve to a relative gap."""

@@ -1,0 +1,83 @@
+"""Where directions die, of any number of distinct counts: read off solutions on bins of counts at a row of decays.
+
+Sorted singular values die in order, so the direction of rank r dies where its singular value falls below Nμ. On the
+dead side that value hardly moves with μ (docs/theory §5), so over N, at the smallest decay at which it is dead, it is
+the μ of its death; between that decay and the next smaller one it dies on the bins. Bins are close (a solution on them
+counts survivors right to one or two in a hundred), but no proof for the counts themselves.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from penultimate.counts import ClassCounts
+from penultimate.losses import resolve
+from penultimate.minimisers.convex.binned import sigma_on_bins
+from penultimate.model.problem import Problem
+
+_RATIO = 1.3  # of the decays of two solutions, in μ
+_ABOVE = 1.5  # times the largest ω√n everything is dead: no column of the gradient at zero is longer than √2 ω√n
+
+
+@dataclass(frozen=True)
+class BinnedDeaths:
+    """Decays at which directions of some ranks die.
+
+    Attributes
+    ----------
+    decay : ndarray of shape (r,)
+        λ_1; NaN for one that lives at no decay that was looked at.
+    bracket : ndarray of shape (r, 2)
+        Alive on bins at the first, dead at the second.
+    """
+
+    decay: Float[np.ndarray, " r"]
+    bracket: Float[np.ndarray, "r 2"]
+
+
+def binned_deaths(counts: ClassCounts, problem: Problem, ranks: Int[np.ndarray, " r"]) -> BinnedDeaths:
+    """Find where directions die.
+
+    Parameters
+    ----------
+    counts, problem
+        For which `has_bins`, without weights.
+    ranks : ndarray of int of shape (r,)
+        Of the directions, by singular value, from 0.
+
+    Returns
+    -------
+    BinnedDeaths
+    """
+    leverage = _leverage(counts, problem)
+    high = _ABOVE * float(leverage.max())
+    theta, guess = np.full((ranks.size, 3), np.nan), np.full(ranks.size, high)
+    # Hardly anything dies below the smallest: there every class stands above the threshold by itself.
+    while np.isnan(theta).any() and high > float(leverage.min()) / _RATIO**3:
+        low = high / _RATIO
+        sigma = _at(counts, problem, low, ranks)
+        lives = np.isnan(theta[:, 0]) & (sigma > low)
+        theta[lives, 0], theta[lives, 1:] = np.clip(guess[lives], low, high), (low, high)
+        guess, high = sigma, low
+    return _decays(counts, problem, theta)
+
+
+def _leverage(counts: ClassCounts, problem: Problem) -> Float[np.ndarray, " m"]:
+    """ω√n: where a class stands by itself."""
+    return resolve(problem.loss, counts).leverage(counts) * np.sqrt(counts.distinct)
+
+
+def _at(counts: ClassCounts, problem: Problem, theta: float, ranks: Int[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
+    """Singular values of some ranks in a solution at this Nμ; those beyond all are zero."""
+    decay = problem.decay_of(theta / counts.samples, counts.samples)
+    sigma, multiplicity = sigma_on_bins(counts, problem.scaled(decay / problem.weight_decay[0]))
+    place = np.searchsorted(np.cumsum(multiplicity), ranks, side="right")
+    return np.append(sigma, 0.0)[place]
+
+
+def _decays(counts: ClassCounts, problem: Problem, theta: Float[np.ndarray, "r 3"]) -> BinnedDeaths:
+    out = np.full(theta.shape, np.nan)
+    for row in np.flatnonzero(~np.isnan(theta[:, 0])):
+        out[row] = [problem.decay_of(value / counts.samples, counts.samples) for value in theta[row].tolist()]
+    return BinnedDeaths(out[:, 0], out[:, 1:])
