@@ -183,3 +183,31 @@ def test_a_record_is_one_line_however_large_its_arrays():
 def test_a_scan_lists_so_many_rows_of_each_group():
     sizes = {classes: len(result("scan").to_dict(classes)["groups"][0]["rows"]) for classes in (0, 2, "none", "all")}
     assert sizes == {0: 0, 2: 2, "none": 0, "all": result("scan").groups[0].rows.size}
+
+
+# Results about heads, losses or a network as a whole.
+WITHOUT_CLASSES = {"head_comparison", "advice"}
+
+
+@pytest.mark.parametrize("name", sorted(set(RESULTS) - WITHOUT_CLASSES))
+def test_a_frame_has_the_rows_and_numbers_of_the_record(name):
+    record = result(name).to_dict("all")
+    rows = next(record[key] for key in ("classes", "labels", "groups") if key in record)
+    held = result(name).to_frame(backend="pyarrow").to_pylist()
+    assert len(held) == len(rows) > 0
+    for row, kept in zip(held, rows, strict=True):
+        for key, value in kept.items():
+            if key.endswith("interval"):
+                assert [row[f"{key}_low"], row[f"{key}_high"]] == (value or [None, None])
+            elif not isinstance(value, dict):
+                assert row[key] == value
+
+
+def test_a_frame_that_cannot_be_made_is_refused(monkeypatch):
+    with pytest.raises(pen.ProblemError, match="lists no classes"):
+        result("advice").to_frame(backend="pyarrow")
+    with pytest.raises(pen.ProblemError, match="polars"):
+        result("audit").to_frame(backend="excel")
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(pen.MissingDependencyError, match="pip install polars"):
+        result("audit").to_frame(backend="polars")

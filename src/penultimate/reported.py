@@ -65,6 +65,30 @@ class Reported:
         """
         return self._part("record").record(self, *_checked(classes))
 
+    def to_frame(self, classes: Classes | None = "all", *, backend: str = "pandas") -> Any:
+        """One row a class (or label, or group of classes) as a data frame; an interval is two columns.
+
+        Parameters
+        ----------
+        classes : int, "all" or "none", default "all"
+            As for `to_dict`.
+        backend : {"pandas", "polars", "pyarrow"}, default "pandas"
+            Whose data frame.
+
+        Returns
+        -------
+        data frame
+            With the names of `to_dict`; what does not exist is null.
+
+        Raises
+        ------
+        ProblemError
+            If the result lists no classes, or there is no such backend.
+        MissingDependencyError
+            Without the extra ``penultimate[report]``, or that library.
+        """
+        return import_module("penultimate.report.kit.frame").frame(self.to_dict(classes), backend)
+
     def table(self, classes: Classes | None = None) -> "Group":
         """Verdict, key figures and classes as a renderable of the library rich: ``rich.print(result.table())``.
 
