@@ -15,7 +15,7 @@ from penultimate.counts.checks import as_floats, check_range
 from penultimate.counts.class_names import NumberedNames, as_mapping, as_names, in_order, told_apart
 from penultimate.counts.counted import Holds, Order, Wish
 from penultimate.counts.dataset_labels import labels_of
-from penultimate.counts.groups import Groups, first_two, group_counts
+from penultimate.counts.groups import Groups, first_two, group_counts, split_groups
 from penultimate.counts.labels import assign, categories_of, place, tally, tally_categories
 from penultimate.counts.long_tails import Profile, long_tail
 from penultimate.counts.readers import named, read_counts
@@ -311,20 +311,11 @@ class ClassCounts:
         >>> pen.ClassCounts([9, 0, 4, 0]).split(unseen=True).distinct
         array([9., 4., 0.])
         """
-        kept = (self.values > 0) | unseen
-        group = np.where(self.group < 0, self.distinct.size, self.group)  # those without samples are a group for now
-        first = first_two(group, self.distinct.size + 1)[:, 0]
-        told_apart = [v for v in map(np.asarray, vectors) if np.any((v[first][group] != v)[kept])]
-        if not told_apart and np.array_equal(kept, self.group >= 0):
+        groups = split_groups(self.values, self._groups, [np.asarray(vector) for vector in vectors], unseen)
+        if groups is self._groups:
             return self
-        keys = np.column_stack([group, *told_apart])[kept]
-        _, example, place, multiplicity = np.unique(
-            keys, axis=0, return_index=True, return_inverse=True, return_counts=True
-        )
-        distinct, group = self.values[kept][example], np.full(self.classes, -1, dtype=np.int32)
-        group[kept] = place.ravel()
         finer = ClassCounts(self.values, self.names)
-        finer.__dict__["_finer"] = Groups(*map(_frozen, (distinct, multiplicity.astype(np.int64), group)))
+        finer.__dict__["_finer"] = Groups(*map(_frozen, groups))
         return finer
 
     def bands(self, many: Number = 100, few: Number = 20) -> NDArray[np.character]:

@@ -1,6 +1,6 @@
 """Classes with equal counts, gathered into groups: the theory's ``c_1 > … > c_m`` with multiplicities ``s_g``."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,39 @@ def _first_members(group: NDArray[np.int32], groups: int) -> NDArray[np.int64]:
     members = np.full(groups + 1, -1, dtype=np.int64)
     members[group[::-1]] = np.arange(group.size - 1, -1, -1)
     return members[:groups]
+
+
+def split_groups(counts: NDArray[np.float64], groups: Groups, vectors: list[NDArray[Any]], unseen: bool) -> Groups:
+    """Groups of classes that no other figures tell apart either; the same groups where none do.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (K,), float64
+        Samples of each class.
+    groups : Groups
+        Of equal counts.
+    vectors : list of ndarray of shape (K,)
+        Other figures of every class.
+    unseen : bool
+        Whether classes without samples are in groups too, the last ones.
+
+    Returns
+    -------
+    Groups
+    """
+    kept = (counts > 0) | unseen
+    group = np.where(groups.group < 0, groups.distinct.size, groups.group)  # those without samples are one for now
+    first = first_two(group, groups.distinct.size + 1)[:, 0]
+    told_apart = [v for v in vectors if np.any((v[first][group] != v)[kept])]
+    if not told_apart and np.array_equal(kept, groups.group >= 0):
+        return groups
+    keys = np.column_stack([group, *told_apart])[kept]
+    _, example, place, multiplicity = np.unique(
+        keys, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    finer = np.full(counts.size, -1, dtype=np.int32)
+    finer[kept] = place.ravel()
+    return Groups(counts[kept][example], multiplicity.astype(np.int64), finer)
 
 
 def _by_table(whole: NDArray[np.int64]) -> Groups:
