@@ -133,7 +133,7 @@ def test_heads_are_compared_whatever_the_form(tmp_path):
         ),
         (("h.npy", "--labels", "gone.csv"), "there is no such file"),
         (("h.npy", "--labels", "tags.csv"), "say what stands between them with --separator"),
-        (("texts.parquet",), "label holds texts: cast them to whole numbers"),
+        (("texts.parquet",), "label holds texts of several labels with ';' between them: say `penultimate audit"),
         (("cnn-ce", "--separator", ";"), "has no column of texts to take apart"),
         (("y.npz", "--counts", "y.npz"), "leave out --counts"),
         (("cnn-ce", "--head-only", "--labels", "y.npz"), "--labels beside --head-only"),

@@ -154,3 +154,11 @@ def test_what_is_too_large_to_fit_asks_for_a_head():
     labels = np.arange(2_000_000) % 10
     with pytest.raises(pen.FeaturesError, match="too many to fit one here: give it"):
         pen.compare_heads(pen.ArraySource(features, labels))
+
+
+def test_a_mark_within_a_name_is_part_of_it(tmp_path):
+    """As in ImageNet's: taken apart there would be more classes, not fewer."""
+    (X, _), labels, _ = encoded(counts=(9, 9, 9))
+    names = np.array(["tench, Tinca tinca", "goldfish, Carassius auratus", "shark; a fish"])
+    np.savez(tmp_path / "train.npz", X=X, y=names[labels])
+    assert pen.compare_heads(tmp_path / "train.npz").counts.names == tuple(sorted(names.tolist()))

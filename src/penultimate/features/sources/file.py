@@ -24,6 +24,8 @@ from penultimate.targets.readers import column_of_sets
 FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
 LABELS = ("y", "labels", "label", "targets", "target")
 WEIGHTS = ("weights",)
+# What may stand between several labels in one text.
+_MARKS = (";", "|", ",")
 # How archives call texts: NumPy's types, and those of Parquet, of a column of categories too.
 _TEXTS = ("str", "string", "large_string", "dictionary<values=string", "dictionary<values=large_string")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -196,7 +198,19 @@ def _told(archive: Archive, key: str, names: tuple[str, ...] | None, head: Head 
     found = set[str]()
     for block in archive.blocks(key, 0, 1 << 16):
         found.update(map(str, block.tolist()))
+    _refuse_several(found, key)
     return checked_names(sorted(found))
+
+
+def _refuse_several(texts: set[str], key: str) -> None:
+    """Texts of several labels each, and not of one: taken apart they are fewer than they are."""
+    for mark in _MARKS:
+        parts = {part.strip() for text in texts for part in text.split(mark)}
+        if len(parts) < len(texts):
+            raise FeaturesError(
+                f"{key} holds texts of several labels with {mark!r} between them: say `penultimate audit --separator "
+                f"{mark!r}`, or heads; where each is one label, cast them to whole numbers, 0 … K − 1"
+            )
 
 
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
@@ -258,11 +272,6 @@ def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:
     if len(labels.shape) == 2:
         raise FeaturesError(
             f"{path}: {keys.labels} has shape {labels.shape}, and {_SEVERAL}; one label a sample is one whole number"
-        )
-    if labels.dtype in ("string", "large_string"):
-        raise FeaturesError(
-            f"{path}: {keys.labels} holds texts: cast them to whole numbers, 0 … K − 1; of several labels a text say "
-            "what stands between them, `penultimate audit --separator ';'`"
         )
     if not labels.dtype.startswith(("int", "uint", *_TEXTS)):
         raise FeaturesError(
