@@ -9,7 +9,7 @@ import penultimate as pen
 from report_cases import AUDITS, CASES, HEADS, HOSTILE
 
 pytest.importorskip("playwright", reason="pip install playwright: for tests of the report in a browser")
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from browsing import Opened, chromium, grave_barriers, wait_for_charts
 
@@ -26,7 +26,7 @@ CHARTS = {
     "head-collapsed": 4,
     "compared-heads": 2,
     "advice": 3,
-} | dict.fromkeys(FORECASTS, 5)
+} | dict.fromkeys(FORECASTS, 6)
 
 
 def compared() -> pen.HeadComparison:
@@ -65,7 +65,7 @@ def opened(browser, tmp_path_factory):
             RESULTS[case]().report(folder / f"{case}.html")
             url = (folder / f"{case}.html").as_uri()
             pages[case] = Opened(context.new_page(), url)
-            wait_for_charts(pages[case].page, CHARTS.get(case, 5))
+            wait_for_charts(pages[case].page, CHARTS.get(case, 6))
         return pages[case]
 
     yield open_case
@@ -172,3 +172,19 @@ def test_captions_are_read_whole_on_a_narrow_screen(opened):
     page.set_viewport_size({"width": 390, "height": 900})
     widths = page.eval_on_selector_all(".caption", "captions => captions.map(c => c.getBoundingClientRect().right)")
     assert widths and max(widths) <= 390
+
+
+def test_a_slider_of_a_mailed_report_says_what_a_forecast_says(opened):
+    page = opened("lvis").page
+    slider = page.locator("#chart-slider input").first
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    there = pen.forecast("lvis", 1e-3, feature_ratio=1.0)
+    own, lost = there.classes_with("own"), there.classes_with("lost")
+    words = page.locator("#chart-slider svg.marks")
+    expect(words).to_contain_text("weight decay 0.001")
+    expect(words).to_contain_text(f"{own:,} own, {there.classes_with('shared'):,} shared, {lost:,} lost")
+    page.locator("#chart-slider input").last.press("ArrowRight")
+    expect(words).to_contain_text("ratio c = 1.58")
+    assert opened("lvis").said == []

@@ -15,6 +15,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.over_decay import can_sweep
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.model.strength_law import GONE
+from penultimate.report.forecast.slider import has_slider, slider
 from penultimate.report.forecast.sweep import sweep
 from penultimate.report.forecast.words import band_words
 from penultimate.report.kit.chart_style import (
@@ -125,13 +126,14 @@ CHARTS: dict[str, Callable[[Forecast], AnyChart]] = {
     "retained": retained,
     "cosines": cosines,
     "sweep": sweep,
+    "slider": slider,
 }
 
 
 def charts(forecast: Forecast) -> dict[str, Callable[[], AnyChart]]:
-    """Every chart by name, drawn when it is called; no sweep where that would take minutes."""
-    swept = can_sweep(forecast.solution)
-    return {name: partial(draw, forecast) for name, draw in CHARTS.items() if swept or name != "sweep"}
+    """Every chart by name, drawn when it is called; no sweep or slider where that would take minutes."""
+    left_out = {"sweep": not can_sweep(forecast.solution), "slider": not has_slider(forecast)}
+    return {name: partial(draw, forecast) for name, draw in CHARTS.items() if not left_out.get(name)}
 
 
 # Fewer strengths than this are drawn one by one.

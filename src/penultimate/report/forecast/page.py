@@ -42,6 +42,11 @@ _READINGS = {
         "would survive in all.",
         wide=True,
     ),
+    "slider": Reading(
+        "Try another weight decay",
+        "Ten steps are a factor of ten in the weight decay. All of them were solved when this page was written.",
+        wide=True,
+    ),
 }
 
 
