@@ -19,6 +19,7 @@ from .audits.row_audit import RowAudit as RowAudit
 from .checks.check import Check as Check
 from .checks.check import check as check
 from .counts import ClassCounts as ClassCounts
+from .counts.corpus import count_tokens as count_tokens
 from .drifts.drift import Drift as Drift
 from .drifts.drifting import drift as drift
 from .equivalents.scaling import ScalingLaw as ScalingLaw

@@ -14,6 +14,7 @@ from penultimate.cli.audit import audit
 from penultimate.cli.check import check
 from penultimate.cli.class_shares import class_shares
 from penultimate.cli.compare import compare
+from penultimate.cli.count import count
 from penultimate.cli.data import data
 from penultimate.cli.doctor import doctor
 from penultimate.cli.drift import drift
@@ -59,7 +60,7 @@ def cli(context: click.Context) -> None:
 
 cli.add_sections(
     {
-        "Before training": (forecast, compare),
+        "Before training": (forecast, compare, count),
         "After training": (audit, learning_curve, heads),
         "Before and after": (advise,),
         "Any model": (scan,),
