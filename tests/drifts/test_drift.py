@@ -10,7 +10,7 @@ from scipy.stats import gamma, norm
 
 import penultimate as pen
 from command import run
-from penultimate.drifts.p_values import by_moments, by_permutation
+from penultimate.drifts.p_values import by_moments, by_permutation, own_metric
 from penultimate.features.sources.in_memory import Samples, gather
 from seeds import SEED
 from studies.drift import class_means, dealt, found, simulated, towards_nearest, unlabelled
@@ -98,6 +98,16 @@ def test_the_gamma_law_has_the_moments_of_the_shift_under_permutation():
     mean, variance = np.trace(noise), 2 * np.trace(noise @ noise)
     assert by_moments(3.0, noise) == pytest.approx(gamma.sf(3.0, mean**2 / variance, scale=variance / mean), rel=1e-9)
     assert by_moments(0.0, np.zeros((2, 2))) == 1.0
+
+
+def test_the_metric_is_half_that_of_all_classes_and_half_its_own():
+    """Against the inverse; a class like all others is measured as they are, but for a factor."""
+    root = np.random.default_rng(SEED).normal(size=(4, 4))
+    noise = root @ root.T
+    metric = own_metric(noise)
+    np.testing.assert_allclose(metric @ metric.T, np.linalg.inv(noise + np.trace(noise) / 4 * np.eye(4)), rtol=1e-9)
+    even = own_metric(3.0 * np.eye(2))
+    np.testing.assert_allclose(even @ even.T, np.eye(2) / 6)
 
 
 @pytest.mark.parametrize(("total", "size"), [(7, 3), (12, 2), (40, 3)])

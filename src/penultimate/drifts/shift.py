@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.drifts.neighbours import Neighbours
-from penultimate.drifts.p_values import ENOUGH, by_moments, by_permutation
+from penultimate.drifts.p_values import ENOUGH, by_moments, by_permutation, own_metric
 from penultimate.drifts.samples import Seen
 from penultimate.features.statistics import FeatureStatistics
 
@@ -86,10 +86,11 @@ def shifts(
             times[k], p[k] = 0.0, 1.0
             continue
         times[k] = square[k] / expected
+        metric = own_metric(both)
         if min(side.independent[k] for side in seen) >= ENOUGH:
-            p[k] = by_moments(float(square[k]), both)
+            p[k] = by_moments(float(np.sum((apart[k] @ metric) ** 2)), metric.T @ both @ metric)
         elif not grouped[k] and k in seen[0].coordinates and k in seen[1].coordinates:
-            p[k] = _permuted(seen[0].coordinates[k], seen[1].coordinates[k], least, rng)
+            p[k] = _permuted(*(side.coordinates[k] @ metric for side in seen), least, rng)
     lengths = np.linalg.norm(about.towards, axis=2)
     along = np.einsum("kr,ksr->ks", apart, about.towards) / np.where(lengths > 0, lengths, 1.0)
     towards = np.take_along_axis(about.nearest, along.argmax(axis=1)[:, None], axis=1)[:, 0]

@@ -49,7 +49,7 @@ def facts(drift: Drift) -> list[tuple[str, str]]:
         ("current", how_many(int(drift.current.sum()), "sample", "samples")),
         ("moved", f"at {number(100 * drift.level)} % for all classes together (Holm)"),
         ("of the way", "shift of the mean over the distance to the nearest other class, less what noise adds"),
-        ("p", "of the mean in the span of the five nearest classes, whitened by the scatter of both sides"),
+        ("p", "of the mean in the span of the five nearest classes, by the scatter of all classes and of its own"),
     ]
     if drift.shape is not None:
         rows.append(("shape", "maximum mean discrepancy of whitened samples, by permutation"))
