@@ -16,7 +16,7 @@ import penultimate as pen
 from penultimate.drifts.neighbours import neighbours
 from penultimate.drifts.p_values import by_moments
 from penultimate.drifts.samples import first_look
-from penultimate.drifts.shape import shape_p_values
+from penultimate.drifts.shape import shapes as shape_tests
 from penultimate.drifts.sides import two_sides
 from penultimate.features.sources.in_memory import Samples, gather
 from studies import charts
@@ -200,7 +200,7 @@ def _shape_p(one: pen.ArraySource, other: pen.ArraySource, rng: np.random.Genera
     """Of the moved class alone: a tenth of the time."""
     sides = two_sides(one, other)[:2]
     about = neighbours(*(first_look(side.given, 10) for side in sides))
-    return float(shape_p_values(*sides, about, np.arange(10) == MOVED, LEVEL, rng)[MOVED])
+    return float(shape_tests("mmd", sides, about, np.arange(10) == MOVED, LEVEL, rng).p[MOVED])
 
 
 def study(quick: bool = False, seed: int = 0) -> Study:

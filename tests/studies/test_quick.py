@@ -24,12 +24,14 @@ from studies import (
     model,
     multi_label,
     multi_label_data,
+    positive_features,
     sampling,
     spectrum,
     sweep,
     text,
     timeline,
     training,
+    two_entries,
     unseen,
     untrained,
     zoo,
@@ -213,6 +215,23 @@ def test_drift_is_judged():
     study = drift.study(quick=True)
     assert [claim.claim.split()[0] for claim in study.claims[:2]] == ["size", "some"]
     assert set(study.tables) == {"sizes", "labels", "shapes"} and set(study.figures) == {"power"}
+
+
+def test_divergences_by_features_near_the_exact_one(monkeypatch):
+    monkeypatch.setattr(positive_features, "EPSILONS", (1.0,))
+    monkeypatch.setattr(positive_features, "FEATURES", (200,))
+    near = positive_features.ratios(60, 2, SEED)
+    assert len(near) == 3 and all(0.9 < ratio < 1.1 for ratio in near.values())
+    deviations = positive_features.plane(200, 2, SEED)
+    assert all(90 < deviation < 110 for deviation in deviations[0.5, 1000])
+
+
+def test_two_entries_a_row_tell_the_row_space(monkeypatch):
+    monkeypatch.setattr(two_entries, "SPACES", ((60, 4),))
+    found = two_entries.spaces(2, SEED)
+    assert found[60, 4, 40.0][0] == pytest.approx(0.975, abs=0.03)
+    logged = two_entries.logs("cnn-ce", 1, SEED)
+    assert logged[two_entries.RARE][0] < 0.5 * logged[two_entries.COLUMNS][0]
 
 
 def test_ends_of_runs_are_judged():

@@ -26,7 +26,16 @@ from penultimate.cli.results import deliver, progress
     show_default=True,
     help="How often some class may be said to have moved where none has.",
 )
-@click.option("--shape", type=click.Choice(["mmd"]), help="Test the shape of classes, too; takes seconds a class.")
+@click.option(
+    "--shape", type=click.Choice(["mmd", "sinkhorn"]), help="Test the shape of classes, too; takes seconds a class."
+)
+@click.option(
+    "--epsilon",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Regularisation of --shape sinkhorn, from 0.3 on, in mean squared distances within a class.",
+)
 @click.option(
     "--groups", metavar="NAME", help="Array beside the features of both that says which samples belong together."
 )
@@ -39,7 +48,8 @@ def drift(
     current: str,
     head: str | None,
     level: float,
-    shape: Literal["mmd"] | None,
+    shape: Literal["mmd", "sinkhorn"] | None,
+    epsilon: float,
     groups: str | None,
     seed: int,
     classes: int | Literal["all", "none"],
@@ -55,7 +65,9 @@ def drift(
     from penultimate.drifts.drifting import drift as compare
 
     with progress("comparing"):
-        found = compare(reference, current, head=head, level=level, shape=shape, groups=groups, seed=seed)
+        found = compare(
+            reference, current, head=head, level=level, shape=shape, epsilon=epsilon, groups=groups, seed=seed
+        )
     for line in found.notes:
         note(line)
     deliver(found, json_path, html_path, classes)

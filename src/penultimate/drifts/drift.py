@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
 from penultimate.drifts.cost import recall_lost
+from penultimate.drifts.shape import Shape
 from penultimate.features.decisions import Decisions, wilson
 from penultimate.reported import Reported
-
-Shape = Literal["mmd"]
 
 # Recall above which the reference is taken for training samples, if most classes have it.
 _FITTED = 0.99
@@ -70,10 +68,12 @@ class Drift(Reported, presenter="drift"):
     p, p_adjusted : ndarray of shape (K,)
         How often samples of one law would look so different, and the same after Holm's correction for all tests; NaN
         where it is not known.
-    shape : {"mmd"} or None
+    shape : {"mmd", "sinkhorn"} or None
         The second test, for scatter and for directions that the neighbours do not span.
     shape_p, shape_p_adjusted : ndarray of shape (K,)
         Of the second test; NaN without it.
+    divergence, divergence_by_chance : ndarray of shape (K,)
+        Sinkhorn divergence in squared feature units, and its mean where samples change sides; NaN but for "sinkhorn".
     spread_ratio : ndarray of shape (K,)
         Root mean square distance from the class mean, current over reference.
     towards : ndarray of shape (K,)
@@ -109,6 +109,8 @@ class Drift(Reported, presenter="drift"):
     shape: Shape | None
     shape_p: Float[np.ndarray, " K"]
     shape_p_adjusted: Float[np.ndarray, " K"]
+    divergence: Float[np.ndarray, " K"]
+    divergence_by_chance: Float[np.ndarray, " K"]
     spread_ratio: Float[np.ndarray, " K"]
     towards: Int[np.ndarray, " K"]
     before: Decisions | None

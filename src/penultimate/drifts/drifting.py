@@ -11,12 +11,12 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
-from penultimate.drifts.drift import ClassOutcome, Drift, Shape
+from penultimate.drifts.drift import ClassOutcome, Drift
 from penultimate.drifts.groups import Groups, groups_of_both
 from penultimate.drifts.neighbours import Neighbours, neighbours
 from penultimate.drifts.p_values import ENOUGH
 from penultimate.drifts.samples import Seen, first_look, from_statistics, second_look
-from penultimate.drifts.shape import shape_p_values
+from penultimate.drifts.shape import Shape, check, shapes
 from penultimate.drifts.shift import Shifts, shifts
 from penultimate.drifts.sides import Side, two_sides
 from penultimate.errors import FeaturesError, ProblemError
@@ -41,6 +41,7 @@ def drift(
     head: "Head | os.PathLike[str] | str | None" = None,
     level: float = 0.05,
     shape: Shape | None = None,
+    epsilon: float = 1.0,
     groups: "str | tuple[object, object] | None" = None,
     seed: int = 0,
 ) -> Drift:
@@ -55,9 +56,11 @@ def drift(
         The linear layers after the features, for recalls; by default those that came with the features.
     level : float, default 0.05
         How often some class may be said to have moved where none has.
-    shape : {"mmd"}, optional
+    shape : {"mmd", "sinkhorn"}, optional
         Test each class's shape, too: its scatter, and shifts that no neighbour lies along. Needs the samples, in
-        memory.
+        memory. "mmd" sees more and is faster; "sinkhorn" says how much in squared feature units.
+    epsilon : float, default 1.0
+        Regularisation of "sinkhorn", in mean squared distances within a class; 0.3 at least.
     groups : str, or pair of array-like of shape (N,) or None, optional
         Samples that belong together, as frames of one video: the group of each sample of either side, whole numbers or
         names, None for a side of independent samples; or the name of such an array in the files of both. They widen the
@@ -97,8 +100,7 @@ def drift(
     """
     if not 0.0 < level < 1.0:
         raise ProblemError(f"level={level}: give a share between 0 and 1")
-    if shape not in (None, "mmd"):
-        raise ProblemError(f"shape={shape!r}: give 'mmd', or nothing for shifts alone")
+    check(shape, epsilon)
     one, other, notes = two_sides(reference, current, head)
     if shape is not None and (one.source is None or other.source is None):
         raise FeaturesError(f"shape={shape!r} compares samples, and statistics keep none: give the features")
@@ -117,9 +119,8 @@ def drift(
         tests = 1 if shape is None else 2
         least = level / (tests * max(int((few >= 2).sum()), 1))
         found = shifts(statistics, seen, about, least, rng)
-        nothing = np.full(classes, np.nan)
-        shape_p = nothing if shape is None else shape_p_values(one, other, about, few >= 2, least, rng, grouped)
-    adjusted = _adjusted(np.concatenate([found.p, shape_p])).reshape(2, classes)
+        second = shapes(shape, (one, other), about, few >= 2, least, rng, grouped, epsilon)
+    adjusted = _adjusted(np.concatenate([found.p, second.p])).reshape(2, classes)
     moved: NDArray[np.bool_] = np.any(adjusted <= level, axis=0)
     kept = all(side.source is not None or own.per_class for side, own in zip((one, other), statistics, strict=True))
     untested = ClassOutcome.NO_SAMPLES_TO_PERMUTE if kept else ClassOutcome.NO_SCATTER_KEPT
@@ -135,8 +136,10 @@ def drift(
         p=found.p,
         p_adjusted=adjusted[0],
         shape=shape,
-        shape_p=shape_p,
+        shape_p=second.p,
         shape_p_adjusted=adjusted[1],
+        divergence=second.divergence,
+        divergence_by_chance=second.by_chance,
         spread_ratio=_spread_ratio(statistics),
         towards=np.where(moved, _towards(other.head, statistics[1], seen[1].decisions, found), -1),
         before=seen[0].decisions,

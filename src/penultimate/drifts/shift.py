@@ -90,7 +90,7 @@ def shifts(
         if min(side.independent[k] for side in seen) >= ENOUGH:
             p[k] = by_moments(float(np.sum((apart[k] @ metric) ** 2)), metric.T @ both @ metric)
         elif not grouped[k] and k in seen[0].coordinates and k in seen[1].coordinates:
-            p[k] = _permuted(*(side.coordinates[k] @ metric for side in seen), least, rng)
+            p[k] = _permuted(seen[0].coordinates[k] @ metric, seen[1].coordinates[k] @ metric, least, rng)
     lengths = np.linalg.norm(about.towards, axis=2)
     along = np.einsum("kr,ksr->ks", apart, about.towards) / np.where(lengths > 0, lengths, 1.0)
     towards = np.take_along_axis(about.nearest, along.argmax(axis=1)[:, None], axis=1)[:, 0]

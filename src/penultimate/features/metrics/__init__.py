@@ -9,6 +9,7 @@ from penultimate.features.metrics.frames import gram_distance as gram_distance
 from penultimate.features.metrics.frames import self_duality as self_duality
 from penultimate.features.metrics.pairs import PairwiseVariance as PairwiseVariance
 from penultimate.features.metrics.pairs import equiangularity as equiangularity
+from penultimate.features.metrics.sinkhorn import sinkhorn_divergence as sinkhorn_divergence
 from penultimate.features.metrics.summary import ClassMetrics as ClassMetrics
 from penultimate.features.metrics.summary import CollapseMetrics as CollapseMetrics
 from penultimate.features.metrics.summary import class_metrics as class_metrics

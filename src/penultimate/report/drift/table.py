@@ -28,7 +28,8 @@ def moves(drift: Drift, classes: Classes) -> Fitted:
     table = Table(title="Classes; those that moved first, the furthest above", **LOOK)
     table.add_column("class", **NAME)
     shape = ["shape p"] if drift.shape is not None else []
-    headings = ["reference", "current", "of the way", "towards", "p", *shape, "spread", "recall", "lost"]
+    size = ["excess"] if drift.shape == "sinkhorn" else []
+    headings = ["reference", "current", "of the way", "towards", "p", *shape, *size, "spread", "recall", "lost"]
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "towards" else "right")
     for k in select(drift, classes).tolist():
@@ -41,6 +42,7 @@ def moves(drift: Drift, classes: Classes) -> Fitted:
             Text(str(drift.counts.names[towards]) if towards >= 0 else "–"),
             p_value(float(drift.p_adjusted[k])),
             *([p_value(float(drift.shape_p_adjusted[k]))] if shape else []),
+            *([number(float(drift.divergence[k] - drift.divergence_by_chance[k]), 2)] if size else []),
             f"× {number(float(drift.spread_ratio[k]), 3)}",
             "–" if drift.after is None else share(float(drift.after.recall[k])),
             points_lost(drift, k),

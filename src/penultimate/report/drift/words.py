@@ -10,6 +10,10 @@ from penultimate.report.kit.numbers import how_many, names_of, number
 _TOLD = 3
 # Below this the tail of the p-value is not checked.
 _LEAST = 1e-6
+_SHAPES = {
+    "mmd": "maximum mean discrepancy of whitened samples, by permutation",
+    "sinkhorn": "Sinkhorn divergence by positive features, by permutation; excess: over samples that changed sides",
+}
 
 
 def verdict(drift: Drift) -> str:
@@ -52,7 +56,7 @@ def facts(drift: Drift) -> list[tuple[str, str]]:
         ("p", "of the mean in the span of the five nearest classes, by the scatter of all classes and of its own"),
     ]
     if drift.shape is not None:
-        rows.append(("shape", "maximum mean discrepancy of whitened samples, by permutation"))
+        rows.append(("shape", _SHAPES[drift.shape]))
     if drift.after is not None:
         rows.append(("recall lost", "counted on either side; interval of 95 %"))
     return [*rows, *(("note", note) for note in drift.notes)]
