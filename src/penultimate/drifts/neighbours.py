@@ -89,12 +89,16 @@ def neighbours(reference: FeatureStatistics, current: FeatureStatistics) -> Neig
     basis = np.zeros((classes, dimension, rank))
     towards = np.zeros((classes, rank, rank))
     named = np.zeros((classes, rank), dtype=np.int64)
-    for place, k in enumerate(seen.tolist()):
-        apart = points[nearest[place]] - points[place]
-        directions = np.linalg.qr(apart.T)[0]
-        basis[k] = white @ directions
-        towards[k] = apart @ directions
-        named[k] = seen[nearest[place]]
+    named[seen] = seen[nearest]
+    step = max(1, _ENTRIES // (dimension * rank))
+    for start in range(0, seen.size, step):
+        some = slice(start, start + step)
+        apart = points[nearest[some]] - points[some, None]
+        directions = np.linalg.qr(apart.transpose(0, 2, 1))[0]
+        # All at once: one product of the size of the whitening takes a fifth of the time of many narrow ones.
+        wide = white @ directions.transpose(1, 0, 2).reshape(dimension, -1)
+        basis[seen[some]] = wide.reshape(dimension, -1, rank).transpose(1, 0, 2)
+        towards[seen[some]] = apart @ directions
     return Neighbours(centres, white, basis, towards, named)
 
 

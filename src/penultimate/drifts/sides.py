@@ -117,13 +117,15 @@ def _opened(given: object, which: str) -> Side:
         given = FeatureStatistics.read(path) if is_sealed(path, FORMAT) else source_of(path)
     if isinstance(given, FeatureStatistics):
         return Side(given, None, None)
-    if not isinstance(given, FeatureSource):
+    # Asked of its type: whether an object has a fingerprint is found out by taking one, of all that it holds.
+    if not hasattr(type(given), "batches"):
         raise FeaturesError(
             f"{which} is {type(given).__name__}: give a file, a bundled name, pen.ArraySource(features, labels) or "
             "FeatureStatistics. Labels are needed on both sides, for predicted ones hide the very samples that moved: "
             "sixty labelled samples of a class do"
         )
-    return Side(given, given.names, given.head)
+    source = cast(FeatureSource, given)
+    return Side(source, source.names, source.head)
 
 
 def _in_order(side: Side, order: np.ndarray, names: Sequence[str]) -> Side:

@@ -136,12 +136,14 @@ class Moments:
     def pooled_scatter(self) -> Floats:
         """The sum of all scatters, shape (d, d)."""
         scaled = self.total / np.sqrt(self._divisor)[:, None]
-        return self.moment.sum(axis=0) - scaled.T @ scaled
+        # One product reads all moments at the speed of memory; a sum over the first axis takes half as long again.
+        whole = (np.ones(len(self.moment)) @ self.moment.reshape(len(self.moment), -1)).reshape(self.moment.shape[1:])
+        return whole - scaled.T @ scaled
 
     def scatter_along(self, basis: Floats) -> Floats:
         """``B_kᵀ (scatter of class k) B_k`` for bases of shape (K, d, r), where each class has its own moment."""
         scaled = (self.total / np.sqrt(self._divisor)[:, None])[:, None, :] @ basis
-        return basis.transpose(0, 2, 1) @ (self.moment @ basis) - scaled.transpose(0, 2, 1) @ scaled
+        return basis.transpose(0, 2, 1) @ self.moment @ basis - scaled.transpose(0, 2, 1) @ scaled
 
     @property
     def _divisor(self) -> Floats:
