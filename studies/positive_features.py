@@ -23,7 +23,7 @@ CLOUDS = {
     "d = 128": np.ones(128),
     "d = 128, spectrum 1/i": 1.0 / np.arange(1.0, 129.0),
 }
-EPSILONS, FEATURES, POINTS = (0.1, 0.3, 1.0, 3.0), (200, 500, 2000), 400
+EPSILONS, FEATURES, POINTS = (0.1, 0.3, 1.0, 3.0), (200, 500, 2000), 300
 PLANE, PLANE_EPSILONS = (100, 300, 1000), (0.1, 0.5)
 _ITERATIONS, _TOLERANCE = 3000, 1e-8
 
@@ -152,9 +152,9 @@ def power(draws: int, seed: int) -> dict[str, tuple[float, float, float]]:
 
 def study(quick: bool = False, seed: int = 0) -> Study:
     """Run everything and judge the claims."""
-    near = ratios(100 if quick else POINTS, 2 if quick else 8, seed)
+    near = ratios(100 if quick else POINTS, 2 if quick else 4, seed)
     found = plane(200 if quick else 2000, 2 if quick else 10, seed + 1)
-    powers = power(2 if quick else 200, seed + 2)
+    powers = power(2 if quick else 60, seed + 2)
 
     def worst(epsilon: float, number: int) -> float:
         return max(abs(near[name, epsilon, number] - 1.0) for name in CLOUDS)

@@ -1,6 +1,7 @@
 """The callbacks in real trainers of Lightning and Hugging Face."""
 
 import importlib
+import json
 import sys
 
 import numpy as np
@@ -76,6 +77,21 @@ def test_lightning_logs_what_an_audit_of_the_final_network_finds(forecast, compi
     assert callback.trajectory.steps.tolist() == [4, 8, 12]
     np.testing.assert_allclose(callback.trajectory.strength[-1], found, rtol=1e-6)
     assert not module.network[4]._forward_pre_hooks
+
+
+def test_lightning_logs_where_each_direction_will_be_at_the_end(forecast):
+    """From six looks on; what it draws is what it logs."""
+    module = Module()
+    monitor = pen.torch.FeatureMonitor(4, 16, head=module.network[4], forecast=forecast)
+    callback = pen.torch.LightningCallback(monitor)
+    assert not any("foreseen" in name for name in fit(module, callback, epochs=5).callback_metrics)
+    module = Module()
+    monitor = pen.torch.FeatureMonitor(4, 16, head=module.network[4], forecast=forecast)
+    callback = pen.torch.LightningCallback(monitor)
+    logged = fit(module, callback, epochs=7).callback_metrics
+    found = [float(logged[f"collapse/foreseen/{i}"]) for i in (1, 2, 3)]
+    np.testing.assert_allclose(found, callback.trajectory.foresee(until=28).strength, rtol=1e-6)
+    assert "of the run" in json.dumps(callback.trajectory.plot(until=60).to_dict())
 
 
 def test_lightning_can_watch_training_batches_of_another_form(forecast):
