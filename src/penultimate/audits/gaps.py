@@ -158,6 +158,10 @@ def _covariance(second: ObservedPairs, kept: list[int], variances: Floats, sampl
         return covariance
     size = float(np.sum(off**2))
     covariance = np.diag(variances) + off * (max(size - noise, 0.0) / size if size > 0 else 0.0)
-    values, vectors = np.linalg.eigh(covariance)
-    # A negative variance is noise of its own size.
-    return (vectors * np.abs(values)) @ vectors.T
+    try:
+        np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        # A negative variance is noise of its own size.
+        return (vectors * np.abs(values)) @ vectors.T
+    return covariance

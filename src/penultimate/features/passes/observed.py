@@ -233,7 +233,9 @@ class ObservedPairs:
     def _add(self, rows: NDArray[np.floating], own: NDArray[np.int64], part: int) -> None:
         there = ~np.isnan(rows)
         residuals = np.where(there, (rows - self._means[own]) * self._factor[own], 0.0)
-        self.products[part] += residuals.T @ residuals
+        # In the type of the features, as the scatter of features without gaps is.
+        narrow = residuals.astype(np.float64 if rows.dtype == np.float64 else np.float32, copy=False)
+        self.products[part] += narrow.T @ narrow
         counted = there.astype(np.float32)
         self.pairs[part] += counted.T @ counted
 
