@@ -20,7 +20,10 @@ SHOWN |= {
     "truncation": "laws.md",
     "class_shares": "probabilities.md",
     "drift": "drift.md",
+    "positive_features": "drift.md",
+    "two_entries": "audit.md",
     "foreseeing": "training.md",
+    "foreseeing_entropy": "training.md",
 }
 
 
