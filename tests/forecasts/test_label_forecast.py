@@ -190,6 +190,14 @@ def test_above_so_many_labels_the_leading_directions_are_found(monkeypatch):
     few = pen.forecast(targets, 1e-3)
     assert few.solution.is_lower_bound and few.solution.objective is None and "at least 4 directions" in few.verdict
     assert few.to_dict()["solution"]["at_least"] is True
+    # Of directions that were not found nothing is claimed: labels are taken alone, close to what they are.
+    assert few.never_answered == 0 and few.labels_with("lost") == 0 and "each label taken alone" in few.verdict
+    theta, spread = few.threshold, np.sqrt(targets.variance)
+    np.testing.assert_allclose(few.lift, 1 - theta / spread, rtol=1e-12)
+    np.testing.assert_allclose(few.score_on, targets.mean + (1 - targets.mean) * few.lift, rtol=1e-12)
+    np.testing.assert_allclose(few.score_on, pen.forecast(targets, 1e-3).score_on, atol=0.01)
+    assert np.array_equal(pen.forecast(targets, 1e-3, bias="none").answered, np.ones(150, dtype=bool))
+    assert pen.forecast(targets, 1e-3, layers=2).status.tolist() == ["own"] * 150
 
 
 def test_labels_that_never_change_and_samples_without_labels_are_said():

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.minimisers.label_solution import LabelSolution
+from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.label_geometry import LabelGeometry
 from penultimate.reported import OneLine
 from penultimate.targets.label_scatter import LabelScatter
@@ -56,7 +57,10 @@ def squared_error_figures(solution: LabelSolution) -> LabelFigures:
     Returns
     -------
     LabelFigures
+        Where more directions survive than were found, those of each label taken alone.
     """
+    if solution.is_lower_bound:
+        return _alone(solution)
     targets, geometry = solution.targets, solution.geometry
     on, off = mean_scores(targets, geometry)
     spread = targets.variance
@@ -66,6 +70,20 @@ def squared_error_figures(solution: LabelSolution) -> LabelFigures:
     slope = _over(strengths - targets.samples * beta * moved, spread)
     to_keep, to_answer = samples_needed(solution, np.ones(targets.labels))
     return LabelFigures(_retained(solution), slope, on, off, to_keep, to_answer)
+
+
+def _alone(solution: LabelSolution) -> LabelFigures:
+    """Figures as if labels were uncorrelated, ``s² = S_kk``; they need no directions."""
+    targets, problem = solution.targets, solution.problem
+    centred = problem.bias != "none"
+    squares = targets.variance if centred else np.where(targets.variance > 0, targets.second_moment.diagonal(), 0.0)
+    shrinkage = Shrinkage(targets.samples, problem.kappa(targets.samples), problem.layers)
+    strength = shrinkage.strength(np.sqrt(squares))
+    lift, retained = _over(strength * np.sqrt(squares), squares), np.where(squares > 0, 1.0 * (strength > 0), np.nan)
+    bias = targets.mean if centred and targets.kind != "real" else 0.0
+    scores = (bias + (1.0 - bias) * lift, bias - bias * lift)
+    on, off = (np.where(targets.kind == "real", np.nan, score) for score in scores)
+    return LabelFigures(retained, lift, on, off, *samples_needed(solution, np.ones(targets.labels)))
 
 
 def _retained(solution: LabelSolution) -> Float[np.ndarray, " K"]:

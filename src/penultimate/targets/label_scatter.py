@@ -276,7 +276,8 @@ class LabelScatter:
     def _of_found(cls, found: Found) -> Self:
         names = None if found.names is None else as_names(found.names)
         out = cls._of_blocks(found.blocks, names) if found.sets is None else cls._of_sets(found.sets, names)
-        out.origin = f"{found.origin}: {out.labels:,} labels, {out.samples:,.15g} samples"
+        many = "label" if out.labels == 1 else "labels"
+        out.origin = f"{found.origin}: {out.labels:,} {many}, {out.samples:,.15g} samples"
         return out
 
     @property

@@ -36,9 +36,12 @@ def facts(forecast: LabelForecast) -> list[tuple[str, str]]:
     n = targets.positives
     feature_decay = problem.resolved_feature_decay(targets.samples)
     bands = ", ".join(f"{number(forecast.labels_with(status))} {status}" for status in ("own", "shared", "lost"))
+    real = targets.kind == "real"
+    sizes = "" if real else f", {number(float(n.max()))} … {number(float(n.min()))} samples each"
+    without = "" if real else f", {number(targets.unlabelled)} of them without labels"
     rows = [
-        ("labels", f"{number(targets.labels)}, {number(float(n.max()))} … {number(float(n.min()))} samples each"),
-        ("samples", f"{number(targets.samples)}, {number(targets.unlabelled)} of them without labels"),
+        ("outputs" if real else "labels", f"{number(targets.labels)}{sizes}"),
+        ("samples", f"{number(targets.samples)}{without}"),
         (
             "model",
             f"L = {problem.layers}, bias {problem.bias}, width {problem.width or 'not binding'}, {forecast.loss_name}",

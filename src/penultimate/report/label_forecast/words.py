@@ -191,6 +191,11 @@ def _caveats(forecast: LabelForecast) -> str:
     parts = list[str]()
     if not forecast.knows_directions:
         parts.append(_not_solved(forecast))
+    if forecast.solution.is_lower_bound and forecast.sets is None:
+        parts.append(
+            f"More directions survive, perhaps, than the {number(forecast.survivors)} that were found: figures of "
+            "labels are those of each label taken alone."
+        )
     if forecast.targets.kind == "soft":
         parts.append("Labels are soft: a label counts by its share.")
     if forecast.problem.feature_decay is None:
