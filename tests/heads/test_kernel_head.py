@@ -1,10 +1,12 @@
 """Heads that bend: against scikit-learn's own Nyström features, sums of them, and their file."""
 
+import importlib
 from functools import cache
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from scipy.special import softmax
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks as checks
@@ -97,13 +99,30 @@ def test_there_and_back(tmp_path):
     assert np.mean(read.predict(X, costs=costs)) > np.mean(read.predict(X))
 
 
-def test_it_is_not_taken_for_a_layer(tmp_path):
+def test_its_graph_gives_the_same_scores(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    reference = importlib.import_module("onnx.reference")
+    head, X = some(), crossed()[0].astype(np.float32)
+    head.save(tmp_path / "head.onnx")
+    model = onnx.load(tmp_path / "head.onnx")
+    scores, shares = reference.ReferenceEvaluator(model).run(["scores", "probabilities"], {"features": X})
+    np.testing.assert_allclose(scores, head.logits(X), atol=1e-4)
+    np.testing.assert_allclose(shares, softmax(head.logits(X), axis=1), atol=1e-5)
+    assert [(one.key, one.value) for one in model.metadata_props] == [("classes", '["bee", "cat"]')]
+
+
+@pytest.mark.parametrize("form", ["safetensors", "onnx"])
+def test_it_is_not_taken_for_a_layer(form, tmp_path):
     """W alone answers otherwise, and must not be read out of the file."""
-    path = tmp_path / "head.safetensors"
+    path = tmp_path / f"head.{form}"
     some().save(path)
-    for known in ({}, {"classes": 2, "dimension": 3}):
+    with pytest.raises(PenultimateError):
+        pen.Head.read(path, classes=2, dimension=3)
+    if form == "onnx":
+        assert pen.Head.read(path).dimension == 7  # of features and landmarks: it fits no features
+    else:
         with pytest.raises(PenultimateError):
-            pen.Head.read(path, **known)
+            pen.Head.read(path)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +135,7 @@ def test_what_is_no_such_file_is_refused(tmp_path, content, says):
         path.write_bytes(content)
     with pytest.raises(FileError, match=says):
         KernelHead.read(path)
-    with pytest.raises(pen.FeaturesError, match=r"written as \.safetensors"):
+    with pytest.raises(pen.FeaturesError, match=r"written as \.safetensors or \.onnx"):
         some().save(tmp_path / "head.npz")
 
 

@@ -12,6 +12,7 @@ from penultimate.errors import FeaturesError
 
 _USE = """    import penultimate as pen
     pen.torch.put_head(model, pen.Head.read({out!r}))  # in PyTorch"""
+_USE_GRAPH = """    onnxruntime.InferenceSession({out!r}).run(["scores"], {{"features": features}})"""
 _USE_KERNEL = """    import penultimate as pen
     pen.heads.KernelHead.read({out!r}).predict(features)"""
 
@@ -39,7 +40,9 @@ _USE_KERNEL = """    import penultimate as pen
 @SEPARATOR
 @click.option("--many", type=float, default=100, show_default=True, help="Classes with more samples are 'many'.")
 @click.option("--few", type=float, default=20, show_default=True, help="Classes with fewer samples are 'few'.")
-@click.option("--non-linear", is_flag=True, help="Try kernel machines too; --out is then HEAD.safetensors.")
+@click.option(
+    "--non-linear", is_flag=True, help="Try kernel machines too; --out is then HEAD.safetensors or HEAD.onnx."
+)
 @click.option("--costs", metavar="FILE", help="K × K: what it costs to answer the column where the row is true.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of parts and bootstrap.")
 @click.option("--out", metavar="HEAD.npz", help="Write W, b and class names of the head to use.")
@@ -113,6 +116,6 @@ def heads(
         note(line)
     if out is not None:
         result.save_head(out)
-        use = _USE if isinstance(result.head, Head) else _USE_KERNEL
+        use = _USE if isinstance(result.head, Head) else _USE_GRAPH if out.endswith(".onnx") else _USE_KERNEL
         note(f"wrote {out}; to use it:\n{use.format(out=out)}")
     deliver(result, json_path, html_path)

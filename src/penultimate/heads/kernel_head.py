@@ -17,6 +17,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_features
 from penultimate.features.head import Head
 from penultimate.files import write_whole
+from penultimate.heads.kernel_onnx import as_onnx
 from penultimate.probabilities.deciding import costs_of, least_costly
 from penultimate.reported import OneLine
 
@@ -127,12 +128,13 @@ class KernelHead(OneLine):
         return least_costly(softmax(scores, axis=1), costs_of(costs, names))
 
     def save(self, path: "os.PathLike[str] | str", names: Sequence[str] | None = None) -> None:
-        """Write it in float32, whole or not at all; `KernelHead.read` reads it.
+        """Write it in float32, whole or not at all.
 
         Parameters
         ----------
         path : path-like
-            Ends in ``.safetensors``.
+            Ends in ``.safetensors``, which `KernelHead.read` reads; or in ``.onnx``, a graph from ``features`` to
+            ``scores`` and ``probabilities``.
         names : sequence of str, optional
             Of the classes; by default its own.
 
@@ -142,10 +144,16 @@ class KernelHead(OneLine):
             When the file's name ends otherwise.
         FileError
             When the file cannot be written.
+        MissingDependencyError
+            For ``.onnx`` without onnx.
         """
+        named = self.names if names is None else tuple(names)
+        if Path(path).suffix == ".onnx":
+            write_whole(path, as_onnx(self.linear, self.landmarks, self.widths, self.coefficients, named))
+            return
         if Path(path).suffix != ".safetensors":
             raise FeaturesError(
-                f"{path}: a head that is not linear is written as .safetensors: give a name that ends so"
+                f"{path}: a head that is not linear is written as .safetensors or .onnx: give a name that ends so"
             )
         # W beside A in one array: read as a head, neither would be one.
         arrays = {
@@ -154,7 +162,6 @@ class KernelHead(OneLine):
             "rows": np.concatenate([self.linear.product, self.coefficients], axis=1),
             "biases": self.linear.offset,
         }
-        named = self.names if names is None else tuple(names)
         note = {} if named is None else {"classes": json.dumps(named)}
         write_whole(path, seal(_KIND, {name: array.astype(np.float32) for name, array in arrays.items()}, note))
 

@@ -407,5 +407,7 @@ def test_heads_that_bend_join_where_they_may(tmp_path, penultimate):
     assert status == 0 and "kernel machine" in out and "KernelHead.read" in err
     read = pen.heads.KernelHead.read(tmp_path / "head.safetensors")
     assert read.names == ("bee", "cat") and np.mean(read.predict(X) == (X[:, 0] * X[:, 1] > 0)) > 0.85
+    status, _, err = penultimate("heads", *files, "--non-linear", "--out", tmp_path / "head.onnx")
+    assert status == 0 and 'run(["scores"], {"features": features})' in err and (tmp_path / "head.onnx").exists()
     status, _, err = penultimate("heads", *files, "--non-linear", "--out", tmp_path / "head.npz")
-    assert status == 2 and "written as .safetensors" in " ".join(err.split())
+    assert status == 2 and "written as .safetensors or .onnx" in " ".join(err.split())
