@@ -272,3 +272,12 @@ def test_a_learning_curve_is_printed_and_written(penultimate, tmp_path):
 def test_a_learning_curve_that_cannot_be_is_one_line(penultimate, options, said):
     status, out, err = penultimate("learning-curve", "cnn-ce-test", *options)
     assert (status, out, err.count("\n")) == (2, "", 1) and said in err
+
+
+def test_quiet_leaves_results_and_errors(penultimate, tmp_path):
+    (tmp_path / "labels.csv").write_text("label\ncat\ncat\ndog\n")
+    _, loud, notes = penultimate("forecast", tmp_path / "labels.csv")
+    status, quiet, nothing = penultimate("--quiet", "forecast", tmp_path / "labels.csv")
+    assert status == 0 and quiet == loud and "labels.csv" in notes and not nothing
+    status, _, error = penultimate("-q", "forecast", tmp_path / "none.csv")
+    assert status == 2 and error.count("\n") == 1

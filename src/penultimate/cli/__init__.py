@@ -23,7 +23,7 @@ from penultimate.cli.heads import heads
 from penultimate.cli.interrupts import INTERRUPTED, heeding_interrupts
 from penultimate.cli.learning_curve import learning_curve
 from penultimate.cli.options import examples
-from penultimate.cli.output import note, prepare
+from penultimate.cli.output import complain, prepare
 from penultimate.cli.scan import scan
 from penultimate.cli.sections import Sections
 from penultimate.cli.thresholds import thresholds
@@ -51,8 +51,9 @@ All commands: penultimate --help"""
     ),
 )
 @click.version_option(__version__, prog_name="penultimate")
+@click.option("-q", "--quiet", is_flag=True, help="Write nothing but results and errors; goes before the command.")
 @click.pass_context
-def cli(context: click.Context) -> None:
+def cli(context: click.Context, quiet: bool) -> None:
     """Say what imbalanced classes do to a network's last layer, and help to mend it."""
     if context.invoked_subcommand is None:
         click.echo(_FIRST)
@@ -111,7 +112,7 @@ def _run(pressed: threading.Event) -> int:
 
 def _fail(message: str, status: int) -> int:
     try:
-        note(f"penultimate: {' '.join(message.split())}")
+        complain(f"penultimate: {' '.join(message.split())}")
     except OSError:  # nobody reads this either
         with contextlib.suppress(OSError):
             os.close(2)

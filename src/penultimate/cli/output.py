@@ -8,6 +8,8 @@ import sys
 from io import TextIOWrapper
 from typing import Any, TextIO
 
+import click
+
 _WIDTH = 120  # columns when the output is no terminal and COLUMNS does not say: rich's own 80 would wrap the tables
 _NARROWEST = 40  # below this no table can be read
 
@@ -81,7 +83,19 @@ def is_unicode(stream: TextIO | None) -> bool:
     return str(getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-").startswith("utf")
 
 
+def is_quiet() -> bool:
+    """Whether the user asked for nothing but results and errors."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get("quiet"))
+
+
 def note(text: str) -> None:
+    """Say something beside the result, unless the user asked for quiet."""
+    if not is_quiet():
+        complain(text)
+
+
+def complain(text: str) -> None:
     """Write one line to standard error."""
     # The library click would write UTF-8 to a stream that says it is ASCII.
     if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]

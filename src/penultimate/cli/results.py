@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from penultimate.cli.output import as_json, is_unicode, note, show, write
+from penultimate.cli.output import as_json, is_quiet, is_unicode, note, show, write
 from penultimate.errors import PenultimateError, ProblemError
 from penultimate.files import write_whole
 
@@ -116,7 +116,7 @@ def progress(doing: str, unit: str = "samples") -> "Generator[Callable[[str, int
 
     Nothing where stderr is no terminal, nor for what is over soon.
     """
-    if not sys.stderr.isatty():
+    if is_quiet() or not sys.stderr.isatty():
         yield lambda stage, rows: None
         return
     from rich.console import Console
