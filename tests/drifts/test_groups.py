@@ -109,7 +109,7 @@ BAD = {
     "too few": ((FIRST[:-1], FIRST), "one whole number or name for each sample"),
     "shares": ((FIRST / 2, FIRST), "one whole number or name"),
     "no pair": (FIRST, "a pair"),
-    "no file": ("video", "is none: give the groups as arrays"),
+    "no file": ("video", "the reference is no file of features"),
 }
 
 

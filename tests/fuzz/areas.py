@@ -87,6 +87,14 @@ def _read_features(path: Path, rng: random.Random) -> None:
         pen.audit(source).to_dict(classes=20)
 
 
+def _read_logged(path: Path, rng: random.Random) -> None:
+    source = pen.open_features(path)
+    for _ in source.batches():
+        pass
+    if rng.random() < 0.2:
+        pen.audit(source, gaps="observed").to_dict(classes=20)
+
+
 def _read_label_sets(path: Path, _: random.Random) -> None:
     pen.audit_label_sets(path).to_dict(classes=20)
 
@@ -102,6 +110,7 @@ def _features(folder: Path) -> list[Area]:
     rows = [_npy(_FEATURES), _npy(np.asfortranarray(_FEATURES.astype(np.float16)))]
     return [
         Area("features", ".npz", 1500, [stored, packed, by_column], _read_features, mutated_zip),
+        Area("logs", ".npz", 400, [_logged()], _read_logged, mutated_zip),
         Area("label sets", ".npz", 800, tagged, _read_label_sets, mutated_zip),
         Area(
             "features",
@@ -114,6 +123,11 @@ def _features(folder: Path) -> list[Area]:
         Area("features", ".h5", 1000, [_hdf5(folder, whole)], _read_features),
         Area("features", "_H.npy", 1000, rows, _read_set),
     ]
+
+
+def _logged() -> bytes:
+    columns = np.argsort(_RNG.random(_FEATURES.shape), axis=1)[:, :5]
+    return _npz(columns=columns, values=np.take_along_axis(_FEATURES, columns, axis=1), y=_LABELS)
 
 
 def _read_set(path: Path, rng: random.Random) -> None:

@@ -17,6 +17,8 @@ from penultimate.features.sources.opening import array_beside
 
 Groups = NDArray[np.int64] | None
 
+_SIDES = ("the reference", "the current side")
+
 
 def groups_of_both(groups: object, given: tuple[object, object], sides: tuple[Side, Side]) -> tuple[Groups, Groups]:
     """The group of every sample of both sides, as numbers; None where samples are independent.
@@ -43,7 +45,7 @@ def groups_of_both(groups: object, given: tuple[object, object], sides: tuple[Si
     if groups is None:
         return None, None
     if isinstance(groups, str):
-        pair: list[object] = [_named(groups, *one) for one in zip(given, sides, strict=True)]
+        pair: list[object] = [_named(groups, *one) for one in zip(given, sides, _SIDES, strict=True)]
     elif isinstance(groups, list | tuple) and len(cast("list[object]", groups)) == 2:
         pair = list(cast("list[object]", groups))
     else:
@@ -55,13 +57,13 @@ def groups_of_both(groups: object, given: tuple[object, object], sides: tuple[Si
     return first, second
 
 
-def design_effect(sums_of: Float[np.ndarray, "n r"], groups: Int[np.ndarray, " n"]) -> float:
+def design_effect(samples: Float[np.ndarray, "n r"], groups: Int[np.ndarray, " n"]) -> float:
     """Variance of a mean over that of independent samples, at least 1: ``Σ_g ‖Σ_{i ∈ g} z_i‖² / Σ_i ‖z_i‖²``.
 
     Parameters
     ----------
-    sums_of : ndarray of shape (n, r)
-        Samples about a centre.
+    samples : ndarray of shape (n, r)
+        About a centre.
     groups : ndarray of shape (n,)
         The group of each.
 
@@ -79,9 +81,9 @@ def design_effect(sums_of: Float[np.ndarray, "n r"], groups: Int[np.ndarray, " n
     (2.0, 1.0)
     """
     number, own = np.unique(groups, return_inverse=True)
-    sums = np.zeros((number.size, sums_of.shape[1]))
-    np.add.at(sums, own, sums_of)
-    whole = float(np.sum(sums_of**2))
+    sums = np.zeros((number.size, samples.shape[1]))
+    np.add.at(sums, own, samples)
+    whole = float(np.sum(samples**2))
     return max(1.0, float(np.sum(sums**2)) / whole) if whole > 0 else len(groups) / number.size
 
 
@@ -90,10 +92,10 @@ def one_of_each(groups: Int[np.ndarray, " n"]) -> Int[np.ndarray, " g"]:
     return np.sort(np.unique(groups, return_index=True)[1])
 
 
-def _named(name: str, given: object, side: Side) -> object:
+def _named(name: str, given: object, side: Side, which: str) -> object:
     if not isinstance(given, str | os.PathLike) or side.source is None:
         raise FeaturesError(
-            f"groups={name!r} names an array in the files of both sides, and {side.given} is none: give the "
+            f"groups={name!r} names an array in the files of both sides, and {which} is no file of features: give the "
             "groups as arrays"
         )
     return array_beside(cast("os.PathLike[str]", given), name)

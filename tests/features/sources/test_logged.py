@@ -91,8 +91,8 @@ BAD = {
     "other shapes": ({"columns": np.zeros((180, 2), dtype=int)}, "columns has shape"),
     "one row too few": ({"columns": np.zeros((179, LOGGED), dtype=int)}, "columns has shape"),
     "no whole numbers": ({"columns": np.zeros((180, LOGGED))}, "whole numbers"),
-    "too wide": ({"columns": np.full((180, LOGGED), 1 << 20)}, "features of width 1048577"),
-    "nothing named": ({"columns": np.full((180, LOGGED), -1)}, "features of width 0"),
+    "too wide": ({"columns": np.full((180, LOGGED), 1 << 20)}, "the largest is 1048576, and there are 720 values"),
+    "nothing named": ({"columns": np.full((180, LOGGED), -1)}, "the largest is -1"),
     "no numbers": ({"values": np.zeros((180, LOGGED), dtype=int)}, "cast it to one of"),
     "twice": ({"columns": np.zeros((180, LOGGED), dtype=int)}, "sample 0 names a column twice"),
     "labels": ({"y": np.zeros(179, dtype=int)}, "y has shape"),
@@ -107,6 +107,14 @@ def test_what_is_no_log_is_one_clear_error(case, tmp_path):
     np.savez(tmp_path / "log.npz", **content)
     with pytest.raises(pen.PenultimateError, match=message):
         pen.audit(tmp_path / "log.npz", gaps="observed")
+
+
+def test_one_damaged_column_does_not_make_a_wide_matrix(tmp_path):
+    content, _ = log()
+    content["columns"][3, 1] = 100_000
+    np.savez(tmp_path / "log.npz", **content)
+    with pytest.raises(pen.FeaturesError, match=r"log\.npz: columns: the largest is 100000, and there are 720 values"):
+        pen.open_features(tmp_path / "log.npz")
 
 
 @pytest.mark.parametrize("column", [-1, WIDTH + 3])

@@ -32,6 +32,8 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _SEVERAL = "several labels a sample are for `penultimate audit`, `penultimate heads` and pen.audit_label_sets"
 # An audit keeps d × d numbers; beyond this width they would be 512 GiB.
 _WIDEST = 1 << 18
+# So wide a log costs little, whether all of its columns were logged or not.
+_NARROW = 4096
 
 
 class Keys(NamedTuple):
@@ -147,7 +149,7 @@ class FileSource:
 def open_source(path: Path) -> FileSource:
     """Open one file of features; its arrays are found by name and checked.
 
-    Only head and names are read; of a log without a head its columns, too, for they alone tell the width.
+    Only head and names are read; of a log its columns, too, for without a head they alone tell the width.
 
     Parameters
     ----------
@@ -173,10 +175,9 @@ def open_source(path: Path) -> FileSource:
             head = head_of(archive)
             dimension = layouts[0].shape[1]
             if keys.columns is not None:
-                dimension = (
-                    width_of(archive.blocks(keys.columns, 0, block_rows(dimension))) if head is None else head.dimension
-                )
-                _check_width(dimension, keys.columns)
+                named = width_of(archive.blocks(keys.columns, 0, block_rows(dimension)))
+                _check_width(named, layouts[0].shape[0] * dimension)
+                dimension = named if head is None else head.dimension
             if head is not None:
                 head.check(head.classes, dimension)
             found = None if head is not None else archive.classes()
@@ -254,9 +255,14 @@ def _named(names: Sequence[str], usual: Sequence[str]) -> list[str]:
     return [name for name in names if name.casefold() in folded]
 
 
-def _check_width(width: int, what: str) -> None:
-    if not 0 < width <= _WIDEST:
-        raise FeaturesError(f"{what}: the largest makes features of width {width}: number them from 0 to {_WIDEST - 1}")
+def _check_width(width: int, values: int) -> None:
+    """A log whose largest column is far beyond its values: one damaged number would make the work of a wide matrix."""
+    most = min(max(values, _NARROW), _WIDEST)
+    if not 0 < width <= most:
+        raise FeaturesError(
+            f"{COLUMNS}: the largest is {width - 1}, and there are {values} values in all: number them from 0 to "
+            f"{most - 1} at most"
+        )
 
 
 def _check(keys: Keys, layouts: Sequence[Layout], path: Path) -> None:

@@ -77,6 +77,7 @@ def _row(drift: Drift, k: int) -> dict[str, str]:
         "towards": str(drift.counts.names[towards]) if towards >= 0 else "–",
         "p": p_value(float(drift.p_adjusted[k])),
         "shape_p": p_value(float(drift.shape_p_adjusted[k])),
+        "excess": number(float(drift.divergence[k] - drift.divergence_by_chance[k]), 2),
         "spread": number(float(drift.spread_ratio[k]), 3),
         "recall": "–" if drift.after is None else share(float(drift.after.recall[k])),
         "lost": points_lost(drift, k),
