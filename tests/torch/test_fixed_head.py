@@ -190,3 +190,31 @@ def test_a_geometry_that_cannot_be_is_told(make, said):
 def test_matrices_that_are_no_head_are_told(weight, bias, said):
     with pytest.raises(pen.FeaturesError, match=said):
         FixedHead(weight, bias)
+
+
+@pytest.mark.parametrize(
+    ("classes", "features", "largest"),
+    [
+        (7, 2, np.cos(2 * np.pi / 7)),  # a polygon
+        (8, 4, 0.0),  # an orthoplex: best for d + 1 < K <= 2d
+        (12, 3, 5**-0.5),  # an icosahedron
+        (5, 4, -0.25),  # a simplex
+    ],
+)
+def test_a_softmax_code_is_the_best_known_packing(classes, features, largest):
+    head = FixedHead.softmax_code(classes, features, scale=3.0, seed=1, dtype=torch.float64)
+    rows = head.weight.numpy() / 3.0
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0)
+    assert (rows @ rows.T - 2 * np.eye(classes)).max() == pytest.approx(largest, abs=1e-5)
+    assert head.bias is not None and not head.bias.any()
+
+
+def test_a_softmax_code_refuses_what_it_cannot_spread():
+    with pytest.raises(pen.ProblemError, match="at most 4,096"):
+        FixedHead.softmax_code(5000, 64)
+    with pytest.raises(pen.ProblemError, match="features >= 2"):
+        FixedHead.softmax_code(5, 1)
+    with pytest.raises(pen.ProblemError, match="scale"):
+        FixedHead.softmax_code(5, 2, scale=0.0)
+    with pytest.raises(pen.ProblemError, match="softmax_code"):
+        FixedHead.etf(5, 2)
