@@ -108,6 +108,7 @@ ONE, FIRST = videos(4, 0)
 BAD = {
     "too few": ((FIRST[:-1], FIRST), "one whole number or name for each sample"),
     "shares": ((FIRST / 2, FIRST), "one whole number or name"),
+    "a name missing": ((np.array([None, *"ab" * 3], dtype=object).repeat(24)[: len(FIRST)], FIRST), "one whole number"),
     "no pair": (FIRST, "a pair"),
     "no file": ("video", "the reference is no file of features"),
 }

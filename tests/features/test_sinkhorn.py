@@ -94,6 +94,12 @@ def test_many_pairs_of_weights_are_one_by_one():
         assert found[column] == pytest.approx(oracle(z[side], z[rest], 4.0), rel=1e-6)
 
 
+def test_more_columns_than_samples_cost_no_more_and_change_nothing():
+    one, other = clouds(15, 40)
+    found = np.mean([divergence(one, other, seed=seed, features=2000) for seed in range(4)])
+    assert found == pytest.approx(oracle(one, other, within(one, other)), rel=0.02)
+
+
 def test_samples_that_do_not_vary_are_as_far_apart_as_their_means():
     assert divergence(np.zeros((3, 2)), np.full((4, 2), 2.0)) == pytest.approx(8.0)
 

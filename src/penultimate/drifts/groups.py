@@ -107,7 +107,8 @@ def _numbered(groups: object, side: Side) -> Groups:
     if side.source is None:
         raise FeaturesError("statistics keep no samples, so groups of them mean nothing: give the features")
     array: NDArray[Any] = np.asarray(groups)
-    if array.dtype.kind == "O":
+    # What is missing in a column of texts is no group of its own.
+    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array.ravel().tolist()):
         array = array.astype(str)
     if array.shape != (side.source.samples,) or array.dtype.kind not in "iuUS":
         raise FeaturesError(

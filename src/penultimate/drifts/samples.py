@@ -115,12 +115,14 @@ def second_look(
     scatter = np.zeros((classes, rank, rank))
     kept: dict[int, list[Floats]] = {int(k): [] for k in np.flatnonzero(keep)}
     answers = None if head is None else Decisions.empty(classes)
+    told: list[NDArray[np.int64]] = []
     right: list[NDArray[np.bool_]] = []
     at_home = np.zeros(classes)
     moved = None if head is None or shift is None else shift @ head.product.T
     origin = np.matmul(np.nan_to_num(about.centres)[:, None, :], about.basis)[:, 0]
     for batch in source.batches():
         labels = np.asarray(batch.labels, dtype=np.int64)
+        told.append(labels)
         for k, rows in _by_class(labels):
             z = batch.features[rows].astype(np.float64) @ about.basis[k] - origin[k]
             scatter[k] += z.T @ z
@@ -136,12 +138,12 @@ def second_look(
     coordinates = {k: np.concatenate(parts) for k, parts in kept.items() if parts}
     home = at_home / np.where(statistics.counts > 0, statistics.counts, np.nan) if moved is not None else None
     correct = np.concatenate(right) if right else None
-    independent, design, effective = _correlated(source, statistics.counts, coordinates, correct, groups)
+    independent, design, effective = _correlated(np.concatenate(told), statistics.counts, coordinates, correct, groups)
     return Seen(_means(statistics, about), scatter, coordinates, independent, design, answers, effective, home)
 
 
 def _correlated(
-    source: FeatureSource,
+    labels: NDArray[np.int64],
     counts: Floats,
     coordinates: dict[int, Floats],
     right: NDArray[np.bool_] | None,
@@ -151,8 +153,7 @@ def _correlated(
     independent, design, effective = counts.copy(), np.ones_like(counts), counts.copy()
     if groups is None:
         return independent, design, effective
-    labels = np.concatenate(list(source.labels()))
-    for k, rows in _by_class(np.asarray(labels, dtype=np.int64)):
+    for k, rows in _by_class(labels):
         own = groups[rows]
         independent[k] = np.unique(own).size
         design[k] = design_effect(coordinates[k], own)

@@ -18,7 +18,7 @@ from penultimate.drifts.neighbours import Neighbours
 from penultimate.drifts.p_values import by_permutation
 from penultimate.drifts.sides import Side
 from penultimate.errors import ProblemError
-from penultimate.features.metrics.sinkhorn import Proposals, divergences, sinkhorn_divergence
+from penultimate.features.metrics.sinkhorn import Proposals, divergences, in_their_span, sinkhorn_divergence
 from penultimate.features.sources.in_memory import Samples, gather
 from penultimate.features.statistics import FeatureStatistics
 
@@ -146,7 +146,8 @@ def _sinkhorn(
 ) -> tuple[float, float, float]:
     """p, the divergence, and its mean over samples that changed sides."""
     number, seed = (_FEATURES if epsilon >= 1.0 else _MORE_FEATURES), int(rng.integers(1 << 31))
-    z = np.concatenate([one, other])
+    z = in_their_span(np.concatenate([one, other]))
+    one, other = z[: len(one)], z[len(one) :]
     turns = [rng.permutation(len(z)) for _ in range(_CHANCE)]
     pairs = [(one, other)] + [(z[turn[: len(one)]], z[turn[len(one) :]]) for turn in turns]
     found, *chance = (sinkhorn_divergence(*pair, epsilon, features=number, seed=seed) for pair in pairs)

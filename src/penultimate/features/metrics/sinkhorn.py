@@ -71,7 +71,8 @@ def sinkhorn_divergence(
     first = _checked(one, None)
     second = _checked(other, first.shape[1])
     apart = first.mean(axis=0) - second.mean(axis=0)
-    first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+    both = in_their_span(np.concatenate([first - first.mean(axis=0), second - second.mean(axis=0)]))
+    first, second = both[: len(first)], both[len(first) :]
     within = float(np.sum(first**2) / len(first) + np.sum(second**2) / len(second))
     if not within > 0.0:
         return float(apart @ apart)
@@ -87,6 +88,11 @@ def sinkhorn_divergence(
     if not np.isfinite(shape):
         raise ProblemError(f"epsilon={epsilon}: so little leaves some sample without any feature: give 0.3 or more")
     return float(apart @ apart) + shape
+
+
+def in_their_span(samples: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n r"]:
+    """The same products of samples in no more columns than there are samples: directions without any change nothing."""
+    return samples if samples.shape[1] <= len(samples) else np.linalg.qr(samples.T, mode="r").T
 
 
 class Proposals:
