@@ -19,6 +19,7 @@ SHOWN |= {
     "real_or_noise": "laws.md",
     "truncation": "laws.md",
     "class_shares": "probabilities.md",
+    "multi_label": "multi-label.md",
     "drift": "drift.md",
     "positive_features": "drift.md",
     "two_entries": "audit.md",
