@@ -141,19 +141,27 @@ async function round(asked) {
   document.body.dataset.shown = key;
   performance.measure("redraw", { start: touched, end: performance.now() });
 }
-// The report's body, in which charts that were drawn stay until they are drawn anew.
+// The report's body; its charts come right below the verdict, beside the sliders that move them, and those of the same
+// view stay where they are until they are drawn anew.
 function place(found, key) {
   const body = document.createElement("template");
   body.innerHTML = found.html;
-  for (const empty of body.content.querySelectorAll(".chart")) {
-    const old = at(empty.id);
-    if (old) empty.replaceWith(old); else sight.observe(empty);
+  const verdict = body.content.querySelector(".verdict");
+  const fresh = body.content.querySelector(".charts").closest("section");
+  const names = (section) => [...(section?.querySelectorAll(".chart") ?? [])].map((chart) => chart.id).join();
+  const kept = result.querySelector(".charts")?.closest("section");
+  if (kept && names(kept) === names(fresh)) {
+    fresh.remove();
+    for (const old of [...result.children]) if (old !== kept) old.remove();
+    kept.before(verdict);
+    kept.after(body.content);
+  } else {
+    sight.disconnect();
+    inSight.clear();
+    verdict.after(fresh);
+    result.replaceChildren(body.content);
+    for (const chart of fresh.querySelectorAll(".chart")) sight.observe(chart);
   }
-  for (const node of inSight) if (!body.content.contains(node)) { inSight.delete(node); sight.unobserve(node); }
-  // Charts come right below the verdict, beside the sliders that move them.
-  const charts = body.content.querySelector(".charts")?.closest("section");
-  if (charts) body.content.querySelector(".verdict").after(charts);
-  result.replaceChildren(body.content);
   at("python").textContent = found.python;
   at("command").textContent = found.command;
   at("kept").hidden = false;
