@@ -92,7 +92,7 @@ def sinkhorn_divergence(
 
 def in_their_span(samples: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n r"]:
     """The same products of samples in no more columns than there are samples: directions without any change nothing."""
-    return samples if samples.shape[1] <= len(samples) else np.linalg.qr(samples.T, mode="r").T
+    return samples if samples.shape[1] <= len(samples) else np.linalg.qr(samples.T)[1].T
 
 
 class Proposals:
