@@ -215,17 +215,18 @@ class LabelStatistics:
         for first in range(0, len(features), _ROWS):
             part, weights = slice(first, first + _ROWS), rows.weights[first : first + _ROWS]
             # Weighed by the root, so that the product is of one matrix with itself, at half the price.
-            root = np.sqrt(weights)
-            centred: NDArray[np.float64] = (features[part].astype(np.float64) - shift) * root[:, None]
-            values: Any = sparse.diags_array(root) @ rows.values[part]
+            root, values = np.sqrt(weights), rows.values[part]
+            centred: NDArray[np.float64] = np.subtract(features[part], shift, dtype=np.float64)
+            if (weights != 1.0).any():
+                centred *= root[:, None]
+                values = sparse.diags_array(root) @ values
             self._total += root @ centred
             self._moment += centred.T @ centred
             self._cross += values.T @ centred
             if self._of_sets is not None and places is not None:
-                shape = (len(self._of_sets), weights.size)
-                self._of_sets += (
-                    sparse.csc_array((root, places[part], np.arange(weights.size + 1)), shape=shape) @ centred
-                )
+                own, place = np.unique(places[part], return_inverse=True)
+                sums = sparse.csc_array((root, place, np.arange(weights.size + 1)), shape=(own.size, weights.size))
+                self._of_sets[own] += sums @ centred
 
     def _add(self, other: "LabelStatistics") -> None:
         """Add sums that were taken about another shift."""
