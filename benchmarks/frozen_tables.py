@@ -1,0 +1,232 @@
+"""Claims, tables and the figure of `benchmarks.frozen`, made from the numbers in its JSON file and nothing else."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from benchmarks.long_tail_tables import Mean
+from penultimate.report.kit.chart_style import MUTED
+from studies import charts
+from studies.results import Claim, markdown
+
+Facts = Mapping[str, Any]
+
+PLAIN, LINEAR, ANY = "plain cross-entropy", "the linear head", "the head of any kind"
+OURS = (PLAIN, LINEAR, ANY)
+# Not methods but picks among rivals: the one that is best on the test part, which is known in hindsight only, and the
+# one that is best on VALID, which anybody can pick.
+HINDSIGHT, PICKED = "the best rival of each pair, in hindsight", "the rival that is best on VALID"
+FIGURES = {
+    "balanced_accuracy": "balanced accuracy",
+    "few": "rarest third",
+    "worst": "worst third",
+    "macro_f1": "macro-F1",
+    "calibration_error": "calibration error",
+}
+BALANCED = "balanced_accuracy"
+
+
+def judged(facts: Facts) -> dict[str, Facts]:
+    """Pairs that nothing was chosen with; all, where there are no others."""
+    sets = facts["sets"]
+    return {name: one for name, one in sets.items() if not one["chosen on"]} or sets
+
+
+def encoded(facts: Facts) -> dict[str, Facts]:
+    """Of these, pairs whose features an encoder made."""
+    return {name: one for name, one in judged(facts).items() if not one["raw"]}
+
+
+def rivals(one: Facts) -> list[str]:
+    """Methods of others that were tried on a pair."""
+    return [name for name in one["methods"] if name not in OURS]
+
+
+def best(one: Facts) -> str:
+    """The rival of most balanced accuracy where all are judged, over the splits."""
+    return max(rivals(one), key=lambda name: np.mean(one["methods"][name][BALANCED]))
+
+
+def values(one: Facts, method: str, figure: str = BALANCED) -> np.ndarray:
+    """One value a split."""
+    methods = one["methods"]
+    if method == HINDSIGHT:
+        method = best(one)
+    if method == PICKED:
+        tried = rivals(one)
+        picked = np.argmax([methods[name]["valid"] for name in tried], axis=0)
+        return np.array([methods[tried[place]][figure][split] for split, place in enumerate(picked)])
+    return np.array(methods[method][figure])
+
+
+def gain(one: Facts, method: str, over: str, figure: str = BALANCED) -> Mean:
+    """Paired difference on one pair."""
+    return Mean.from_values(values(one, method, figure) - values(one, over, figure))
+
+
+def overall(sets: Mapping[str, Facts], method: str, over: str, figure: str = BALANCED) -> Mean:
+    """The same, averaged over the pairs before anything else."""
+    differences = [values(one, method, figure) - values(one, over, figure) for one in sets.values()]
+    return Mean.from_values(np.mean(differences, axis=0))
+
+
+def level(sets: Mapping[str, Facts], method: str, figure: str) -> float:
+    """Average over pairs and splits, in percent."""
+    return 100 * float(np.mean([values(one, method, figure).mean() for one in sets.values()]))
+
+
+def claims(facts: Facts) -> list[Claim]:
+    """What was asked for, on the pairs that nothing was chosen with: of all, and of features that an encoder made."""
+    groups = {"encoders": encoded(facts), "encoders and raw tables": judged(facts)}
+    return [claim for where, sets in groups.items() for claim in _claims(where, sets)]
+
+
+def _claims(where: str, sets: Mapping[str, Facts]) -> Iterator[Claim]:
+    for method, points in ((LINEAR, 0.5), (ANY, 1.5)):
+        said = f"{where}: {method}"
+        mean = overall(sets, method, HINDSIGHT)
+        yield Claim(
+            f"{said} gains over {HINDSIGHT}",
+            f"{points:+.1f} points, the interval above zero",
+            f"{mean} points",
+            max(points - mean.mean, -mean.low),
+            0.0,
+            "asked for",
+        )
+        ahead = sum(gain(one, method, HINDSIGHT).mean >= 0 for one in sets.values())
+        asked = math.ceil(0.8 * len(sets))
+        yield Claim(
+            f"{said} is not below it",
+            f"on {asked} of {len(sets)}",
+            f"on {ahead}",
+            float(asked - ahead),
+            0.0,
+            "asked for: four in five",
+        )
+        for figure in ("few", "worst"):
+            gains = {name: gain(one, method, HINDSIGHT, figure) for name, one in sets.items()}
+            lowest = min(gains, key=lambda name: gains[name].mean + gains[name].error)
+            low = gains[lowest]
+            yield Claim(
+                f"{said}: the {FIGURES[figure]} is below by no more than its standard error",
+                "on every pair",
+                f"lowest on {lowest}: {low.mean:+.1f} ± {low.error:.1f}",
+                -low.mean - low.error,
+                0.0,
+                "asked for",
+            )
+        error = level(sets, method, "calibration_error")
+        yield Claim(f"{said}: calibration error", "4 % at most", f"{error:.1f} %", error - 4.0, 0.0, "asked for")
+
+
+def tables(facts: Facts) -> dict[str, str]:
+    """All tables, by the ends of their files' names."""
+    return {
+        "headline": _headline(encoded(facts)),
+        "raw": _headline({name: one for name, one in judged(facts).items() if one["raw"]}),
+        "pairs": _pairs(judged(facts)),
+        "rivals": _rivals(encoded(facts), facts["grids"]),
+        "sets": _sets(facts),
+        "chosen": _pairs({name: one for name, one in facts["sets"].items() if one["chosen on"]}),
+    }
+
+
+def _headline(sets: Mapping[str, Facts]) -> str:
+    rows: list[tuple[str, ...]] = []
+    if not sets:
+        return ""
+    for method in (PLAIN, PICKED, HINDSIGHT, LINEAR, ANY):
+        levels = (f"{level(sets, method, figure):.1f} %" for figure in FIGURES)
+        # Of two rivals the one known in hindsight is ahead by how it is picked.
+        over = {PLAIN: (), PICKED: (PLAIN,), HINDSIGHT: (PLAIN,)}.get(method, (PLAIN, PICKED, HINDSIGHT))
+        gains = (str(overall(sets, method, one)) if one in over else "–" for one in (PLAIN, PICKED, HINDSIGHT))
+        rows.append((f"**{method}**" if method in (LINEAR, ANY) else method, *levels, *gains, _seconds(sets, method)))
+    head = ("", *FIGURES.values(), "over plain", "over the best on VALID", "over the best in hindsight", "seconds")
+    return markdown(head, rows) + f"\nBending gains {overall(sets, ANY, LINEAR)} points on the linear head.\n"
+
+
+def _seconds(sets: Mapping[str, Facts], method: str) -> str:
+    """Of one split in the median; for the one picked on VALID all of them are tuned."""
+    if method == PICKED:
+        found = [np.sum([one["methods"][name]["seconds"] for name in rivals(one)], axis=0) for one in sets.values()]
+    elif method == HINDSIGHT:
+        return "–"
+    else:
+        found = [one["methods"][method]["seconds"] for one in sets.values() if method in one["methods"]]
+    return f"{np.median(np.concatenate(found)):.1f}"
+
+
+def _pairs(sets: Mapping[str, Facts]) -> str:
+    rows = []
+    for name, one in sets.items():
+        top = best(one)
+        levels = [f"{100 * values(one, method).mean():.1f} %" for method in (PLAIN, top)]
+        gains = [str(gain(one, method, top)) for method in (LINEAR, ANY)]
+        rare = [_with_error(gain(one, method, top, "few")) for method in (LINEAR, ANY)]
+        rows.append((name, levels[0], f"{levels[1]} {top}", *gains, *rare))
+    head = ("", PLAIN, "best rival in hindsight", f"{LINEAR} gains on it", f"{ANY} gains on it")
+    return markdown((*head, f"rarest third, {LINEAR}", f"rarest third, {ANY}"), rows)
+
+
+def _with_error(found: Mean) -> str:
+    return f"{found.mean:+.1f} ± {found.error:.1f}"
+
+
+def _rivals(sets: Mapping[str, Facts], grids: Mapping[str, str]) -> str:
+    names = dict.fromkeys(name for one in sets.values() for name in rivals(one))
+    rows = []
+    tried = {name: {key: one for key, one in sets.items() if name in one["methods"]} for name in names}
+    for name, some in sorted(tried.items(), key=lambda entry: -overall(entry[1], entry[0], PLAIN).mean):
+        figures = [str(overall(some, method, name)) for method in (LINEAR, ANY)]
+        rows.append(
+            (
+                name,
+                grids[name],
+                str(overall(some, name, PLAIN)),
+                *figures,
+                f"{level(some, name, 'calibration_error'):.1f} %",
+                _seconds(some, name),
+                f"{len(some)}",
+            )
+        )
+    head = ("rival", "tuned over", "over plain", f"{LINEAR} gains on it", f"{ANY} gains on it")
+    return markdown((*head, "calibration error", "seconds", "pairs"), rows)
+
+
+def _sets(facts: Facts) -> str:
+    rows = []
+    for name, one in facts["sets"].items():
+        counts = one["counts"]
+        made = "natural" if one["natural"] else "cut"
+        spread = f"{max(counts):,} … {min(counts):,}"
+        numbers = (f"{size:,}" for size in (len(counts), one["width"], sum(counts)))
+        rows.append(
+            (name, made, *numbers, spread, *(f"{one[key]:,}" for key in ("valid", "test")), _role(one["chosen on"]))
+        )
+    head = ("pair", "imbalance", "classes", "width", "TRAIN", "of a class", "VALID", "judged on")
+    return markdown((*head, "part"), rows)
+
+
+def _role(chosen_on: bool) -> str:
+    return "heads were chosen with it" if chosen_on else "judged"
+
+
+def gains_chart(facts: Facts) -> alt.LayerChart:
+    """What the heads gain on the best rival of each pair."""
+    sets = judged(facts)
+    rows = [
+        {"pair": name, "head": method, **gain(one, method, HINDSIGHT)._asdict()}
+        for name, one in sets.items()
+        for method in (LINEAR, ANY)
+    ]
+    y = alt.Y("pair:N", sort=list(sets), title=None, axis=alt.Axis(labelLimit=260))
+    base = alt.Chart(charts.inline(rows)).encode(y=y, yOffset="head:N", color=charts.colour("head", "", (LINEAR, ANY)))
+    x = alt.X("low:Q", title="points of balanced accuracy")
+    zero = alt.Chart(charts.inline([{"zero": 0.0}])).mark_rule(color=MUTED).encode(x="zero:Q")
+    layers = (zero, base.mark_rule().encode(x=x, x2="high:Q"), base.mark_point(filled=True, size=34).encode(x="mean:Q"))
+    drawn = alt.layer(*layers).properties(width=460, height=26 * len(sets))
+    notes = ["95 % intervals of the paired differences over five splits; the best rival is known in hindsight only."]
+    return charts.titled(drawn, "Gained on the best tuned rival of each pair", notes)
