@@ -96,6 +96,13 @@ def test_shards_know_one_another_s_labels_and_the_head_s(tmp_path):
     assert audit.targets.names == ("eel", *NAMES) and audit.targets.positives[0] == 0 and audit.lift is not None
 
 
+def test_arrays_of_one_set_are_one_shard(tmp_path):
+    for shard, part in enumerate((slice(0, 60), slice(60, 120))):
+        np.save(tmp_path / f"{shard}_H.npy", H[part])
+        np.save(tmp_path / f"{shard}_y.npy", Y[part])
+    assert_same(pen.audit_label_sets(tmp_path))
+
+
 def test_one_kind_a_shard(tmp_path):
     for shard, part in enumerate((slice(0, 60), slice(60, 120))):
         rows = sparse.csr_array(Y[part])

@@ -217,7 +217,8 @@ def _refuse_several(texts: set[str], key: str) -> None:
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
     names = archive.names()
     weights = next((name for name in WEIGHTS if name in names), None)
-    if not _named(names, LABELS) and ("indptr" in names or column_of_sets(path, None, None) is not None):
+    lists = path.suffix == ".parquet" and not _named(names, LABELS) and column_of_sets(path, None, None) is not None
+    if lists or ("indptr" in names and not _named(names, LABELS)):
         raise FeaturesError(f"{path}: {_SEVERAL}")
     labels = find_array(names, LABELS, "labels", path)
     if {COLUMNS, VALUES} <= set(names) and not _named(names, FEATURES):

@@ -21,7 +21,7 @@ from penultimate.counts.counted import sorted_labels
 from penultimate.errors import FeaturesError, FileError, PenultimateError
 from penultimate.features.head import Head, checked_names, head_of
 from penultimate.features.sources.file import FEATURES, LABELS, find_array
-from penultimate.features.sources.opening import shards_at
+from penultimate.features.sources.opening import first_of_sets, shards_at
 from penultimate.targets.by_sample import targets_by_sample
 from penultimate.targets.matrices import scipy_sparse, spread_columns
 from penultimate.targets.readers import column_of_sets
@@ -96,7 +96,10 @@ def holds_label_sets(path: "str | os.PathLike[str]", column: str | None = None, 
     if not os.path.exists(path) and not glob.has_magic(os.fspath(path)):
         return False
     try:
-        return any(_form_of(shard, column, separator) for shard in shards_at(path)[0])
+        shards = shards_at(path)[0]
+        # Of a column of lists one shard may have lists of one label alone.
+        looked_at = shards if shards[0].suffix == ".parquet" else shards[:1]
+        return any(_form_of(shard, column, separator) for shard in looked_at)
     except PenultimateError:
         return False
 
@@ -130,7 +133,8 @@ def open_label_sets(
     FeaturesError
         When features and targets do not fit.
     """
-    paths, beside = shards_at(path)
+    files, of_head = shards_at(path)
+    paths = first_of_sets(files)
     keys, samples, widths, heads = list[str](), 0, set[int](), list[Head]()
     for shard in paths:
         with open_archive(shard) as archive:
@@ -143,12 +147,12 @@ def open_label_sets(
             heads += [] if head is None else [head]
     if len(widths) > 1:
         raise FeaturesError(f"{path}: shards have features of widths {sorted(widths)}: give those of one run")
-    head = Head.read(beside) if beside is not None else heads[0] if heads else None
+    head = Head.read(of_head) if of_head is not None else heads[0] if heads else None
     if labels is None:
-        found = _beside(paths, None if head is None else head.classes, column, separator)
-        if found is None:
+        beside = _beside(paths, None if head is None else head.classes, column, separator)
+        if beside is None:
             return None
-        rows, names = found
+        rows, names = beside
     else:
         rows, names = targets_by_sample(labels, column, separator=separator)
     if rows.shape[0] != samples:
@@ -160,8 +164,8 @@ def open_label_sets(
             given = archive.classes() if head is None else head.names
         names = None if given is None else checked_names(given, rows.shape[1])
     held = None if isinstance(rows, Layout) else rows
-    files = LabelFiles(tuple(paths), tuple(keys), rows.shape[1], widths.pop(), head, names, held)
-    return files if head is None or head.names is None else files.over(head.names)
+    found = LabelFiles(tuple(paths), tuple(keys), rows.shape[1], widths.pop(), head, names, held)
+    return found if head is None or head.names is None else found.over(head.names)
 
 
 def _features(archive: Archive, path: Path, *, alone: bool) -> str:

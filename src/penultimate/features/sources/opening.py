@@ -81,7 +81,7 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
         if not files:
             raise FileError("the list of files is empty: give at least one")
     _check_list(files)
-    sources = _one_list([open_source(file) for file in _sets(files)])
+    sources = _one_list([open_source(file) for file in first_of_sets(files)])
     if len(sources) == 1 and head is None:
         return sources[0]
     return _joined(sources, head)
@@ -96,7 +96,7 @@ def array_beside(path: Place, name: str) -> NDArray[Any]:
         When a file has none of that name, or it is no such array.
     """
     pieces: list[NDArray[Any]] = []
-    for file in _sets(shards_at(path)[0]):
+    for file in first_of_sets(shards_at(path)[0]):
         with open_archive(file) as archive:
             held = archive.names()
             if name not in held:
@@ -137,7 +137,7 @@ def _natural(path: Path) -> list[list[str | int]]:
     return [words(part) for part in path.parts]
 
 
-def _sets(files: Sequence[Path]) -> list[Path]:
+def first_of_sets(files: Sequence[Path]) -> list[Path]:
     """Of each set of .npy files one that stands for all, the first."""
     kept: dict[object, Path] = {}
     for index, file in enumerate(files):
