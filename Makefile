@@ -81,7 +81,7 @@ frozen: .make/dev .make/studies-data
 # All of them in full, two hours by the times in their results; what is interrupted goes on where it was. QUICK=--quick for minutes.
 studies: .make/dev .make/studies-data
 	@for name in model spectrum sweep constancy timeline sampling untrained fixes text resolvent ridge \
-		random_features scaling tensor randomised_svd learning_curves few_samples truncation drift positive_features two_entries foreseeing foreseeing_entropy \
+		random_features scaling tensor randomised_svd learning_curves few_samples truncation vocabulary drift positive_features two_entries foreseeing foreseeing_entropy \
 		class_shares; do \
 		$(BIN)/python -m studies.$$name $(QUICK) || exit 1; done
 

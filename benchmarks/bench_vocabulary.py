@@ -51,17 +51,40 @@ def spectra() -> None:
         console.print(out)
 
 
+def solved(counts: pen.ClassCounts, problem: pen.Problem) -> tuple[str, str, str]:
+    """CPU seconds, proven gap and survivors of a solution on bins."""
+    found: list[pen.Solution] = []
+    seconds = cpu(lambda: found.append(pen.minimise(counts, problem)))
+    return f"{seconds:.1f}", f"{found[0].certificate.relative_gap:.1e}", f"{found[0].survivors:,}"
+
+
 def cross_entropy() -> None:
-    """Print time and gap of solutions on bins."""
-    title = f"Cross-entropy on bins of counts, {CLASSES:,} distinct counts"
-    out = table(title, "weight decay, c = 1", "CPU seconds", "bound", "relative gap, proven", "bound", "survivors")
+    """Print time and gap of solutions on bins: over decays, with classes without samples, over sizes."""
+    columns = ("CPU seconds", "bound", "relative gap, proven", "bound", "survivors")
     counts = vocabulary(CLASSES)
+    out = table(f"Cross-entropy on bins of counts, {CLASSES:,} distinct counts", "weight decay, c = 1", *columns)
     for decay in (1e-6, 1e-4, 1e-3, 1e-2):
-        found: list[pen.Solution] = []
-        problem = pen.Problem.from_decays(decay, loss="ce")
-        seconds = cpu(lambda problem=problem, found=found: found.append(pen.minimise(counts, problem)))
-        gap = found[0].certificate.relative_gap
-        out.add_row(f"{decay:g}", f"{seconds:.1f}", "15", f"{gap:.1e}", "2e-3", f"{found[0].survivors:,}")
+        seconds, gap, alive = solved(counts, pen.Problem.from_decays(decay, loss="ce"))
+        out.add_row(f"{decay:g}", seconds, "15", gap, "2e-3", alive)
+    unseen = pen.ClassCounts(np.append(counts.values, np.zeros(CLASSES // 4)))
+    seconds, gap, alive = solved(unseen, pen.Problem.from_decays(1e-3, loss="ce", bias="none"))
+    out.add_row(f"0.001, no bias, {CLASSES // 4:,} more without samples", seconds, "15", gap, "2e-3", alive)
+    console.print(out)
+    out = table("Cross-entropy on bins of counts, weight decay 0.001", "distinct counts", *columns)
+    for size in (10_000, 100_000, 1_000_000):
+        seconds, gap, alive = solved(vocabulary(size), pen.Problem.from_decays(1e-3, loss="ce"))
+        out.add_row(f"{size:,}", seconds, "", gap, "2e-3", alive)
+    console.print(out)
+
+
+def deaths() -> None:
+    """Print how long the critical weight decays of LVIS take, and how many are known."""
+    forecast = pen.forecast("lvis", 1e-3, loss="ce", feature_ratio=1)
+    seconds = cpu(lambda: forecast.critical_weight_decay)
+    known = np.isfinite(forecast.critical_weight_decay)
+    directions = forecast.solution.multiplicity
+    out = table("Critical weight decays of LVIS, cross-entropy", "CPU seconds", "bound", "known", "of")
+    out.add_row(f"{seconds:.1f}", "120", f"{directions[known].sum():,}", f"{directions.sum():,}")
     console.print(out)
 
 
@@ -85,6 +108,7 @@ def main() -> None:
     """Print times and gaps."""
     spectra()
     cross_entropy()
+    deaths()
     commands()
 
 

@@ -198,3 +198,13 @@ def test_verdict_names_the_numbers():
 def test_unknown_losses_are_refused():
     with pytest.raises(pen.ProblemError, match="unknown loss 'hinge'"):
         pen.forecast(LONG_TAIL, loss="hinge", feature_ratio=1.0)
+
+
+def test_a_width_that_binds_says_which_classes_have_the_directions():
+    narrow = pen.forecast(pen.datasets.counts("lvis"), 1e-6, feature_ratio=1, width=64)
+    assert (
+        "A width of 64 holds no more directions: with squared error the most frequent classes have them"
+        in narrow.verdict
+    )
+    few = pen.forecast(pen.ClassCounts([60, 30, 20, 10]), 1e-3, loss="ce", feature_ratio=1, width=2)
+    assert "most frequent classes have them" not in few.verdict

@@ -34,6 +34,7 @@ from studies import (
     two_entries,
     unseen,
     untrained,
+    vocabulary,
     zoo,
 )
 from studies.data import available, digits, long_tail
@@ -152,6 +153,17 @@ def test_text_is_read_and_swept():
     found = text.study(quick=True, seed=SEED)
     assert told(found)
     assert found.claims[0].claim.startswith("the bundled counts") and found.claims[0].verdict == "holds"
+
+
+def test_a_vocabulary_over_decay_and_width(monkeypatch):
+    """What is proven holds; how much a width changes is told, on very few classes here."""
+    counts = pen.ClassCounts([*np.floor(1e6 / np.arange(1, 600)), *[0] * 50])
+    monkeypatch.setattr(vocabulary, "words", lambda: counts)
+    monkeypatch.setattr(vocabulary, "FEW", (6, (2, 5)))
+    found = vocabulary.study(quick=True, seed=SEED)
+    assert told(found)
+    assert [claim.verdict for claim in found.claims[:3]] == ["holds"] * 3
+    assert found.tables["decays"].count("\n") == 2 + 1 and found.tables["dimensions"].count("\n") == 2 + 2
 
 
 def test_samples_count_equals_the_closed_form_when_classes_are_balanced():

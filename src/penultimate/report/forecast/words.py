@@ -43,7 +43,10 @@ def _what_happens(forecast: Forecast) -> str:
     elif forecast.negative_margins:
         text += f". {number(forecast.negative_margins)} classes are assigned to another even at their own mean"
     if forecast.solution.outcome in (Outcome.WIDTH_BINDS, Outcome.WIDTH_SPLITS) or _is_full(forecast):
-        return f"{text}. A width of {forecast.problem.width} holds no more directions."
+        text = f"{text}. A width of {forecast.problem.width} holds no more directions"
+        if not forecast.problem.is_plain_squared_error:
+            return f"{text}."
+        return f"{text}: with squared error the most frequent classes have them. Cross-entropy can tell more apart."
     if math.isnan(forecast.samples_needed):
         return f"{text}."
     return f"{text}. A class needs {samples_words(forecast)} to keep its own."
