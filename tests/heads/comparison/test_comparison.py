@@ -383,7 +383,7 @@ def test_costs_decide_and_are_counted():
     record = json.loads(json.dumps(comparison.to_dict()))
     assert record["settings"]["costs"] == costs.tolist() and record["settings"]["target"] == "cost"
     assert "answers what costs least" in comparison.verdict and "cost" in str(comparison)
-    html = head_comparison_page(comparison)
+    html = head_comparison_page(comparison).whole()
     assert "Mean cost" in html and ">cost<" in html.replace(" ", "").replace("\n", "")
 
 
