@@ -59,10 +59,12 @@ def settled(page: Page, **values: str) -> None:
         )
 
 
-def asked(address: str, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], Message]:
+def asked(
+    address: str, path: str, body: bytes, method: str = "POST", **headers: str
+) -> tuple[int, dict[str, str], Message]:
     """The server's answer to a request that no page of ours would make."""
     with closing(http.client.HTTPConnection(str(urlsplit(address).netloc), timeout=30)) as connection:
-        connection.request("POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
         text = answer.read()
     return answer.status, json.loads(text) if text.startswith(b"{") else {}, answer.headers
@@ -138,6 +140,16 @@ def test_what_is_kept_opens(shared, button, begins):
     assert found.value.path().read_text().startswith(begins)
 
 
+def test_counts_too_long_for_a_link_are_left_out_of_it(browser, address):
+    page = browser.new_page()
+    page.goto(address + "?source=text&weight_decay=0.01")
+    expect(page.get_by_role("alert")).to_contain_text("no counts yet")
+    page.locator("#text").fill("class,count\n" + "\n".join(f"{'x' * 300}{k}, {k % 9 + 1}" for k in range(300)))
+    expect(page.get_by_text("all but your counts")).to_be_visible(timeout=60_000)
+    assert len(page.url) < 1000
+    page.close()
+
+
 def test_losses_and_advice_are_views_of_the_same_counts(shared):
     page = shared.page
     page.get_by_role("radio", name="Losses side by side").check()
@@ -191,12 +203,19 @@ def test_a_damaged_request_is_refused_and_the_server_goes_on(address, body):
     assert "script-src 'self';" in headers["content-security-policy"] and headers["cache-control"] == "no-store"
 
 
+def test_names_that_no_file_can_hold_are_kept_with_a_mark(address):
+    counts = {"settings": {"source": "text", "text": '{"lone \\ud800": 30, "other": 9}'}, "kind": "html", "charts": 3}
+    assert asked(address, "/save", json.dumps(counts).encode())[0] == 200
+    assert "lone" in asked(address, "/view", json.dumps(counts).encode())[1]["html"]
+
+
 def test_too_large_an_upload_is_refused(address):
     status, answer, _ = asked(address, "/upload?name=a.csv", bytes((32 << 20) + 1))
     assert status == 422 and "more than the 32 MB" in answer["error"]
 
 
-def test_another_site_gets_nothing(address):
+def test_another_site_gets_nothing_and_may_link_to_a_view(address):
+    assert asked(address, "/" + TAIL, b"", "GET", sec_fetch_site="cross-site")[0] == 200
     assert asked(address, "/view", b"{}", sec_fetch_site="cross-site")[0] == 403
     assert asked(address, "/view", b"{}", Host="evil.example")[0] == 400
 

@@ -105,8 +105,9 @@ class _Guarded:
                 message["headers"] += [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
             await send(message)
 
-        asked_by = dict(scope["headers"]).get(b"sec-fetch-site", b"none") if scope["type"] == "http" else b"none"
-        if asked_by in (b"none", b"same-origin"):
+        asked_by = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
+        # A link to a view may stand anywhere.
+        if scope["method"] == "GET" or asked_by in (b"none", b"same-origin"):
             await self._app(scope, receive, headed)
         else:
             await PlainTextResponse("asked for by another site", 403)(scope, receive, headed)
@@ -128,13 +129,16 @@ async def _page(request: Request) -> Response:
 
 async def _view(request: Request) -> Response:
     asked = await _asked(request)
-    charts = tuple(str(name) for name in asked.get("charts", ()))
-    return _as_json(await _worked(request, views.view, _settings(asked), charts))
+    charts = asked.get("charts")
+    names = tuple(map(str, cast(list[Any], charts))) if isinstance(charts, list) else ()
+    return _as_json(await _worked(request, views.view, _settings(asked), names))
 
 
 async def _save(request: Request) -> Response:
     asked = await _asked(request)
-    return PlainTextResponse(await _worked(request, views.save, _settings(asked), str(asked.get("kind"))))
+    text = await _worked(request, views.save, _settings(asked), str(asked.get("kind")))
+    # A name may hold half a pair of characters, which no file can.
+    return PlainTextResponse(text.encode(errors="replace"))
 
 
 async def _upload(request: Request) -> Response:

@@ -5,6 +5,8 @@ const at = (id) => document.getElementById(id);
 const PATIENCE = 400;
 // Charts that may have to be solved for at many weight decays: after all others.
 const LATE = ["sweep", "slider"];
+// Letters of a link that the server reads.
+const LONGEST = 60_000;
 // A pause in typing.
 const PAUSE = 250;
 
@@ -49,7 +51,10 @@ function lead(slider) {
 const start = (() => { arrange(); return settings(); })();
 function remember() {
   const changed = Object.entries(settings()).filter(([name, value]) => value !== start[name]);
-  const query = new URLSearchParams(changed).toString();
+  const params = new URLSearchParams(changed);
+  at("long").hidden = params.toString().length < LONGEST;
+  if (!at("long").hidden) params.delete("text");
+  const query = params.toString();
   history.replaceState(null, "", query ? "?" + query : location.pathname);
 }
 function restore() {
@@ -217,7 +222,12 @@ form.addEventListener("submit", (event) => event.preventDefault());
 at("file").addEventListener("change", ({ target }) => { if (target.files[0]) upload(target.files[0]); target.value = ""; });
 at("cancel").addEventListener("click", () => working?.abort());
 at("link").addEventListener("click", async ({ target }) => {
-  await navigator.clipboard.writeText(location.href);
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    complain(new Error("The browser does not let this page copy: copy the address from its bar."), false);
+    return;
+  }
   target.textContent = "Copied";
   setTimeout(() => { target.textContent = "Copy the link to this view"; }, 2000);
 });
