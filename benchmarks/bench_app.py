@@ -33,12 +33,16 @@ def redraws(page: Page, address: str) -> list[float]:
 
 def main() -> None:
     """Print medians and ninth deciles."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        console.print("A slider of the page: no chromium on this machine, so nothing is measured")
+        return
     out = table("A slider redraws, milliseconds", "slider", "charts in sight", "median", "nine in ten", "bound")
     listening = listen(0)
     threading.Thread(target=serve, args=(listening,), daemon=True).start()
     address = "http://{}:{}/".format(*listening.getsockname())
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         for name, query in VIEWS.items():
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             times = redraws(page, f"{address}?source=profile&largest=5000&{query}")
