@@ -67,9 +67,9 @@ def count_tokens(
     >>> model = {"type": "WordLevel", "vocab": {"?": 0, "newt": 1, "cat": 2}, "unk_token": "?"}
     >>> saved = {"version": "1.0", "model": model, "added_tokens": [], "pre_tokenizer": {"type": "Whitespace"}}
     >>> _ = (folder / "tokenizer.json").write_text(json.dumps(saved))
-    >>> _ = (folder / "text.txt").write_text("cat cat")
+    >>> _ = (folder / "text.txt").write_text("cat newt cat")
     >>> pen.count_tokens([folder / "text.txt"], folder / "tokenizer.json").values
-    array([0., 0., 2.])
+    array([0., 1., 2.])
     """
     opened = _open(tokenizer)
     names = _names(opened)
