@@ -2,8 +2,8 @@
 
 Sorted singular values die in order, so the direction of rank r dies where its singular value falls below Nμ. On the
 dead side that value hardly moves with μ (docs/theory §5), so over N, at the smallest decay at which it is dead, it is
-the μ of its death; between that decay and the next smaller one it dies on the bins. Bins are close (a solution on them
-counts survivors right to one or two in a hundred), but no proof for the counts themselves.
+the μ of its death; between that decay and the next smaller one it dies on the bins. These are close, but prove nothing
+for the counts themselves.
 """
 
 from dataclasses import dataclass
