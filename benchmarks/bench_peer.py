@@ -1,11 +1,16 @@
 """What a public PyTorch package (rhubarbwu/neural-collapse) measures of neural collapse, against the same figures here.
 
-It is on no registry: put its checkout on the path, ``PYTHONPATH=…/neural-collapse make bench``.
+It is on no registry. Where its checkout is not on the path, an archive of it beside this project is unpacked while the
+benchmark runs: ``../shared/peers/neural-collapse-*.tar.gz``.
 """
 
 import importlib.util
 import os
+import sys
+import tarfile
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -14,12 +19,13 @@ from threadpoolctl import threadpool_limits
 import penultimate as pen
 from bench_audit import DIMENSION, fill, trained
 from measure import alternately, console, table
-from penultimate.features import deciding as deciding_module
 from penultimate.features import moments
 from penultimate.features.metrics.centred import centred_means
 from penultimate.features.metrics.frames import cosines_between
+from penultimate.features.passes import deciding as deciding_module
 from penultimate.features.passes.deciding import Deciding
 
+ARCHIVES = Path(__file__).resolve().parents[2] / "shared" / "peers"
 # The peer's masks are K × batch: of these batches the one that suits it best counts.
 BATCHES = (512, 4096)
 AGREE = 1e-4
@@ -110,11 +116,29 @@ def race(count: int) -> None:
     console.print(values)
 
 
-if __name__ == "__main__":
+def unpacked(folder: str) -> None:
+    """Put an archive of the peer on the path, where there is one."""
+    for archive in sorted(ARCHIVES.glob("neural-collapse-*.tar.gz")):
+        with tarfile.open(archive) as held:
+            held.extractall(folder, filter="data")
+        sys.path.append(str(next(Path(folder).iterdir())))
+        console.print(f"bench_peer: {archive.name} of {ARCHIVES.parent.name}/{ARCHIVES.name}")
+        return
+
+
+def compare() -> None:
+    """Race with one thread and with all, where the peer and PyTorch are to be had."""
     if importlib.util.find_spec("neural_collapse") is None or importlib.util.find_spec("torch") is None:
-        console.print("bench_peer: neural_collapse or torch is not on the path, so nothing is compared with them")
-        raise SystemExit(0)
+        console.print("bench_peer: neural_collapse or torch is not to be had, so nothing is compared with them")
+        return
     for number in sorted({1, len(os.sched_getaffinity(0))}):
         for module in (moments, deciding_module):
             module.workers = lambda number=number: number
         race(number)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        if importlib.util.find_spec("neural_collapse") is None:
+            unpacked(place)
+        compare()
