@@ -1,6 +1,8 @@
 """``penultimate count``."""
 
 import sys
+from io import BufferedIOBase
+from typing import cast
 
 import click
 
@@ -33,7 +35,7 @@ def count(texts: tuple[str, ...], tokenizer: str, json_path: str | None) -> None
         raise click.UsageError("- is standard input, which can be read once: give it once")
     with progress("counting tokens", "bytes") as step:
         counts = count_tokens(
-            [sys.stdin.buffer if text == "-" else text for text in texts], tokenizer, on_progress=step
+            [_standard_input() if text == "-" else text for text in texts], tokenizer, on_progress=step
         )
     record: dict[str, object] = {str(name): int(value) for name, value in zip(counts.names, counts.values, strict=True)}
     if json_path in ("-", "/dev/stdout"):
@@ -47,3 +49,8 @@ def count(texts: tuple[str, ...], tokenizer: str, json_path: str | None) -> None
         f"{counts.classes:,} in the vocabulary occur, {counts.unseen.size:,} never, {counts.distinct.size:,} distinct "
         f"counts, from {int(counts.largest):,} to {int(counts.smallest):,}\n"
     )
+
+
+def _standard_input() -> BufferedIOBase:
+    """What comes in, as bytes."""
+    return cast(BufferedIOBase, sys.stdin.buffer)
