@@ -24,8 +24,8 @@ _EIGEN = 6e-10
 # Solving over label sets: seconds for each of their numbers times the fewer of labels and sets (150 labels in 1,180
 # sets in 30 to 90 s, 40 in 1,323 in 3 s).
 _SOLVED = 2e-6
-# The same for an audit with a head (42 s for 10,000 classes of width 512), and how many times it holds the class means.
-_AUDITED, _COPIES = 8e-10, 18
+# The same for an audit with a head (18 s for 10,000 classes of width 512), and how many times it holds the class means.
+_AUDITED, _COPIES = 3.5e-10, 18
 # A scan passes over them some thirty times: seconds for each number of the head (50,000 × 1,000 in 6 s).
 _SCANNED = 1.2e-7
 
