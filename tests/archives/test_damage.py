@@ -278,8 +278,8 @@ def test_parquet_lists_that_make_no_matrix(tmp_path, lists, part):
     refused(path, part)
 
 
-@pytest.mark.parametrize("labels", [["cat", "dog"], [0, None]])
-def test_parquet_labels_that_are_no_whole_numbers(tmp_path, labels):
+@pytest.mark.parametrize("labels", [[0.5, 1.0], [0, None], ["cat", None]])
+def test_parquet_labels_that_are_neither_whole_numbers_nor_texts(tmp_path, labels):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"H": [[1.0], [2.0]], "y": labels}), path)
     refused(path, error=PenultimateError)

@@ -8,7 +8,7 @@ from scipy import stats
 
 import penultimate as pen
 from penultimate.features.passes.scatters import Scatters
-from penultimate.noise.nearest_classes import GAP, _shift, equal_means
+from penultimate.noise.nearest_classes import GAP, _enough, _shift, equal_means
 
 
 def judged(features, labels, own=True):
@@ -178,6 +178,19 @@ def test_scatters_of_another_shape_are_refused():
     directions, _ = judged(*planted_pairs(2.0, 20, classes=30, width=25))
     with pytest.raises(pen.ProblemError, match="one of each class"):
         pen.noise.class_pairs(directions, np.zeros((30, 2, 2)))
+
+
+def test_the_samples_asked_for_do_not_depend_on_the_other_pairs():
+    # Pairs of few and of many samples, none decided: the search ends for one long before it ends for the other.
+    rng = np.random.default_rng(5)
+    counts = np.array([3, 3, 4, 40, 45, 50, 6, 7])
+    labels = np.repeat(np.arange(8), counts)
+    features = rng.normal(size=(labels.size, 4)) + 0.5 * rng.normal(size=(8, 4))[labels]
+    directions = pen.noise.class_directions(pen.FeatureStatistics.from_features(features, labels))
+    pairs = np.array([[0, 1], [3, 4], [5, 6], [2, 7]])
+    together = _enough(directions, pairs, 4, 3, own=False)
+    alone = [_enough(directions, pairs[[place]], 4, 3, own=False)[0] for place in range(4)]
+    assert together.tolist() == alone and np.unique(together).size > 1
 
 
 def test_many_degrees_of_freedom_are_read_off_between_some():

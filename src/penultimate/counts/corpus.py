@@ -98,8 +98,9 @@ def _open(tokenizer: str | os.PathLike[str]) -> Any:
 
 def _names(tokenizer: Any) -> list[str]:
     """Tokens by their numbers; numbers that none has are rows all the same."""
-    numbered = {int(number): str(token) for token, number in tokenizer.get_vocab(with_added_tokens=True).items()}
-    return [numbered.get(number, f"(no token {number})") for number in range(max(numbered, default=-1) + 1)]
+    # Two tokens may claim one number: the library then answers with the added one, and its dictionary with either.
+    size = max(map(int, tokenizer.get_vocab(with_added_tokens=True).values()), default=-1) + 1
+    return [str(tokenizer.id_to_token(number) or f"(no token {number})") for number in range(size)]
 
 
 def _batches(text: Text, on_progress: Callable[[str, int], object]) -> Iterator[list[str]]:

@@ -284,7 +284,8 @@ def _enough(directions: ClassDirections, pairs: Int[np.ndarray, "u 2"], tests: i
     never = ~told(high)
     while (high - low > 1).any():
         # The geometric middle, for numbers of thousands are as likely as those of tens.
-        middle = np.clip(np.sqrt(low * high).astype(np.int64), low + 1, high - 1)
+        between = np.clip(np.sqrt(low * high).astype(np.int64), low + 1, high - 1)
+        middle = np.where(high - low > 1, between, high)
         short = ~told(middle)
         low, high = np.where(short, middle, low), np.where(short, high, middle)
     least = _MORE * np.minimum(directions.counts[one], directions.counts[other])
