@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 import penultimate as pen
+from penultimate.report.kit.frame import columns
 from penultimate.reported import OneLine, Reported
 from scans_planted import planted
 
@@ -206,6 +207,8 @@ def test_a_frame_has_the_rows_and_numbers_of_the_record(name):
 def test_a_frame_that_cannot_be_made_is_refused(monkeypatch):
     with pytest.raises(pen.ProblemError, match="lists no classes"):
         result("advice").to_frame(backend="pyarrow")
+    with pytest.raises(pen.ProblemError, match="lists no classes"):
+        columns({"labels": {"status": "act"}})  # as advice has it that was given held-out features
     with pytest.raises(pen.ProblemError, match="polars"):
         result("audit").to_frame(backend="excel")
     monkeypatch.setitem(sys.modules, "polars", None)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from io import StringIO
-from typing import Any, cast
+from typing import Any
 
 from penultimate.advice.advice import Advice, advise
 from penultimate.app.reproduction import command, python
@@ -22,6 +22,7 @@ from penultimate.forecasts.forecasting import forecast
 from penultimate.report.advice.page import page as advice_page
 from penultimate.report.comparison.page import page as comparison_page
 from penultimate.report.forecast.page import page as forecast_page
+from penultimate.report.kit.frame import columns
 from penultimate.report.kit.html import Document
 
 Result = Forecast | LossComparison | Advice
@@ -111,23 +112,12 @@ def _document(settings: Settings) -> Document:
 
 
 def _classes(record: dict[str, Any]) -> str:
-    """The classes of a record as CSV; figures for several losses become one column each."""
+    """The classes of a record as CSV, in the columns of `to_frame`."""
     if not record.get("classes"):
         raise ProblemError("advice has no table of classes: keep it as JSON, or as a report")
-    rows = [_flat(row) for row in record["classes"]]
+    found = columns(record)
     text = StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(found)
+    writer.writerows(zip(*found.values(), strict=True))
     return text.getvalue()
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, dict):
-            by_loss = cast(dict[str, Any], value)
-            out |= {f"{name} {loss}": figure for loss, figure in by_loss.items()}
-        else:
-            out[name] = value
-    return out

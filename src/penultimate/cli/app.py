@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import webbrowser
 
 import click
 
@@ -24,6 +23,8 @@ def app(port: int, no_browser: bool) -> None:
 
     It is served to this machine alone and asks nothing of any other. Ctrl-C ends it.
     """
+    import webbrowser
+
     for library in ("starlette", "uvicorn", "altair", "jinja2", "vl_convert"):
         needed(library, "app", "the page")
     from penultimate.app.server import listen, serve

@@ -94,11 +94,14 @@ def _costs(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -
 
 def _use(comparison: HeadComparison) -> list[str]:
     """How a head answers that its largest score does not."""
-    bent = isinstance(comparison.head, KernelHead)
-    said = ["The blend is not linear: it answers by itself (`KernelHead`), and no network's last layer can take it."]
+    said = list[str]()
+    if isinstance(comparison.head, KernelHead):
+        said.append(
+            "The blend is not linear: it answers by itself (`KernelHead`), and no network's last layer can take it."
+        )
     if comparison.costs is not None:
         said.append("In use give `costs` to `predict`, or probabilities and costs to `pen.decide`.")
-    return [" ".join(said if bent else said[1:])] if bent or comparison.costs is not None else []
+    return [" ".join(said)] if said else []
 
 
 def _kept(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -> str:

@@ -1,4 +1,4 @@
-"""The classes of a result as a data frame, of whichever library its user works with."""
+"""The classes of a result as columns, and as a data frame of whichever library its user works with."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -9,7 +9,7 @@ from penultimate.optional import needed
 # Where a record lists one row a class, a label, or a group of classes.
 _LISTS = ("classes", "labels", "groups")
 
-BACKENDS = ("pandas", "polars", "pyarrow")
+_BACKENDS = ("pandas", "polars", "pyarrow")
 
 
 def frame(record: Mapping[str, object], backend: str) -> Any:
@@ -20,25 +20,38 @@ def frame(record: Mapping[str, object], backend: str) -> Any:
     record : mapping
         What `to_dict` gives.
     backend : str
-        One of `BACKENDS`.
+        Of `_BACKENDS`.
 
     Returns
     -------
     data frame of that library
     """
-    rows = next((cast(list[dict[str, object]], record[name]) for name in _LISTS if name in record), None)
-    if rows is None:
-        raise ProblemError("this result lists no classes: its numbers are in to_dict()")
-    if backend not in BACKENDS:
-        raise ProblemError(f"backend is {backend!r}: give one of {', '.join(BACKENDS)}")
+    found = columns(record)
+    if backend not in _BACKENDS:
+        raise ProblemError(f"backend is {backend!r}: give one of {', '.join(_BACKENDS)}")
     narwhals = needed("narwhals", "report", "a data frame")
     needed(backend, None, "a data frame")
-    columns: dict[str, list[object]] = {}
+    return narwhals.from_dict(found, backend=backend).to_native()
+
+
+def columns(record: Mapping[str, object]) -> dict[str, list[object]]:
+    """Columns by name, with one value a class of a result's record; what a class lacks is None.
+
+    Raises
+    ------
+    ProblemError
+        If the result lists no classes.
+    """
+    # Advice has a piece on labels by that name, which is no list.
+    lists = (value for name in _LISTS if isinstance(value := record.get(name), list))
+    rows = cast("list[dict[str, object]] | None", next(lists, None))
+    if rows is None:
+        raise ProblemError("this result lists no classes: its numbers are in to_dict()")
+    found: dict[str, list[object]] = {}
     for place, row in enumerate(rows):
         for name, value in _flat(row):
-            # What a class lacks is null there.
-            columns.setdefault(name, [None] * len(rows))[place] = value
-    return narwhals.from_dict(columns, backend=backend).to_native()
+            found.setdefault(name, [None] * len(rows))[place] = value
+    return found
 
 
 def _flat(row: Mapping[str, object]) -> Iterable[tuple[str, object]]:
