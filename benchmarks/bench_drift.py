@@ -15,6 +15,7 @@ from penultimate.audits.audit import PARTS
 from penultimate.audits.gaps import read_observed
 from penultimate.features.passes.one_process import OneProcess
 from penultimate.features.passes.replicates import Replicates
+from penultimate.features.sources.in_memory import gather
 
 SAMPLES, WIDTH, CLASSES = 50_000, 512, 100
 # Points of each cloud whose divergence is taken.
@@ -38,13 +39,6 @@ def kept(source: pen.ArraySource) -> pen.FeatureStatistics:
     return statistics
 
 
-def bundled(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Bundled features and their labels."""
-    batches = list(pen.datasets.features(name).batches())
-    features, labels = (np.concatenate([getattr(batch, part) for batch in batches]) for part in ("features", "labels"))
-    return features, labels
-
-
 def drift() -> None:
     """Times of a comparison, beside one product of the same size."""
     one, other = side(1), side(2)
@@ -60,7 +54,7 @@ def drift() -> None:
 
 def gaps() -> None:
     """NC1 with a tenth of the entries gone, by ways to go on, and the time of an audit."""
-    features, labels = bundled("cnn-ce")
+    features, labels = gather(pen.datasets.features("cnn-ce"))
     gone = np.where(np.random.default_rng(0).random(features.shape) < GAPS, np.nan, features).astype(np.float32)
     filled = SimpleImputer().fit_transform(gone)
     by_class = gone.copy()
@@ -83,8 +77,7 @@ def gaps() -> None:
 
 def passes() -> None:
     """Both passes over features with gaps, in eight parts, over the one pass without."""
-    source = side(1)
-    features, labels = np.concatenate([batch.features for batch in source.batches()]), np.arange(SAMPLES) % CLASSES
+    features, labels = gather(side(1))
     gone = np.where(
         np.random.default_rng(0).random(features.shape, dtype=np.float32) < GAPS, np.float32(np.nan), features
     )
@@ -142,7 +135,7 @@ def divergence() -> None:
 
 def rare() -> None:
     """A rare class that moved half of the way: who says so."""
-    features, labels = bundled("cnn-ce-test")
+    features, labels = gather(pen.datasets.features("cnn-ce-test"))
     means = np.stack([features[labels == k].mean(axis=0) for k in range(10)])
     rng, parts = np.random.default_rng(0), []
     for _ in range(2):

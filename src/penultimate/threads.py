@@ -8,8 +8,8 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, nullcontext
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from threadpoolctl import ThreadpoolController
@@ -89,7 +89,7 @@ def over_rows(kernel: Callable[[int, int], object], rows: int, steps: int) -> No
     """
     threads = workers() if rows * steps >= _ALONE else 1
     size = max(1, min(_STEPS // max(steps, 1), -(-rows // (4 * threads)) if threads > 1 else rows))
-    _in_threads(kernel, [(first, min(first + size, rows)) for first in range(0, rows, size)], threads)
+    _in_threads([partial(kernel, first, min(first + size, rows)) for first in range(0, rows, size)], threads)
 
 
 def over_blocks(function: Callable[[slice], object], blocks: Iterable[slice]) -> None:
@@ -106,24 +106,19 @@ def over_blocks(function: Callable[[slice], object], blocks: Iterable[slice]) ->
     >>> over_blocks(print, [slice(0, 3)])
     slice(0, 3, None)
     """
-    ranges = [(int(block.start), int(block.stop)) for block in blocks]
-    if len(ranges) < 2:
-        for first, last in ranges:
-            function(slice(first, last))
-        return
-    threads = workers()
-    with one_thread_of_blas():
-        _in_threads(lambda first, last: function(slice(first, last)), ranges, threads)
+    tasks, threads = [partial(function, block) for block in blocks], workers()
+    with one_thread_of_blas() if len(tasks) > 1 else nullcontext():
+        _in_threads(tasks, threads)
 
 
-def _in_threads(kernel: Callable[[int, int], object], ranges: list[tuple[int, int]], threads: int) -> None:
-    if threads == 1:
-        for first, last in ranges:
-            kernel(first, last)
+def _in_threads(tasks: list[Callable[[], object]], threads: int) -> None:
+    if threads == 1 or len(tasks) == 1:
+        for task in tasks:
+            task()
         return
     pool = ThreadPoolExecutor(threads)
     try:
-        for future in [pool.submit(kernel, first, last) for first, last in ranges]:
+        for future in [pool.submit(task) for task in tasks]:
             future.result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -68,7 +68,9 @@ def test_what_is_no_drift_is_one_clear_error(moved, tmp_path):
         pen.advise(pen.ClassCounts({"ant": 9, "bee": 5}), drift=moved)
     with pytest.raises(pen.FileError, match="no such file"):
         pen.advise(COUNTS, drift=tmp_path / "none.json")
-    for text in ("[]", "{", "{}", json.dumps({**moved.to_dict(), "classes": [{"class": "0"}]})):
+    few = moved.to_dict("none")
+    assert few["classes_moved"] and not few["classes"]
+    for text in ("[]", "{", "{}", json.dumps(few), json.dumps({**few, "classes": [{"class": "0"}]})):
         (tmp_path / "d.json").write_text(text)
         with pytest.raises(pen.FileError, match="give what drift --json wrote"):
             pen.advise(COUNTS, drift=tmp_path / "d.json")

@@ -22,7 +22,7 @@ def audit_of(*classes):
 
 def moved(name, **figures):
     base = {"recall": 0.9, "recall_interval": None, "recall_lost": 0.0, "recall_lost_interval": None}
-    return {"class": name, **base, "moved": False, "of_the_way": 0.0, **figures}
+    return {"class": name, **base, "moved": False, "p": 0.5, "of_the_way": 0.0, **figures}
 
 
 def drift_of(*classes):
@@ -76,6 +76,13 @@ def test_of_a_drift_classes_that_moved_and_lost():
         ("cat", "way to the nearest class"),
         ("newt", "recall lost"),
     }
+
+
+def test_a_class_that_could_not_be_judged_is_not_taken_for_one_that_stayed():
+    found = pen.check(drift_of(moved("cat"), moved("newt", p=None, of_the_way=0.6)), max_drift=0.3)
+    assert found.passed and [each.name for each in found.unknown] == ["newt"]
+    with pytest.raises(pen.ProblemError, match="enough samples"):
+        pen.check(drift_of(moved("newt", p=None, of_the_way=0.6)), max_drift=0.3)
 
 
 def test_results_are_taken_as_they_are_and_agree_with_their_files(tmp_path):

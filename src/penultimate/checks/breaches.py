@@ -19,7 +19,7 @@ class Checked:
     figure : str
         What was looked at: "recall", "recall lost", or what moved.
     value : float or None
-        None where the class has no such figure, because it has no samples.
+        None where the class has no such figure, because it has no samples, or too few to be judged.
     interval : tuple of float or None
         95 %, where it is known.
     bound : float
@@ -94,8 +94,10 @@ def most_drift(classes: list[Record], bound: float) -> list[Checked]:
 
 
 def _way(own: Record) -> float | None:
-    way = own.maybe_number("of_the_way")
-    return way if way is None or own.flag("moved") else 0.0
+    if own.flag("moved"):
+        return own.maybe_number("of_the_way")
+    # What could not be tested has not been found to stay.
+    return None if own.maybe_number("p") is None else 0.0
 
 
 def _change(name: str, figure: str, sides: tuple[Record, Record], key: str, bound: float) -> Checked:

@@ -43,7 +43,7 @@ class Check:
 
     @property
     def unknown(self) -> tuple[Checked, ...]:
-        """Figures that a class does not have, because it has no samples; they breach nothing."""
+        """Figures that a class does not have, for want of samples; they breach nothing."""
         return tuple(each for each in self.checked if each.value is None)
 
     @property
@@ -129,7 +129,9 @@ def _check(held: Mapping[str, Any], before: Mapping[str, Any] | None, bounds: Ma
         asked = "max_recall_lost" if lost is not None else "max_drift"
         raise ProblemError(f"{asked} needs two sides: give an earlier audit to hold this one against, or a drift")
     if all(each.value is None for each in checked):
-        raise ProblemError(f"no class has a {checked[0].figure}: the features came without a head, or without samples")
+        raise ProblemError(
+            f"no class has a {checked[0].figure} that is known: give features with their head, and enough samples"
+        )
     return Check(tuple(checked))
 
 
@@ -165,7 +167,7 @@ def _by_name(now: list[Record], before: list[Record]) -> dict[str, Record]:
 
 def _record(given: object) -> Mapping[str, Any]:
     if isinstance(given, str | os.PathLike):
-        return read_record(cast("str | os.PathLike[str]", given))
+        return read_record(cast("str | os.PathLike[str]", given), "audit or drift")
     if isinstance(given, Mapping):
         return cast("Mapping[str, Any]", given)
     return cast("Audit | Drift", given).to_dict("all")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penultimate.cli.checks import given, one_of, refuse, scaled, scaled_bias, torch_scale
+from penultimate.cli.beside import given, one_of, refuse, scaled, scaled_bias, torch_scale
 from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,

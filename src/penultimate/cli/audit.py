@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penultimate.cli.checks import given, refuse, scaled, torch_scale
+from penultimate.cli.beside import given, refuse, scaled, torch_scale
 from penultimate.cli.costs import announce_audit, announce_head
 from penultimate.cli.options import (
     HTML,

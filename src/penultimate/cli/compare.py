@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penultimate.cli.checks import one_of
+from penultimate.cli.beside import one_of
 from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,

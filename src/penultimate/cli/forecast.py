@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from penultimate.cli.checks import one_of, refuse, scaled, scaled_bias, torch_scale
+from penultimate.cli.beside import one_of, refuse, scaled, scaled_bias, torch_scale
 from penultimate.cli.costs import announce_forecast, announce_targets
 from penultimate.cli.options import (
     BIAS,

@@ -4,7 +4,7 @@ from functools import partial
 
 import click
 
-from penultimate.cli.checks import refuse
+from penultimate.cli.beside import refuse
 from penultimate.cli.options import HTML, JSON, SEPARATOR, examples
 from penultimate.cli.output import note
 from penultimate.cli.results import deliver, progress, say_origin

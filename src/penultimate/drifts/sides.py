@@ -9,7 +9,7 @@ import numpy as np
 
 from penultimate.archives.sealed import is_sealed
 from penultimate.counts.matching import places
-from penultimate.datasets.by_name import head_given, source_of
+from penultimate.datasets.by_name import head_given, is_source, source_of
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.naming import head_in_order
@@ -117,8 +117,7 @@ def _opened(given: object, which: str) -> Side:
         given = FeatureStatistics.read(path) if is_sealed(path, FORMAT) else source_of(path)
     if isinstance(given, FeatureStatistics):
         return Side(given, None, None)
-    # Asked of its type: whether an object has a fingerprint is found out by taking one, of all that it holds.
-    if not hasattr(type(given), "batches"):
+    if not is_source(given):
         raise FeaturesError(
             f"{which} is {type(given).__name__}: give a file, a bundled name, pen.ArraySource(features, labels) or "
             "FeatureStatistics. Labels are needed on both sides, for predicted ones hide the very samples that moved: "

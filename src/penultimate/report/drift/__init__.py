@@ -1,1 +1,1 @@
-"""A learning curve, presented."""
+"""Drift, presented."""
