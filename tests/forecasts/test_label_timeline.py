@@ -78,7 +78,7 @@ def test_an_audit_in_the_middle_of_training_says_what_is_learnt_and_when_the_res
     features, weights = steps[middle]
     audit = pen.audit_label_sets(features, targets, head=pen.Head((weights,)))
     # A law of four layers is within 15 %, too, but the curves of training that goes on lie nearer.
-    assert audit.law.fits and not audit.ended and audit.expected_lift is None and audit.progress.error < 1e-3
+    assert audit.law.fits and audit.followed is None and audit.expected_lift is None and audit.progress.error < 1e-3
     vectors, sigma = audit.spectrum.vectors, audit.spectrum.sigma
     centred = targets - targets.mean(axis=0)
     strengths = np.array([np.diagonal(vectors.T @ (w @ h.T) @ centred @ vectors) / sigma for h, w in steps])
@@ -93,4 +93,4 @@ def test_an_audit_in_the_middle_of_training_says_what_is_learnt_and_when_the_res
     # At its end nothing is left to be learnt.
     features, weights = next(step for i, step in enumerate(simulated(targets, 0.005, 3000)) if i == 3000)
     ended = pen.audit_label_sets(features, targets, head=pen.Head((weights,)))
-    assert ended.ended and ended.law.layers == 1 and ended.progress is None
+    assert ended.followed is ended.law and ended.law.layers == 1 and ended.progress is None

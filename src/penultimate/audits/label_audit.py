@@ -147,9 +147,9 @@ class LabelAudit(Reported, presenter="label_audit"):
         return found if nearer else None
 
     @property
-    def ended(self) -> bool:
-        """Whether a law fits the strengths, and no curve of training that goes on lies nearer."""
-        return self.law is not None and self.law.fits and self.progress is None
+    def followed(self) -> LabelLaw | None:
+        """The law, where it fits the strengths and no curve of training that goes on lies nearer; else None."""
+        return self.law if self.law is not None and self.law.fits and self.progress is None else None
 
     @cached_property
     def lift(self) -> Float[np.ndarray, " K"] | None:
@@ -160,10 +160,10 @@ class LabelAudit(Reported, presenter="label_audit"):
 
     @cached_property
     def expected_lift(self) -> Float[np.ndarray, " K"] | None:
-        """The same by the law, shape (K,); None unless `ended`."""
-        if self.law is None or not self.ended:
+        """The same by the law, shape (K,); None where none is `followed`."""
+        if self.followed is None:
             return None
-        return self._over_variance(self.spectrum.vectors**2 @ (self.law.strength * self.spectrum.sigma))
+        return self._over_variance(self.spectrum.vectors**2 @ (self.followed.strength * self.spectrum.sigma))
 
     @cached_property
     def separation(self) -> Float[np.ndarray, " K"]:

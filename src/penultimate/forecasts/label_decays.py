@@ -14,7 +14,7 @@ from penultimate.minimisers.shrinkage import Shrinkage
 _HALVINGS = 70
 
 
-def room(solution: LabelSolution) -> int:
+def _room(solution: LabelSolution) -> int:
     """How many directions the width holds."""
     return min(solution.problem.width or solution.sigma.size, solution.sigma.size)
 
@@ -54,7 +54,7 @@ def alive_and_answered(
     int, ndarray of bool
     """
     strength = Shrinkage(solution.targets.samples, kappa, solution.problem.layers).strength(solution.sigma)
-    strength[room(solution) :] = 0.0
+    strength[_room(solution) :] = 0.0
     return int(np.count_nonzero(strength)), scores_on(solution, strength)[varying] > 0.5
 
 
@@ -104,7 +104,6 @@ def at_ratio(solution: LabelSolution, varying: Bool[np.ndarray, " K"], ratio: fl
     change = ratio / problem.feature_ratio
     there = solution.threshold * change ** (0.5 / problem.layers)
     kappa = problem.kappa(solution.targets.samples) * change ** (1.0 / (problem.layers + 1))
-    answered = alive_and_answered(solution, varying, kappa)[1]
+    alive, answered = alive_and_answered(solution, varying, kappa)
     keep, answer = samples_needed(replace(solution, threshold=there), np.ones(1))
-    survivors = min(int(np.count_nonzero(solution.sigma > there)), room(solution))
-    return LabelRatio(ratio, survivors, int(np.count_nonzero(answered)), float(keep[0]), float(answer[0]))
+    return LabelRatio(ratio, alive, int(np.count_nonzero(answered)), float(keep[0]), float(answer[0]))

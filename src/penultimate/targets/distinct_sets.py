@@ -77,7 +77,7 @@ class DistinctSets:
 
     def placed(self, columns: NDArray[np.int64], labels: int) -> "DistinctSets":
         """The same among more labels, each in its column."""
-        return type(self)(spread_columns(self.rows, columns.tolist(), labels), self.times)
+        return type(self)(spread_columns(self.rows, columns, labels), self.times)
 
 
 def distinct_rows(rows: Any) -> tuple[list[int], NDArray[np.int64]]:

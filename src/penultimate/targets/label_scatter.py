@@ -21,7 +21,7 @@ from penultimate.counts.readers import named
 from penultimate.errors import CountsError
 from penultimate.targets.distinct_sets import DistinctSets
 from penultimate.targets.found import Found
-from penultimate.targets.label_sets import LabelSets, as_label_names, checked_sets, counted_sets
+from penultimate.targets.label_sets import LabelSets, as_label_names, checked_sets
 from penultimate.targets.matrices import Kind, Rows, as_weights, is_matrix, rows_of, scipy_sparse
 from penultimate.targets.readers import read_images, read_targets
 from penultimate.targets.sums import Sums
@@ -360,10 +360,10 @@ class LabelScatter:
         return out
 
     @classmethod
-    def _of_sets(cls, counted: Iterable[tuple[Sequence[str], float]], names: Sequence[str] | None) -> Self:
+    def _of_sets(cls, given: Iterable[tuple[Sequence[str], float]], names: Sequence[str] | None) -> Self:
         """Add up label sets, each with the number of samples that it stands for."""
         sets = LabelSets(names)
-        sums = Sums.of(sets.blocks(counted_sets(counted)))
+        sums = Sums.of(sets.blocks(given))
         held, columns = sets.names()
         if not len(held):
             raise CountsError(f"none of the {sums.samples:,.15g} samples has a label: give some that have")

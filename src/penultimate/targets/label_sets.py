@@ -11,7 +11,7 @@ from penultimate.counts.class_names import NumberedNames, as_names, is_whole
 from penultimate.counts.columns import label_rank, words_of
 from penultimate.counts.counted import sorted_labels
 from penultimate.errors import CountsError
-from penultimate.targets.matrices import Rows, scipy_sparse
+from penultimate.targets.matrices import Rows, scipy_sparse, spread_columns
 
 # Names of columns of label sets, beside those that columns of one label have.
 _SET_WORDS = frozenset(
@@ -48,24 +48,22 @@ class LabelSets:
         ordered = sorted_labels(self._number)
         return as_names(ordered), [self._number[name] for name in ordered]
 
-    def blocks(self, counted: Iterable[tuple[Sequence[str], float]]) -> Iterator[Rows]:
+    def blocks(self, sets: Iterable[tuple[Sequence[str], float]]) -> Iterator[Rows]:
         """Blocks of rows, each with as many columns as there are labels so far.
 
         Parameters
         ----------
-        counted : iterable of (sequence of str, float)
+        sets : iterable of (sequence of str, float)
             Label sets, and how many samples each stands for.
 
         Yields
         ------
         Rows
         """
-        held: dict[tuple[int, ...], float] = {}
-        for labels, count in counted:
-            numbers = tuple(map(self._numbered, labels))
-            kept = tuple(sorted(set(numbers)))
-            self.repeated += count if len(kept) < len(numbers) else 0.0
-            held[kept] = held.get(kept, 0.0) + count
+        held: dict[tuple[str, ...], float] = {}
+        for labels, count in sets:
+            own = tuple(labels)
+            held[own] = held.get(own, 0.0) + count
             if len(held) >= _MOST_SETS:
                 yield self._block(held)
                 held = {}
@@ -82,13 +80,17 @@ class LabelSets:
             number = self._number[label] = len(self._number)
         return number
 
-    def _block(self, held: Mapping[tuple[int, ...], float]) -> Rows:
-        sparse = scipy_sparse()
-        ends = np.cumsum([0, *map(len, held)])
-        indices = np.fromiter(chain.from_iterable(held), dtype=np.int64, count=int(ends[-1]))
-        shape = (len(held), max(1, len(self._number)))
-        values = sparse.csr_array((np.ones(indices.size), indices, ends), shape=shape)
-        return Rows(values, np.fromiter(held.values(), dtype=np.float64, count=len(held)), "sets")
+    def _block(self, held: Mapping[tuple[str, ...], float]) -> Rows:
+        counted: dict[tuple[int, ...], float] = {}
+        for labels, count in held.items():
+            own = tuple(sorted({self._numbered(label) for label in labels}))
+            self.repeated += count if len(own) < len(labels) else 0.0
+            counted[own] = counted.get(own, 0.0) + count
+        ends = np.cumsum([0, *map(len, counted)])
+        indices = np.fromiter(chain.from_iterable(counted), dtype=np.int64, count=int(ends[-1]))
+        shape = (len(counted), max(1, len(self._number)))
+        values = scipy_sparse().csr_array((np.ones(indices.size), indices, ends), shape=shape)
+        return Rows(values, np.fromiter(counted.values(), dtype=np.float64, count=len(counted)), "sets")
 
 
 def checked_sets(sets: Iterable[Any], weights: Iterable[float] | None = None) -> Iterator[tuple[Sequence[str], float]]:
@@ -128,34 +130,6 @@ def checked_sets(sets: Iterable[Any], weights: Iterable[float] | None = None) ->
         raise CountsError("some labels are whole numbers and some are text: make them all one or the other")
 
 
-def counted_sets(sets: Iterable[tuple[Sequence[str], float]]) -> Iterator[tuple[Sequence[str], float]]:
-    """The same sets of samples, each with how many samples have it.
-
-    Parameters
-    ----------
-    sets : iterable of (sequence of str, float)
-
-    Yields
-    ------
-    labels : tuple of str
-    count : float
-
-    Examples
-    --------
-    >>> from penultimate.targets.label_sets import counted_sets
-    >>> list(counted_sets([(("cat", "pet"), 1.0), ((), 1.0), (("cat", "pet"), 1.0)]))
-    [(('cat', 'pet'), 2.0), ((), 1.0)]
-    """
-    held: dict[tuple[str, ...], float] = {}
-    for labels, count in sets:
-        own = tuple(labels)
-        held[own] = held.get(own, 0.0) + count
-        if len(held) >= _MOST_SETS:
-            yield from held.items()
-            held = {}
-    yield from held.items()
-
-
 def indicator_rows(sets: Iterable[Sequence[str]], names: Sequence[str] | None) -> tuple[Any, Sequence[str]]:
     """Label sets as rows of 0 and 1.
 
@@ -185,12 +159,10 @@ def indicator_rows(sets: Iterable[Sequence[str]], names: Sequence[str] | None) -
     if not number:
         raise CountsError(f"none of the {len(ends) - 1:,} samples has a label: give some that have")
     ordered = sorted_labels(number) if names is None else list(names)
-    place = np.empty(len(number), dtype=np.int64)
-    place[[number[name] for name in ordered]] = np.arange(len(ordered))
-    held = (np.ones(len(columns)), place[np.array(columns, dtype=np.int64)], ends)
-    rows = scipy_sparse().csr_array(held, shape=(len(ends) - 1, len(ordered)))
-    rows.sort_indices()
-    return rows, as_names(ordered)
+    held = (np.ones(len(columns)), np.array(columns, dtype=np.int64), ends)
+    rows = scipy_sparse().csr_array(held, shape=(len(ends) - 1, len(number)))
+    place = {name: k for k, name in enumerate(ordered)}
+    return spread_columns(rows, [place[name] for name in number], len(ordered)), as_names(ordered)
 
 
 def split(cell: str, separator: str) -> list[str]:

@@ -1,11 +1,11 @@
 """Targets that come as a matrix, one row a sample: checked, told apart by their values, and cut into sparse blocks."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from penultimate.counts.checks import MOST
 from penultimate.counts.unwrapping import as_array_or_list
@@ -122,13 +122,13 @@ def _dense(targets: Any) -> NDArray[Any]:
         raise CountsError("targets have rows of several lengths: give each sample as many numbers") from None
 
 
-def spread_columns(rows: Any, columns: Sequence[int], labels: int) -> Any:
+def spread_columns(rows: Any, columns: ArrayLike, labels: int) -> Any:
     """Sparse rows among more labels: each column in its new place.
 
     Parameters
     ----------
     rows : csr_array of shape (n, k)
-    columns : sequence of int of length k
+    columns : array_like of int of shape (k,)
     labels : int
         K.
 

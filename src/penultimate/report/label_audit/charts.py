@@ -72,10 +72,10 @@ def strengths(audit: LabelAudit) -> alt.LayerChart:
         base.mark_point(filled=True, size=dot_size(len(rows)), color=STATUS_COLOURS["own"]).encode(y=y),
     ]
     lines = ["Dots: measured. Line: s, what it would be without decay"]
-    if audit.law is not None and audit.ended:
-        law: list[Row] = [{"rank": i + 1, "law": float(audit.law.strength[i])} for i in picked.tolist()]
+    if audit.followed is not None:
+        law: list[Row] = [{"rank": i + 1, "law": float(audit.followed.strength[i])} for i in picked.tolist()]
         layers.append(alt.Chart(inline(law)).mark_line(color=INK, strokeDash=[5, 3]).encode(x="rank:Q", y="law:Q"))
-        lines[0] += f". Dashed: the law of L = {audit.law.layers}"
+        lines[0] += f". Dashed: the law of L = {audit.followed.layers}"
     if audit.progress is not None:
         curve: list[Row] = [{"rank": i + 1, "curve": float(audit.progress.strength[i])} for i in picked.tolist()]
         layers.append(alt.Chart(inline(curve)).mark_line(color=INK, strokeDash=[5, 3]).encode(x="rank:Q", y="curve:Q"))

@@ -53,14 +53,13 @@ def label_records(audit: LabelAudit, chosen: Int[np.ndarray, " b"]) -> list[dict
 
 def _directions(audit: LabelAudit) -> list[dict[str, object]]:
     sigma, strength = audit.spectrum.sigma, audit.strength
-    law = audit.law.strength if audit.law is not None and audit.ended else None
-    half_at = None if audit.progress is None else audit.progress.half_at
+    law, progress = audit.followed, audit.progress
     return [
         {
             "sigma": float(sigma[i]),
             "strength": None if strength is None else finite(float(strength[i])),
-            "expected": None if law is None else float(law[i]),
-            "half_at": None if half_at is None else float(half_at[i]),
+            "expected": None if law is None else float(law.strength[i]),
+            "half_at": None if progress is None else float(progress.half_at[i]),
         }
         for i in range(sigma.size)
     ]

@@ -1,7 +1,8 @@
 """Which figures of a monitor are asked for, by name or pattern."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from math import isfinite
 
 from penultimate.errors import FeaturesError
 
@@ -49,3 +50,11 @@ class Chosen:
         if self._patterns is None:
             return self._listed or not name.startswith(self._each)
         return any(fnmatchcase(name, pattern) for pattern in self._patterns)
+
+    def among(self, figures: Mapping[str, float | None]) -> dict[str, float]:
+        """Those of the figures that exist, are finite, and are wanted."""
+        return {
+            name: float(value)
+            for name, value in figures.items()
+            if value is not None and isfinite(value) and self.takes(name)
+        }

@@ -70,11 +70,7 @@ class Figures:
             figures["alignment/mean_cosine"] = _mean(alignment.cosine, alignment.multiplicity)
             leading = alignment.strength[: self.directions].tolist()
             figures |= {f"direction/{index}": strength for index, strength in enumerate(leading, start=1)}
-        return {
-            name: float(value)
-            for name, value in figures.items()
-            if value is not None and np.isfinite(value) and self._chosen.takes(name)
-        }
+        return self._chosen.among(figures)
 
     def aligned(self, statistics: FeatureStatistics, head: Head | None) -> Alignment | None:
         """The head along the directions of the forecast; None without either, or samples of every class."""

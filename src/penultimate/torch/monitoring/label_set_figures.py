@@ -70,11 +70,7 @@ class LabelSetFigures:
             figures |= self._measured(LabelAudit(statistics, head))
         if right is not None and self.with_answers and statistics.samples:
             figures |= self._answers(right, statistics.targets.positives)
-        return {
-            name: float(value)
-            for name, value in figures.items()
-            if value is not None and np.isfinite(value) and self._chosen.takes(name)
-        }
+        return self._chosen.among(figures)
 
     def aligned(self, statistics: LabelStatistics, head: Head | None) -> None:
         """There is an audit in its place."""

@@ -250,10 +250,11 @@ class FeatureMonitor(Metric):
             training samples has been seen, ``alignment/…``, and ``direction/i``, the strength t_i of the i-th distinct
             singular value (beside `Forecast.timeline`). What does not exist, or was not asked for, is left out.
 
-            Of label sets: ``additive``, ``beyond``, ``within`` and ``lack_of_fit`` (`LabelAudit.shares`),
-            ``separation`` over all labels and of each, ``separation/<label>``; with a head the same of ``lift``,
-            ``alive`` directions and ``off_diagonal_share``; with a forecast too ``direction/i``, ``macro_f1``,
-            ``micro_f1``, ``f1/<label>`` at a threshold of ½, and how many labels are ever ``answered``.
+            Of label sets: ``labels`` (those with samples); ``additive``, ``beyond``, ``within``, ``lack_of_fit`` and
+            ``sets`` (`LabelAudit.shares`); ``separation`` over all labels and of each, ``separation/<label>``; with a
+            head the same of ``lift``, ``alive`` directions and ``off_diagonal_share``; with a forecast too
+            ``direction/i``, ``macro_f1``, ``micro_f1``, ``f1/<label>`` at a threshold of ½, and how many labels are
+            ever ``answered``.
 
         Raises
         ------
