@@ -43,10 +43,10 @@ def columns(record: Mapping[str, object]) -> dict[str, list[object]]:
         If the result lists no classes.
     """
     # Advice has a piece on labels by that name, which is no list.
-    lists = (value for name in _LISTS if isinstance(value := record.get(name), list))
-    rows = cast("list[dict[str, object]] | None", next(lists, None))
-    if rows is None:
+    listed = next((name for name in _LISTS if isinstance(record.get(name), list)), None)
+    if listed is None:
         raise ProblemError("this result lists no classes: its numbers are in to_dict()")
+    rows = cast(list[dict[str, object]], record[listed])
     found: dict[str, list[object]] = {}
     for place, row in enumerate(rows):
         for name, value in _flat(row):
