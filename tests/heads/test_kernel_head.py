@@ -1,6 +1,7 @@
 """Heads that bend: against scikit-learn's own Nyström features, sums of them, and their file."""
 
 import importlib
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -137,6 +138,22 @@ def test_what_is_no_such_file_is_refused(tmp_path, content, says):
         KernelHead.read(path)
     with pytest.raises(pen.FeaturesError, match=r"written as \.safetensors or \.onnx"):
         some().save(tmp_path / "head.npz")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"landmarks": np.ones((4, 2))}, "landmarks have shape"),
+        ({"landmarks": np.ones((0, 3))}, "0 landmarks"),
+        ({"widths": np.ones(3)}, "widths have shape"),
+        ({"widths": np.array([1.0, 0.0, 1.0, 1.0])}, "positive"),
+        ({"coefficients": np.ones((3, 4))}, "coefficients have shape"),
+        ({"coefficients": np.full((2, 4), np.nan)}, "coefficients hold NaN"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(given, says):
+    with pytest.raises(pen.FeaturesError, match=says):
+        replace(some(), **given)
 
 
 @pytest.mark.parametrize(

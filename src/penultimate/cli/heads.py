@@ -116,6 +116,6 @@ def heads(
         note(line)
     if out is not None:
         result.save_head(out)
-        use = _USE if isinstance(result.head, Head) else _USE_GRAPH if out.endswith(".onnx") else _USE_KERNEL
+        use = _USE if out.endswith(".npz") else _USE_GRAPH if out.endswith(".onnx") else _USE_KERNEL
         note(f"wrote {out}; to use it:\n{use.format(out=out)}")
     deliver(result, json_path, html_path)

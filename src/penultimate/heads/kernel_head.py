@@ -5,12 +5,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FeaturesError
@@ -18,7 +17,7 @@ from penultimate.features.arrays import as_features
 from penultimate.features.head import Head
 from penultimate.files import write_whole
 from penultimate.heads.kernel_onnx import as_onnx
-from penultimate.probabilities.deciding import costs_of, least_costly
+from penultimate.probabilities.deciding import answers
 from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
@@ -46,6 +45,11 @@ class KernelHead(OneLine):
     coefficients : ndarray of shape (K, m)
         A.
 
+    Raises
+    ------
+    FeaturesError
+        When the arrays do not fit one another, hold NaN or infinity, or a width is not positive.
+
     Examples
     --------
     >>> import numpy as np, penultimate as pen
@@ -59,6 +63,21 @@ class KernelHead(OneLine):
     landmarks: NDArray[np.floating]
     widths: NDArray[np.floating]
     coefficients: NDArray[np.floating]
+
+    def __post_init__(self) -> None:
+        number = len(self.landmarks)
+        held = {
+            "landmarks": (self.landmarks, (number, self.dimension)),
+            "widths": (self.widths, (number,)),
+            "coefficients": (self.coefficients, (self.classes, number)),
+        }
+        for what, (array, shape) in held.items():
+            if array.shape != shape or not number:
+                raise FeaturesError(f"{what} have shape {array.shape} for a head of {number} landmarks: give {shape}")
+            if not np.isfinite(array).all():
+                raise FeaturesError(f"{what} hold NaN or infinity: give finite numbers")
+        if not (self.widths > 0).all():
+            raise FeaturesError(f"the smallest of the widths is {self.widths.min():g}: give positive numbers")
 
     @property
     def classes(self) -> int:
@@ -121,11 +140,7 @@ class KernelHead(OneLine):
         ProblemError
             When the costs do not fit.
         """
-        scores = self.logits(features)
-        if costs is None:
-            return np.argmax(scores, axis=1)
-        names = self.names or tuple(map(str, range(self.classes)))
-        return least_costly(softmax(scores, axis=1), costs_of(costs, names))
+        return answers(self.logits(features), costs, self.names or tuple(map(str, range(self.classes))))
 
     def save(self, path: "os.PathLike[str] | str", names: Sequence[str] | None = None) -> None:
         """Write it in float32, whole or not at all.
@@ -152,9 +167,7 @@ class KernelHead(OneLine):
             write_whole(path, as_onnx(self.linear, self.landmarks, self.widths, self.coefficients, named))
             return
         if Path(path).suffix != ".safetensors":
-            raise FeaturesError(
-                f"{path}: a head that is not linear is written as .safetensors or .onnx: give a name that ends so"
-            )
+            raise FeaturesError(f"{path}: a kernel head is written as .safetensors or .onnx: give a name that ends so")
         # W beside A in one array: read as a head, neither would be one.
         arrays = {
             "landmarks": self.landmarks,
@@ -193,6 +206,7 @@ class KernelHead(OneLine):
 
 
 AnyHead = Head | KernelHead
+H = TypeVar("H", bound=AnyHead)
 
 
 def added(heads: Sequence[AnyHead], shares: Sequence[float]) -> AnyHead:
@@ -224,17 +238,18 @@ def added(heads: Sequence[AnyHead], shares: Sequence[float]) -> AnyHead:
     )
 
 
-def renamed(head: AnyHead, names: tuple[str, ...] | None) -> AnyHead:
+def as_kernel(head: AnyHead) -> KernelHead:
+    """The same head; a linear one has a single bump, of no height."""
+    if isinstance(head, KernelHead):
+        return head
+    return KernelHead(head, np.zeros((1, head.dimension)), np.ones(1), np.zeros((head.classes, 1)))
+
+
+def renamed(head: H, names: tuple[str, ...] | None) -> H:
     """The same head with other class names."""
     if isinstance(head, KernelHead):
         return replace(head, linear=replace(head.linear, names=names))
     return replace(head, names=names)
-
-
-def named_kernel(head: KernelHead, classes: NDArray[Any]) -> KernelHead:
-    """The same head, named by labels where these are texts."""
-    names = tuple(map(str, classes.tolist())) if classes.dtype.kind in "US" else None
-    return replace(head, linear=replace(head.linear, names=names))
 
 
 def bumps(

@@ -15,7 +15,7 @@ from penultimate.errors import FeaturesError, MissingDependencyError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.scikit import BaseEstimator, check_fitted
-from penultimate.heads.scoring_head import ScoringHead
+from penultimate.heads.scoring_head import ScoringHead, text_names
 
 if TYPE_CHECKING:
     import torch
@@ -48,11 +48,10 @@ class Exported(BaseEstimator):
             Before `fit`.
         """
         check_fitted(self)
-        named = self.classes_.dtype.kind in "US"
-        return Head((self.coef_,), self.intercept_, tuple(map(str, self.classes_)) if named else None)
+        return Head((self.coef_,), self.intercept_, text_names(self.classes_))
 
     def to_torch(self) -> "torch.nn.Linear":
-        """The same as ``torch.nn.Linear``, in torch's default precision.
+        """The same as ``torch.nn.Linear``, in torch's default precision; errors as `head`.
 
         Returns
         -------
@@ -63,15 +62,15 @@ class Exported(BaseEstimator):
         MissingDependencyError
             When torch is not installed.
         """
-        check_fitted(self)
+        head = self.head()
         try:
             import torch
         except ImportError:
             raise MissingDependencyError("to_torch needs torch, which is not installed: install it") from None
-        layer = torch.nn.Linear(self.n_features_in_, len(self.classes_))
+        layer = torch.nn.Linear(head.dimension, head.classes)
         with torch.no_grad():
-            layer.weight.copy_(torch.as_tensor(self.coef_))
-            layer.bias.copy_(torch.as_tensor(self.intercept_))
+            layer.weight.copy_(torch.as_tensor(head.product))
+            layer.bias.copy_(torch.as_tensor(head.offset))
         return layer
 
 

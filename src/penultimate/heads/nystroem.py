@@ -7,11 +7,11 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.features.head import Head
-from penultimate.heads.kernel_head import KernelHead, bumps, named_kernel
+from penultimate.heads.kernel_head import KernelHead, bumps, renamed
 from penultimate.heads.logistic import LogisticHead
 from penultimate.heads.random_features import centre_and_unit
 from penultimate.heads.scikit import check_fitted
-from penultimate.heads.scoring_head import ScoringHead
+from penultimate.heads.scoring_head import ScoringHead, text_names
 from penultimate.model.arguments import positive, whole
 
 # Directions of the kernel below this share of its largest are rounding, not features.
@@ -146,7 +146,7 @@ class NystroemHead(ScoringHead):
             Before `fit`.
         """
         check_fitted(self)
-        return named_kernel(self._kernel, self.classes_)
+        return renamed(self._kernel, text_names(self.classes_))
 
     def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
         return self._kernel.logits(rows)

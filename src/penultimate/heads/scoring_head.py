@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from penultimate.errors import FeaturesError
 from penultimate.heads.scikit import BaseEstimator, ClassifierMixin, check_fitted, checked_rows, checked_samples
-from penultimate.probabilities.deciding import costs_of, least_costly
+from penultimate.probabilities.deciding import answers
 from penultimate.probabilities.given import Given
 
 Prior = Literal["balanced"] | Float[np.ndarray, " K"] | None
@@ -81,10 +81,7 @@ class ScoringHead(ClassifierMixin, BaseEstimator):
             When the costs do not fit.
         """
         scores = self._scores(X, prior)
-        if costs is None:
-            return self.classes_[np.argmax(scores, axis=1)]
-        square = costs_of(costs, tuple(map(str, self.classes_.tolist())))
-        return self.classes_[least_costly(softmax(scores, axis=1), square)]
+        return self.classes_[answers(scores, costs, tuple(map(str, self.classes_.tolist())))]
 
     def predict_proba(self, X: object, prior: Prior = None) -> NDArray[np.floating]:
         """Softmax of the scores; parameters and errors as `decision_function`.
@@ -143,3 +140,8 @@ class ScoringHead(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise FeaturesError(f"all labels are {self.classes_.tolist()[0]!r}: one class is not enough")
         return rows, own
+
+
+def text_names(classes: NDArray[Any]) -> tuple[str, ...] | None:
+    """Names of classes whose labels are texts; None for others."""
+    return tuple(map(str, classes.tolist())) if classes.dtype.kind in "US" else None

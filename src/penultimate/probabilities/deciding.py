@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from penultimate.counts.class_names import NumberedNames
 from penultimate.counts.matching import places
@@ -59,11 +60,16 @@ def decide(probabilities: Given, costs: Given, *, names: Sequence[object] | None
     return least_costly(found.values, costs_of(costs, found.names))
 
 
-def least_costly(
-    probabilities: Float[np.ndarray, "N K"], costs: Float[np.ndarray, "K K"] | None
-) -> Int[np.ndarray, " N"]:
-    """The answer of least expected cost; without costs the likeliest."""
-    return np.argmax(probabilities, axis=1) if costs is None else np.argmin(probabilities @ costs, axis=1)
+def answers(scores: Float[np.ndarray, "N K"], costs: Given | None, names: Sequence[str]) -> Int[np.ndarray, " N"]:
+    """The class that scores highest; with costs the one of least expected cost, by the softmax of the scores."""
+    if costs is None:
+        return np.argmax(scores, axis=1)
+    return least_costly(softmax(scores, axis=1), costs_of(costs, names))
+
+
+def least_costly(probabilities: Float[np.ndarray, "N K"], costs: Float[np.ndarray, "K K"]) -> Int[np.ndarray, " N"]:
+    """The answer of least expected cost."""
+    return np.argmin(probabilities @ costs, axis=1)
 
 
 def costs_of(given: Given, names: Sequence[str]) -> Float[np.ndarray, "K K"]:

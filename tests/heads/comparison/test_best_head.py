@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks as checks
 
 import penultimate as pen
-from penultimate.heads.comparison.best_head import _parts
+from penultimate.heads.comparison.selection import FOLDS, deal_known
 from seeds import SEED
 
 heads = pen.heads
@@ -63,7 +63,7 @@ def test_the_callers_own_samples_to_choose_on_give_the_blend_of_a_comparison():
 
 def test_the_only_sample_of_a_class_is_always_learnt_from():
     labels = np.array([0, 1, 1, 2, 2, 2, 2, 2])
-    part = _parts(labels, 0)
+    part = deal_known(labels, FOLDS, 0)
     assert part[0] == -1 and (part[1:] >= 0).all() and part[1] != part[2]
     assert np.bincount(part[3:]).max() == 2
 

@@ -1,6 +1,7 @@
 """Comparisons of heads: gains on samples never seen, honest where there are none, one clear error for bad input."""
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 import penultimate as pen
 from penultimate.heads.comparison.by_theory import scores_are_shares
+from penultimate.heads.comparison.comparison import HeadResult
+from penultimate.heads.kernel_head import as_kernel
 from penultimate.report.head_comparison.page import page as head_comparison_page
 from report_cases import HOSTILE
 from report_pages import Page, refers_outside, well_formed
@@ -383,6 +386,7 @@ def test_costs_decide_and_are_counted():
     record = json.loads(json.dumps(comparison.to_dict()))
     assert record["settings"]["costs"] == costs.tolist() and record["settings"]["target"] == "cost"
     assert "answers what costs least" in comparison.verdict and "cost" in str(comparison)
+    assert "to `pen.decide`" in comparison.verdict  # a linear head's own answers know nothing of costs
     html = head_comparison_page(comparison).whole()
     assert "Mean cost" in html and ">cost<" in html.replace(" ", "").replace("\n", "")
 
@@ -411,3 +415,17 @@ def test_heads_that_bend_join_where_they_may(tmp_path, penultimate):
     assert read.names == ("bee", "cat") and np.mean(read.predict(X) == (X[:, 0] * X[:, 1] > 0)) > 0.85
     with pytest.raises(pen.FeaturesError, match=r"written as \.safetensors or \.onnx"):
         comparison.save_head(tmp_path / "head.npz")
+
+
+def test_a_linear_head_goes_into_the_file_that_was_asked_for_where_kernels_were_tried(tmp_path):
+    """Its name is given before it is known whether a kernel is of use."""
+    linear = pen.compare_heads(toy()[0])
+    comparison = replace(linear, results=(HeadResult("kernel machine", "", as_kernel(linear.head)),))
+    assert isinstance(comparison.head, pen.Head)
+    comparison.save_head(tmp_path / "head.npz")
+    comparison.save_head(tmp_path / "head.safetensors")
+    read, X = pen.heads.KernelHead.read(tmp_path / "head.safetensors"), 9.0 * np.eye(3)
+    assert read.names == pen.Head.read(tmp_path / "head.npz").names
+    np.testing.assert_allclose(read.logits(X), comparison.head.logits(X), rtol=1e-5)
+    with pytest.raises(pen.FeaturesError, match=r"written as \.npz"):
+        linear.save_head(tmp_path / "head.safetensors")

@@ -217,11 +217,11 @@ def _refuse_several(texts: set[str], key: str) -> None:
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
     names = archive.names()
     weights = next((name for name in WEIGHTS if name in names), None)
-    lists = path.suffix == ".parquet" and not _named(names, LABELS) and column_of_sets(path, None, None) is not None
-    if lists or ("indptr" in names and not _named(names, LABELS)):
+    lists = path.suffix == ".parquet" and not named_as(names, LABELS) and column_of_sets(path, None, None) is not None
+    if lists or ("indptr" in names and not named_as(names, LABELS)):
         raise FeaturesError(f"{path}: {_SEVERAL}")
     labels = find_array(names, LABELS, "labels", path)
-    if {COLUMNS, VALUES} <= set(names) and not _named(names, FEATURES):
+    if {COLUMNS, VALUES} <= set(names) and not named_as(names, FEATURES):
         keys = Keys(VALUES, labels, weights, COLUMNS)
     else:
         keys = Keys(find_array(names, FEATURES, "features", path), labels, weights)
@@ -240,7 +240,7 @@ def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path
     """
     if usual[0] in names:
         return usual[0]
-    found = _named(names, usual)
+    found = named_as(names, usual)
     there = ", ".join(names) or "nothing"
     if len(found) > 1:
         raise FileError(
@@ -251,7 +251,8 @@ def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path
     return found[0]
 
 
-def _named(names: Sequence[str], usual: Sequence[str]) -> list[str]:
+def named_as(names: Sequence[str], usual: Sequence[str]) -> list[str]:
+    """Those of the names that are a usual one, in any case."""
     folded = [name.casefold() for name in usual]
     return [name for name in names if name.casefold() in folded]
 

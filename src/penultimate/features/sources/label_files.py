@@ -20,7 +20,7 @@ from penultimate.archives.formats import open_archive
 from penultimate.counts.counted import sorted_labels
 from penultimate.errors import FeaturesError, FileError, PenultimateError
 from penultimate.features.head import Head, checked_names, head_of
-from penultimate.features.sources.file import FEATURES, LABELS, find_array
+from penultimate.features.sources.file import FEATURES, LABELS, find_array, named_as
 from penultimate.features.sources.opening import first_of_sets, shards_at
 from penultimate.targets.by_sample import targets_by_sample
 from penultimate.targets.matrices import scipy_sparse, spread_columns
@@ -185,7 +185,7 @@ def _form_of(path: Path, column: str | None, separator: str | None) -> str | Non
             return "sparse"
         if path.suffix == ".parquet" and column_of_sets(path, column, separator) is not None:
             return "column"
-        targets = [name for name in held if name.casefold() in {name.casefold() for name in LABELS}]
+        targets = named_as(held, LABELS)
         return "matrix" if len(targets) == 1 and len(archive.layout(targets[0]).shape) == 2 else None
 
 

@@ -1,9 +1,8 @@
 """The blend of all kinds of heads as a scikit-learn estimator, for features of a frozen encoder."""
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
-from jaxtyping import Int
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
@@ -12,14 +11,12 @@ from penultimate.features.sources.in_memory import Samples
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import Training, affordable, candidates
 from penultimate.heads.comparison.plain import plain_head
-from penultimate.heads.comparison.selection import FOLDS, INNER, Tried, deal
-from penultimate.heads.kernel_head import AnyHead, KernelHead, added, named_kernel
+from penultimate.heads.comparison.selection import FOLDS, INNER, Tried, deal_known
+from penultimate.heads.kernel_head import AnyHead, KernelHead, added, renamed
 from penultimate.heads.linear_head import LinearHead
 from penultimate.heads.scikit import check_fitted, checked_rows
+from penultimate.heads.scoring_head import text_names
 from penultimate.threads import one_thread_of_blas
-
-if TYPE_CHECKING:
-    import torch
 
 # Held-out samples that are needed at least: two for each of the parts that heads which learn from them are compared on.
 _LEAST = 2 * INNER
@@ -105,7 +102,7 @@ class BestHead(LinearHead):
             if valid is not None:
                 chosen = [self._chosen(train, self._held_out(valid), classes)]
             else:
-                part = _parts(own, self.random_state)
+                part = deal_known(own, FOLDS, self.random_state)
                 chosen = [
                     self._chosen(
                         train.take(np.flatnonzero(part != one)), train.take(np.flatnonzero(part == one)), classes
@@ -136,16 +133,6 @@ class BestHead(LinearHead):
             raise FeaturesError("the head is not linear, W and b are a part of it: take kernel_head(), or linear=True")
         return super().head()
 
-    def to_torch(self) -> "torch.nn.Linear":
-        """The same as ``torch.nn.Linear``; errors as `head`, and where torch is not installed.
-
-        Returns
-        -------
-        torch.nn.Linear
-        """
-        self.head()
-        return super().to_torch()
-
     def kernel_head(self) -> KernelHead:
         """The whole head, for a file, where it is not linear.
 
@@ -164,7 +151,7 @@ class BestHead(LinearHead):
         check_fitted(self)
         if self.kernel_ is None:
             raise FeaturesError("the head is linear: take head()")
-        return named_kernel(self.kernel_, self.classes_)
+        return renamed(self.kernel_, text_names(self.classes_))
 
     def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
         return super()._scores_of(rows) if self.kernel_ is None else self.kernel_.logits(rows)
@@ -193,10 +180,3 @@ class BestHead(LinearHead):
                 "classes): leave them out"
             )
         return Samples(np.asarray(rows, dtype=np.float32), np.searchsorted(self.classes_, labels))
-
-
-def _parts(labels: Int[np.ndarray, " N"], seed: int) -> NDArray[np.int64]:
-    """The part of each sample; −1 for the only one of its class, which is always learnt from."""
-    part = deal(labels, FOLDS, np.random.default_rng(seed))
-    part[np.bincount(labels)[labels] == 1] = -1
-    return part

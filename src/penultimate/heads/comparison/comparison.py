@@ -7,6 +7,7 @@ adjustment that theory says is made, and nothing is claimed of it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ from penultimate.heads.comparison.plain import plain_head
 from penultimate.heads.comparison.samples import check_varied, held_out, order_notes, repeat_notes
 from penultimate.heads.comparison.scoring import COST, Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
-from penultimate.heads.kernel_head import AnyHead, KernelHead, renamed
+from penultimate.heads.kernel_head import AnyHead, KernelHead, as_kernel, renamed
 from penultimate.heads.validation_curve import Curve
 from penultimate.probabilities.deciding import costs_of
 from penultimate.reported import Reported
@@ -171,17 +172,20 @@ class HeadComparison(Reported, presenter="head_comparison"):
     def save_head(self, path: "os.PathLike[str] | str") -> None:
         """Write `head` with its class names, whole or not at all.
 
-        A linear one as .npz with W and b, which `Head.read` reads; another as .safetensors, for `KernelHead.read`.
+        A linear one as .npz with W and b, which `Head.read` reads. Where kernel machines were tried, it may also be
+        written as they are: as .safetensors, for `KernelHead.read`, or .onnx.
 
         Raises
         ------
         FeaturesError
-            When the file's name does not end so.
+            When the file's name does not end so, or in .npz for a head that is not linear.
         FileError
             When the file cannot be written.
         """
-        if isinstance(self.head, KernelHead):
-            self.head.save(path, self.counts.names)
+        # Who asked for kernel machines names the file before it is known whether one is of use.
+        tried = any(isinstance(one.head, KernelHead) for one in self.results)
+        if isinstance(self.head, KernelHead) or (tried and Path(path).suffix != ".npz"):
+            as_kernel(self.head).save(path, self.counts.names)
         else:
             save_head(self.head, self.counts.names, path)
 

@@ -5,7 +5,7 @@ import numpy as np
 from penultimate.features.head import Head
 from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.candidates import among, descended
-from penultimate.heads.comparison.selection import deal
+from penultimate.heads.comparison.selection import deal_known
 from penultimate.heads.softmax import log_losses
 
 # Weight decays in units of the mean variance of a feature, the most first, and how many parts TRAIN is dealt into: the
@@ -32,9 +32,7 @@ def plain_head(samples: Samples, classes: int, seed: int) -> Head:
     -------
     Head
     """
-    part = deal(samples.labels, _PARTS, np.random.default_rng(seed))
-    # No head of the rest could know a class whose only sample is held back.
-    part[np.bincount(samples.labels)[samples.labels] == 1] = -1
+    part = deal_known(samples.labels, _PARTS, seed)
     rest, judged = samples.take(np.flatnonzero(part != 0)), samples.take(np.flatnonzero(part == 0))
     variance = float(samples.features.var(axis=0, dtype=np.float64).mean()) or 1.0
 

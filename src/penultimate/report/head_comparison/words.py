@@ -34,7 +34,7 @@ def _judgement(comparison: HeadComparison) -> list[str]:
         ]
     costly = [] if comparison.costs is None else [_costs(comparison, present, blend)]
     if comparison.keeps:
-        return [*costly, _kept(comparison, present, blend), _theory(comparison)]
+        return [*costly, _kept(comparison, present, blend), _theory(comparison), *_use(comparison)]
     gained = [_gain(comparison, present, blend), _mixture(comparison), _cost(blend), _calibration(present, blend)]
     return [*costly, *gained, *_use(comparison)]
 
@@ -94,13 +94,14 @@ def _costs(comparison: HeadComparison, present: HeadResult, blend: HeadResult) -
 
 def _use(comparison: HeadComparison) -> list[str]:
     """How a head answers that its largest score does not."""
-    said = list[str]()
-    if isinstance(comparison.head, KernelHead):
+    bent, said = isinstance(comparison.head, KernelHead), list[str]()
+    if bent:
         said.append(
-            "The blend is not linear: it answers by itself (`KernelHead`), and no network's last layer can take it."
+            "The blend is not linear: no network's last layer can take it, it answers by itself (`KernelHead`)."
         )
     if comparison.costs is not None:
-        said.append("In use give `costs` to `predict`, or probabilities and costs to `pen.decide`.")
+        given = "costs to `predict`" if bent else "costs, and the softmax of the head's scores, to `pen.decide`"
+        said.append(f"In use give the {given}.")
     return [" ".join(said)] if said else []
 
 
