@@ -72,6 +72,19 @@ def test_only_where_it_is_known(options):
         pen.forecast(targets, 1e-3, **options).timeline(lr=0.1)
 
 
+@pytest.mark.parametrize("decay", [1e-3, 0.02, 0.1, 0.35])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_no_end_of_training_is_taken_for_its_middle(targets, layers, decay):
+    """Not even where decay takes more than half of every strength, so that no law can be read."""
+    forecast = pen.forecast(pen.LabelScatter.from_labels(targets), decay, layers=layers, feature_ratio=1.0)
+    vectors, sigma, strength = forecast.geometry.spectrum.vectors, forecast.solution.sigma, forecast.geometry.strength
+    # Features and a head that have these strengths: W Hᵀ = Σ t_i u_i v_iᵀ.
+    features = (targets - targets.mean(axis=0)) @ vectors / sigma
+    audit = pen.audit_label_sets(features, targets, head=pen.Head((vectors * strength,)))
+    np.testing.assert_allclose(audit.strength, strength, rtol=1e-9, atol=1e-9)
+    assert audit.progress is None and "not through" not in audit.verdict
+
+
 def test_an_audit_in_the_middle_of_training_says_what_is_learnt_and_when_the_rest_will_be(targets):
     middle = 450
     steps = list(simulated(targets, 0.0, 3 * middle))

@@ -140,11 +140,11 @@ class LabelAudit(Reported, presenter="label_audit"):
     @cached_property
     def progress(self) -> LabelProgress | None:
         """How far training is, where its curves fit the strengths and lie nearer than any law; else None."""
-        if self.strength is None or self.loss != "mse":
+        # Where no law can be read, a strong decay looks like the middle of training.
+        if self.strength is None or self.law is None:
             return None
         found = progress_of(self.spectrum.sigma, self.strength)
-        nearer = found is not None and found.fits and (self.law is None or found.error < self.law.error)
-        return found if nearer else None
+        return found if found is not None and found.fits and found.error < self.law.error else None
 
     @property
     def followed(self) -> LabelLaw | None:

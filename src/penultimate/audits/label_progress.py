@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from penultimate.reported import OneLine
 
-# Two numbers are fitted, so that more is asked than of a law: runs of the model that had ended lay 6 % off and more.
+# Two numbers are fitted, so that three times as much is asked as of a law (`label_law`).
 _FITS = 0.05
 # Shares of s between which a direction is under way, and how many of them a line is read from.
 _BEGUN, _DONE, _LEAST = 0.02, 0.98, 3
