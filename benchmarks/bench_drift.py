@@ -13,6 +13,7 @@ import penultimate as pen
 from measure import alternately, best, console, once, table
 from penultimate.audits.audit import PARTS
 from penultimate.audits.gaps import read_observed
+from penultimate.drifts.shape import MOST
 from penultimate.features.passes.one_process import OneProcess
 from penultimate.features.passes.replicates import Replicates
 from penultimate.features.sources.in_memory import gather
@@ -49,6 +50,20 @@ def drift() -> None:
     result.add_row("from features, two passes a side", f"{features:.2f} s")
     result.add_row("from statistics that were kept", f"{best(lambda: pen.drift(*statistics), 3):.2f} s")
     result.add_row(f"one product HᵀH of {len(rows):,} rows, to compare", f"{product:.3f} s")
+    console.print(result)
+
+
+def shapes() -> None:
+    """Times of the second tests for a class, with few samples and with the most that they take."""
+    result = table("second tests, K = 3, d = 64", "samples of a class and side", "test", "time a class")
+    rng, classes = np.random.default_rng(0), 3
+    means = 3.0 * rng.normal(size=(classes, 64))
+    for number in (60, MOST):
+        labels = np.repeat(np.arange(classes), number)
+        one, other = (pen.ArraySource(means[labels] + rng.normal(size=(len(labels), 64)), labels) for _ in range(2))
+        for shape in ("mmd", "sinkhorn"):
+            seconds = best(lambda one=one, other=other, shape=shape: pen.drift(one, other, shape=shape), 1)
+            result.add_row(f"{number:,}", shape, f"{seconds / classes:.2f} s")
     console.print(result)
 
 
@@ -179,6 +194,7 @@ def _there(name: str) -> bool:
 
 if __name__ == "__main__":
     drift()
+    shapes()
     gaps()
     passes()
     divergence()

@@ -8,7 +8,7 @@ Beside it the error of constrained least squares for linear dynamics (Tyagi and 
 reason for the constraint: ``E ‖Â − A‖² ≈ tr(I⁻¹)/T``, I the information in the directions that the constraint leaves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import altair as alt
@@ -27,6 +27,7 @@ RECIPES = ("step", "warm-up", "AdamW")
 # Weight decays of SGD, and of AdamW, which scales them by its learning rate.
 DECAYS = {"step": (3e-3, 1.5e-2), "warm-up": (3e-3, 1.5e-2), "AdamW": (0.1, 1.0)}
 CLASSES, BATCH, EPOCHS = 10, 64, 120
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Run(NamedTuple):
@@ -113,16 +114,25 @@ def trained(data: str, kind: str, recipe: str, decay: float, epochs: int, seed: 
         factor = {"step": 0.1 if epoch >= 0.6 * epochs else 1.0, "warm-up": min(1.0, (epoch + 1) / (0.1 * epochs))}
         for group in optimiser.param_groups:
             group["lr"] = rate * factor.get(recipe, 1.0)
-        order = torch.randperm(len(y))
-        for start in range(0, len(y), BATCH):
-            rows = order[start : start + BATCH]
-            loss = 0.5 * ((head(body(x[rows])) - targets[rows]) ** 2).sum(dim=1).mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        steps.append(steps[-1] + -(-len(y) // BATCH))
+        steps.append(steps[-1] + one_epoch(nn.Sequential(body, head), optimiser, x, targets, _squared))
         looks.append(_strength(body, head, x, labels, root, u, vt))
     return Run(data, recipe, sigma[: CLASSES - 1], np.array(steps), np.stack(looks))
+
+
+def one_epoch(
+    model: nn.Module, optimiser: torch.optim.Optimizer, x: torch.Tensor, targets: torch.Tensor, loss: Loss
+) -> int:
+    """Go through all samples once, in random order; how many steps that took."""
+    batches = torch.randperm(len(x)).split(BATCH)
+    for rows in batches:
+        optimiser.zero_grad()
+        loss(model(x[rows]), targets[rows]).backward()
+        optimiser.step()
+    return len(batches)
+
+
+def _squared(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return 0.5 * ((scores - targets) ** 2).sum(dim=1).mean()
 
 
 def _strength(

@@ -13,7 +13,7 @@ from torch import nn
 
 import penultimate as pen
 from penultimate.forecasts.foreseeing import DEAD, foresee
-from studies.foreseeing import BATCH, CLASSES, network, samples
+from studies.foreseeing import CLASSES, network, one_epoch, samples
 from studies.results import Claim, Study, main, markdown
 
 PREFIXES, DECAYS = (0.1, 0.2, 0.4), (3e-3, 1.5e-2)
@@ -72,14 +72,7 @@ def trained(data: str, kind: str, decay: float, epochs: int, seed: int) -> Run:
         monitor.reset()
         if epoch == epochs:
             break
-        order = torch.randperm(len(y))
-        for start in range(0, len(y), BATCH):
-            rows = order[start : start + BATCH]
-            loss = nn.functional.cross_entropy(head(body(x[rows])), y[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            step += 1
+        step += one_epoch(nn.Sequential(body, head), optimiser, x, y, nn.functional.cross_entropy)
     size = trajectory.strength.shape[1]
     return Run(data, forecast.solution.strength[:size], trajectory.steps, trajectory.strength)
 
