@@ -232,13 +232,20 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     assert capsys.readouterr().err == ""
     announce(45.0, 5 << 30, "much")
     assert capsys.readouterr().err == "this takes about 45 seconds and about 5 GiB of memory (much); Ctrl-C ends it\n"
-    announce_forecast(pen.ClassCounts(np.arange(1.0, 160_001)), pen.Problem.from_decays())
+    squared, entropy = (pen.Problem.from_decays(loss=loss) for loss in ("mse", "ce"))
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 160_001)), squared, searched=[squared])
     assert capsys.readouterr().err == ""
-    announce_forecast(pen.ClassCounts(np.arange(1.0, 2_000_001)), pen.Problem.from_decays())
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 2_000_001)), squared, searched=[squared])
     assert "50 seconds (2,000,000 classes of 2,000,000 distinct counts)" in capsys.readouterr().err
-    announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="ce"))  # on bins
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 4_001)), *[entropy] * 3, searched=[entropy])  # on bins
     assert capsys.readouterr().err == ""
-    announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="cdt:0.3"))
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 4_001)), *[entropy] * 3, searched=[entropy] * 3, every=True)
+    assert "31 seconds (4,000 classes" in capsys.readouterr().err
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 431)), entropy, searched=[entropy])  # the first death
+    assert capsys.readouterr().err == ""
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 431)), entropy, searched=[entropy], every=True)
+    assert "34 seconds (430 classes" in capsys.readouterr().err
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="cdt:0.3"), searched=[])
     assert "32 minutes and about 3 GiB of memory (3,000 classes" in capsys.readouterr().err
     announce_audit(10_000, 512)
     assert capsys.readouterr().err == ""

@@ -123,7 +123,7 @@ def advise(
         raise ProblemError("--pos-weight is for several labels a sample: one label a sample has class weights")
     scale = torch_scale(torch_loss, loss, class_counts.classes)
     problem = Problem.from_decays(scaled(weight_decay, scale), loss=loss)
-    announce_forecast(class_counts, *[problem] * 5)  # advice forecasts a handful
+    announce_forecast(class_counts, *[problem] * 5, searched=[problem])  # advice forecasts a handful
     audits_own = audit_path is not None and not given("weight_decay")
     with progress("weighing changes", "parts") as step:
         result = make_advice(

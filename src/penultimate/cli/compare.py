@@ -59,7 +59,8 @@ def compare(
     from penultimate.model.problem import Problem
 
     class_counts = read(counts, counts_file)
-    announce_forecast(class_counts, *(Problem.from_decays(bias=bias, loss=loss) for loss in losses))
+    problems = [Problem.from_decays(bias=bias, loss=loss) for loss in losses]
+    announce_forecast(class_counts, *problems, searched=problems)
     with progress("comparing"):
         result = compare_losses(
             class_counts,

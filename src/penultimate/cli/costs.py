@@ -1,9 +1,11 @@
 """How long work will take, and how much memory, said before it begins where it is much.
 
-What a forecast takes stands in `penultimate.minimisers.cost`. The constant here was measured on one core of a server of
+What a forecast takes stands in `penultimate.minimisers.cost`, and what its critical weight decays take where they are
+found. The constants here were measured on one core of a server of
 2023 (`audit --head-only` of 50,257 rows of width 768); other machines differ by a factor of two or three.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from penultimate.cli.output import note
@@ -30,13 +32,18 @@ _AUDITED, _COPIES = 3.5e-10, 18
 _SCANNED = 1.2e-7
 
 
-def announce_forecast(counts: "ClassCounts", *problems: "Problem") -> None:
-    """Say what forecasts will cost."""
+def announce_forecast(
+    counts: "ClassCounts", *problems: "Problem", searched: Sequence["Problem"], every: bool = False
+) -> None:
+    """Say what forecasts will cost, and the critical weight decays of some: the first to die, or every direction's."""
+    from penultimate.forecasts.critical_decays import search_seconds
     from penultimate.minimisers.cost import expected
 
     costs = [expected(counts, problem) for problem in problems]
+    seconds = sum(cost.seconds for cost in costs)
+    seconds += sum(search_seconds(counts, problem, every=every) for problem in searched)
     what = f"{counts.classes:,} classes of {counts.distinct.size:,} distinct counts"
-    announce(sum(cost.seconds for cost in costs), max(cost.size for cost in costs), what)
+    announce(seconds, max(cost.size for cost in costs), what)
 
 
 def announce_targets(targets: "LabelScatter", *, squared: bool) -> None:

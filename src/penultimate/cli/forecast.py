@@ -121,8 +121,9 @@ def forecast(
             loss="mse" if sigmoids else loss,
         )
         if isinstance(targets, ClassCounts):
-            # With other networks, both ends of their range too.
-            announce_forecast(targets, *[problem] * (1 if problem.networks is None else 3))
+            # With other networks, both ends of their range too, whose critical weight decays files alone hold.
+            problems, written = [problem] * (1 if problem.networks is None else 3), bool(json_path or html_path)
+            announce_forecast(targets, *problems, searched=problems if written else [problem], every=written)
         else:
             announce_targets(targets, squared=not sigmoids and problem.is_plain_squared_error)
         with progress("forecasting"):

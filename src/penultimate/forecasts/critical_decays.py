@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from penultimate.counts import ClassCounts
 from penultimate.losses import resolve
-from penultimate.minimisers.convex.binned_deaths import binned_deaths
+from penultimate.minimisers.convex.binned_deaths import binned_deaths, expected_solutions
 from penultimate.minimisers.convex.bins import has_bins
 from penultimate.minimisers.convex.deaths import CriticalDecay, closed_deaths, find_deaths, first_death
+from penultimate.minimisers.cost import expected
 from penultimate.minimisers.solution import Solution
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
@@ -21,9 +23,13 @@ from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # Distinct counts up to which all deaths are bracketed closely, or loosely, or only the first: seconds, not minutes.
 _CLOSELY, ALL_DEATHS, _FIRST_DEATH = 24, 128, 500
-# And up to which they are read off some fifteen solutions on bins.
+# And up to which they are read off solutions on bins.
 _ON_BINS = 4096
 _CLOSE, _LOOSE, _FIRST = 1e-6, 2e-2, 1e-3  # their brackets
+# Seconds of one core of a server of 2023: of a solution on bins (14 of 609 counts in 3, 20 of 3,303 in 11, 30 of 526
+# from 1 to 1e9 in 13), and of all deaths for each pair of counts (51 in 2.4, 104 in 11). The first takes some four
+# solutions (246 counts in 4, 429 in 14).
+_BINNED, _PAIR, _SOLUTIONS = 0.4, 1e-3, 4.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +75,32 @@ def find_first(solution: Solution) -> CriticalDecay | None:
     return first_death(solution.counts, problem, _CLOSE if groups <= ALL_DEATHS else _FIRST)
 
 
+def search_seconds(counts: ClassCounts, problem: Problem, *, every: bool) -> float:
+    """Seconds of one core that deaths will take.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+    problem : Problem
+        With room for every direction.
+    every : bool
+        All of them, or the first alone, as a verdict needs it.
+
+    Returns
+    -------
+    float
+    """
+    groups = counts.distinct.size
+    if problem.is_plain_squared_error or problem.layers > 1:
+        return 0.0
+    first = _SOLUTIONS * expected(counts, problem).seconds if groups <= _FIRST_DEATH else 0.0
+    if every and groups <= ALL_DEATHS:
+        return first + _PAIR * groups**2
+    if (every or not first) and _has_ranks(counts, problem):
+        return first + _BINNED * expected_solutions(counts, problem)
+    return first
+
+
 def find_critical(solution: Solution, first: CriticalDecay | None) -> CriticalDecays:
     """λ_1 at which each distinct direction dies, all layers' decays scaled together.
 
@@ -108,14 +140,16 @@ def find_critical(solution: Solution, first: CriticalDecay | None) -> CriticalDe
 
 
 def _by_bins(solution: Solution) -> Problem | None:
-    """The problem whose deaths are read off solutions on bins; None where they are not.
+    """The problem whose deaths are read off solutions on bins; None where they are not."""
+    problem = followed(solution)
+    return problem if problem is not None and _has_ranks(solution.counts, problem) else None
 
-    Weights turn the order of deaths round, and ranks then say nothing.
-    """
-    problem, groups = followed(solution), solution.counts.distinct.size
-    if problem is None or not ALL_DEATHS < groups <= _ON_BINS or not has_bins(solution.counts, problem):
-        return None
-    return None if "weights" in resolve(problem.loss, solution.counts).vectors else problem
+
+def _has_ranks(counts: ClassCounts, problem: Problem) -> bool:
+    """Whether ranks on bins say which direction dies: weights turn the order of deaths round."""
+    if not ALL_DEATHS < counts.distinct.size <= _ON_BINS or not has_bins(counts, problem):
+        return False
+    return "weights" not in resolve(problem.loss, counts).vectors
 
 
 def _found_on_bins(solution: Solution, problem: Problem) -> Float[np.ndarray, "t 3"]:
@@ -165,7 +199,7 @@ def _note(solution: Solution, found: Float[np.ndarray, "t 3"]) -> str:
     if _by_bins(solution) is not None:
         return (
             "those of classes of equal count in closed form, the others read off solutions on bins of nearly equal "
-            "counts, without a proof: within 1 % in examples; critical_bracket says between what the bins have them"
+            "counts, without a proof: within 2 % in examples; critical_bracket says between what the bins have them"
         )
     if not known.any():
         return f"not searched for among {groups:,} distinct counts: penultimate.solution_path finds them, in longer"

@@ -6,6 +6,7 @@ the μ of its death; between that decay and the next smaller one it dies on the 
 for the counts themselves.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,9 @@ from penultimate.minimisers.convex.binned import sigma_on_bins
 from penultimate.model.problem import Problem
 
 _RATIO = 1.3  # of the decays of two solutions, in μ
-_ABOVE = 1.5  # times the largest ω√n everything is dead: no column of the gradient at zero is longer than √2 ω√n
+# Times the largest ω√n, where everything is dead: with a bias free or none the gradient at zero is a projection of
+# diag(ω√n). The rest is a margin for a regularised one.
+_ABOVE = 1.5
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,9 @@ def binned_deaths(counts: ClassCounts, problem: Problem, ranks: Int[np.ndarray, 
     -------
     BinnedDeaths
     """
-    leverage = _leverage(counts, problem)
-    high = _ABOVE * float(leverage.max())
+    lowest, high = _range(counts, problem)
     theta, guess = np.full((ranks.size, 3), np.nan), np.full(ranks.size, high)
-    # Hardly anything dies below the smallest: there every class stands above the threshold by itself.
-    while np.isnan(theta).any() and high > float(leverage.min()) / _RATIO**3:
+    while np.isnan(theta).any() and high > lowest:
         low = high / _RATIO
         sigma = _at(counts, problem, low, ranks)
         lives = np.isnan(theta[:, 0]) & (sigma > low)
@@ -63,9 +64,16 @@ def binned_deaths(counts: ClassCounts, problem: Problem, ranks: Int[np.ndarray, 
     return _decays(counts, problem, theta)
 
 
-def _leverage(counts: ClassCounts, problem: Problem) -> Float[np.ndarray, " m"]:
-    """ω√n: where a class stands by itself."""
-    return resolve(problem.loss, counts).leverage(counts) * np.sqrt(counts.distinct)
+def expected_solutions(counts: ClassCounts, problem: Problem) -> float:
+    """How many solutions it takes at most to find all deaths."""
+    low, high = _range(counts, problem)
+    return math.log(high / low) / math.log(_RATIO)
+
+
+def _range(counts: ClassCounts, problem: Problem) -> tuple[float, float]:
+    """Nμ that hardly any direction dies below, as every class stands above it by itself, and that none lives above."""
+    leverage = resolve(problem.loss, counts).leverage(counts) * np.sqrt(counts.distinct)
+    return float(leverage.min()) / _RATIO**3, _ABOVE * float(leverage.max())
 
 
 def _at(counts: ClassCounts, problem: Problem, theta: float, ranks: Int[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
