@@ -177,3 +177,9 @@ def test_the_command_tells_several_labels_by_itself(tmp_path, penultimate):
     assert pen.Head.read(head).classes == 4 and "answer yes where" in err
     status, _, err = penultimate("heads", train)
     assert status == 2 and "need VALID" in err
+    for option, says in (
+        (("--costs", tmp_path / "costs.csv"), "leave --costs out"),
+        (("--non-linear",), "their head is linear"),
+    ):
+        status, _, err = penultimate("heads", train, valid, *option)
+        assert status == 2 and says in " ".join(err.split()) and err.count("\n") == 1

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,11 +123,15 @@ class FileSource:
         """Labels that are texts as the places of their classes."""
         if self.texts is None:
             return labels
-        place = {text: index for index, text in enumerate(self.texts)}
         try:
-            return np.array([place[str(text)] for text in labels.tolist()], dtype=np.int64)
+            return np.array([self._places[str(text)] for text in labels.tolist()], dtype=np.int64)
         except KeyError as error:
-            raise FeaturesError(f"{self}: label {error.args[0]!r} is none of its {len(place)} classes") from None
+            raise FeaturesError(f"{self}: label {error.args[0]!r} is none of its {len(self.texts)} classes") from None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """The number of each class by its text."""
+        return {text: place for place, text in enumerate(self.texts or ())}
 
     def _filled_out(self, columns: NDArray[Any], values: NDArray[Any], first: int) -> NDArray[Any]:
         try:

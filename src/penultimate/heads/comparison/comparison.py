@@ -249,6 +249,8 @@ def compare_heads(
     >>> pen.compare_heads("cnn-mse").by_theory
     'τ-normalised'
     """
+    if costs is not None and valid is None:
+        raise ProblemError("costs decide between heads on held-out samples: give VALID too")
     source = source_of(train)
     given = source.head if head is None else head_given(head, dimension=source.dimension)
     task = one_order(source.names, given, None)
@@ -257,8 +259,6 @@ def compare_heads(
     present, statistics = training.present, training.statistics
     by_theory, changed = training.by_theory
     counts = ClassCounts(statistics.counts, task.names)
-    if costs is not None and valid is None:
-        raise ProblemError("costs decide between heads on held-out samples: give VALID too")
     unjudged = HeadComparison(
         counts=counts,
         bounds=(many, few),
