@@ -1,5 +1,6 @@
 """What `penultimate app` says where something is missing."""
 
+import socket
 import sys
 import webbrowser
 
@@ -43,3 +44,10 @@ def test_no_browser_is_asked_where_none_is_wanted(penultimate, monkeypatch, serv
 def test_a_port_that_cannot_be_is_refused(penultimate, port):
     status, _, err = penultimate("app", "--port", port)
     assert status == 2 and "--port" in err and err.count("\n") == 1
+
+
+def test_a_port_in_use_is_one_clear_line(penultimate):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, out, err = penultimate("app", "--no-browser", "--port", str(taken.getsockname()[1]))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "address already in use" in err and "--port 0" in err

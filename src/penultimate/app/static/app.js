@@ -109,6 +109,7 @@ function changed() {
 }
 async function show() {
   if (working) return;
+  result.setAttribute("aria-busy", "true");
   try {
     do {
       again = false;
@@ -121,6 +122,7 @@ async function show() {
     complain(error.name === "AbortError" ? new Error("Cancelled. Change a setting to go on.") : error);
   } finally {
     working = null;
+    result.setAttribute("aria-busy", "false");
     at("progress").hidden = true;
   }
   if (again) show();
