@@ -34,7 +34,7 @@ def targets_by_sample(
     Raises
     ------
     FileError, CountsError
-        As `LabelScatter.read`.
+        As `LabelScatter.read`; and for a folder, whose images have no order.
 
     Examples
     --------
@@ -48,6 +48,8 @@ def targets_by_sample(
            [0., 0.],
            [0., 1.]]), ('cat', 'pet'))
     """
+    if Path(path).is_dir():
+        raise CountsError(f"{path}: images of a folder stand in no order that features share: give a file of labels")
     with named(path), opened(Path(path), None) as file:
         found = read_targets(file, separator, column)
         if found.sets is not None:

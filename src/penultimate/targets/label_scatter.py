@@ -259,8 +259,6 @@ class LabelScatter:
         >>> pen.LabelScatter.read(path, separator=";").positives
         array([1., 1., 2.])
         """
-        if separator is not None and not separator:
-            raise CountsError("the separator is empty: say what stands between the labels, such as ';'")
         with named(path):
             if Path(path).is_dir():
                 return cls._of_found(read_images(Path(path)))

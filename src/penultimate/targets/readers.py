@@ -28,7 +28,7 @@ from penultimate.counts.folders import yolo_labels
 from penultimate.counts.opening import Opened, opened
 from penultimate.counts.readers import lines_of, whole_text
 from penultimate.counts.yolo import names_of_classes, objects_of_images
-from penultimate.errors import FileError
+from penultimate.errors import CountsError, FileError
 from penultimate.targets.found import Found
 from penultimate.targets.label_sets import checked_sets, names_sets, split
 from penultimate.targets.matrices import Rows, rows_of, scipy_sparse
@@ -67,8 +67,10 @@ def read_targets(file: Opened, separator: str | None, column: str | None) -> Fou
     FileError
         When its form is not known, or it does not tell what to read.
     CountsError
-        When what it holds cannot be targets.
+        When what it holds cannot be targets, or the separator is empty.
     """
+    if separator == "":
+        raise CountsError("the separator is empty: say what stands between the labels, such as ';'")
     match file.format, file.text:
         case "json", text if text is not None:
             return read_json(whole_text(text), separator, column)

@@ -139,6 +139,8 @@ def test_heads_are_compared_whatever_the_form(tmp_path):
             "targets have shape (100, 4) for 120 samples: give one row for each sample",
         ),
         (("h.npy", "--labels", "gone.csv"), "there is no such file"),
+        (("h.npy", "--labels", "."), "images of a folder stand in no order that features share"),
+        (("h.npy", "--labels", "tags.csv", "--separator", ""), "tags.csv: the separator is empty"),
         (("h.npy", "--labels", "tags.csv"), "say what stands between them with --separator"),
         (("texts.parquet",), "label holds texts of several labels with ';' between them: say `penultimate audit"),
         (("cnn-ce", "--separator", ";"), "has no column of texts to take apart"),
