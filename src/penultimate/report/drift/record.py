@@ -40,7 +40,8 @@ def by_distance(drift: Drift) -> Int[np.ndarray, " K"]:
 
 def class_records(drift: Drift, chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
     """How far some classes moved, how sure that is, where to, and what it cost."""
-    lost, share = drift.lost, drift.by_the_mean
+    moved, lost, share = drift.moved, drift.lost, drift.by_the_mean
+    then, now = (None if side is None else side.recall for side in (drift.before, drift.after))
     before, after = drift.recall_intervals
     return [
         {
@@ -48,7 +49,7 @@ def class_records(drift: Drift, chosen: Int[np.ndarray, " b"]) -> list[dict[str,
             "outcome": drift.outcomes[int(k)].name.lower(),
             "reference": plain(float(drift.counts.values[k])),
             "current": plain(float(drift.current[k])),
-            "moved": bool(drift.moved[k]),
+            "moved": bool(moved[k]),
             "p": finite(float(drift.p[k])),
             "p_adjusted": finite(float(drift.p_adjusted[k])),
             "shape_p": finite(float(drift.shape_p[k])),
@@ -59,9 +60,9 @@ def class_records(drift: Drift, chosen: Int[np.ndarray, " b"]) -> list[dict[str,
             "times_noise": finite(float(drift.times_noise[k])),
             "towards": drift.counts.names[int(drift.towards[k])] if drift.towards[k] >= 0 else None,
             "spread_ratio": finite(float(drift.spread_ratio[k])),
-            "recall_reference": None if drift.before is None else finite(float(drift.before.recall[k])),
+            "recall_reference": None if then is None else finite(float(then[k])),
             "recall_reference_interval": None if before is None else _ends(before[k]),
-            "recall": None if drift.after is None else finite(float(drift.after.recall[k])),
+            "recall": None if now is None else finite(float(now[k])),
             "recall_interval": None if after is None else _ends(after[k]),
             "recall_lost": finite(float(lost[k])),
             "recall_lost_interval": _ends(drift.lost_interval[k]),
