@@ -15,7 +15,7 @@ from sklearn.utils import estimator_checks as checks
 import penultimate as pen
 from penultimate.errors import FileError, PenultimateError
 from penultimate.features.head import Head
-from penultimate.heads.kernel_head import KernelHead, added
+from penultimate.heads.kernel_head import KernelHead, added, renamed
 from seeds import SEED
 
 NAMES = ("bee", "cat")
@@ -98,6 +98,7 @@ def test_there_and_back(tmp_path):
     np.testing.assert_allclose(read.logits(X), head.logits(X), atol=1e-4)
     costs = [[0, 1], [9, 0]]
     assert np.mean(read.predict(X, costs=costs)) > np.mean(read.predict(X))
+    np.testing.assert_array_equal(renamed(read, None).predict(X, costs=costs), read.predict(X, costs=costs))
 
 
 def test_its_graph_gives_the_same_scores(tmp_path):

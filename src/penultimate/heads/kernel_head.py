@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.archives.sealed import seal, unseal
+from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_features
 from penultimate.features.head import Head
@@ -140,7 +141,7 @@ class KernelHead(OneLine):
         ProblemError
             When the costs do not fit.
         """
-        return answers(self.logits(features), costs, self.names or tuple(map(str, range(self.classes))))
+        return answers(self.logits(features), costs, self.names or NumberedNames(self.classes))
 
     def save(self, path: "os.PathLike[str] | str", names: Sequence[str] | None = None) -> None:
         """Write it in float32, whole or not at all.
