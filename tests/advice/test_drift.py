@@ -37,7 +37,7 @@ def test_a_class_that_lost_recall_is_a_step(moved, tmp_path, monkeypatch, capsys
     advice = pen.advise(COUNTS, 1e-3, feature_ratio=1.0, drift=moved)
     assert advice.drift.status is Status.CHANGE and [one.name for one in advice.drift.lost] == ["2"]
     assert advice.drift.lost[0].lost == pytest.approx(moved.lost[2]) and advice.drift.moved == moved.moved.sum()
-    assert "drift" in [step.topic for step in advice.steps] and "Label 60 samples of now" in advice.verdict
+    assert "drift" in [step.topic for step in advice.steps] and "Label 60 current samples" in advice.verdict
     (tmp_path / "d.json").write_text(json.dumps(moved.to_dict()))
     again = pen.advise(COUNTS, 1e-3, feature_ratio=1.0, drift=tmp_path / "d.json")
     assert again.to_dict() == advice.to_dict() and advice.to_dict()["drift"]["lost"][0]["class"] == "2"
@@ -45,7 +45,7 @@ def test_a_class_that_lost_recall_is_a_step(moved, tmp_path, monkeypatch, capsys
     code, out, _ = run(
         monkeypatch, capsys, "advise", tmp_path / "counts.csv", "--holds", "counts", "--drift", tmp_path / "d.json"
     )
-    assert code == 0 and "Label 60 samples of now" in " ".join(out.split())
+    assert code == 0 and "Label 60 current samples" in " ".join(out.split())
 
 
 def test_what_lost_nothing_is_kept_and_what_is_not_known_is_said(moved):

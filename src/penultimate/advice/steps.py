@@ -58,7 +58,7 @@ def steps_of(
     """
     command: dict[Topic, str | None] = {
         "head": "penultimate heads TRAIN VALID --out head.npz",
-        "drift": "penultimate heads NOW VALID --out head.npz   # NOW: labelled samples of now",
+        "drift": "penultimate heads NOW VALID --out head.npz   # NOW: labelled current samples",
         "weight decay": None if decay.advised is None else f"weight_decay={_below(decay.advised):g}",
         "loss": None if head.status is Status.CHANGE else f"pen.torch.ClassLoss({loss.chosen!r}, counts)",
         "width": f"torch.nn.Linear(…, {width.needed})",

@@ -1,7 +1,7 @@
 """The server of the page: for this machine alone, one process beside it for the work, which ends with the request.
 
-It keeps nothing between two requests: each brings all that is set, so two tabs never meet. A page of another site can
-neither ask for anything nor read it, and nothing that the page loads comes from elsewhere.
+Each request brings all that is set, so two tabs never meet. A page of another site can neither ask for anything nor
+read it, and nothing that the page loads comes from elsewhere.
 """
 
 import json

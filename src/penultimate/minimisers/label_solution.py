@@ -85,7 +85,7 @@ class LabelSolution(OneLine):
 
     @property
     def is_lower_bound(self) -> bool:
-        """Whether more directions survive, perhaps, than were sought."""
+        """Whether more directions may survive than were sought."""
         return not self.geometry.spectrum.complete and self.survivors == self.sigma.size
 
     @property

@@ -97,7 +97,7 @@ def _samples(advice: Advice) -> tuple[str, str, str]:
 def _drift(advice: Advice) -> tuple[str, str, str]:
     assert advice.drift is not None
     worst = advice.drift.lost[0]
-    do = f"Label {LABELS} samples of now for each class and choose the head anew: {worst.name} moved and lost recall"
+    do = f"Label {LABELS} current samples of each class and choose the head anew: {worst.name} moved and lost recall"
     lost = f"{100 * worst.lost:.0f} points ({100 * worst.low:.0f} … {100 * worst.high:.0f})"
     return (
         do,

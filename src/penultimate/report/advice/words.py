@@ -219,8 +219,8 @@ def drift_words(drift: DriftAdvice) -> tuple[str, str]:
     listed = ", ".join(f"{one.name} {100 * one.lost:.0f} points" for one in drift.lost[:_NAMED])
     more = "" if len(drift.lost) <= _NAMED else f" and {len(drift.lost) - _NAMED} more"
     text = (
-        f"{many} by more than noise, and recall was lost: {listed}{more}. Label {LABELS} samples of now for each class "
-        "and choose the head anew on them; what that wins back is measured there, and promised by nothing here."
+        f"{many} by more than noise, and recall was lost: {listed}{more}. Label {LABELS} current samples of each class "
+        "and choose the head anew on them; how much that wins back is not known until it is measured on them."
     )
     return text, f"{LABELS} labels a class"
 

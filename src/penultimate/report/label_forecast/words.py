@@ -193,7 +193,7 @@ def _caveats(forecast: LabelForecast) -> str:
         parts.append(_not_solved(forecast))
     if forecast.solution.is_lower_bound and forecast.sets is None:
         parts.append(
-            f"More directions survive, perhaps, than the {number(forecast.survivors)} that were found: figures of "
+            f"More directions may survive than the {number(forecast.survivors)} that were found: figures of "
             "labels are those of each label taken alone."
         )
     if forecast.targets.kind == "soft":
