@@ -204,3 +204,10 @@ def test_one_label_a_sample_and_several_name_each_other(tmp_path):
     ):
         with pytest.raises(pen.FeaturesError, match=words):
             call(tmp_path / name)
+
+
+def test_estimates_just_outside_the_range_of_a_share_are_told_at_its_ends():
+    features = np.tile([[1.0, 0.0], [-1.0, 0.0]], (4, 1))  # the same mean whatever the labels
+    audit = pen.audit_label_sets(features, np.repeat([[0, 0], [0, 1], [1, 0], [1, 1]], 2, axis=0))
+    assert audit.shares.additive < 0 and audit.shares.within > 1
+    assert "0.0 % is a sum of one vector a label" in audit.verdict and "100.0 % lies within" in audit.verdict

@@ -22,10 +22,10 @@ def paragraphs(audit: LabelAudit) -> list[str]:
 
 
 def share(value: float | None) -> str:
-    """A share for people; estimates just below zero are zero."""
+    """A share for people; estimates just outside its range are at its ends."""
     if value is None:
         return "–"
-    return f"{100 * max(value, 0.0):.1f} %"
+    return f"{100 * min(max(value, 0.0), 1.0):.1f} %"
 
 
 def facts(audit: LabelAudit) -> list[tuple[str, str]]:
@@ -45,8 +45,12 @@ def facts(audit: LabelAudit) -> list[tuple[str, str]]:
         rows.append(("head times features", f"{share(audit.off_diagonal_share)} off the diagonal"))
     if law is not None:
         nearest = how_many(law.layers, "layer", "layers")
-        rows.append(("nearest law", f"of {nearest}: {share(law.error)} off, {share(law.right)} rightly alive or dead"))
+        rows.append(("nearest law", f"of {nearest}: {_off(law.error)}, {share(law.right)} rightly alive or dead"))
     return rows
+
+
+def _off(error: float) -> str:
+    return f"{100 * error:.1f} % off"
 
 
 def _sets(audit: LabelAudit) -> str:
@@ -88,11 +92,11 @@ def _law(audit: LabelAudit) -> str:
         return f"{living}, too few to read a law of strengths from."
     if not law.fits:
         return (
-            f"{living}. No law of one to four layers fits these strengths (the nearest is {share(law.error)} off), and "
+            f"{living}. No law of one to four layers fits these strengths (the nearest is {_off(law.error)}), and "
             "no curves of training that is under way: no forecast is compared."
         )
     return (
-        f"{living}. Strengths follow the law of {how_many(law.layers, 'layer', 'layers')}, {share(law.error)} off, and "
+        f"{living}. Strengths follow the law of {how_many(law.layers, 'layer', 'layers')}, {_off(law.error)}, and "
         f"{share(law.right)} of directions are rightly alive or dead."
     )
 
@@ -102,7 +106,7 @@ def _progress(audit: LabelAudit, progress: LabelProgress) -> str:
     after = float(progress.half_at[progress.half_at > 1.0].min())
     return (
         f"Training is not through: strengths lie on the curves of directions that are being learnt, the strongest "
-        f"first ({share(progress.error)} off). {number(progress.learnt)} of {number(audit.spectrum.rank)} have half of "
+        f"first ({_off(progress.error)}). {number(progress.learnt)} of {number(audit.spectrum.rank)} have half of "
         f"what they could, and the next has it after {number(after, 3)} times the training so far. No forecast is "
         "compared."
     )
