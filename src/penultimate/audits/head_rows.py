@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from penultimate.audits.head_noise import HeadNoise, head_noise
 from penultimate.features.head import Head
+from penultimate.features.metrics.pairs import Leading, slices
 from penultimate.noise.row_directions import Shifted
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
@@ -182,26 +183,23 @@ class HeadRows:
         alive = np.flatnonzero(self.norms > _NOTHING * self.norms.max())
         probes = order[np.isin(order, alive)][: max(1, _WORK // max(1, alive.size * self.dimension))]
         group = np.arange(self.classes.size)
-        nearest, cosine = np.full(probes.size, -1), np.full(probes.size, -np.inf)
-        for start in range(0, probes.size, _TABLE[0]):
-            mine = probes[start : start + _TABLE[0]]
+        leading = Leading(probes.size)
+        for rows in slices(probes.size, _TABLE[0]):
+            mine = probes[rows]
             units = self._units(mine)
-            for others in np.split(alive, range(_TABLE[1], alive.size, _TABLE[1])):
+            for columns in slices(alive.size, _TABLE[1]):
+                others = alive[columns]
                 table = units @ self._units(others).T
-                own, itself = np.nonzero(mine[:, None] == others)
-                table[own, itself] = -np.inf
-                best = table.argmax(axis=1)
-                top = table[np.arange(best.size), best]
-                larger = np.flatnonzero(top > cosine[start : start + mine.size])
-                nearest[start + larger], cosine[start + larger] = others[best[larger]], top[larger]
+                table[np.nonzero(mine[:, None] == others)] = -np.inf
+                leading.add(rows, columns, table)
                 first, second = np.nonzero(table >= merged_at)
                 if first.size:
                     group = joined(group, mine[first], others[second])
-        found = nearest >= 0
+        found = np.isfinite(leading.value)
         return Neighbours(
             self.classes[probes],
-            np.where(found, self.classes[nearest], -1),
-            np.where(found, np.clip(cosine, -1.0, 1.0), np.nan),
+            np.where(found, self.classes[alive[leading.index]], -1),
+            np.where(found, np.clip(leading.value, -1.0, 1.0), np.nan),
             groups_of(group, self.classes),
         )
 
@@ -211,9 +209,7 @@ class HeadRows:
         return units if self._last.dtype.itemsize > np.dtype(np.float32).itemsize else units.astype(np.float32)
 
     def _places(self) -> Iterator[slice]:
-        step = max(1, _ENTRIES // max(self.dimension, self._last.shape[1]))
-        for start in range(0, self.classes.size, step):
-            yield slice(start, min(start + step, self.classes.size))
+        return slices(self.classes.size, max(1, _ENTRIES // max(self.dimension, self._last.shape[1])))
 
     def _measured(self) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, "r r"]]:
         if self.classes.size <= self.dimension:

@@ -38,12 +38,12 @@ def sweep(vectors: Floats, *readers: Callable[[slice, slice, Floats], object]) -
     """
 
     def show(rows: slice) -> None:
-        for columns in _slices(len(vectors), _COLUMNS):
+        for columns in slices(len(vectors), _COLUMNS):
             gram = vectors[rows] @ vectors[columns].T
             for reader in readers:
                 reader(rows, columns, gram)
 
-    over_blocks(show, _slices(len(vectors), _ROWS))
+    over_blocks(show, slices(len(vectors), _ROWS))
 
 
 def on_diagonal(rows: slice, columns: slice) -> tuple[Int[np.ndarray, " o"], Int[np.ndarray, " o"]]:
@@ -59,7 +59,7 @@ class Leading:
     def __init__(self, rows: int) -> None:
         self.index, self.value = np.zeros(rows, dtype=np.int64), np.full(rows, -np.inf)
 
-    def add(self, rows: slice, columns: slice, tile: Floats) -> None:
+    def add(self, rows: slice, columns: slice, tile: NDArray[np.floating]) -> None:
         """Take in a tile; those of the same rows come in the order of their columns."""
         index = tile.argmax(axis=1)
         value = tile[np.arange(len(tile)), index]
@@ -266,6 +266,7 @@ def _with_angle(vectors: Float[np.ndarray, "K d"]) -> Int[np.ndarray, " s"]:
     return known[lengths(vectors)[known] > 0]
 
 
-def _slices(size: int, step: int) -> Iterator[slice]:
+def slices(size: int, step: int) -> Iterator[slice]:
+    """Ranges of so many, or fewer at the end, that make up 0 … size − 1."""
     for start in range(0, size, step):
         yield slice(start, min(start + step, size))
