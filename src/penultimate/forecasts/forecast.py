@@ -232,6 +232,11 @@ class Forecast(Reported, presenter="forecast"):
         known = self.critical_weight_decay
         return float(known.min()) if np.isfinite(known).all() and known.size else None
 
+    @property
+    def is_safe_decay_estimated(self) -> bool:
+        """Whether `largest_safe_weight_decay` is read off solutions on bins of nearly equal counts, without a proof."""
+        return not is_closed(self.solution) and self._first_death is None and self.largest_safe_weight_decay is not None
+
     @cached_property
     def _first_death(self) -> CriticalDecay | None:
         return find_first(self.solution)

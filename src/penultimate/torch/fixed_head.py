@@ -119,21 +119,11 @@ class FixedHead(nn.Module):
     def softmax_code(cls, classes: int, features: int, **options: Unpack[Options]) -> Self:
         """Rows of equal length, as far apart as the features allow: for more classes than `etf` has room for.
 
-        Parameters
-        ----------
-        classes, features : int
-            K, at most 4,096, and d, at least 2. With d ≥ K − 1 it is the simplex ETF.
-        **options : object
-            As for `from_forecast`; the rows have length 1 before they are scaled, and the bias starts at zero.
+        Parameters and errors as `etf`, but K is at most 4,096 and d at least 2; with d ≥ K − 1 it is the simplex ETF.
 
         Returns
         -------
         FixedHead
-
-        Raises
-        ------
-        ProblemError
-            For more classes, or fewer features.
 
         Notes
         -----

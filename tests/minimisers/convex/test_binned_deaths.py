@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 import penultimate as pen
+from penultimate.advice.decay import advise_decay
 from penultimate.forecasts import critical_decays
 from penultimate.minimisers.convex import binned_deaths as module
 from penultimate.minimisers.convex.binned_deaths import binned_deaths, expected_solutions
@@ -40,3 +41,13 @@ def test_a_forecast_of_many_counts_knows_all_of_them(monkeypatch):
     closed = many.geometry.svd.inside_index[many.counts.multiplicity > 1]
     shares = many.counts.distinct[many.counts.multiplicity > 1] / many.counts.samples
     np.testing.assert_allclose(many.critical_weight_decay[closed], np.sqrt(shares), rtol=1e-12)  # c = 1: Nμ = λ√N
+
+
+def test_the_largest_safe_decay_is_marked_as_an_estimate_and_advice_keeps_clear_of_it(monkeypatch):
+    for name, at in (("ALL_DEATHS", 8), ("_FIRST_DEATH", 16)):
+        monkeypatch.setattr(critical_decays, name, at)
+    many = pen.forecast(COUNTS, 0.1, loss="ce", feature_ratio=1)
+    assert many.is_safe_decay_estimated and not followed().is_safe_decay_estimated
+    assert "below about 0.0" in many.verdict
+    advice = advise_decay(many)
+    assert advice.below == many.directions > advice.above

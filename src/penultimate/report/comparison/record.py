@@ -38,7 +38,9 @@ def _loss_record(name: str, forecast: Forecast) -> dict[str, object]:
         "classes_below": forecast.classes_below,
         "largest_safe_weight_decay": safe,
         # Asked for only where it is short to find: elsewhere it would take all critical decays.
-        "critical_weight_decays_note": forecast.critical_note if safe is None else "",
+        "critical_weight_decays_note": forecast.critical_note
+        if safe is None or forecast.is_safe_decay_estimated
+        else "",
         "over_corrects": forecast.over_corrects,
         "smaller_margins_intended": forecast.smaller_margins_intended,
         "objective": solution.objective,

@@ -10,6 +10,7 @@ from penultimate.forecasts.comparison import LossComparison
 from penultimate.forecasts.status import STATUSES
 from penultimate.report.comparison.record import class_records, select_classes
 from penultimate.report.comparison.words import verdict
+from penultimate.report.forecast.words import safe_words
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float
@@ -45,7 +46,7 @@ def losses(comparison: LossComparison) -> Fitted:
             f"{number(forecast.survivors)} of {number(forecast.directions)}",
             *(number(forecast.classes_with(status)) for status in STATUSES),
             *(number(float(value), 3) for value in (margin[0], margin[-1], cosine[0], cosine[-1])),
-            number(forecast.largest_safe_weight_decay, 3),
+            safe_words(forecast),
             forecast.solution.outcome.name.lower().replace("_", " "),
         )
     return Fitted(table, "own", "shared", *_ENDS[2:], "outcome")

@@ -7,7 +7,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.report.forecast.charts import charts
 from penultimate.report.forecast.record import class_records
-from penultimate.report.forecast.words import law_words, paragraphs
+from penultimate.report.forecast.words import law_words, paragraphs, safe_words
 from penultimate.report.kit.html import Document, Fact, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.problem import problem_words
@@ -86,7 +86,7 @@ def summary(forecast: Forecast) -> str:
         ("samples", f"{number(counts.samples)}, ratio {number(counts.ratio)} : 1"),
         ("directions", f"{number(forecast.survivors)} of {number(forecast.directions)} survive"),
         ("samples needed", needed),
-        ("largest safe weight decay", number(forecast.largest_safe_weight_decay, 3)),
+        ("largest safe weight decay", safe_words(forecast)),
     ]
     kept = f"{number(status['own'])} of {number(counts.seen)} classes keep a direction of their own"
     return notebook(f"Forecast of the last layer: {kept}", rows, forecast.verdict)
@@ -115,7 +115,7 @@ def _key_figures(forecast: Forecast) -> list[KeyFigure]:
             number(forecast.survivors),
             f"of {number(forecast.directions)}; {_unsure(forecast)}threshold {number(forecast.threshold, 3)}",
         ),
-        ("Largest safe weight decay", number(forecast.largest_safe_weight_decay, 3), f"chosen: {chosen}"),
+        ("Largest safe weight decay", safe_words(forecast), f"chosen: {chosen}"),
     ]
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import FATES, LOST, OWN
 from penultimate.report.forecast.record import class_records, select_classes
-from penultimate.report.forecast.words import law_words, samples_words, verdict
+from penultimate.report.forecast.words import law_words, safe_words, samples_words, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import how_many, number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float, facts_table
@@ -90,7 +90,8 @@ def _needed(forecast: Forecast) -> str:
 
 def _safe(forecast: Forecast) -> str:
     if forecast.largest_safe_weight_decay is not None:
-        return f"below {number(forecast.largest_safe_weight_decay, 3)}"
+        estimated = " (read off bins of counts, not proven)" if forecast.is_safe_decay_estimated else ""
+        return f"below {safe_words(forecast)}{estimated}"
     if forecast.has_critical_weight_decays:
         return "none: the features are too narrow for all directions"
     return forecast.critical_note

@@ -70,8 +70,14 @@ def _what_to_do(forecast: Forecast) -> str:
             return f"To hold all directions the features must be at least {number(forecast.directions)} wide."
         return ""
     if forecast.survivors == forecast.directions:
-        return f"The first direction would vanish at a weight decay of {number(safe, 3)}{_between(forecast)}."
-    return f"With a weight decay below {number(safe, 3)}{_between(forecast)} every class would keep its own."
+        return f"The first direction would vanish at a weight decay of {safe_words(forecast)}{_between(forecast)}."
+    return f"With a weight decay below {safe_words(forecast)}{_between(forecast)} every class would keep its own."
+
+
+def safe_words(forecast: Forecast) -> str:
+    """The largest safe weight decay, "about" it where it has no proof; a dash where it is not known."""
+    about = "about " if forecast.is_safe_decay_estimated else ""
+    return about + number(forecast.largest_safe_weight_decay, 3)
 
 
 def _between(forecast: Forecast) -> str:
