@@ -106,6 +106,8 @@ def audit(
     if counts_path is None:
         for name in ("holds", "order", "format"):
             refuse(name, "features without --counts", "it says how the file of --counts is read")
+    if key is not None and head_path is None:
+        raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
     from penultimate.audits.audit import audit as make_audit
     from penultimate.datasets.by_name import source_of
     from penultimate.features.sources.label_files import holds_label_sets
@@ -117,14 +119,12 @@ def audit(
                 f"{features} has several labels a sample: its targets are in it or in --labels and it is read once, "
                 "leave out --counts, --gaps, --checkpoint and --dask"
             )
-        _audit_label_sets(features, labels_path, column, separator, head_path, loss, json_path, html_path)
+        _audit_label_sets(features, labels_path, column, separator, head_path, key, loss, json_path, html_path)
         return
     if separator is not None:
         raise ProblemError(f"--separator: {features} has no column of texts to take apart, and there is no --labels")
     if counts_path is None:
         refuse("column", "features of one label a sample without --counts", "it says how that file is read")
-    if key is not None and head_path is None:
-        raise ProblemError("--key names a weight in a file of a head: give that with --head, or --head-only")
     counts = None if counts_path is None else read(counts_path, counts_file)
     source = source_of(features)
     head = None if head_path is None else _head(head_path, key, source.dimension, counts)
@@ -155,18 +155,22 @@ def _audit_label_sets(
     column: str | None,
     separator: str | None,
     head_path: str | None,
+    key: str | None,
     loss: str,
     json_path: str | None,
     html_path: str | None,
 ) -> None:
     """Audit features with several labels a sample."""
     from penultimate.audits.label_audit import audit_label_sets
+    from penultimate.datasets.by_name import head_given
 
+    if given("weight_decay") or given("torch_loss"):
+        note("the weight decay is not used: strengths of several labels are compared with laws that do not ask for it")
     with progress("auditing") as step:
         result = audit_label_sets(
             features,
             labels,
-            head=head_path,
+            head=head_path if key is None else head_given(head_path, key),
             loss=loss,
             column=column,
             separator=separator,

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import save_file
 from scipy import sparse
 
 import penultimate as pen
@@ -174,3 +175,20 @@ def test_commands_of_class_counts_say_what_takes_several(form, tmp_path, monkeyp
     write(tmp_path / name)
     status, _, err = run(monkeypatch, capsys, "compare", tmp_path / name, "--loss", "ce")
     assert status == 2 and "penultimate forecast" in err and "several" in err and err.count("\n") == 1
+
+
+def test_the_weight_of_a_head_is_chosen_and_a_decay_that_is_not_used_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    archive("a.npz", y=Y)
+    weights = {name: np.random.default_rng(k).normal(size=(4, 6)).astype(np.float32) for k, name in enumerate("ab")}
+    save_file({f"{name}.weight": weight for name, weight in weights.items()}, "heads.safetensors")
+    status, _, err = run(monkeypatch, capsys, "audit", "a.npz", "--head", "heads.safetensors")
+    assert status == 2 and "choose one (key=, --key)" in err
+    for name, weight in weights.items():
+        asked = ("--head", "heads.safetensors", "--key", f"{name}.weight", "--weight-decay", "5e-4", "--json", "-")
+        status, out, err = run(monkeypatch, capsys, "audit", "a.npz", *asked)
+        wanted = pen.audit_label_sets(H, Y, names=NAMES, head=pen.Head((weight,)))
+        assert status == 0 and "the weight decay is not used" in err
+        assert [row["lift"] for row in json.loads(out)["labels"]] == pytest.approx(wanted.lift.tolist())
+    status, _, err = run(monkeypatch, capsys, "audit", "a.npz", "--key", "a.weight")
+    assert status == 2 and "--key names a weight in a file of a head" in err
