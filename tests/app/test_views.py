@@ -43,6 +43,11 @@ def test_the_python_lines_give_the_same(case, tmp_path, monkeypatch):
     assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
+def test_the_python_lines_lose_no_digit():
+    lines = python(Settings.given({**TAIL, "largest": "1234567", "ratio": "1234.5678"}))
+    assert "long_tailed(20, 1234567, 1234.5678, 'exponential')" in lines
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_command_gives_the_same(case, tmp_path, monkeypatch, penultimate):
     monkeypatch.chdir(tmp_path)

@@ -4,6 +4,7 @@ import shlex
 from typing import Any
 
 from penultimate.app.settings import Settings
+from penultimate.report.kit.numbers import plain
 
 # What the page calls the counts that it hands out.
 COUNTS_FILE = "counts.json"
@@ -77,5 +78,5 @@ def _counts(settings: Settings) -> str:
         return f"pen.datasets.counts({settings.bundled!r})"
     if settings.source == "text":
         return f'pen.ClassCounts.read("{COUNTS_FILE}")'
-    numbers = f"{settings.classes}, {float(settings.largest):g}, {float(settings.ratio):g}"
+    numbers = f"{settings.classes}, {plain(float(settings.largest))}, {plain(float(settings.ratio))}"
     return f"pen.ClassCounts.long_tailed({numbers}, {settings.profile!r})"
