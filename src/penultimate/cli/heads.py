@@ -15,6 +15,7 @@ _USE = """    import penultimate as pen
 _USE_GRAPH = """    onnxruntime.InferenceSession({out!r}).run(["scores"], {{"features": features}})"""
 _USE_KERNEL = """    import penultimate as pen
     pen.heads.KernelHead.read({out!r}).predict(features)"""
+_THIRDS = "gains are told by thirds of the labels, leave it out"
 
 
 @click.command(
@@ -84,6 +85,8 @@ def heads(
         if costs is not None:
             raise FeaturesError("costs of one answer a sample do not fit several labels a sample: leave --costs out")
         refuse("non_linear", "several labels a sample", "their head is linear, leave it out")
+        refuse("many", "several labels a sample", _THIRDS)
+        refuse("few", "several labels a sample", _THIRDS)
         if valid is None:
             raise FeaturesError("several labels a sample need VALID, held-out features with labels, to be judged on")
         sides = (train, valid) if labels is None else ((train, labels[0]), (valid, labels[1]))

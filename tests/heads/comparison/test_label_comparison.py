@@ -180,6 +180,8 @@ def test_the_command_tells_several_labels_by_itself(tmp_path, penultimate):
     for option, says in (
         (("--costs", tmp_path / "costs.csv"), "leave --costs out"),
         (("--non-linear",), "their head is linear"),
+        (("--many", "50"), "--many beside several labels a sample: gains are told by thirds of the labels"),
+        (("--few", "5"), "--few beside several labels a sample"),
     ):
         status, _, err = penultimate("heads", train, valid, *option)
         assert status == 2 and says in " ".join(err.split()) and err.count("\n") == 1
