@@ -119,11 +119,11 @@ def _claims(
     dimensions: Sequence[Mapping[str, float]],
 ) -> list[Claim]:
     gap = max(row["gap, at most"] for row in decays)
-    filled = max(row["directions, squared error"] - row["width"] for row in widths)
-    below = -min(row["objective above the bound, of the gain"] for row in dimensions)
+    filled = max(0.0, *(row["directions, squared error"] - row["width"] for row in widths))
+    below = max(0.0, *(-row["objective above the bound, of the gain"] for row in dimensions))
     inside = [row for row in dimensions if row["margin over width"] < _BOUND]
     off = max((row["lengths off"] for row in inside), default=float("nan"))
-    wrong = max(dimensions[-1]["lengths off"], 0.0)
+    wrong = dimensions[-1]["lengths off"]
     return [
         Claim(
             "Cross-entropy of all words is known, with proof",
@@ -136,15 +136,15 @@ def _claims(
         Claim(
             "Squared error keeps no more directions than the width",
             "none above it",
-            f"{max(filled, 0):.0f} above it",
-            max(filled, 0.0),
+            f"{filled:.0f} above it",
+            filled,
             *NEVER,
         ),
         Claim(
             "Full width bounds every narrower one from below",
             "never below",
-            f"{max(below, 0.0):.1e} of the gain below",
-            max(below, 0.0),
+            f"{below:.1e} of the gain below",
+            below,
             1e-8,
             "the gap of the bound",
         ),

@@ -33,7 +33,7 @@ from penultimate.features.head import Head
 from penultimate.features.metrics.frames import norm_slope
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.forecasting import forecast
-from penultimate.losses import unseen_shift
+from penultimate.losses import resolve, unseen_shift
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported
 
@@ -283,8 +283,9 @@ def audit_directions(
     """
     asked = _narrowed(problem, head)
     seen = np.flatnonzero(counts.values > 0)
-    # A softmax without a bias has no forecast for classes that were never trained: the others have one by themselves.
-    alone = seen.size < counts.classes and asked.bias == "none" and unseen_shift(asked.loss, counts) is not None
+    # Rows that were never trained are where they began, not where a softmax that heeds them has them at its minimum:
+    # the others are held against a forecast by themselves.
+    alone = seen.size < counts.classes and resolve(asked.loss, counts).heeds_unseen(free_bias=asked.bias == "free")
     trained = ClassCounts(counts.values[seen], [counts.names[k] for k in seen.tolist()]) if alone else counts
     expected = forecast(trained, problem=asked)
     shift = _unseen(expected.problem, counts)
