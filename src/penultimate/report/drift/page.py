@@ -5,7 +5,7 @@ import numpy as np
 from penultimate.drifts.drift import Drift
 from penultimate.report.drift.charts import charts
 from penultimate.report.drift.record import by_distance, select
-from penultimate.report.drift.words import facts, p_value, paragraphs, points_lost, share
+from penultimate.report.drift.words import excess, facts, p_value, paragraphs, points_lost, share
 from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 
@@ -77,7 +77,7 @@ def _row(drift: Drift, k: int) -> dict[str, str]:
         "towards": str(drift.counts.names[towards]) if towards >= 0 else "–",
         "p": p_value(float(drift.p_adjusted[k])),
         "shape_p": p_value(float(drift.shape_p_adjusted[k])),
-        "excess": number(float(drift.divergence[k] - drift.divergence_by_chance[k]), 2),
+        "excess": excess(drift, k),
         "spread": number(float(drift.spread_ratio[k]), 3),
         "recall": "–" if drift.after is None else share(float(drift.after.recall[k])),
         "lost": points_lost(drift, k),

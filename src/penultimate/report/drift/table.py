@@ -8,7 +8,7 @@ from rich.text import Text
 
 from penultimate.drifts.drift import Drift
 from penultimate.report.drift.record import select
-from penultimate.report.drift.words import facts, p_value, points_lost, share, verdict
+from penultimate.report.drift.words import excess, facts, p_value, points_lost, share, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.terminal import LOOK, NAME, facts_table
@@ -42,7 +42,7 @@ def moves(drift: Drift, classes: Classes) -> Fitted:
             Text(str(drift.counts.names[towards]) if towards >= 0 else "–"),
             p_value(float(drift.p_adjusted[k])),
             *([p_value(float(drift.shape_p_adjusted[k]))] if shape else []),
-            *([number(float(drift.divergence[k] - drift.divergence_by_chance[k]), 2)] if size else []),
+            *([excess(drift, k)] if size else []),
             f"× {number(float(drift.spread_ratio[k]), 3)}",
             "–" if drift.after is None else share(float(drift.after.recall[k])),
             points_lost(drift, k),

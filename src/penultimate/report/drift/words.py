@@ -46,6 +46,11 @@ def points_lost(drift: Drift, k: int) -> str:
     return f"{_signed(drift.lost[k])} ({_signed(low)} … {_signed(high)})"
 
 
+def excess(drift: Drift, k: int) -> str:
+    """A class's divergence over that of samples that changed sides."""
+    return number(float(drift.divergence[k] - drift.divergence_by_chance[k]), 2)
+
+
 def facts(drift: Drift) -> list[tuple[str, str]]:
     """What was compared and how, one a line."""
     rows = [

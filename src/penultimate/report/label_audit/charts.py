@@ -5,6 +5,7 @@ from functools import partial
 
 import altair as alt
 import numpy as np
+from jaxtyping import Float, Int
 
 from penultimate.audits.label_audit import LabelAudit
 from penultimate.report.kit.chart_style import (
@@ -73,16 +74,20 @@ def strengths(audit: LabelAudit) -> alt.LayerChart:
     ]
     lines = ["Dots: measured. Line: s, what it would be without decay"]
     if audit.followed is not None:
-        law: list[Row] = [{"rank": i + 1, "law": float(audit.followed.strength[i])} for i in picked.tolist()]
-        layers.append(alt.Chart(inline(law)).mark_line(color=INK, strokeDash=[5, 3]).encode(x="rank:Q", y="law:Q"))
+        layers.append(_dashed(audit.followed.strength, picked))
         lines[0] += f". Dashed: the law of L = {audit.followed.layers}"
     if audit.progress is not None:
-        curve: list[Row] = [{"rank": i + 1, "curve": float(audit.progress.strength[i])} for i in picked.tolist()]
-        layers.append(alt.Chart(inline(curve)).mark_line(color=INK, strokeDash=[5, 3]).encode(x="rank:Q", y="curve:Q"))
+        layers.append(_dashed(audit.progress.strength, picked))
         lines[0] += ". Dashed: the curves of training that goes on"
     lines.append(thinned(len(rows), sigma.size, "directions"))
     title = f"{number(audit.alive)} of {number(sigma.size)} directions are alive"
     return titled(alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT), title, lines)
+
+
+def _dashed(expected: Float[np.ndarray, " r"], picked: Int[np.ndarray, " p"]) -> alt.Chart:
+    """What is expected of the directions picked, by rank."""
+    rows: list[Row] = [{"rank": i + 1, "expected": float(expected[i])} for i in picked.tolist()]
+    return alt.Chart(inline(rows)).mark_line(color=INK, strokeDash=[5, 3]).encode(x="rank:Q", y="expected:Q")
 
 
 def labels(audit: LabelAudit) -> alt.LayerChart:
