@@ -75,6 +75,22 @@ def test_label_files(write, name, text):
     assert read(str(write(name, text))) == SEEN_PETS
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    {
+        "between": ("cat\n\ndog\ncat\n \n\ncat\n", "labels, one a line (3 blank lines left out)"),
+        "below a header": ("label\ncat\n\ndog\ncat\n", "labels in column 'label' (1 blank line left out)"),
+        "in quotes": ('label\ncat\n""\ndog\ncat\n', "labels in column 'label' (1 blank line left out)"),
+        "at both ends": ("\n\ncat\ndog\ncat\n\n", "labels, one a line:"),
+        "counts": ("count\n4\n\n2\n0\n", "counts, one a line (1 blank line left out)"),
+        "far below": ("cat\n" * 9000 + "\n" + "dog\n" * 9000 + "\n\ncat\n", "(3 blank lines left out)"),
+        "of a table": ("class,count\n\ncat,4\n\ndog,2\n", "counts in column 'count', classes in column 'class':"),
+    }.values(),
+)
+def test_blank_lines_that_may_stand_for_something_are_told(write, text, said):
+    assert said in ClassCounts.read(write("a.csv", text)).origin
+
+
 def test_columns_and_holds(write):
     path = write("a.csv", "image,kind,count\na,cat,1\nb,dog,7\nc,cat,1\n")
     assert read(path, column="kind") == ClassCounts({"cat": 2, "dog": 1})

@@ -62,6 +62,18 @@ SAID = {
         CELLS,
         ["2 labels, 4 samples", "1 sample names a label twice, which counts once", "1 sample has no label"],
     ),
+    "a blank line between others": (
+        "a.txt",
+        text("\ncat;dog\n\ncat\n  \ndog\n\n\n"),
+        CELLS,
+        ["2 labels, 5 samples", "2 samples have no label"],
+    ),
+    "a blank line between others, sets with commas": (
+        "a.txt",
+        text("cat,dog\n\ncat\n  \ndog\n\n\n"),
+        ("--separator", ","),
+        ["2 labels, 5 samples", "2 samples have no label"],
+    ),
     "one label": (
         "a.json",
         text(json.dumps([["spam"] if row[0] else [] for row in Y])),

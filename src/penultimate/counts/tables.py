@@ -139,6 +139,8 @@ class Rows:
     ----------
     width : int
         Length of every row.
+    blank : int
+        Of the rows read so far, those without any field between others: in one column they may stand for something.
     """
 
     def __init__(self, rows: Iterator[list[str]], lines: Lines, dropped: int = 0) -> None:
@@ -147,6 +149,7 @@ class Rows:
         self.width = next((len(row) for row in first if _filled(row)), 0)
         self._held, self._what = first, "label"
         self._needed: Sequence[int] = ()
+        self.blank = self._blank = 0
 
     def sample(self) -> list[list[str]]:
         """The first of them, stripped; faulty ones left out."""
@@ -173,6 +176,8 @@ class Rows:
             if what == "count" or set(map(len, chunk)) != {self.width} or "" in map(itemgetter(needed[0]), chunk):
                 self._next = self._lines.read - sum(map(_lines_of, chunk)) + 1
                 chunk = self._checked(chunk, False)
+            else:
+                self.blank, self._blank = self.blank + self._blank, 0
             yield chunk
 
     def _checked(self, chunk: list[list[str]], header: bool) -> list[list[str]]:
@@ -185,8 +190,18 @@ class Rows:
                 else:
                     self._check(row, line)
                     kept.append(row)
+                    self.blank += self._blank
+                self._blank = 0
+            else:
+                self._blank += 1
             line += _lines_of(row)
         return kept
+
+    def left_out(self) -> str:
+        """What is to be said of blank lines: in a single column they may be samples or classes that lack something."""
+        if self.width > 1 or not self.blank:
+            return ""
+        return f" ({self.blank:,} blank line{'s' * (self.blank > 1)} left out)"
 
     def _several(self) -> str:
         """What to do where a sample may have several labels, or none."""
@@ -280,6 +295,7 @@ def _count_labels(rows: Rows, choice: Choice, columns: list[Column], wish: Wish,
     if choice.split is not None:
         note += f", of the rows whose {columns[choice.split].name} is train"
     own = columns[choice.column]
+    note += rows.left_out()
     found = of_labels(tallied, wish, f" in column {own!r}" if own.name or len(columns) > 1 else "", note)
     return found if found.origin.startswith("labels in") else found._replace(origin=f"labels, one a line{note}")
 
@@ -299,7 +315,8 @@ def _collect_counts(
             f"{doubt!r} may be a fraction or a number of thousands: write the counts without marks for thousands"
         )
     values = [float(number(text) or 0) for text in texts]
-    origin = f"counts in column {columns[choice.column]!r}" if len(columns) > 1 else "counts, one a line"
+    several = len(columns) > 1
+    origin = f"counts in column {columns[choice.column]!r}" if several else f"counts, one a line{rows.left_out()}"
     if choice.names is None:
         return of_counts(values, None, wish, origin, choice.certain)
     return of_counts(values, names, wish, f"{origin}, classes in column {columns[choice.names]!r}", choice.certain)

@@ -82,19 +82,25 @@ def _delimiter(head: Sequence[str], separator: str | None, suffix: str) -> Delim
 
 
 def _whole_lines(lines: Iterable[str]) -> Iterator[list[str]]:
-    return ([line.strip()] for line in lines)
+    return ([line.strip()] if line.strip() else [] for line in lines)
 
 
 def _is_row(row: list[str]) -> bool:
-    """Whether this is the row of a sample: a blank line is none, a lone empty field in quotes is one without labels."""
+    """Whether this is the row of a sample: a lone empty field in quotes is one without labels."""
     return any(row) or len(row) == 1
 
 
 def _checked(delimiter: Delimiter, lines: Iterable[str], counted: Lines, width: int) -> Iterator[list[str]]:
+    blank, above = 0, True
     with long_fields():
         for row in delimiter.rows(lines):
             if not _is_row(row):
+                blank += 1
                 continue
+            if width == 1 and not above:
+                # In a single column a blank line between others is a sample without labels.
+                yield from ([""] for _ in range(blank))
+            blank, above = 0, False
             if len(row) != width:
                 raise FileError(
                     f"line {counted.read} or before has {len(row)} fields, the first row has {width}: put cells with "
