@@ -13,12 +13,13 @@ from penultimate.audits.label_law import LabelLaw, alive, nearest_law
 from penultimate.audits.label_progress import LabelProgress, progress_of
 from penultimate.audits.label_shares import LabelShares, along_directions, label_shares
 from penultimate.counts.matching import places
-from penultimate.datasets.by_name import head_given
+from penultimate.datasets.by_name import head_given, is_source
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
 from penultimate.features.label_statistics import LabelStatistics
 from penultimate.features.naming import head_in_order
 from penultimate.features.sources.label_files import open_label_sets
+from penultimate.features.sources.label_source import LabelSource
 from penultimate.reported import Reported
 from penultimate.spectrum.scatter_spectrum import ScatterSpectrum, scatter_spectrum
 from penultimate.targets.label_scatter import LabelScatter
@@ -226,7 +227,7 @@ class LabelAudit(Reported, presenter="label_audit"):
 
 
 def audit_label_sets(
-    features: "os.PathLike[str] | str | LabelStatistics | object",
+    features: "os.PathLike[str] | str | LabelStatistics | LabelSource | object",
     targets: object = None,
     *,
     head: "Head | os.PathLike[str] | str | None" = None,
@@ -240,10 +241,10 @@ def audit_label_sets(
 
     Parameters
     ----------
-    features : path, LabelStatistics, or array of shape (N, d)
+    features : path, LabelStatistics, what `penultimate.torch.capture` gives, or array of shape (N, d)
         A file, folder or glob of shards with their targets beside them: ``y`` of shape (N, K), ``indptr`` and
-        ``indices`` of a sparse matrix of 0 and 1, or a Parquet column of lists; sums that were gathered already; or an
-        array, then with `targets`.
+        ``indices`` of a sparse matrix of 0 and 1, or a Parquet column of lists; sums that were gathered already; a
+        model with a loader whose samples have several labels; or an array, then with `targets`.
     targets : array or sparse matrix of shape (N, K), sequence of sequences of str or int, or path, optional
         Label sets, soft labels or real targets of the array; or of files, a file of their own, as for
         `LabelScatter.read`.
@@ -291,6 +292,12 @@ def audit_label_sets(
             raise FeaturesError("targets in memory are for arrays: of a file of features, give the file of its targets")
         path, beside = cast("str | os.PathLike[str]", features), cast("str | os.PathLike[str] | None", targets)
         statistics, found = _read(path, beside, column, separator, progress)
+    elif isinstance(features, LabelSource):
+        if targets is not None:
+            raise FeaturesError("captured features have their labels with them: leave out targets")
+        statistics, found = _gathered(features, progress), features.head
+    elif is_source(features):
+        raise FeaturesError(f"{features} have one label a sample: use pen.audit")
     else:
         if targets is None:
             raise FeaturesError(
@@ -323,12 +330,16 @@ def _read(
     files = open_label_sets(path, targets, column=column, separator=separator)
     if files is None:
         raise FeaturesError(f"{path} has one label a sample: use pen.audit")
-    statistics = LabelStatistics(files.labels if files.names is None else files.names, files.dimension)
-    for features, own in files.batches():
+    return _gathered(files, progress), files.head
+
+
+def _gathered(source: LabelSource, progress: Callable[[int], object] | None) -> LabelStatistics:
+    statistics = LabelStatistics(source.label_count if source.names is None else source.names, source.dimension)
+    for features, own in source.batches():
         statistics.update(features, own)
         if progress is not None:
             progress(len(features))
-    return statistics, files.head
+    return statistics
 
 
 def _check(targets: LabelScatter) -> None:

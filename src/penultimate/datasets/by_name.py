@@ -10,6 +10,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.sources import ArraySource, FeatureSource, open_features
 from penultimate.features.sources.dask_arrays import DaskArrays, is_dask_array
+from penultimate.features.sources.label_source import LabelSource
 
 
 def source_of(features: object, labels: object = None) -> FeatureSource:
@@ -29,7 +30,7 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
     Raises
     ------
     FeaturesError
-        When an array has no labels, or a file is given some.
+        When an array has no labels, a file is given some, or samples have several labels each.
     FileError
         When a file cannot be read.
     """
@@ -42,6 +43,10 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
         return DaskArrays(features, labels)
     if is_source(features):
         return features  # pyright: ignore[reportReturnType]
+    if isinstance(features, LabelSource):
+        raise FeaturesError(
+            "these samples have several labels each: use pen.audit_label_sets, or save() them and give the path"
+        )
     if labels is None:
         raise FeaturesError("an array of features needs labels: give one whole number for each row")
     return ArraySource(features, labels)

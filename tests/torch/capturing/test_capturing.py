@@ -25,7 +25,7 @@ def hooks(model):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 40 rows, so that a small data set has several."""
-    monkeypatch.setattr("penultimate.torch.capturing.capturing.block_rows", lambda dimension: 40)
+    monkeypatch.setattr("penultimate.torch.capturing.captured.block_rows", lambda dimension: 40)
 
 
 def test_an_audit_in_one_line_is_that_of_a_plain_loop():

@@ -39,7 +39,7 @@ class LabelFiles:
     paths : tuple of Path
     features : tuple of str
         The array of features in each.
-    labels, dimension : int
+    label_count, dimension : int
         K and d.
     head : Head or None
     names : sequence of str or None
@@ -50,7 +50,7 @@ class LabelFiles:
 
     paths: tuple[Path, ...]
     features: tuple[str, ...]
-    labels: int
+    label_count: int
     dimension: int
     head: Head | None
     names: Sequence[str] | None
@@ -77,7 +77,7 @@ class LabelFiles:
             return self
         place = {name: k for k, name in enumerate(names)}
         rows = spread_columns(self.rows, [place[name] for name in self.names], len(names))
-        return replace(self, labels=len(names), names=tuple(names), rows=rows)
+        return replace(self, label_count=len(names), names=tuple(names), rows=rows)
 
 
 def holds_label_sets(path: "str | os.PathLike[str]", column: str | None = None, separator: str | None = None) -> bool:

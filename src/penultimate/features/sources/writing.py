@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.sources import FeatureSource, open_features
+from penultimate.features.sources.source import Batch
 from penultimate.files import open_whole, reporting_refusal, write_whole
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # Room for names and shapes, written last: the format lets a header end in spaces. Class names come on top.
 _HEADER = 4096
-_CODES = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64"}
+_CODES = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64", "uint8": "U8"}
 
 
 def save_features(
@@ -56,15 +57,39 @@ def save_features(
     >>> save_features(pen.datasets.features("cnn-mse"), path).samples
     14886
     """
+    write_features(source.batches(), path, source.dimension, source.head, source.names, progress)
+    return open_features(path)
+
+
+def write_features(
+    batches: Iterable[Batch],
+    path: "str | os.PathLike[str]",
+    dimension: int,
+    head: "Head | None",
+    names: Sequence[str] | None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Stream batches into a ``.safetensors`` file, with a head and class names.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+        Labels one a sample, or 0 and 1 in bytes, (n, K).
+    path, progress
+        As for `save_features`, with its errors.
+    dimension : int
+    head : Head, optional
+    names : sequence of str, optional
+    """
     if Path(path).suffix != ".safetensors":
         raise FileError(f"{os.fspath(path)}: features are written as .safetensors: give a name that ends so")
-    note = {} if source.names is None else {"classes": json.dumps(source.names)}
+    note = {} if names is None else {"classes": json.dumps(list(names))}
     room = _HEADER + (len(json.dumps(note)) + 7) // 8 * 8
     with open_whole(path) as file:
         with reporting_refusal(path):
             file.write(b" " * (8 + room))
-        layout, beside = _stream(source, file, path, progress)
-        tensors = beside | _arrays_of(source.head)
+        layout, beside = _stream(batches, dimension, file, path, progress)
+        tensors = beside | _arrays_of(head)
         header: dict[str, Any] = {"H": layout, "__metadata__": note}
         end = int(layout["data_offsets"][1])
         with reporting_refusal(path):
@@ -74,20 +99,23 @@ def save_features(
                 end += array.nbytes
             file.seek(0)
             file.write(room.to_bytes(8, "little") + json.dumps(header).encode().ljust(room))
-    return open_features(path)
 
 
 def _stream(
-    source: FeatureSource, file: IO[bytes], path: "str | os.PathLike[str]", progress: Callable[[int], object] | None
+    batches: Iterable[Batch],
+    dimension: int,
+    file: IO[bytes],
+    path: "str | os.PathLike[str]",
+    progress: Callable[[int], object] | None,
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Write the features; return where they lie, and what goes beside them."""
     rows = size = 0
-    dtype, labels, weights = "", list[NDArray[np.int64]](), list[NDArray[np.float64]]()
-    for batch in source.batches():
+    dtype, labels, weights = "", list[NDArray[np.integer]](), list[NDArray[np.float64]]()
+    for batch in batches:
         with reporting_refusal(path):
             file.write(np.ascontiguousarray(batch.features).tobytes())
         dtype, rows, size = batch.features.dtype.name, rows + len(batch.labels), size + batch.features.nbytes
-        labels.append(batch.labels.astype(np.int64))
+        labels.append(batch.labels.astype(np.int64 if batch.labels.ndim == 1 else np.uint8))
         if batch.weights is not None:
             weights.append(batch.weights.astype(np.float64))
         if progress is not None:
@@ -97,7 +125,7 @@ def _stream(
     beside: dict[str, NDArray[Any]] = {"y": np.concatenate(labels)}
     if weights:
         beside["weights"] = np.concatenate(weights)
-    return _entry(dtype, (rows, source.dimension), 0, size), beside
+    return _entry(dtype, (rows, dimension), 0, size), beside
 
 
 def _entry(dtype: str, shape: tuple[int, ...], begin: int, end: int) -> dict[str, Any]:

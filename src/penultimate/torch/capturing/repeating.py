@@ -20,26 +20,30 @@ class Pass:
     Attributes
     ----------
     counts : ndarray of shape (K,)
-        Samples of each class.
+        Samples of each class, or with each label.
     sums : ndarray of shape (d,)
         Of the features.
     square : float
         ‖H‖², the sum of all their squares.
+    samples : int
     """
 
     counts: NDArray[np.int64]
     sums: NDArray[np.float64]
     square: float = 0.0
+    samples: int = 0
 
     @classmethod
     def empty(cls, head: Head) -> "Pass":
         """Nothing yet, of the head's classes and width."""
         return cls(np.zeros(head.classes, dtype=np.int64), np.zeros(head.dimension))
 
-    def add(self, features: NDArray[np.floating], labels: NDArray[np.int64]) -> None:
-        """Add a batch."""
+    def add(self, features: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+        """Add a batch; labels one a sample, or 0 and 1 for each."""
         wide = features.astype(np.float64)
-        self.counts += np.bincount(labels, minlength=self.counts.size)
+        of_each = np.bincount(labels, minlength=self.counts.size) if labels.ndim == 1 else labels.sum(axis=0)
+        self.counts += of_each.astype(np.int64)
+        self.samples += len(labels)
         self.sums += wide.sum(axis=0)
         self.square += float(np.vdot(wide, wide))
 
