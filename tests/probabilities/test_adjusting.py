@@ -49,6 +49,12 @@ def test_names_decide_and_not_positions():
         pen.adjust(values, names=["cat", "dog"], trained_on={"cow": 1, "cat": 9}, used_on="balanced")
 
 
+def test_mixes_that_name_classes_in_different_orders_are_put_in_one_where_the_columns_have_no_names():
+    values = [[0.9, 0.1], [0.3, 0.7]]
+    found = pen.adjust(values, trained_on={"dog": 9, "cat": 1}, used_on={"cat": 5, "dog": 3})
+    np.testing.assert_allclose(found, pen.adjust(values, trained_on=[9, 1], used_on=[3, 5]))
+
+
 def test_a_class_that_does_not_occur_any_more_gets_nothing():
     found = pen.adjust([[0.5, 0.3, 0.2]], trained_on=[5, 3, 2], used_on=[5, 0, 5])
     assert found[0, 1] == 0.0 and found[0].sum() == pytest.approx(1.0)
@@ -83,3 +89,15 @@ def test_the_command_writes_what_the_function_returns(tmp_path):
     np.testing.assert_allclose(
         np.load(tmp_path / "q.npy"), pen.adjust(values, trained_on=[60, 30, 10], used_on="balanced")
     )
+
+
+def test_the_command_says_in_which_order_columns_without_names_were_taken(tmp_path):
+    values = np.random.default_rng(0).dirichlet([1, 2, 3], size=40)
+    np.save(tmp_path / "p.npy", values)
+    (tmp_path / "counts.csv").write_text("class,count\ndog,60\ncat,30\nnewt,10\n")
+    out = tmp_path / "out.npy"
+    given = [str(tmp_path / "p.npy"), "--trained-on", str(tmp_path / "counts.csv"), "--used-on", "balanced"]
+    said = CliRunner().invoke(cli, ["adjust", *given, "--out", str(out)])
+    assert said.exit_code == 0, said.output
+    assert "0 is taken as 'dog', 1 as 'cat', 2 as 'newt', in the order of trained_on" in said.output
+    np.testing.assert_array_equal(np.load(out), pen.adjust(values, trained_on=[60, 30, 10], used_on="balanced"))

@@ -140,3 +140,39 @@ def test_the_command_reads_both_files(tmp_path):
     call = ["class-shares", str(tmp_path / "now.npy"), "--valid", str(tmp_path / "valid.npz"), "--json", "-"]
     done = CliRunner().invoke(cli, call, catch_exceptions=False)
     assert done.exit_code == 0 and '"known_samples": 200' in done.stdout
+
+
+class Frame:
+    """As much of a data frame as is asked for: values, and names of columns."""
+
+    def __init__(self, values, columns):
+        self.values, self.columns = values, columns
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype)
+
+
+NAMES = ["dog", "cat", "newt"]
+
+
+@pytest.mark.parametrize("side", ["trained_on", "valid"])
+def test_columns_without_names_take_those_of_the_other_side_and_say_so(side):
+    rng = np.random.default_rng(0)
+    now, held, numbers = rng.dirichlet(np.ones(3), 80), rng.dirichlet(np.ones(3), 60), np.arange(60) % 3
+    named = {
+        "trained_on": dict(zip(NAMES, [5, 3, 2], strict=True)),
+        "valid": (Frame(held, NAMES), np.take(NAMES, numbers)),
+    }
+    numbered = {"trained_on": [5, 3, 2], "valid": (held, numbers)}
+    found, plain = (pen.class_shares(now, **{side: other[side]}) for other in (named, numbered))
+    assert list(found.names) == NAMES and np.array_equal(plain.shares, found.shares) and plain.notes == ()
+    assert "0 is taken as 'dog'" in found.notes[0] and found.notes[0] in found.verdict
+    both = pen.class_shares(Frame(now[:, ::-1], NAMES[::-1]), **{side: named[side]})
+    assert both.notes == () and np.allclose(both.shares[::-1], found.shares)
+
+
+def test_known_samples_without_names_are_taken_in_the_order_of_the_others():
+    rng = np.random.default_rng(0)
+    now, held, numbers = rng.dirichlet(np.ones(3), 80), rng.dirichlet(np.ones(3), 60), np.arange(60) % 3
+    found = pen.class_shares(Frame(now, NAMES), valid=(held, numbers))
+    assert list(found.names) == NAMES and "of valid came without class names: 0 is taken as 'dog'" in found.notes[0]

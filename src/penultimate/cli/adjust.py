@@ -25,12 +25,14 @@ def adjust(probabilities: str, trained_on: str, used_on: str, out: str) -> None:
     class alike, or weighed it by one over its count: it undoes that.
     """
     from penultimate.archives.npy_writing import write_npy
-    from penultimate.probabilities.adjusting import adjust as adjusted
+    from penultimate.probabilities.adjusting import adjusted
     from penultimate.probabilities.given import probabilities_of
 
     with progress("adjusting"):
         given = probabilities_of(probabilities)
-        found = adjusted(given.values, trained_on=trained_on, used_on=used_on, names=given.names)
+        found, in_order = adjusted(given, trained_on, used_on)
         write_npy(found, out)
+    if in_order:
+        note(in_order)
     changed = float((found.argmax(axis=1) != given.values.argmax(axis=1)).mean())
     note(f"wrote {out}: the answer changes for {100 * changed:.1f} % of {len(found):,} samples")

@@ -89,6 +89,30 @@ def compared(names: Sequence[str] | None, wanted: Sequence[str] | None) -> bool:
     return isinstance(names, NumberedNames) == isinstance(wanted, NumberedNames) or set(names) <= set(wanted)
 
 
+def as_it_stands(whose: str, names: Sequence[str], owner: str) -> str:
+    """Say in which order the classes of one side were taken that does not name them.
+
+    Parameters
+    ----------
+    whose, owner : str
+        Who has no names, at the beginning of a sentence, and whose they are.
+    names : sequence of str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from penultimate.counts.matching import as_it_stands
+    >>> as_it_stands("VALID", ["cat", "dog"], "TRAIN")
+    "VALID came without class names: 0 is taken as 'cat', 1 as 'dog', in the order of TRAIN."
+    """
+    first = ", ".join(f"{k} {'is taken ' if k == 0 else ''}as {name!r}" for k, name in enumerate(names[:_LISTED]))
+    more = ", …" if len(names) > _LISTED else ""
+    return f"{whose} came without class names: {first}{more}, in the order of {owner}."
+
+
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names[:_LISTED]))
     return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED} more"

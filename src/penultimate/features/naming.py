@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames
-from penultimate.counts.matching import compared, places
+from penultimate.counts.matching import as_it_stands, compared, places
 from penultimate.errors import FeaturesError
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
@@ -174,24 +174,6 @@ def other_order(confusion: "NDArray[np.integer] | coo_array", names: Sequence[st
         f"it is right on {100 * other.would_be:.1f} % of the samples instead of {100 * other.accuracy:.1f} %. "
         "Check the order of the classes before you believe the figures of any class."
     ]
-
-
-def as_it_stands(whose: str, names: Sequence[str], owner: str) -> str:
-    """Say in which order the classes of one side were taken that does not name them.
-
-    Parameters
-    ----------
-    whose, owner : str
-        Who has no names, at the beginning of a sentence, and whose they are.
-    names : sequence of str
-
-    Returns
-    -------
-    str
-    """
-    first = ", ".join(f"{k} {'is taken ' if k == 0 else ''}as {name!r}" for k, name in enumerate(names[:_LISTED]))
-    more = ", …" if len(names) > _LISTED else ""
-    return f"{whose} came without class names: {first}{more}, in the order of {owner}."
 
 
 def _agreed(given: dict[str, Sequence[str] | None], head: Head | None, counts: ClassCounts | None) -> int | None:

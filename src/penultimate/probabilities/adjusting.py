@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from penultimate.errors import ProblemError
-from penultimate.probabilities.given import Given, probabilities_of
+from penultimate.probabilities.given import Given, Probabilities, probabilities_of
 from penultimate.probabilities.shares import Mix, shares_of
 
 
@@ -33,8 +33,8 @@ def adjust(
     weights : array-like of shape (K,), optional
         What the loss multiplied each class by. Training on counts n with weights ω is training on shares n ω.
     names : sequence of str, optional
-        Of the columns; by default those of the data frame or file. Where the mixes name their classes too, names
-        decide which is which.
+        Of the columns; by default those of the data frame or file, else those of the mixes in the order of
+        `trained_on`. Where several sides name the classes, names decide which is which.
 
     Returns
     -------
@@ -60,25 +60,57 @@ def adjust(
     array([[0.5 , 0.5 ],
            [0.14, 0.86]])
     """
-    found = probabilities_of(probabilities, names=names)
+    return adjusted(probabilities_of(probabilities, names=names), trained_on, used_on, weights)[0]
+
+
+def adjusted(
+    found: Probabilities, trained_on: Mix, used_on: Mix, weights: ArrayLike | None = None
+) -> tuple[Float[np.ndarray, "N K"], str]:
+    """As `adjust`, of probabilities that were opened; besides, a sentence on columns that had to be taken in order.
+
+    Parameters
+    ----------
+    found : Probabilities
+    trained_on, used_on : counts, shares or "balanced"
+    weights : array-like of shape (K,), optional
+
+    Returns
+    -------
+    values : ndarray of shape (N, K)
+    note : str
+        Empty where names or nothing decided.
+
+    Raises
+    ------
+    ProblemError
+        As `adjust`.
+
+    Examples
+    --------
+    >>> from penultimate.probabilities.adjusting import adjusted
+    >>> from penultimate.probabilities.given import probabilities_of
+    >>> adjusted(probabilities_of([[0.9, 0.1]]), {"cat": 900, "dog": 100}, "balanced")[1]
+    "The probabilities came without class names: 0 is taken as 'cat', 1 as 'dog', in the order of trained_on."
+    """
     if found.values.shape[1] == 1:
         raise ProblemError("one column of probabilities: give one for every class, (N, 2) for two")
     found.check_sums()
-    old, new = (shares_of(mix, found.names, what) for mix, what in ((trained_on, "trained_on"), (used_on, "used_on")))
-    old = old * _weights(weights, len(old))
+    before = shares_of(trained_on, found.names, "trained_on")
+    now = shares_of(used_on, before.names, "used_on")
+    old, new = before.values * _weights(weights, len(before.values)), now.values
     strange = (old == 0.0) & found.values.any(axis=0)
     if strange.any():
         raise ProblemError(
-            f"class {found.names[int(np.argmax(strange))]!r} has probabilities and no share in trained_on: its "
+            f"class {now.names[int(np.argmax(strange))]!r} has probabilities and no share in trained_on: its "
             "probabilities mean nothing that could be adjusted; leave the column out, or give the counts of training"
         )
     factors = np.divide(new, old, out=np.zeros_like(new), where=old > 0.0)
-    adjusted = found.values * (factors / factors.max())
-    totals = adjusted.sum(axis=1, keepdims=True)
+    values = found.values * (factors / factors.max())
+    totals = values.sum(axis=1, keepdims=True)
     if not totals.all():
         row = int(np.argmin(totals[:, 0]))
         raise ProblemError(f"row {row} has all its probability in classes that used_on lacks: give them a share")
-    return adjusted / totals
+    return values / totals, before.note or now.note
 
 
 def _weights(given: ArrayLike | None, size: int) -> Float[np.ndarray, " K"]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import chdtrc
 
-from penultimate.counts.matching import places
+from penultimate.counts.class_names import NumberedNames
+from penultimate.counts.matching import as_it_stands, compared, places
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.probabilities.calibrating import calibrated, fit_calibration
 from penultimate.probabilities.given import Given, Probabilities, class_indices, probabilities_of
@@ -51,6 +52,8 @@ class ClassShares(Reported, presenter="class_shares"):
         Of the test that the mix is still that: whether the mean probabilities differ by more than chance.
     known : ndarray of int of shape (K,), optional
         Known samples of each class; None where there were none, and the probabilities were taken as they are.
+    notes : tuple of str
+        What was taken for granted: columns without names in the order of the other side.
 
     Examples
     --------
@@ -68,6 +71,7 @@ class ClassShares(Reported, presenter="class_shares"):
     trained: Float[np.ndarray, " K"]
     p_value: float
     known: Int[np.ndarray, " K"] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -107,7 +111,7 @@ def class_shares(
         Samples with known classes that the model was not trained on. They calibrate the probabilities, take away what
         is left of the bias, and widen the intervals by what they leave open. A file holds their classes as ``y``.
     names : sequence of str, optional
-        Of the columns.
+        Of the columns; by default those of the data frame or file, else those of the other side, in its order.
     seed : int, default 0
         Of the draws behind the intervals.
 
@@ -147,20 +151,24 @@ def class_shares(
     if valid is None:
         if trained_on is None:
             raise ProblemError("give trained_on, the counts of training, or valid, samples with known classes")
-        trained = _positive(shares_of(trained_on, found.names, "trained_on"), found.names)
+        mix = shares_of(trained_on, found.names, "trained_on")
+        trained = _positive(mix.values, mix.names)
         shares, draws = _as_given(found.values / trained, rng)
         p_value = _test(found.values, trained)
-        return ClassShares(found.names, len(found.values), shares, _intervals(draws), counted, trained, p_value)
+        intervals, notes = _intervals(draws), tuple(filter(None, [mix.note]))
+        return ClassShares(mix.names, len(found.values), shares, intervals, counted, trained, p_value, notes=notes)
     if trained_on is not None:
         raise ProblemError("trained_on and valid: give one; the known samples say their own mix")
-    held, labels = _known(valid, found)
-    known = np.bincount(labels, minlength=len(found.names))
+    held, labels, columns = _known(valid, found)
+    known = np.bincount(labels, minlength=len(columns.names))
     trained = known / known.sum()
     numbers = fit_calibration(held, labels)
     now, before = calibrated(found.values, numbers), calibrated(held, numbers)
     shares, draws = _by_known(now / trained, before / trained, labels, rng)
     p_value = _test(found.values, held)
-    return ClassShares(found.names, len(found.values), shares, _intervals(draws), counted, trained, p_value, known)
+    return ClassShares(
+        columns.names, len(found.values), shares, _intervals(draws), counted, trained, p_value, known, columns.notes
+    )
 
 
 def _checked(found: Probabilities) -> Probabilities:
@@ -179,9 +187,16 @@ def _positive(shares: Float[np.ndarray, " K"], names: Sequence[str]) -> Float[np
     return shares
 
 
+class _Columns(NamedTuple):
+    """Names of the columns, and what was taken for granted of them."""
+
+    names: Sequence[str]
+    notes: tuple[str, ...] = ()
+
+
 def _known(
     valid: "Given | tuple[Given, object]", found: Probabilities
-) -> tuple[Float[np.ndarray, "M K"], Int[np.ndarray, " M"]]:
+) -> tuple[Float[np.ndarray, "M K"], Int[np.ndarray, " M"], _Columns]:
     """Probabilities and classes of the known samples, by the columns of the others."""
     given, said = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
     held = _checked(probabilities_of(cast(Given, given), what="valid"))
@@ -201,7 +216,16 @@ def _known(
             f"valid has no sample of class {found.names[int(np.argmax(missing))]!r}, so nothing says what its "
             f"probabilities mean: give at least {FEW} of each"
         )
-    return held.values[:, order], own
+    return held.values[:, order], own, _columns(found.names, held.names)
+
+
+def _columns(names: Sequence[str], held: Sequence[str]) -> _Columns:
+    """Names from the side that has them."""
+    if compared(names, held):
+        return _Columns(names)
+    if isinstance(names, NumberedNames):
+        return _Columns(held, (as_it_stands("The probabilities", held, "valid"),))
+    return _Columns(names, (as_it_stands("The probabilities of valid", names, "the others"),))
 
 
 def _order(names: Sequence[str], wanted: Sequence[str]) -> Int[np.ndarray, " K"]:

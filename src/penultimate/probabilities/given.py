@@ -118,7 +118,7 @@ logits through a softmax, or through a sigmoid where a sample may have several l
 
 
 def _names(given: Any, size: int, what: str) -> Sequence[str]:
-    if given is None:
+    if given is None or (isinstance(given, NumberedNames) and len(given) == size):
         return NumberedNames(size)
     try:
         names = as_names(list(given))

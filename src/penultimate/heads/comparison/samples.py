@@ -8,10 +8,10 @@ from scipy.sparse import coo_array
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames
-from penultimate.counts.matching import places
+from penultimate.counts.matching import as_it_stands, places
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
-from penultimate.features.naming import as_it_stands, other_order
+from penultimate.features.naming import other_order
 from penultimate.features.sources.in_memory import Samples, gather
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ def record(found: ClassShares, classes: Classes = "all") -> dict[str, object]:
         "p": found.p_value,
         "distance": found.distance,
         "level": LEVEL,
+        "notes": list(found.notes),
         "classes": class_records(found, select(found, classes)),
         "verdict": verdict(found),
     }

@@ -15,8 +15,11 @@ def verdict(found: ClassShares) -> str:
 
 
 def paragraphs(found: ClassShares) -> list[str]:
-    """Whether the mix has changed and where; what the answer rests on."""
-    return [" ".join(filter(None, part)) for part in ([_change(found), _most(found)], [_trust(found), _few(found)])]
+    """Whether the mix has changed and where; what was taken for granted and what the answer rests on."""
+    return [
+        " ".join(filter(None, part))
+        for part in ([_change(found), _most(found)], [*found.notes, _trust(found), _few(found)])
+    ]
 
 
 def share(value: float) -> str:
