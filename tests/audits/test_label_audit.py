@@ -211,3 +211,14 @@ def test_estimates_just_outside_the_range_of_a_share_are_told_at_its_ends():
     audit = pen.audit_label_sets(features, np.repeat([[0, 0], [0, 1], [1, 0], [1, 1]], 2, axis=0))
     assert audit.shares.additive < 0 and audit.shares.within > 1
     assert "0.0 % is a sum of one vector a label" in audit.verdict and "100.0 % lies within" in audit.verdict
+
+
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [([[3], [0], [1]], "single column of whole numbers is the class"), ([[2, -1], [0, 1], [1, -1]], "may be ids")],
+)
+def test_whole_numbers_that_are_no_label_sets_are_refused_and_amounts_are_not(targets, words):
+    features = np.random.default_rng(0).normal(size=(3, 2))
+    with pytest.raises(pen.CountsError, match=words):
+        pen.audit_label_sets(features, np.array(targets))
+    assert pen.audit_label_sets(features, np.array(targets, dtype=float)).targets.kind == "real"

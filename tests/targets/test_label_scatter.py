@@ -167,6 +167,7 @@ BAD = {
     "beyond one": (np.array([[0.0, 1.0], [1.5, 0.0]]), "row 1, label 0 is 1.5.*from_targets and loss='mse'"),
     "beyond squares": (np.array([[1e120, 0.0]]), "row 0, label 0 is beyond 1e[+]100, whose square overflows"),
     "padded ids": (np.array([[3, 7, -1]]), "row 0, label 0 is 3.*ids of labels, padded with −1.*amounts"),
+    "a column of ids": (np.array([[3], [0]]), "row 0, label 0 is 3: a single column of whole numbers is the class"),
     "0/1 rows as lists": ([[0, 1, 0], [1, 0, 0]], r"np.array\(rows\) they are one column a label; as lists"),
     "one label a sample": ([0, 1, 1], "row 0 is 0, one label and no list.*ClassCounts.from_labels"),
     "texts": (["a;b", "c"], "row 0 is 'a;b', one label and no list"),
@@ -201,3 +202,16 @@ def test_names_must_fit():
         pen.LabelScatter.from_labels([["cat"], ["dog"]]).update(Y)
     with pytest.raises(pen.CountsError, match="made by read, from_labels"):
         pen.LabelScatter()
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_so"),
+    [([["a"], ["b"], ["a"]], True), ([["a", "b"], [], ["a"]], False), ([["a"], ["b", "a"]], False)],
+)
+def test_one_label_each_is_told(labels, is_so):
+    targets = pen.LabelScatter.from_labels(labels)
+    assert targets.one_each == is_so
+    assert ("exactly one label" in pen.forecast(targets, weight_decay=1e-3).verdict) == is_so
+    features = np.random.default_rng(0).normal(size=(len(labels), 2))
+    assert ("exactly one label" in pen.audit_label_sets(features, labels).verdict) == is_so
+    assert not pen.LabelScatter.from_targets([[0.5, 0.5], [0.5, 0.5]]).one_each

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from penultimate.archives.sharded import open_checkpoint
 from penultimate.counts.class_names import as_names
 from penultimate.errors import CountsError, FeaturesError
 from penultimate.features.arrays import as_array, as_features
-from penultimate.features.checkpoints.reading import check_chain, read_checkpoint, read_named, refuse_bias
+from penultimate.features.checkpoints.reading import check_chain, read_beside, read_checkpoint, refuse_bias
 from penultimate.reported import OneLine
 
 if TYPE_CHECKING:
@@ -258,24 +258,29 @@ def checked_names(names: object, classes: int | None = None) -> tuple[str, ...]:
     return texts
 
 
-def head_of(archive: "Archive") -> Head | None:
-    """The head among named arrays: ``W`` or ``W_1`` … ``W_L``, with ``b`` and ``classes``; None when there is no W.
+def head_of(archive: "Archive", dimension: int | None, taken: Collection[str]) -> Head | None:
+    """The head beside features: ``W`` or ``W_1`` … ``W_L``, with ``b`` and ``classes``, else a layer's ``weight``.
 
     Parameters
     ----------
     archive : Archive
         An open file; only these arrays are read.
+    dimension : int or None
+        Width of the features, where it is known.
+    taken : collection of str
+        Arrays that are something else.
 
     Returns
     -------
     Head or None
+        None when there is none.
 
     Raises
     ------
     FeaturesError
-        When W_1 … W_L are not all there, or the arrays do not fit.
+        When W_1 … W_L are not all there, several may be it, or the arrays do not fit.
     """
-    arrays = read_named(archive)
+    arrays = read_beside(archive, dimension, taken)
     return None if arrays is None else Head(*arrays)
 
 

@@ -191,7 +191,7 @@ class LabelStatistics:
             row = self._rows + int(np.flatnonzero(~good)[0])
             raise FeaturesError(f"features of row {row} hold NaN or infinity: mend or leave out that sample")
         done = 0
-        for rows in rows_of(matrix, weights, any_real=True, first=self._rows) if len(array) else ():
+        for rows in rows_of(matrix, weights, any_real=None, first=self._rows) if len(array) else ():
             self._take(array[done : done + len(rows.weights)], rows)
             done += len(rows.weights)
         self._rows += done

@@ -342,6 +342,11 @@ class LabelScatter:
         )
         return type(self)._made(one + more, names, self.origin)
 
+    @property
+    def one_each(self) -> bool:
+        """Whether every sample has exactly one label, as classes have."""
+        return self.kind == "sets" and not self.unlabelled and bool(self.positives.sum() == self.samples)
+
     def __repr__(self) -> str:
         without = f"{self.unlabelled:.15g} without labels, " if self.unlabelled else ""
         sizes = f"largest {self.positives.max():.6g}, smallest {self.positives.min():.6g}"

@@ -64,7 +64,7 @@ def is_matrix(targets: object) -> bool:
     return hasattr(targets, "tocsr") or (getattr(targets, "ndim", 0) == 2 and hasattr(targets, "shape"))
 
 
-def rows_of(targets: Any, weights: Any = None, *, any_real: bool, first: int = 0) -> Iterator[Rows]:
+def rows_of(targets: Any, weights: Any = None, *, any_real: bool | None, first: int = 0) -> Iterator[Rows]:
     """Cut a matrix of targets into blocks of rows.
 
     Parameters
@@ -72,8 +72,8 @@ def rows_of(targets: Any, weights: Any = None, *, any_real: bool, first: int = 0
     targets : array-like or sparse matrix of shape (N, K)
     weights : array-like of shape (N,), optional
         How many samples each row stands for; one by default.
-    any_real : bool
-        Whether numbers outside 0 … 1 are meant.
+    any_real : bool or None
+        Whether numbers outside 0 … 1 are meant; None where floating-point numbers are, and whole ones may be ids.
     first : int, default 0
         Number of the first row, for messages.
 
@@ -109,7 +109,8 @@ def rows_of(targets: Any, weights: Any = None, *, any_real: bool, first: int = 0
         block = sparse.csr_array(held[start : start + step], dtype=np.float64)
         block.sum_duplicates()
         block.eliminate_zeros()
-        kind = _kind_of(block, first + start, whole=held.dtype.kind in "iu", any_real=any_real)
+        whole = held.dtype.kind in "iu"
+        kind = _kind_of(block, first + start, whole=whole, any_real=not whole if any_real is None else any_real)
         count = np.ones(block.shape[0]) if known is None else known[start : start + step]
         yield Rows(block, count, kind)
 
@@ -221,10 +222,16 @@ def _kind_of(block: Any, start: int, *, whole: bool, any_real: bool) -> Kind:
         return "real"
     at = int(outside[0])
     where, value = _place(block, at, start), values[at]
+    if whole and block.shape[1] == 1:
+        raise CountsError(
+            f"the target of {where} is {value:g}: a single column of whole numbers is the class of each sample, it "
+            "seems; give it as a vector of shape (N,), and amounts as float64"
+        )
     if whole:
         raise CountsError(
             f"the target of {where} is {value:g}: whole numbers beyond 0 and 1 may be ids of labels, padded with −1, "
-            "or amounts; give ids as lists, [[0, 4], [2]], and amounts with LabelScatter.from_targets and loss='mse'"
+            "or amounts; give ids as lists, [[0, 4], [2]], and amounts as float64, a forecast's by "
+            "LabelScatter.from_targets"
         )
     raise CountsError(
         f"the target of {where} is {value:g}, and labels lie between 0 and 1: for regression use "

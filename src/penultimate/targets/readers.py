@@ -265,7 +265,7 @@ def _step(width: int) -> int:
 def _rows(blocks: Iterable[Any]) -> Iterator[Rows]:
     first = 0
     for block in blocks:
-        yield from rows_of(block, any_real=np.dtype(block.dtype).kind == "f", first=first)
+        yield from rows_of(block, any_real=None, first=first)
         first += len(block)
 
 

@@ -8,6 +8,7 @@ import pytest
 from feature_files import arrays, head_arrays, write_hdf5, write_npy, write_npz, write_safetensors, write_zarr
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.sources import open_features
+from penultimate.features.sources.label_files import open_label_sets
 
 
 def two_shards(folder, first=None, second=None):
@@ -179,3 +180,49 @@ def test_two_head_files(tmp_path):
 
 def test_a_missing_file_of_a_list(tmp_path):
     refused([write_npz(tmp_path, arrays()), tmp_path / "b.npz"], "b.npz: there is no such file")
+
+
+# What people call a head beside features, and weights of samples
+
+WEIGHT, BIAS = np.arange(12.0).reshape(3, 4), np.array([0.5, 0.25, 0.0])
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"weight": WEIGHT, "bias": BIAS},
+        {"fc.weight": WEIGHT, "fc.bias": BIAS},
+        {"fc_weight": WEIGHT, "fc_bias": BIAS},
+        {"kernel": WEIGHT.T, "bias": BIAS},
+        {"W": WEIGHT, "b": BIAS, "weight": np.eye(2)},
+    ],
+)
+def test_a_head_that_is_called_as_layers_call_theirs(tmp_path, arrays):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", X=rng.normal(size=(9, 4)), y=np.arange(9) % 3, **arrays)
+    head = open_features(tmp_path / "a.npz").head
+    np.testing.assert_array_equal(head.weights[0], WEIGHT)
+    np.testing.assert_array_equal(head.bias, BIAS)
+    targets = np.eye(3)[np.arange(9) % 3]
+    np.savez(tmp_path / "b.npz", X=rng.normal(size=(9, 4)), y=targets, **arrays)
+    np.testing.assert_array_equal(open_label_sets(tmp_path / "b.npz").head.weights[0], WEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "part"),
+    [
+        ({"a_weight": WEIGHT, "b_weight": WEIGHT}, "a_weight and b_weight may each be the head"),
+        ({"weight": WEIGHT[:, :2]}, "features of width 2 and these have width 4"),
+    ],
+)
+def test_two_heads_or_one_of_another_width_are_refused(tmp_path, arrays, part):
+    np.savez(tmp_path / "a.npz", X=np.ones((9, 4)), y=np.arange(9) % 3, **arrays)
+    with pytest.raises(FeaturesError, match=part):
+        open_features(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("name", ["weights", "sample_weight", "Sample_Weights", "weight"])
+def test_weights_of_samples_by_their_usual_names(tmp_path, name):
+    np.savez(tmp_path / "a.npz", X=np.ones((9, 4)), y=np.arange(9) % 3, **{name: np.arange(1.0, 10)})
+    batch = next(open_features(tmp_path / "a.npz").batches())
+    np.testing.assert_array_equal(batch.weights, np.arange(1.0, 10))

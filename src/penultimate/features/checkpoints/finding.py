@@ -188,7 +188,7 @@ def find_bias(archive: "Archive", weight: Candidate) -> tuple[str | None, str]:
     names = archive.names()
     classes = weight.shape[0]
     prefix, last = _module(weight.name)
-    own = "b" if last == "W" else prefix + re.sub(r"^(weight|kernel)", "bias", last)
+    own = "b" if last == "W" else prefix + re.sub(r"^(.*_)?(weight|kernel)", r"\1bias", last)
     if own in names and own != weight.name:
         if not _vector(archive, own, classes):
             raise FeaturesError(

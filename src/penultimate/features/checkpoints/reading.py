@@ -1,7 +1,7 @@
 """A head's arrays out of a file: those that say what they are (W, b), or those of a checkpoint that are found."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -14,6 +14,10 @@ from penultimate.features.checkpoints.stored import stored_weights
 
 if TYPE_CHECKING:
     from penultimate.archives.archive import Archive
+
+
+# What the weight of a layer is called: by torch and JAX, and where a dot may not be in a name.
+_WEIGHT = re.compile(r"(.*[./_])?(weight|kernel)", re.IGNORECASE)
 
 
 class HeadArrays(NamedTuple):
@@ -55,6 +59,37 @@ def read_named(archive: "Archive") -> HeadArrays | None:
         refuse_bias(archive.layout(bias).shape, shapes[-1][0])
     how = [stored[key].how for key in keys if stored[key].how]
     return _arrays(archive, [stored[key].read(archive) for key in keys], bias, "; ".join(how) or None)
+
+
+def read_beside(archive: "Archive", dimension: int | None, taken: Collection[str]) -> HeadArrays | None:
+    """A head among features: the arrays of `read_named`, else the one matrix that is called a weight.
+
+    Parameters
+    ----------
+    archive : Archive
+        An open file; only the head's arrays are read.
+    dimension : int or None
+        Width of the features, where it is known.
+    taken : collection of str
+        Arrays that are something else.
+
+    Returns
+    -------
+    HeadArrays or None
+
+    Raises
+    ------
+    FeaturesError
+        When several may be it, or the arrays do not fit.
+    """
+    named = read_named(archive)
+    if named is not None:
+        return named
+    found = [name for name in archive.names() if name not in taken and _WEIGHT.fullmatch(name)]
+    found = [name for name in found if len(archive.layout(name).shape) == 2]
+    if len(found) > 1:
+        raise FeaturesError(f"{' and '.join(found)} may each be the head beside the features: name it W")
+    return read_checkpoint(archive, found[0], None, dimension) if found else None
 
 
 def read_checkpoint(archive: "Archive", key: str | None, classes: int | None, dimension: int | None) -> HeadArrays:

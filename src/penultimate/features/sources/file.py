@@ -24,7 +24,7 @@ from penultimate.targets.readers import column_of_sets
 
 FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
 LABELS = ("y", "labels", "label", "targets", "target")
-WEIGHTS = ("weights",)
+WEIGHTS = ("weights", "sample_weight", "sample_weights")
 # What may stand between several labels in one text.
 _MARKS = (";", "|", ",")
 # How archives call texts: NumPy's types, and those of Parquet, of a column of categories too.
@@ -177,8 +177,10 @@ def open_source(path: Path) -> FileSource:
     with open_archive(path) as archive:
         keys, layouts = _keys_and_layouts(archive, path)
         try:
-            head = head_of(archive)
             dimension = layouts[0].shape[1]
+            head = head_of(
+                archive, None if keys.columns is not None else dimension, [key for key in keys if key is not None]
+            )
             if keys.columns is not None:
                 named = width_of(archive.blocks(keys.columns, 0, block_rows(dimension)))
                 _check_width(named, layouts[0].shape[0] * dimension)
@@ -221,7 +223,7 @@ def _refuse_several(texts: set[str], key: str) -> None:
 
 def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout, ...]]:
     names = archive.names()
-    weights = next((name for name in WEIGHTS if name in names), None)
+    weights = _weights(archive, names, path)
     lists = path.suffix == ".parquet" and not named_as(names, LABELS) and column_of_sets(path, None, None) is not None
     if lists or ("indptr" in names and not named_as(names, LABELS)):
         raise FeaturesError(f"{path}: {_SEVERAL}")
@@ -233,6 +235,13 @@ def _keys_and_layouts(archive: Archive, path: Path) -> tuple[Keys, tuple[Layout,
     layouts = tuple(archive.layout(key) for key in keys if key is not None)
     _check(keys, layouts, path)
     return keys, layouts
+
+
+def _weights(archive: Archive, names: Sequence[str], path: Path) -> str | None:
+    """The array of weights of samples; a lone ``weight`` of one dimension is meant as one, too."""
+    found = named_as(names, WEIGHTS)
+    found += [name for name in named_as(names, ("weight",)) if len(archive.layout(name).shape) == 1]
+    return find_array(found, WEIGHTS, "weights of samples", path) if len(found) > 1 else next(iter(found), None)
 
 
 def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path) -> str:

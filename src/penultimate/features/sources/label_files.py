@@ -143,7 +143,7 @@ def open_label_sets(
             if len(shape) != 2:
                 raise FeaturesError(f"{shard}: features have shape {shape}: give one row a sample, (N, d)")
             samples, widths = samples + shape[0], widths | {shape[1]}
-            head = head_of(archive)
+            head = head_of(archive, shape[1], [keys[-1]])
             heads += [] if head is None else [head]
     if len(widths) > 1:
         raise FeaturesError(f"{path}: shards have features of widths {sorted(widths)}: give those of one run")

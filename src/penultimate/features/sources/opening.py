@@ -55,9 +55,11 @@ def open_features(path: Place | Sequence[Place]) -> FeatureSource:
     -----
     Arrays are found by name: features ``H`` (or features, embeddings, X), of shape (N, d), float16, bfloat16, float32
     or float64; labels ``y`` (or labels, targets), whole numbers, or texts, which then name the classes, sorted; and if
-    there are any, ``weights`` (N,), the head ``W`` of shape (K, d) or ``W_1`` … ``W_L``, its bias ``b`` (K,), and class
-    names ``classes``. In .safetensors class names are a JSON list in the metadata; zarr groups and HDF5 files may have
-    them as an attribute; Parquet files have none.
+    there are any, ``weights`` (N,; or sample_weight), the head ``W`` of shape (K, d) or ``W_1`` … ``W_L``, its bias
+    ``b`` (K,), and class names ``classes``. Without ``W``, one matrix that is called as layers call theirs is the head:
+    ``weight``, ``fc.weight``, ``fc_weight`` or, transposed, ``kernel``, with the bias of that name. In .safetensors
+    class names are a JSON list in the metadata; zarr groups and HDF5 files may have them as an attribute; Parquet files
+    have none.
 
     In place of H, a log of m columns of each sample has ``columns`` and ``values``, both (N, m): all other entries are
     gaps, NaN (``audit(gaps="observed")``).

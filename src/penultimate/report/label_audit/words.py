@@ -3,6 +3,7 @@
 from penultimate.audits.label_audit import LabelAudit
 from penultimate.audits.label_progress import LabelProgress
 from penultimate.report.kit.numbers import how_many, number
+from penultimate.report.kit.targets import ONE_EACH
 
 # Of the scatter: more beyond the labels is worth a sentence, and so is more within label sets.
 _BEYOND, _WITHIN = 0.1, 0.5
@@ -122,7 +123,10 @@ def _hardly(audit: LabelAudit) -> str:
 
 
 def _caveats(audit: LabelAudit) -> str:
+    parts = [ONE_EACH] if audit.targets.one_each else []
     fixed = int((audit.targets.variance <= 0).sum())
-    if not fixed:
-        return ""
-    return f"{how_many(fixed, 'label never changes', 'labels never change')} here, and nothing is said of such."
+    if fixed:
+        parts.append(
+            f"{how_many(fixed, 'label never changes', 'labels never change')} here, and nothing is said of such."
+        )
+    return " ".join(parts)

@@ -11,6 +11,7 @@ from penultimate.forecasts.status import OWN
 from penultimate.losses import BinaryCrossEntropy, CrossEntropy
 from penultimate.minimisers.solution import Outcome
 from penultimate.report.kit.numbers import how_many, number
+from penultimate.report.kit.targets import ONE_EACH
 
 # Pairs of labels that a sentence names.
 _NAMED = 3
@@ -174,6 +175,8 @@ def _fixed(forecast: LabelForecast) -> str:
     targets, parts = forecast.targets, list[str]()
     if targets.unlabelled and targets.kind != "real":
         parts.append(f"{how_many(round(targets.unlabelled), 'sample has no label', 'samples have no label')}.")
+    if targets.one_each:
+        parts.append(ONE_EACH)
     if targets.repeated:
         named = how_many(round(targets.repeated), "sample names a label", "samples name a label")
         parts.append(f"{named} twice, which counts once.")
