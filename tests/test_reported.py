@@ -112,6 +112,14 @@ def test_says_writes_and_draws_the_same_things(name, tmp_path):
         assert found.plot(chart).to_dict()
 
 
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_chart_is_drawn_for_a_paper_as_well(name):
+    found = result(name)
+    for chart in (found.plot(chart) for chart in found.charts if chart != "slider"):
+        axes = pen.figure(chart).axes
+        assert any(one.lines or one.collections or one.patches for one in axes)
+
+
 @pytest.mark.parametrize("name", sorted(RESULTS.keys() - {"scan"}))  # which lists rows by group
 @pytest.mark.parametrize("classes", [0, 1, 2, np.int64(2), "all", "none"])
 def test_classes_are_chosen_alike(name, classes):

@@ -70,6 +70,7 @@ from .probabilities.class_shares import class_shares as class_shares
 from .probabilities.deciding import decide as decide
 from .probabilities.thresholds import Thresholds as Thresholds
 from .probabilities.thresholds import expected_f_thresholds as expected_f_thresholds
+from .report.figure import figure as figure
 from .scans.scan import Scan as Scan
 from .scans.scan import scan as scan
 from .spectrum.label_spectrum import LabelSpectrum as LabelSpectrum

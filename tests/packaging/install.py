@@ -17,6 +17,7 @@ console = Console()
 
 # What is done with an extra, as arguments of `python`.
 _TABLE = "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.table({'label': list('aab')}), 'y.parquet')"
+_PLOT = "import penultimate as pen; pen.figure(pen.forecast('lvis', 1e-3).plot('spectrum')).savefig('spectrum.pdf')"
 _HDF5 = "import h5py, numpy as np; f = h5py.File('h.h5', 'w'); f['H'] = np.eye(6); f['y'] = np.arange(6) % 2"
 _ZARR = "import zarr, numpy as np; g = zarr.open_group('z.zarr'); g['H'] = np.eye(6); g['y'] = np.arange(6) % 2"
 _DASK = "import dask.array as da, penultimate as pen; pen.audit(da.eye(6), da.arange(6) % 2)"
@@ -26,6 +27,7 @@ COMMAND = ("-m", "penultimate")
 USES: dict[str, list[tuple[str, ...]]] = {
     "": [(*COMMAND, "forecast", "lvis"), (*COMMAND, "audit", "cnn-ce-test"), (*COMMAND, "doctor")],
     "report": [(*COMMAND, "forecast", "lvis", "--html", "report.html")],
+    "plot": [("-c", _PLOT)],
     "app": [(*COMMAND, "app", "--help"), ("-c", "import penultimate.app.server")],
     "parquet": [("-c", _TABLE), (*COMMAND, "forecast", "y.parquet")],
     "hdf5": [("-c", _HDF5), (*COMMAND, "audit", "h.h5")],

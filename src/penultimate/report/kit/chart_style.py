@@ -38,7 +38,8 @@ _DECADES = 8
 _FEW_DOTS = 40
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-_CONFIG = {
+# Of every chart of the package, and of no other.
+CONFIG = {
     "font": _FONT,
     "background": "white",
     "view": {"stroke": None},
@@ -82,7 +83,7 @@ def titled(chart: _Chart, title: str, lines: Sequence[str]) -> _Chart:
     # Set, where `properties` would copy the chart and hold the look against the schema each time.
     chart.title = alt.Title(title, subtitle=kept) if kept else alt.Title(title)
     chart.description = ". ".join([title, *kept])
-    chart.config = _CONFIG
+    chart.config = CONFIG
     return chart
 
 
