@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
+from command import run
 
 
 def test_table_has_the_summary_on_top_and_the_worst_class_first(penultimate, counts_file):
@@ -281,3 +282,9 @@ def test_quiet_leaves_results_and_errors(penultimate, tmp_path):
     assert status == 0 and quiet == loud and "labels.csv" in notes and not nothing
     status, _, error = penultimate("-q", "forecast", tmp_path / "none.csv")
     assert status == 2 and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("forecast", ""), ("audit", "", "--json", "-"), ("heads", "cnn-ce", "")])
+def test_an_empty_argument_is_no_folder(monkeypatch, capsys, arguments):
+    status, out, err = run(monkeypatch, capsys, *arguments)
+    assert (status, out) == (2, "") and "an argument is empty, as where a shell variable is not set" in err

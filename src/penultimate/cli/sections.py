@@ -1,6 +1,7 @@
 """The commands as a user meets them: before training, after it, and with any model."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import click
 
@@ -18,6 +19,14 @@ class Sections(click.Group):
             for command in commands:
                 self.add_command(command)
                 self._sections.setdefault(heading, []).append(str(command.name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse empty names of files, which would be the folder of work; options have checks of their own."""
+        if any(not now and not before.startswith("-") for before, now in pairwise(args)):
+            raise click.UsageError("an argument is empty, as where a shell variable is not set: give a value", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write them in the order of their use."""

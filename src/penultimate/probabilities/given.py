@@ -163,8 +163,9 @@ def labels_of(found: Probabilities, given: object) -> NDArray[Any] | None:
     """
     labels = found.labels if given is None else np.asarray(given)
     if labels is not None and (labels.ndim not in (1, 2) or len(labels) != len(found.values)):
+        what = "labels" if given is not None else "the labels beside the probabilities"
         raise ProblemError(
-            f"labels have shape {labels.shape} for {len(found.values)} rows of probabilities: give one row for each"
+            f"{what} have shape {labels.shape} for {len(found.values)} rows of probabilities: give one row for each"
         )
     return labels
 

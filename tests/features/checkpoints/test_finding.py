@@ -255,3 +255,13 @@ def test_folders_without_a_checkpoint(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(FileError, match="this is a pickle"):
         Head.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["H", "X", "embeddings"])
+def test_features_beside_their_labels_are_no_head(write, name):
+    samples = {name: np.ones((20, WIDTH), np.float32), "y": np.arange(20) % CLASSES}
+    with pytest.raises(FeaturesError, match=f"{name} holds features with their labels, and there is no head"):
+        Head.read(write(samples))
+    assert_head(Head.read(write({**samples, "fc.weight": WEIGHT, "fc.bias": BIAS})))
+    # An embedding of as many tokens, and no labels.
+    assert Head.read(write({"embeddings": WEIGHT})).classes == CLASSES

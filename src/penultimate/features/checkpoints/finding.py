@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from penultimate.errors import FeaturesError
+from penultimate.features.array_names import features_with_labels
 from penultimate.features.checkpoints.stored import Stored, stored_weights
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def find_head(
     FeaturesError
         When there is none, or several fit equally well; the message lists the best first.
     """
-    weights = stored_weights(archive)
+    weights = _weights(archive)
     found = _found(weights, classes, dimension)
     if key is not None:
         return _by_key(archive, key, weights, found), ""
@@ -156,8 +157,14 @@ def find_candidates(archive: "Archive") -> list[Candidate]:
     -------
     list of Candidate
     """
-    found = _found(stored_weights(archive), None, None)
+    found = _found(_weights(archive), None, None)
     return [one for one in found if one.grade < Grade.BODY and one.stored.dtype not in _INDICES]
+
+
+def _weights(archive: "Archive") -> dict[str, Stored]:
+    """All matrices but features of samples."""
+    samples = features_with_labels(archive)
+    return {name: stored for name, stored in stored_weights(archive).items() if name not in samples}
 
 
 def _found(weights: Mapping[str, Stored], classes: int | None, dimension: int | None) -> list[Candidate]:
@@ -281,6 +288,12 @@ def _nothing(
     if not found:
         for name in archive.names():
             archive.layout(name)  # an array that is damaged, or a pickle, says so
+        samples = features_with_labels(archive)
+        if samples:
+            return FeaturesError(
+                f"{samples[0]} holds features with their labels, and there is no head beside them: give the file that "
+                "has the last layer; features are for `penultimate audit`"
+            )
         return FeaturesError("there is no matrix in it, so no head: give the file that has the last layer")
     heads = [one for one in found if one.grade <= Grade.LIKELY]
     named = heads[0] if len(heads) == 1 else next((one for one in heads if one.grade is Grade.USUAL), None)

@@ -16,15 +16,13 @@ from penultimate.archives.blocks import block_rows, check_start, shard_spans
 from penultimate.archives.formats import format_of, open_archive
 from penultimate.archives.npy_set import NpySet
 from penultimate.errors import FeaturesError, FileError
+from penultimate.features.array_names import FEATURES, LABELS, WEIGHTS, find_array, named_as
 from penultimate.features.head import Head, checked_names, head_of
 from penultimate.features.sources.logged import COLUMNS, VALUES, filled_out, width_of
 from penultimate.features.sources.parts import Rows
 from penultimate.features.sources.source import Batch, FeatureSource
 from penultimate.targets.readers import column_of_sets
 
-FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
-LABELS = ("y", "labels", "label", "targets", "target")
-WEIGHTS = ("weights", "sample_weight", "sample_weights")
 # What may stand between several labels in one text.
 _MARKS = (";", "|", ",")
 # How archives call texts: NumPy's types, and those of Parquet, of a column of categories too.
@@ -242,33 +240,6 @@ def _weights(archive: Archive, names: Sequence[str], path: Path) -> str | None:
     found = named_as(names, WEIGHTS)
     found += [name for name in named_as(names, ("weight",)) if len(archive.layout(name).shape) == 1]
     return find_array(found, WEIGHTS, "weights of samples", path) if len(found) > 1 else next(iter(found), None)
-
-
-def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path) -> str:
-    """The name of the array that holds features, or labels; the usual one goes before others.
-
-    Raises
-    ------
-    FileError
-        When there is none, or several.
-    """
-    if usual[0] in names:
-        return usual[0]
-    found = named_as(names, usual)
-    there = ", ".join(names) or "nothing"
-    if len(found) > 1:
-        raise FileError(
-            f"{path}: {' and '.join(found)} may both be the {what}: name them {usual[0]} (there is {there})"
-        )
-    if not found:
-        raise FileError(f"{path}: there are no {what}: name them {usual[0]} (there is {there})")
-    return found[0]
-
-
-def named_as(names: Sequence[str], usual: Sequence[str]) -> list[str]:
-    """Those of the names that are a usual one, in any case."""
-    folded = [name.casefold() for name in usual]
-    return [name for name in names if name.casefold() in folded]
 
 
 def _check_width(width: int, values: int) -> None:

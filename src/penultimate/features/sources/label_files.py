@@ -19,8 +19,8 @@ from penultimate.archives.blocks import block_rows
 from penultimate.archives.formats import open_archive
 from penultimate.counts.counted import sorted_labels
 from penultimate.errors import FeaturesError, FileError, PenultimateError
+from penultimate.features.array_names import FEATURES, LABELS, find_array, named_as
 from penultimate.features.head import Head, checked_names, head_of
-from penultimate.features.sources.file import FEATURES, LABELS, find_array, named_as
 from penultimate.features.sources.opening import first_of_sets, shards_at
 from penultimate.targets.by_sample import targets_by_sample
 from penultimate.targets.matrices import scipy_sparse, spread_columns
