@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 import penultimate as pen
+from penultimate.report.kit.figures import figures
 from penultimate.report.kit.frame import columns
 from penultimate.reported import OneLine, Reported
 from scans_planted import planted
@@ -104,6 +105,7 @@ def test_says_writes_and_draws_the_same_things(name, tmp_path):
     assert str(found) == found.verdict and found.verdict == found.to_dict()["verdict"]
     assert "\n" not in repr(found) and len(repr(found)) < 120 and type(found).__name__ in repr(found)
     assert json.dumps(found.to_dict(), allow_nan=False)
+    assert figures(found.to_dict())
     assert " ".join(found.verdict.split())[:60] in " ".join(printed(found.table()).split())
     found.report(tmp_path / "page.html")
     assert "</html>" in (tmp_path / "page.html").read_text()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex
 from penultimate.errors import MissingDependencyError, ProblemError
 from penultimate.files import write_whole
 from penultimate.optional import needed
+from penultimate.trackers import send
 
 if TYPE_CHECKING:
     import os
@@ -88,6 +89,33 @@ class Reported:
             Without the extra ``penultimate[report]``, or that library.
         """
         return import_module("penultimate.report.kit.frame").frame(self.to_dict(classes), backend)
+
+    def log_to(
+        self, run: object, step: SupportsIndex | None = None, classes: Classes = 20, *, prefix: str | None = None
+    ) -> None:
+        """Write the numbers of `to_dict` into a tracker of experiments, one figure a class as well.
+
+        Parameters
+        ----------
+        run : object
+            A TensorBoard ``SummaryWriter``; a run of Weights & Biases, trackio or MLflow, or one of these packages
+            itself, for its active run; a logger of Lightning. Nothing is sent that the run would not send.
+        step : int, optional
+            Of the optimiser, or the number of the release.
+        classes : int, "all" or "none", default 20
+            As for `to_dict`. Curves over several steps want "all": the first twenty are others each time.
+        prefix : str, optional
+            Of the names; by default the kind of result, ``audit/``: ``audit/metrics/accuracy``,
+            ``audit/classes/recall/newt``.
+
+        Raises
+        ------
+        ProblemError
+            For any other run, a step that is no whole number, and other `classes`.
+        """
+        numbers = import_module("penultimate.report.kit.figures").figures(self.to_dict(classes))
+        before = f"{self._presenter}/" if prefix is None else prefix
+        send(run, {f"{before}{name}": value for name, value in numbers.items()}, step)
 
     def table(self, classes: Classes | None = None) -> "Group":
         """Verdict, key figures and classes as a renderable of the library rich: ``rich.print(result.table())``.

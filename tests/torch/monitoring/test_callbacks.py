@@ -47,12 +47,12 @@ class Module(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-3)
 
 
-def fit(module, callback, epochs=3, batches=None):
+def fit(module, callback, epochs=3, batches=None, logger=False):
     trainer = lightning.Trainer(
         max_epochs=epochs,
         callbacks=[callback],
         accelerator="cpu",
-        logger=False,
+        logger=logger,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -206,13 +206,13 @@ def bert(kind, **options):
     return kind(config)
 
 
-def trainer_of(model, callback, folder, rows=None, **options):
+def trainer_of(model, callback, folder, rows=None, trackers=(), **options):
     arguments = transformers.TrainingArguments(
         str(folder),
         num_train_epochs=2,
         eval_strategy="epoch",
         save_strategy="no",
-        report_to=[],
+        report_to=list(trackers),
         disable_tqdm=True,
         use_cpu=True,
         dataloader_pin_memory=False,
@@ -244,6 +244,33 @@ def test_hugging_face_reports_what_an_audit_of_the_final_network_finds(forecast,
     assert not monitor.update_called
     callback.close()
     assert not model._forward_pre_hooks and not model.classifier._forward_pre_hooks
+
+
+def scalars(folder):
+    """Names in TensorBoard's files, and the steps at which each has a value."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    held = accumulator.EventAccumulator(str(folder)).Reload()
+    return {name: [one.step for one in held.Scalars(name)] for name in held.Tags()["scalars"]}
+
+
+def test_what_callbacks_log_goes_to_the_trackers_of_the_trainer(tmp_path):
+    pytest.importorskip("tensorboard", reason="pip install tensorboard")
+    from pytorch_lightning.loggers import TensorBoardLogger
+
+    names = ["ant", "bee", "cat", "dog"]
+    module = Module(False)
+    callback = pen.torch.LightningCallback(pen.torch.FeatureMonitor(names, 16, head=module.network[4]))
+    logger = TensorBoardLogger(str(tmp_path / "lightning"))
+    fit(module, callback, logger=logger)
+    assert len(scalars(logger.log_dir)["collapse/recall/bee"]) == 3
+
+    model = bert(transformers.BertForSequenceClassification, num_labels=4)
+    callback = pen.torch.HuggingFaceCallback(pen.torch.FeatureMonitor(names, 8, head=model.classifier))
+    trainer = trainer_of(model, callback, tmp_path, trackers=["tensorboard"])
+    callback.report_first(trainer)
+    trainer.train()
+    (folder,) = {path.parent for path in tmp_path.rglob("events.*") if "lightning" not in path.parts}
+    assert scalars(folder)["eval/collapse/recall/bee"] == [3, 6]
 
 
 def test_hugging_face_says_when_the_layer_is_gone_and_goes_on_when_weights_are_put_in(tmp_path):

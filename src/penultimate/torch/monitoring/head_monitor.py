@@ -14,6 +14,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.head import checked_names
 from penultimate.scans.scan import FEWEST
 from penultimate.scans.unmoved import Unmoved, find_unmoved
+from penultimate.torch.monitoring.tracked import Tracked
 from penultimate.torch.replacing import heads_put
 
 # A sketch keeps distances to about 1/√(2q), 10 %, and rows on one path are a tenth as far from it as others, or less.
@@ -24,7 +25,7 @@ _ROUNDING = {torch.bfloat16: 2e-3, torch.float16: 5e-4}
 _NAMED = 8
 
 
-class HeadMonitor:
+class HeadMonitor(Tracked):
     """Which rows of a head no sample has moved since training began: what a model has not been shown so far.
 
     Weight decay shrinks such rows and a softmax makes all of them drift along one path; they are told by that
@@ -78,6 +79,8 @@ class HeadMonitor:
     >>> sorted(monitor.look().rows.tolist()) == list(range(180, 200))
     True
     """
+
+    LOG_PREFIX = "head/"
 
     def __init__(self, layer: nn.Module, names: Sequence[str] | None = None, *, seed: int = 0) -> None:
         weight = _weight(layer)

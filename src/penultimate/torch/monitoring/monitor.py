@@ -23,6 +23,7 @@ from penultimate.torch.monitoring import judging
 from penultimate.torch.monitoring.forms import form_of
 from penultimate.torch.monitoring.judging import BAD, OUTSIDE, REPEATED, STRANGE
 from penultimate.torch.monitoring.parts import PART_SUMS, KeptMeans, Parts, announce, residuals
+from penultimate.torch.monitoring.tracked import Tracked
 from penultimate.torch.monitoring.watched import WatchedLayers
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ else:
     Metric = needed("torchmetrics", "torch", "FeatureMonitor").Metric
 
 
-class FeatureMonitor(Metric):
+class FeatureMonitor(Metric, Tracked):
     """Neural collapse, recall, and the strength of every direction, over training: a metric of fixed size.
 
     Parameters
@@ -111,6 +112,7 @@ class FeatureMonitor(Metric):
     ['additive', 'alive', 'beyond', 'labels', 'lack_of_fit', 'lift', 'off_diagonal_share', 'samples', ...]
     """
 
+    LOG_PREFIX = "collapse/"
     is_differentiable = False
     higher_is_better = None
     # A batch alone is measured from its own sums: those of two batches are about different shifts.
