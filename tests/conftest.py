@@ -20,8 +20,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Kernels that Numba compiles; the command line; what deals with files and with PyTorch, whose types are theirs; what
 # takes more than it is annotated with and checks it; and what warns, for a warning names the line that called it.
 _UNCHECKED = (
-    *("kernels", "spectrum.secular", "spectrum.root_finding", "spectrum.cauchy_tree", "spectrum.near_linear"),
-    "spectrum.grouped_svd",
+    *(
+        "kernel_cache",
+        "kernels",
+        "spectrum.secular",
+        "spectrum.root_finding",
+        "spectrum.cauchy_tree",
+        "spectrum.near_linear",
+    ),
+    *("spectrum.dense", "spectrum.grouped_svd"),
     *("features.moments", "features.passes.deciding", "features.passes.replicates", "features.passes.observed"),
     *("cli.", "archives.", "features.head", "features.sources.", "features.checkpoints."),
     *("torch.capturing.", "torch.training.", "torch.monitoring.monitor", "torch.replacing"),

@@ -1,4 +1,4 @@
-"""Compiled loops without a cache on the disk, and with a damaged one."""
+"""Compiled loops without a cache on the disk, and with a damaged one; and what does without them."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def compiled():
     """Decorate the function anew, as another process would; call it; say whether it came from the cache."""
     made = kernel(error_model="numpy")(total)
     assert made(np.arange(4.0)) == 6.0
-    return bool(made.stats.cache_hits)
+    return bool(made.compiled.stats.cache_hits)
 
 
 def files(cache):
@@ -91,3 +91,40 @@ def test_the_package_without_any_cache():
         env=os.environ | {"HOME": "/proc/nope"},
     )
     assert done.stdout == "2\n"
+
+
+SMALL = (
+    ["forecast", "lvis"],
+    ["forecast", "cifar100-lt", "--loss", "ce"],
+    ["advise", "cifar100-lt"],
+    ["audit", "cnn-mse"],
+    ["audit", "cnn-ce", "--loss", "ce"],
+)
+
+
+def test_small_problems_do_without_numba():
+    code = (
+        "import contextlib, io, sys\n"
+        "from penultimate.cli import cli\n"
+        f"for arguments in {SMALL}:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(said):\n"
+        "        cli.main(arguments, standalone_mode=False)\n"
+        "    assert said.getvalue()\n"
+        "    print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False"] * len(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("classes", "samples", "small"),
+    [(1000, 0, True), (1001, 0, False), (0, 49_999, True), (0, 50_000, False), (1000, 49_999, True)],
+)
+def test_the_size_of_the_problem_decides(classes, samples, small):
+    chosen = kernel(twin=sum)(total).at(classes=classes, samples=samples)
+    assert (chosen is sum) is small
+
+
+def test_what_has_no_twin_is_compiled_whatever_the_size():
+    alone = kernel()(total)
+    assert alone.at(classes=2) is alone

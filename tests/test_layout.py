@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "penultimate"
 # Start-up time and optional libraries; `reported` loads the presenter of a result by its name.
 MAY_IMPORT_LATE = {"torch", "heads", "cli", "reported"}
-# Advice compares heads only where samples are given, and without them must do without scikit-learn.
-BY_NEED = {("advice.advice", "heads.comparison.comparison")}
+# Advice compares heads only where samples are given, and without them must do without scikit-learn; Numba is imported
+# where a loop is compiled.
+BY_NEED = {("advice.advice", "heads.comparison.comparison"), ("kernels", "kernel_cache")}
 # Folders of tests of what is not in the package.
 BESIDE = {"studies", "benchmarks", "fuzz", "packaging"}
 AMERICAN = re.compile(

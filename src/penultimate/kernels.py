@@ -1,34 +1,103 @@
-"""Loops that Numba compiles, with a cache on the disk that can be missing or damaged: then they are compiled again.
+"""Loops that Numba compiles, and which of them are sooner done by NumPy.
 
-They release Python's lock, so that threads run them side by side and an interrupt is heard.
+Compiled loops release Python's lock, so that threads run them side by side and an interrupt is heard.
+
+Loading Numba and compiled loops takes the better part of a second, and compiling them more than ten. A small problem is
+solved sooner by NumPy, so loops that it meets have a twin in NumPy, and Numba is not even imported before a loop is
+called. Which of the two runs is decided here and nowhere else, by the size of the problem alone: the same call gives
+the same digits, whatever ran before it.
 """
 
 # Numba ships no types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import contextlib
-import hashlib
-import pickle
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from functools import cached_property
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
-import numba
-from numba.core import caching
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_numba = cast(Any, numba)
-_IndexDataCacheFile = cast(Any, caching).IndexDataCacheFile
-_FunctionCache = cast(Any, caching).FunctionCache
-
-_DIGEST = hashlib.sha256().digest_size
+# Up to so many classes, and below so many samples, NumPy takes less time more than the loops than they take to load:
+# a tenth of a second for the roots of 1,000 distinct counts, and as long for 50,000 samples of width 512.
+FEW_CLASSES, FEW_SAMPLES = 1000, 50_000
 
 
-def kernel(**options: Any) -> Callable[[Function], Function]:
+class Kernel(Generic[Parameters, Result]):
+    """A loop over numbers and arrays, compiled when it is first called.
+
+    Parameters
+    ----------
+    function : callable
+        What Numba understands.
+    twin : callable, optional
+        The same by NumPy, for small problems.
+    options : dict
+        Those of `numba.njit`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[Parameters, Result],
+        twin: Callable[Parameters, Result] | None,
+        options: dict[str, Any],
+    ) -> None:
+        self.function = function
+        self._twin = twin
+        self._options = options
+
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        """Run the compiled loop."""
+        return self.compiled(*args, **kwargs)
+
+    def at(self, *, classes: int = 0, samples: int = 0) -> Callable[Parameters, Result]:
+        """What is sooner done for a problem of this size: the twin in NumPy, or the compiled loop.
+
+        Parameters
+        ----------
+        classes, samples : int, default 0
+            Of the whole problem, not of one call: K, or what stands for it, and N so far.
+        """
+        small = classes <= FEW_CLASSES and samples < FEW_SAMPLES
+        return self._twin if small and self._twin is not None else self
+
+    @cached_property
+    def compiled(self) -> Any:
+        """Numba's dispatcher."""
+        from numba import njit
+
+        from penultimate.kernel_cache import KernelCache
+
+        dispatcher: Any = cast(Any, njit)(nogil=True, **self._options)(self.function)
+        # Where neither the package, nor the user, nor NUMBA_CACHE_DIR has a folder to write to, there is no cache.
+        with contextlib.suppress(RuntimeError, OSError):
+            dispatcher._cache = KernelCache(self.function)
+        return dispatcher
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What Numba asks where one loop calls another."""
+        from numba.core.types import Dispatcher
+
+        return cast(Any, Dispatcher)(self.compiled)
+
+
+class Compiling(Protocol):
+    """What makes a loop of a function."""
+
+    def __call__(self, function: Callable[Parameters, Result], /) -> Kernel[Parameters, Result]:
+        """The loop."""
+        ...
+
+
+def kernel(*, twin: Callable[..., Any] | None = None, **options: Any) -> Compiling:
     """Compile a function for numbers and arrays when it is first called.
 
     Parameters
     ----------
+    twin : callable, optional
+        The same by NumPy, which `Kernel.at` gives for small problems.
     **options
         Those of `numba.njit`.
 
@@ -46,14 +115,10 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
     1.5
     """
 
-    def compiled(function: Function) -> Function:
-        dispatcher = _numba.njit(nogil=True, **options)(function)
-        # Where neither the package, nor the user, nor NUMBA_CACHE_DIR has a folder to write to, there is no cache.
-        with contextlib.suppress(RuntimeError, OSError):
-            dispatcher._cache = _Cache(function)
-        return dispatcher
+    def compiling(function: Callable[Parameters, Result], /) -> Kernel[Parameters, Result]:
+        return Kernel(function, twin, options)
 
-    return compiled
+    return compiling
 
 
 def cache_folder() -> str | None:
@@ -63,56 +128,8 @@ def cache_folder() -> str | None:
     -------
     str or None
     """
+    from penultimate.kernel_cache import KernelCache
+
     with contextlib.suppress(RuntimeError, OSError):
-        return str(_Cache(cache_folder).cache_path)
+        return str(KernelCache(cache_folder).cache_path)
     return None
-
-
-class _Cache(_FunctionCache):
-    """Numba's cache of one function; what cannot be read or written is as if it were not there."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__(function)
-        stamp = self._impl.locator.get_source_stamp()
-        self._cache_file = _CheckedFile(self._cache_path, self._impl.filename_base, stamp)
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Machine code for a signature, or None."""
-        with contextlib.suppress(Exception):
-            return super().load_overload(sig, target_context)
-        return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep machine code, where the disk lets us."""
-        with contextlib.suppress(OSError):
-            super().save_overload(sig, data)
-
-
-class _CheckedFile(_IndexDataCacheFile):
-    """The files of a cache, each with a digest at its end, which unpickling does not look at.
-
-    Machine code with a flipped bit would be run without it.
-    """
-
-    def _load_index(self) -> Any:
-        try:
-            with open(self._index_path, "rb") as file:
-                pickle.load(file)
-                _check(file.read())
-            return super()._load_index()
-        except Exception:  # unpickling raises anything
-            return {}
-
-    def _load_data(self, name: str) -> Any:
-        with open(self._data_path(name), "rb") as file:
-            _check(file.read())
-        return super()._load_data(name)
-
-    def _dump(self, obj: Any) -> bytes:
-        content: bytes = super()._dump(obj)
-        return content + hashlib.sha256(content).digest()
-
-
-def _check(content: bytes) -> None:
-    if hashlib.sha256(content[:-_DIGEST]).digest() != content[-_DIGEST:]:
-        raise OSError("the file is damaged")

@@ -118,4 +118,5 @@ def test_weights_of_any_other_size_are_audited(size):
     audit = pen.audit_head(pen.Head((np.eye(3) * size,), np.zeros(3)), pen.ClassCounts([60, 30, 10]))
     expected = pen.audit_head(pen.Head((np.eye(3),), np.zeros(3)), pen.ClassCounts([60, 30, 10]))
     assert audit.along.error == pytest.approx(expected.along.error)
-    assert audit.off_diagonal_share == pytest.approx(expected.off_diagonal_share)
+    # The root of what rounding leaves of one less one.
+    assert audit.off_diagonal_share == pytest.approx(expected.off_diagonal_share, abs=1e-7)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracles import SecularEquation
+from penultimate import kernels
 from penultimate.spectrum.secular import CauchySystem
 
 
@@ -36,8 +37,15 @@ ADVERSARIAL = {
 }
 
 
+@pytest.fixture(params=["numpy", "compiled"])
+def either(request, monkeypatch):
+    """By whole arrays, and by the compiled loops, as more poles have it."""
+    if request.param == "compiled":
+        monkeypatch.setattr(kernels, "FEW_CLASSES", 0)
+
+
 @pytest.fixture(params=list(ADVERSARIAL))
-def problem(request):
+def problem(request, either):
     poles, multiplicity = ADVERSARIAL[request.param]
     order = np.argsort(poles)[::-1]
     poles, multiplicity = np.array(poles)[order], np.array(multiplicity, dtype=float)[order]
@@ -69,7 +77,7 @@ def test_residues_are_the_normalised_weights(problem):
     np.testing.assert_allclose(system.residues, weights / weights.sum(), rtol=1e-12)
 
 
-def test_sums_match_their_dense_twins():
+def test_sums_match_their_dense_twins(either):
     poles = np.sort(rng(5).uniform(1, 1e5, 200))[::-1]
     system = CauchySystem.solve(poles, np.ones(200), poles)
     dense = 1.0 / system.differences(np.arange(200), np.arange(199))
@@ -79,7 +87,7 @@ def test_sums_match_their_dense_twins():
         np.testing.assert_allclose(system.sum_over_poles(y, power), y @ dense**power, rtol=1e-9)
 
 
-def test_one_pole_has_no_root():
+def test_one_pole_has_no_root(either):
     system = CauchySystem.solve(np.array([4.0]), np.array([3.0]), np.array([4.0]))
     assert system.roots.size == 0
     np.testing.assert_array_equal(system.residues, [1.0])
@@ -101,3 +109,33 @@ def test_roots_interlace_and_make_the_equation_vanish(pairs):
     # Σ p_g/(c_g − λ_i) = 0 holds for the residues of the roots as computed, relative to the size of its terms.
     terms = system.residues[:, None] / differences
     assert np.all(np.abs(terms.sum(axis=0)) <= 1e-12 * np.abs(terms).sum(axis=0))
+
+
+@given(
+    st.lists(st.tuples(st.floats(1, 1e9), st.integers(1, 10**6)), min_size=2, max_size=30, unique_by=lambda x: x[0]),
+    st.integers(0, 99),
+)
+def test_arrays_and_compiled_loops_agree(pairs, seed):
+    pairs = sorted(pairs, reverse=True)
+    poles, multiplicity = np.array([p for p, _ in pairs]), np.array([float(s) for _, s in pairs])
+    x = rng(seed).standard_normal(poles.size - 1)
+    every, pair = np.arange(poles.size), rng(seed).integers(0, poles.size, (2, 40))
+    found = []
+    for few in (0, 1000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernels, "FEW_CLASSES", few)
+            system = CauchySystem.solve(poles, multiplicity, poles)
+            values, size = system.sum_over_roots(x), system.sum_over_roots(np.abs(x), 2)
+            found.append((system, values, size, system.loewner(x, values, every, every)))
+            scale = np.sqrt(np.outer(size, size))
+            pairs_of = system.loewner_pairs(x, values, *pair)
+            off = pair[0] != pair[1]
+            error = np.abs(pairs_of - found[-1][3][pair[0], pair[1]])[off] / scale[pair[0], pair[1]][off]
+            assert np.all(error <= 1e-9)
+            assert not pairs_of[~off].any()
+    (one, values, size, products), (other, others, _, theirs) = found
+    np.testing.assert_array_equal(one.anchor, other.anchor)
+    np.testing.assert_allclose(one.offset, other.offset, rtol=1e-12)
+    np.testing.assert_allclose(one.residues, other.residues, rtol=1e-11)
+    assert np.all(np.abs(values - others) <= 1e-11 * one.sum_over_roots(np.abs(x), 1).max() + 1e-9 * np.abs(values))
+    assert np.all(np.abs(products - theirs) <= 1e-6 * np.sqrt(np.outer(size, size)))

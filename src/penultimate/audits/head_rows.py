@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from penultimate.audits.head_noise import HeadNoise, head_noise
 from penultimate.features.head import Head
@@ -224,6 +223,8 @@ class HeadRows:
 
 def joined(group: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     """Groups after some pairs have merged too; only one block of pairs is ever held, however many merge."""
+    from scipy.sparse.csgraph import connected_components
+
     size = group.size
     edges = coo_array((np.ones(first.size, dtype=np.int8), (group[first], group[second])), shape=(size, size))
     label: NDArray[np.int32] = connected_components(edges, directed=False)[1]

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
 # Answers that fit must outnumber those that fit as the labels stand by this factor, and by this many standard errors
 # of their difference. A head that is right on two samples of three, and wrong on the rest evenly, comes to a factor of
@@ -78,6 +77,11 @@ def permuted(confusion: "NDArray[Any] | coo_array") -> Permuted | None:
     label, answer = table.coords
     answers = _Answers(label, answer, table.data.astype(np.int64), table.shape[0])
     meaning = answers.assigned(answers.number)
+    if np.array_equal(meaning, np.arange(meaning.size)):
+        return None
+    # With every other matrix routine of SciPy, a tenth of a second that audits of labels in order need not wait for.
+    from scipy.sparse.csgraph import connected_components
+
     # Labels that change places with one another are believed together or not at all.
     links = (np.ones(meaning.size), (np.arange(meaning.size), meaning))
     rings, ring = connected_components(coo_array(links, shape=(meaning.size, meaning.size)))
@@ -126,6 +130,8 @@ class _Answers(NamedTuple):
         shape = (int(free.sum()), int((own <= other).sum()))
         if not 0 < shape[0] <= _MOST:
             return every
+        from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
         table = csr_array((weights, (rows, columns)), shape=shape)
         rows, columns = cast(Any, min_weight_full_bipartite_matching)(table, maximize=True)
         meaning = every.copy()

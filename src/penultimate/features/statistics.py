@@ -50,6 +50,8 @@ class FeatureStatistics:
         What the head answered, where predictions were given.
     rows, dropped : int
         Samples used, whatever their weights, and samples left out because they held NaN or infinity.
+    one_of : int
+        How many statistics share the samples evenly, for the size of the whole; 1 unless set.
 
     Examples
     --------
@@ -76,6 +78,7 @@ class FeatureStatistics:
         self.decisions = Decisions.empty(classes)
         self.rows = 0
         self.dropped = 0
+        self.one_of = 1
 
     @property
     def classes(self) -> int:
@@ -222,8 +225,8 @@ class FeatureStatistics:
             rows, own = rows[kept], own[kept]
             factor = factor[kept] if factor.size else factor
             answers = None if answers is None else answers[kept]
-        self._moments.add(rows, own, factor)
         self.rows += len(rows)
+        self._moments.add(rows, own, factor, self.rows * self.one_of)
         if answers is not None:
             self.decisions.add(own, answers)
         self.dropped += 0 if kept is None else int((~kept).sum())

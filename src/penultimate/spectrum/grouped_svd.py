@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
 
-@kernel()
+def _helmert_by_group(z: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
+    """`_helmert` by NumPy, group by group."""
+    for g in np.flatnonzero(np.diff(starts) > 1):
+        members = order[starts[g] : starts[g + 1]]
+        j = np.arange(members.size, dtype=np.float64)
+        scaled = np.zeros(members.size)
+        scaled[1:] = z[positions[g] : positions[g] + members.size - 1] / np.sqrt(j[1:] * (j[1:] + 1.0))
+        suffix = np.zeros(members.size)
+        suffix[:-1] = np.cumsum(scaled[:0:-1])[::-1]
+        out[members] += suffix - j * scaled
+
+
+@kernel(twin=_helmert_by_group)
 def _helmert(z: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
     """Add ``Σ_j z_j q_j`` to out, for the Helmert basis q of every group."""
     for g in range(positions.size):
@@ -36,7 +48,21 @@ def _helmert(z: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats)
         out[order[first]] += suffix
 
 
-@kernel()
+def _helmert_rows_by_group(
+    rows: NDArray[np.float64], starts: Ints, order: Ints, positions: Ints, out: NDArray[np.float64]
+) -> None:
+    """`_helmert_rows` by NumPy, group by group."""
+    for g in np.flatnonzero(np.diff(starts) > 1):
+        size = min(starts[g + 1] - starts[g], len(out) - positions[g] + 1)
+        if size < 2:
+            continue
+        members = rows[order[starts[g] : starts[g] + size]]
+        j = np.arange(1.0, size)[:, None]
+        found = np.cumsum(members[:-1], axis=0) - j * members[1:]
+        out[positions[g] : positions[g] + size - 1] = found / np.sqrt(j * (j + 1.0))
+
+
+@kernel(twin=_helmert_rows_by_group)
 def _helmert_rows(
     rows: NDArray[np.float64], starts: Ints, order: Ints, positions: Ints, out: NDArray[np.float64]
 ) -> None:
@@ -50,7 +76,12 @@ def _helmert_rows(
             out[positions[g] + j - 1] = (prefix - j * rows[order[first + j]]) / np.sqrt(j * (j + 1.0))
 
 
-@kernel()
+def _helmert_transpose_by_group(y: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
+    """`_helmert_transpose` by NumPy."""
+    _helmert_rows_by_group(y[:, None], starts, order, positions, out[:, None])
+
+
+@kernel(twin=_helmert_transpose_by_group)
 def _helmert_transpose(y: Floats, starts: Ints, order: Ints, positions: Ints, out: Floats) -> None:
     """Write ``⟨q_j, y⟩`` into out, for the Helmert basis q of every group."""
     for g in range(positions.size):
@@ -223,7 +254,9 @@ class GroupedSVD:
             own = np.zeros((self.unseen.left.shape[0], members.shape[1]))
             np.add.at(own, self.unseen.of, members[self.counts.unseen])
             out[mixed] += self.unseen.left[:, self._owner[mixed] - m].T @ own
-        _helmert_rows(members, self._starts, self._order, self._inside_columns, out)
+        _helmert_rows.at(classes=self.counts.distinct.size)(
+            members, self._starts, self._order, self._inside_columns, out
+        )
         return out
 
     @cached_property
@@ -296,7 +329,7 @@ class GroupedSVD:
         out[seen] = per_group[self.counts.group[seen]]
         if side == "left" and self.unseen is not None:
             out[~seen] = (self.unseen.left @ z[self._mixed_columns])[self.unseen.of]
-        _helmert(z, self._starts, self._order, self._inside_columns, out)
+        _helmert.at(classes=self.counts.distinct.size)(z, self._starts, self._order, self._inside_columns, out)
         return out
 
     def _apply_transpose(self, side: Side, y: Float[np.ndarray, " K"]) -> Float[np.ndarray, " rank"]:
@@ -309,5 +342,7 @@ class GroupedSVD:
             own = np.bincount(self.unseen.of, weights=y[~seen], minlength=self.unseen.left.shape[0])
             mixed = mixed + self.unseen.left.T @ own
         out[self._mixed_columns] = mixed
-        _helmert_transpose(y, self._starts, self._order, self._inside_columns, out)
+        _helmert_transpose.at(classes=self.counts.distinct.size)(
+            y, self._starts, self._order, self._inside_columns, out
+        )
         return out

@@ -8,7 +8,8 @@ has one root in each gap ``(c_{g+1}, c_g)``. Every quantity built from a root ne
 some pole, and a root may sit within rounding of its pole; so a root is kept as ``λ_i = c_a + τ_i`` with ``a`` the
 nearer pole, and all differences are formed as ``(c_g − c_a) − τ_i``, which loses nothing.
 
-`CauchySystem` is all that the rest of the package uses. Above `DIRECT` poles it goes through `near_linear`.
+`CauchySystem` is all that the rest of the package uses. Above `DIRECT` poles it goes through `near_linear`, and for few
+through `dense`.
 """
 
 from dataclasses import dataclass
@@ -18,27 +19,34 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.kernels import kernel
+from penultimate.spectrum import dense
 from penultimate.spectrum.near_linear import tree_roots, tree_sum_over_poles, tree_sum_over_roots
-from penultimate.spectrum.root_finding import SUM_FLAGS, Floats, Index, Ints, doubled_residual, find_root
+from penultimate.spectrum.root_finding import (
+    ILL_CONDITIONED,
+    SETTLED,
+    SUM_FLAGS,
+    TOO_CLOSE,
+    Floats,
+    Index,
+    Ints,
+    doubled_residual,
+    find_root,
+)
 from penultimate.threads import over_rows
 
-# A condition number of 16 costs four bits: relative errors stay near 1e-15 below it, with room to the promised 1e-12.
-_ILL_CONDITIONED, _SETTLED = 16.0, 2.0**-50
-# Below this relative distance of two poles a divided difference has lost ten digits; the sum is formed instead.
-_TOO_CLOSE = 1e-6
 _SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant
 # Poles up to which direct loops are as fast as a tree, or nearly.
 DIRECT = 4096
 
 
-@kernel(error_model="numpy")
+@kernel(twin=dense.roots, error_model="numpy")
 def _roots(
     poles: Floats, weights: Floats, tails: Floats, anchors: Ints, offsets: Floats, first: Index, last: Index
 ) -> None:
     delta, none = np.empty(poles.size), np.zeros(poles.size)
     for i in range(first, last):
         anchor, offset, slope, condition, step = find_root(poles, none, weights, np.int64(i), delta)
-        if condition > _ILL_CONDITIONED or not step <= _SETTLED:
+        if condition > ILL_CONDITIONED or not step <= SETTLED:
             for _ in range(2):
                 offset -= doubled_residual(poles, weights, tails, anchor, offset) / slope
         anchors[i], offsets[i] = anchor, offset
@@ -52,7 +60,7 @@ def _product_of_ratios(numerator: Floats, denominator: Floats) -> float:
     return product
 
 
-@kernel(error_model="numpy")
+@kernel(twin=dense.residues, error_model="numpy")
 def _residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats, first: Index, last: Index) -> None:
     """p_g = Π_i |λ_i − c_g| / Π_{h≠g} |c_h − c_g|: the weights for which the computed roots are exact, normalised."""
     m = poles.size
@@ -82,7 +90,7 @@ def _weighted_inverse_sum(x: Floats, delta: Floats, power: int) -> float:
     return total
 
 
-@kernel(error_model="numpy")
+@kernel(twin=dense.sum_over_roots, error_model="numpy")
 def _sum_over_roots(
     poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats, first: Index, last: Index
 ) -> None:
@@ -93,7 +101,7 @@ def _sum_over_roots(
         out[g] = _weighted_inverse_sum(x, delta, power)
 
 
-@kernel(error_model="numpy")
+@kernel(twin=dense.sum_over_poles, error_model="numpy")
 def _sum_over_poles(
     poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats, first: Index, last: Index
 ) -> None:
@@ -110,7 +118,7 @@ def _loewner_entry(
 ) -> float:
     """Divided difference of `values`; for poles too close for that, the sum over the roots that it stands for."""
     distance = poles[g] - poles[h]
-    if abs(distance) >= _TOO_CLOSE * poles[g]:
+    if abs(distance) >= TOO_CLOSE * poles[g]:
         return (values[h] - values[g]) / distance
     total = 0.0
     for i in range(x.size):
@@ -118,7 +126,7 @@ def _loewner_entry(
     return total
 
 
-@kernel(error_model="numpy")
+@kernel(twin=dense.loewner, error_model="numpy")
 def _loewner(
     poles: Floats,
     origins: Floats,
@@ -139,11 +147,11 @@ def _loewner(
         for b in range(columns.size):
             out[a, b] = (column_values[b] - value) / (pole - column_poles[b])
         for b in range(columns.size):
-            if abs(pole - column_poles[b]) < _TOO_CLOSE * pole:
+            if abs(pole - column_poles[b]) < TOO_CLOSE * pole:
                 out[a, b] = _loewner_entry(poles, origins, offsets, x, values, g, columns[b])
 
 
-@kernel(error_model="numpy")
+@kernel(twin=dense.loewner_pairs, error_model="numpy")
 def _loewner_pairs(
     poles: Floats,
     origins: Floats,
@@ -193,7 +201,9 @@ class CauchySystem:
         anchor = np.empty(max(poles.size - 1, 0), dtype=np.int64)
         offset = np.empty(anchor.size)
         if anchor.size:
-            over_rows(partial(_roots, poles, weights, tails, anchor, offset), anchor.size, poles.size)
+            over_rows(
+                partial(_roots.at(classes=poles.size), poles, weights, tails, anchor, offset), anchor.size, poles.size
+            )
         return cls(poles, anchor, offset, weights)
 
     @cached_property
@@ -210,7 +220,11 @@ class CauchySystem:
         if self.poles.size > DIRECT:
             return self.weights / self.weights.sum()
         out = np.empty(self.poles.size)
-        over_rows(partial(_residues, self.poles, self._origins, self.offset, out), out.size, out.size)
+        over_rows(
+            partial(_residues.at(classes=self.poles.size), self.poles, self._origins, self.offset, out),
+            out.size,
+            out.size,
+        )
         return out / out.sum()
 
     def differences(self, groups: Int[np.ndarray, " a"], roots: Int[np.ndarray, " b"]) -> Float[np.ndarray, "a b"]:
@@ -222,7 +236,15 @@ class CauchySystem:
         if self.poles.size > DIRECT:
             return tree_sum_over_roots(self.poles, self._origins, self.offset, x, power)
         out = np.empty(self.poles.size)
-        row = partial(_sum_over_roots, self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
+        row = partial(
+            _sum_over_roots.at(classes=self.poles.size),
+            self.poles,
+            self._origins,
+            self.offset,
+            np.ascontiguousarray(x),
+            power,
+            out,
+        )
         over_rows(row, out.size, self.offset.size)
         return out
 
@@ -231,7 +253,15 @@ class CauchySystem:
         if self.poles.size > DIRECT:
             return tree_sum_over_poles(self.poles, self._origins, self.offset, x, power)
         out = np.empty(self.offset.size)
-        row = partial(_sum_over_poles, self.poles, self._origins, self.offset, np.ascontiguousarray(x), power, out)
+        row = partial(
+            _sum_over_poles.at(classes=self.poles.size),
+            self.poles,
+            self._origins,
+            self.offset,
+            np.ascontiguousarray(x),
+            power,
+            out,
+        )
         over_rows(row, out.size, self.poles.size)
         return out
 
@@ -245,7 +275,16 @@ class CauchySystem:
         """Σ_i x_i / ((c_g − λ_i)(c_h − λ_i)) for some pairs of poles, from ``values = sum_over_roots(x)``."""
         out = np.empty((rows.size, columns.size))
         index = (rows.astype(np.int64), columns.astype(np.int64))
-        row = partial(_loewner, self.poles, self._origins, self.offset, np.ascontiguousarray(x), values, *index, out)
+        row = partial(
+            _loewner.at(classes=self.poles.size),
+            self.poles,
+            self._origins,
+            self.offset,
+            np.ascontiguousarray(x),
+            values,
+            *index,
+            out,
+        )
         over_rows(row, rows.size, columns.size)
         return out
 
@@ -260,7 +299,9 @@ class CauchySystem:
         out = np.empty(rows.size)
         index = (rows.astype(np.int64), columns.astype(np.int64))
         x = np.ascontiguousarray(x)
-        row = partial(_loewner_pairs, self.poles, self._origins, self.offset, x, values, *index, out)
+        row = partial(
+            _loewner_pairs.at(classes=self.poles.size), self.poles, self._origins, self.offset, x, values, *index, out
+        )
         over_rows(row, rows.size, 1)
         return out
 

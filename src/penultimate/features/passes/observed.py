@@ -15,6 +15,7 @@ from scipy.special import betainc, chdtrc
 
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_features, as_labels
+from penultimate.features.by_class import ByClass
 from penultimate.features.moments import ROWS
 from penultimate.features.passes.replicates import deal
 from penultimate.kernels import kernel
@@ -26,7 +27,35 @@ Floats = NDArray[np.float64]
 _EXPECTED = 5.0
 
 
-@kernel()
+def _add_seen_by_class(
+    rows: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    parts: NDArray[np.int64],
+    shift: Floats,
+    seen: Floats,
+    total: Floats,
+    square: Floats,
+    samples: Floats,
+) -> int:
+    """`_add_seen` by NumPy."""
+    if np.isinf(rows).any():
+        return -1
+    there = ~np.isnan(rows)
+    # The first entry of a class and column is written last, and so it stays.
+    i, j = (index[::-1] for index in np.nonzero(there & np.isnan(shift)[labels]))
+    shift[labels[i], j] = rows[i, j]
+    z = np.where(there, rows - shift[labels], 0.0)
+    by_class = ByClass.of(parts * len(shift) + labels)
+    place = np.divmod(by_class.classes, len(shift))
+    seen[place] += by_class.sums(there)
+    total[place] += by_class.sums(z)
+    square[place] += by_class.sums(z * z)
+    filled = there.sum(axis=1)
+    samples[place] += by_class.sums(filled > 0)
+    return int(np.count_nonzero(filled == rows.shape[1]))
+
+
+@kernel(twin=_add_seen_by_class)
 def _add_seen(
     rows: NDArray[np.floating],
     labels: NDArray[np.int64],
@@ -123,9 +152,9 @@ class ObservedEntries:
         rows = as_features(features, dimension)
         own = as_labels(labels, len(rows), classes)
         wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
-        turn = np.empty(len(own), dtype=np.int64)
-        deal(own, self._before, self._dealt, number, turn)
-        whole = _add_seen(wide, own, turn, self._shift, self.seen, self._total, self._square, self.samples)
+        turn = deal(own, self._before, self._dealt, number)
+        add_seen = _add_seen.at(classes=classes, samples=self.rows + len(rows))
+        whole = add_seen(wide, own, turn, self._shift, self.seen, self._total, self._square, self.samples)
         if whole < 0:
             raise FeaturesError(
                 "an entry is infinite: it overflowed where features were written, and what overflows is not missing at "
@@ -203,8 +232,7 @@ class ObservedPairs:
         """Add a batch."""
         rows = as_features(features, self._means.shape[1])
         own = as_labels(labels, len(rows), len(self._means))
-        turn = np.empty(len(own), dtype=np.int64)
-        deal(own, self._before, self._dealt, self._number, turn)
+        turn = deal(own, self._before, self._dealt, self._number)
         for g in range(self._number):
             mine = np.flatnonzero(turn == g)
             for start in range(0, len(mine), ROWS):

@@ -9,27 +9,21 @@ from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
+from penultimate.features.by_class import ByClass
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.kernels import kernel
 from penultimate.threads import each, workers
 
 # Two-sided 95 % of the normal distribution.
 _QUANTILE = 1.959963984540054
 
 
-@kernel()
 def deal(
-    labels: NDArray[np.int64],
-    before: NDArray[np.int64],
-    dealt: NDArray[np.int64],
-    parts: int,
-    out: NDArray[np.int64],
-) -> None:
+    labels: NDArray[np.int64], before: NDArray[np.int64], dealt: NDArray[np.int64], parts: int
+) -> NDArray[np.int64]:
     """The part of each sample, one a part in turn within each class; `dealt` is brought forward."""
-    for i in range(labels.size):
-        k = labels[i]
-        out[i] = (before[k] + dealt[k]) % parts
-        dealt[k] += 1
+    turn = (before + dealt)[labels] + ByClass.of(labels).places()
+    dealt += np.bincount(labels, minlength=dealt.size)
+    return turn % parts
 
 
 class Replicates:
@@ -67,6 +61,8 @@ class Replicates:
     ) -> None:
         self.gaps: Gaps = gaps
         self.parts = [FeatureStatistics(classes, dimension) for _ in range(number)]
+        for part in self.parts:
+            part.one_of = number
         self._before = np.zeros(classes, dtype=np.int64) if before is None else before
         self._dealt = np.zeros(classes, dtype=np.int64)
 
@@ -91,8 +87,7 @@ class Replicates:
         factor = None if weights is None else as_weights(weights, len(rows))
         kept = first.finite(rows, self.rows, gaps=self.gaps)
         # Bad rows are dealt out too, so that labels alone tell the part of a sample.
-        turn = np.empty(len(own), dtype=np.int64)
-        deal(own, self._before, self._dealt, len(self.parts), turn)
+        turn = deal(own, self._before, self._dealt, len(self.parts))
         if kept is not None:
             rows, own, turn = rows[kept], own[kept], turn[kept]
             factor = None if factor is None else factor[kept]
@@ -142,6 +137,7 @@ class Replicates:
             prefix = f"{index}/"
             own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
             self.parts[index] = FeatureStatistics.from_arrays(own)
+            self.parts[index].one_of = len(self.parts)
         self._dealt = arrays["dealt"]
 
 
