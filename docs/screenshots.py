@@ -11,8 +11,8 @@ from penultimate.app.server import listen, serve
 IMAGES = Path(__file__).parent / "images"
 TAIL = "?source=profile&classes=100&largest=5000&weight_decay=1e-3"
 PICTURES = {
-    "app-forecast": (TAIL, "light", "#chart-spectrum svg.marks"),
-    "app-losses": (TAIL + "&view=losses", "dark", "#chart-cosines svg.marks"),
+    "app-forecast": (TAIL, "light", "#chart-spectrum .marks"),
+    "app-losses": (TAIL + "&view=losses", "dark", "#chart-cosines .marks"),
 }
 
 

@@ -15,6 +15,7 @@ from penultimate.app import views
 from penultimate.app.reproduction import COUNTS_FILE, command, python
 from penultimate.app.settings import MOST_CLASSES, Settings
 from penultimate.app.uploads import as_text, read_counts
+from penultimate.report.kit.numbers import number
 
 TAIL = {"source": "profile", "classes": "20", "largest": "600", "ratio": "100", "weight_decay": "0.01"}
 TYPED = {"source": "text", "text": "class,count\ncat,600\ndog,300\nnewt,12\naxolotl,9\n", "weight_decay": "0.02"}
@@ -66,6 +67,27 @@ def test_a_view_has_the_report_and_the_charts_that_are_asked_for(case):
     assert list(shown["charts"]) == [first]
     assert all(f'id="chart-{name}"' in shown["html"] for name in result.charts)
     assert "<script" not in shown["html"]
+
+
+def test_a_draft_says_the_survival_line_of_the_library():
+    settings_ = Settings.given({**TAIL, "classes": "100", "loss": "weighted:inverse", "weight_decay": "0.01"})
+    words = json.loads(views.view(settings_, (), at_once=True))["draft"]
+    forecast = views.result(settings_)
+    assert f"{forecast.classes_below} of 100 have no more" in words
+    assert all(f" {number(end, 3)} " in words for end in forecast.group_samples_needed[[0, -1]])
+    assert "html" in json.loads(views.view(settings_, ()))
+
+
+@pytest.mark.parametrize("values", [{}, {"loss": "ce", "layers": "2"}, {"view": "losses"}])
+def test_no_draft_is_made_where_the_answer_comes_at_once_or_no_closed_form_is_known(values):
+    assert views._draft(Settings.given({**TAIL, "classes": "100", **values})) == ""
+
+
+def test_the_view_at_the_start_is_made_ready():
+    views.warm()
+    before = views.result.cache_info().hits
+    views.view(Settings(), ())
+    assert views.result.cache_info().hits > before or views._document.cache_info().hits
 
 
 def test_what_is_kept_is_what_the_command_writes():

@@ -6,7 +6,9 @@ read it, and nothing that the page loads comes from elsewhere.
 
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.resources import files
 from typing import Any, cast
 
@@ -69,7 +71,7 @@ def listen(port: int) -> socket.socket:
 def serve(listening: socket.socket) -> None:
     """Serve the page until the process is told to end."""
     config = uvicorn.Config(
-        application(), access_log=False, log_level="error", lifespan="off", timeout_graceful_shutdown=_GRACE
+        application(), access_log=False, log_level="error", lifespan="on", timeout_graceful_shutdown=_GRACE
     )
     uvicorn.Server(config).run(sockets=[listening])
 
@@ -90,7 +92,26 @@ def application() -> Starlette:
         anyio.BrokenWorkerProcess: _too_much,
         Exception: _failed,
     }
-    return Starlette(routes=routes, middleware=[Middleware(_Guarded), hosts], exception_handlers=faults)
+    return Starlette(
+        routes=routes, middleware=[Middleware(_Guarded), hosts], exception_handlers=faults, lifespan=_warming
+    )
+
+
+@asynccontextmanager
+async def _warming(app: Starlette) -> AsyncGenerator[dict[str, anyio.Event]]:
+    """The process for the work is made ready while the browser opens; what is asked for meanwhile waits for it."""
+    ready = anyio.Event()
+
+    async def warm() -> None:
+        # Whatever goes wrong here is said to the first view.
+        with suppress(Exception):
+            await anyio.to_process.run_sync(views.warm, cancellable=True)
+        ready.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(warm)
+        yield {"ready": ready}
+        group.cancel_scope.cancel()
 
 
 class _Guarded:
@@ -105,9 +126,9 @@ class _Guarded:
                 message["headers"] += [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
             await send(message)
 
-        asked_by = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
-        # A link to a view may stand anywhere.
-        if scope["method"] == "GET" or asked_by in (b"none", b"same-origin"):
+        asked_by = dict(scope.get("headers", ())).get(b"sec-fetch-site", b"none")
+        # The start of the server is asked for by no site, and a link to a view may stand anywhere.
+        if scope.get("method", "GET") == "GET" or asked_by in (b"none", b"same-origin"):
             await self._app(scope, receive, headed)
         else:
             await PlainTextResponse("asked for by another site", 403)(scope, receive, headed)
@@ -131,7 +152,8 @@ async def _view(request: Request) -> Response:
     asked = await _asked(request)
     charts = asked.get("charts")
     names = tuple(map(str, cast(list[Any], charts))) if isinstance(charts, list) else ()
-    return _as_json(await _worked(request, views.view, _settings(asked), names))
+    work = partial(views.view, at_once=asked.get("at_once") is True)
+    return _as_json(await _worked(request, work, _settings(asked), names))
 
 
 async def _save(request: Request) -> Response:
@@ -187,6 +209,9 @@ async def _worked(request: Request, function: Callable[..., str], *arguments: ob
     async with anyio.create_task_group() as group:
         group.start_soon(end_when_gone)
         try:
+            ready: anyio.Event | None = getattr(request.state, "ready", None)
+            if ready is not None:
+                await ready.wait()
             outcome = await anyio.to_process.run_sync(function, *arguments, cancellable=True)
         except Exception as error:
             outcome = error
@@ -218,7 +243,8 @@ def _files() -> dict[str, tuple[str, str]]:
     """What the page loads, by name: its media type and text. The look is that of the reports."""
     own, report = files("penultimate.app") / "static", files("penultimate.report") / "templates"
     styles = report.joinpath("style.css").read_text("utf-8") + own.joinpath("app.css").read_text("utf-8")
-    script = report.joinpath("drawing.js").read_text("utf-8") + own.joinpath("app.js").read_text("utf-8")
+    parts = (report / "drawing.js", own / "living.js", own / "app.js")
+    script = "".join(part.read_text("utf-8") for part in parts)
     return {
         "/app.css": ("text/css", styles),
         "/app.js": ("text/javascript", script),

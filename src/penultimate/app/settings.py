@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from penultimate.app.uploads import read_counts
@@ -105,15 +106,8 @@ class Settings:
         if self.source == "bundled":
             return bundled_counts(self.bundled)
         if self.source == "text":
-            if not self.text.strip():
-                raise CountsError("there are no counts yet: paste a table, or choose a file")
-            return _not_too_many(read_counts("your counts", self.text.encode(errors="surrogatepass"), self.holds))
-        classes = _whole(self.classes, "the number of classes")
-        largest, ratio = _number(self.largest, "the largest count"), _number(self.ratio, "the imbalance ratio")
-        _one_of(self.profile, PROFILES, "the profile")
-        if classes > MOST_CLASSES:
-            raise CountsError(_too_many(classes))
-        return ClassCounts.long_tailed(classes, largest, ratio, self.profile)  # pyright: ignore[reportArgumentType]
+            return _typed(self.text, self.holds)
+        return _long_tail(self.profile, self.classes, self.largest, self.ratio)
 
     def decay(self) -> float:
         """The weight decay."""
@@ -151,6 +145,24 @@ class Settings:
 
     def _bias(self) -> Bias:
         return "none" if self.bias == "none" else _number(self.bias, "the bias ('free', 'none' or its decay)")
+
+
+# A slider of the network leaves the counts as they are.
+@lru_cache(1)
+def _typed(text: str, holds: str) -> ClassCounts:
+    if not text.strip():
+        raise CountsError("there are no counts yet: paste a table, or choose a file")
+    return _not_too_many(read_counts("your counts", text.encode(errors="surrogatepass"), holds))
+
+
+@lru_cache(1)
+def _long_tail(profile: str, classes: str, largest: str, ratio: str) -> ClassCounts:
+    size = _whole(classes, "the number of classes")
+    top, imbalance = _number(largest, "the largest count"), _number(ratio, "the imbalance ratio")
+    _one_of(profile, PROFILES, "the profile")
+    if size > MOST_CLASSES:
+        raise CountsError(_too_many(size))
+    return ClassCounts.long_tailed(size, top, imbalance, profile)  # pyright: ignore[reportArgumentType]
 
 
 def _one_of(value: str, known: tuple[str, ...], what: str) -> None:

@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 from penultimate.advice.advice import Advice, advise
+from penultimate.app.drafts import draft
 from penultimate.app.reproduction import command, python
 from penultimate.app.settings import VIEWS, Settings
 from penultimate.app.uploads import as_text, read_counts
@@ -19,6 +20,7 @@ from penultimate.errors import ProblemError
 from penultimate.forecasts.comparison import LossComparison, compare_losses
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.forecasting import forecast
+from penultimate.model.before_training import before_training
 from penultimate.report.advice.page import page as advice_page
 from penultimate.report.comparison.page import page as comparison_page
 from penultimate.report.forecast.page import page as forecast_page
@@ -31,7 +33,7 @@ Result = Forecast | LossComparison | Advice
 _KEPT = 3
 
 
-def view(settings: Settings, charts: Sequence[str]) -> str:
+def view(settings: Settings, charts: Sequence[str], *, at_once: bool = False) -> str:
     """A result as the page shows it.
 
     Parameters
@@ -39,12 +41,17 @@ def view(settings: Settings, charts: Sequence[str]) -> str:
     settings : Settings
     charts : sequence of str
         Names of those to draw: all that are in sight.
+    at_once : bool, default False
+        Whether to say first what is known at once, where the result takes longer.
 
     Returns
     -------
     str
-        JSON: the report's body in HTML, the charts asked for, and the same in Python.
+        JSON: the report's body in HTML, the charts asked for, and the same in Python; or a draft, in words.
     """
+    words = _draft(settings) if at_once else ""
+    if words:
+        return json.dumps({"draft": words})
     found = _document(settings)
     drawn = {figure.key: figure.spec for figure in found.figures if figure.key in charts}
     shown: dict[str, Any] = {
@@ -53,7 +60,7 @@ def view(settings: Settings, charts: Sequence[str]) -> str:
         "python": python(settings),
         "command": command(settings),
     }
-    return json.dumps(shown, allow_nan=False)
+    return json.dumps(shown, allow_nan=False, separators=(",", ":"))
 
 
 def upload(name: str, data: bytes, holds: str) -> str:
@@ -101,6 +108,18 @@ def result(settings: Settings) -> Result:
     if settings.view == "losses":
         return compare_losses(counts, settings.compared(), decay, **options)
     return (advise if settings.view == "advice" else forecast)(counts, decay, **options)
+
+
+def _draft(settings: Settings) -> str:
+    if settings.view != "forecast":
+        return ""
+    return draft(settings.read_counts(), before_training(settings.decay(), **settings.options()))
+
+
+def warm() -> None:
+    """Do once what the first view would wait for: libraries are loaded, and charts drawn of the view at the start."""
+    start = Settings()
+    view(start, result(start).charts[:2])
 
 
 @lru_cache(_KEPT)

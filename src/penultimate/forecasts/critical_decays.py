@@ -6,23 +6,26 @@ some more none. What is not known is NaN, and `CriticalDecays.note` says why.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
-from penultimate.losses import resolve
+from penultimate.losses import Loss, resolve
 from penultimate.minimisers.convex.binned_deaths import binned_deaths, expected_solutions
 from penultimate.minimisers.convex.bins import has_bins
 from penultimate.minimisers.convex.deaths import CriticalDecay, closed_deaths, find_deaths, first_death
 from penultimate.minimisers.cost import expected
 from penultimate.minimisers.solution import Solution
-from penultimate.model.problem import Problem
+from penultimate.model.problem import Bias, Problem
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # Distinct counts up to which all deaths are bracketed closely, or loosely, or only the first: seconds, not minutes.
 _CLOSELY, ALL_DEATHS, _FIRST_DEATH = 24, 128, 500
+# First deaths that are remembered: those of one set of counts under a few losses.
+_KEPT = 4
 # And up to which they are read off solutions on bins.
 _ON_BINS = 4096
 _CLOSE, _LOOSE, _FIRST = 1e-6, 2e-2, 1e-3  # their brackets
@@ -72,7 +75,20 @@ def find_first(solution: Solution) -> CriticalDecay | None:
     problem, groups = followed(solution), solution.counts.distinct.size
     if problem is None or groups > _FIRST_DEATH:
         return None
-    return first_death(solution.counts, problem, _CLOSE if groups <= ALL_DEATHS else _FIRST)
+    found = _first_by_kappa(solution.counts, problem.loss, problem.bias, _CLOSE if groups <= ALL_DEATHS else _FIRST)
+    if found is None:
+        return None
+    kappas, samples = (found.weight_decay, *found.bracket), solution.counts.samples
+    decay, low, high = (problem.decay_of(kappa, samples) for kappa in kappas)
+    return replace(found, weight_decay=decay, bracket=(low, high))
+
+
+@lru_cache(_KEPT)
+def _first_by_kappa(counts: ClassCounts, loss: str | Loss, bias: Bias, bracket: float) -> CriticalDecay | None:
+    """The same with κ for weight decays: whoever tries one decay after the other has it searched for once."""
+    # With λ_H = λ_1, κ is λ_1.
+    problem = Problem.from_decays(1.0, feature_ratio=counts.samples, loss=loss, bias=bias)
+    return first_death(counts, problem, bracket)
 
 
 def search_seconds(counts: ClassCounts, problem: Problem, *, every: bool) -> float:

@@ -15,10 +15,10 @@ from penultimate.counts import ClassCounts
 from penultimate.forecasts.by_ratio import RatioForecast, by_ratio
 from penultimate.forecasts.critical_decays import CriticalDecays, find_critical, find_first, is_closed
 from penultimate.forecasts.over_decay import shares_at, strengths_at
+from penultimate.forecasts.samples_needed import samples_needed
 from penultimate.forecasts.samples_to_gain import samples_to_gain
 from penultimate.forecasts.status import FATES, LOST, OWN, STATUSES
 from penultimate.forecasts.timeline import Timeline, timeline
-from penultimate.losses import resolve
 from penultimate.losses.consistency import is_consistent
 from penultimate.minimisers.convex.deaths import CriticalDecay
 from penultimate.minimisers.solution import Solution
@@ -85,9 +85,7 @@ class Forecast(Reported, presenter="forecast"):
         ``(threshold / leverage)²``, the leverage being what the loss multiplies a class's pull by, such as its weight:
         for two classes of equal count and features all zero this is where their difference dies, exactly.
         """
-        if self.problem.is_plain_squared_error:
-            return np.full(self.counts.distinct.size, self.threshold * self.threshold)
-        return (self.threshold / resolve(self.problem.loss, self.counts).leverage(self.counts)) ** 2
+        return samples_needed(self.counts, self.problem, self.threshold)
 
     @property
     def samples_needed(self) -> float:

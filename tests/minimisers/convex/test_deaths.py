@@ -88,6 +88,16 @@ def test_solutions_made_alone_agree_on_both_sides(monkeypatch):
     np.testing.assert_allclose(*decays, rtol=2e-3)
 
 
+def test_the_first_death_is_remembered_for_every_decay():
+    counts = pen.ClassCounts([60, 30, 10])
+    for options in ({"feature_ratio": 2.0}, {"feature_decay": 1e-3}, {"like": "perceptron"}):
+        near, far = (pen.forecast(counts, decay, loss="ce", **options) for decay in (1e-3, 0.02))
+        alone = first_death(counts, far.problem)
+        assert alone is not None
+        for forecast in (near, far):
+            assert forecast.largest_safe_weight_decay == pytest.approx(alone.weight_decay, rel=1e-12)
+
+
 def test_the_first_death_alone_is_the_last_of_all():
     for n in ([900, 300, 100, 30], [900, 300, 10, 10, 10]):
         for loss in ("ce", "weighted:inverse", "ldam:2"):

@@ -122,6 +122,7 @@ async function show() {
     complain(error.name === "AbortError" ? new Error("Cancelled. Change a setting to go on.") : error);
   } finally {
     working = null;
+    at("draft").hidden = true;
     result.setAttribute("aria-busy", "false");
     at("progress").hidden = true;
   }
@@ -138,7 +139,13 @@ async function round(asked) {
     at("elapsed").textContent = `Computing for ${seconds.toFixed(0)} s …`;
   }, 100);
   try {
-    const found = await (await ask("view", JSON.stringify({ settings: asked, charts }), working.signal)).json();
+    const fetched = async (at_once) => (await ask("view", JSON.stringify({ settings: asked, charts, at_once }), working.signal)).json();
+    let found = await fetched(key !== shown);
+    if (found.draft) {
+      await say(found.draft);
+      found = await fetched(false);
+    }
+    at("draft").hidden = true;
     if (key !== shown) place(found, key);
     await Promise.all(Object.entries(found.charts).map(([name, spec]) => draw(name, spec, asked.view, key)));
   } finally {
@@ -147,6 +154,14 @@ async function round(asked) {
   await new Promise(requestAnimationFrame);
   document.body.dataset.shown = key;
   performance.measure("redraw", { start: touched, end: performance.now() });
+}
+// What is known at once, above figures that are still of the last setting.
+async function say(draft) {
+  at("draft").textContent = draft;
+  at("draft").hidden = false;
+  complain(null, true);
+  await new Promise(requestAnimationFrame);
+  performance.measure("draft", { start: touched, end: performance.now() });
 }
 // The report's body; its charts come right below the verdict, beside the sliders that move them, and those of the same
 // view stay where they are until they are drawn anew.
@@ -177,12 +192,10 @@ function place(found, key) {
   remember();
 }
 async function draw(name, spec, report, key) {
-  const old = at("chart-" + name);
-  if (!old) return;
-  const canvas = document.createElement("div");
-  await drawn(canvas, name, report, spec, old.clientWidth);
-  old.replaceChildren(canvas);
-  old.dataset.of = key;
+  const place = at("chart-" + name);
+  if (!place) return;
+  await redrawn(place, name, report, spec, place.clientWidth);
+  place.dataset.of = key;
 }
 
 // ---- Files in and out.

@@ -10,6 +10,7 @@ from functools import partial
 
 import altair as alt
 import numpy as np
+from jaxtyping import Int
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.over_decay import can_sweep
@@ -41,7 +42,7 @@ from penultimate.report.kit.chart_style import (
     titled,
 )
 from penultimate.report.kit.cosines import chosen_classes, cosine_map
-from penultimate.report.kit.numbers import number
+from penultimate.report.kit.numbers import first_ranks, number
 
 _KEPT = {"survives": "own", "partly survives": "shared", "uncertain": "shared", "dies": "lost"}
 
@@ -71,7 +72,8 @@ def counts(forecast: Forecast) -> alt.LayerChart:
 
 def spectrum(forecast: Forecast) -> alt.LayerChart:
     """Draw the singular values of the label matrix, survivors against dead, and the strength that decay leaves."""
-    rows, real = _direction_rows(forecast)
+    picked, real = _drawn_directions(forecast)
+    rows = _direction_rows(forecast, picked)
     sigma = np.array([row["sigma"] for row in rows], dtype=float)
     label = "" if np.isnan(forecast.threshold) else f"threshold: {number(forecast.threshold, 3)}"
     top, domain = sigma[0], log_domain(sigma, forecast.threshold)
@@ -95,7 +97,7 @@ def spectrum(forecast: Forecast) -> alt.LayerChart:
     ]
     line = "Colour: singular values σ. Dark: what weight decay leaves of them, the strength x"
     if forecast.band is not None:
-        layers.insert(0, _interval_layer(rows))
+        layers.insert(0, _interval_layer(forecast, picked))
     within = "" if forecast.band is None else f"Grey: within the {band_words(forecast)}, from a tenth of σ on"
     lines = [line, within, thinned(len(rows), real, "distinct singular values")]
     return titled(_sized(layers), _spectrum_title(forecast), lines)
@@ -138,6 +140,7 @@ def charts(forecast: Forecast) -> dict[str, Callable[[], AnyChart]]:
 
 # Fewer strengths than this are drawn one by one.
 _STRENGTH_POINTS = 60
+_EDGE_POINTS = 400
 
 
 def _sized(layers: list[alt.Chart], height: int = HEIGHT) -> alt.LayerChart:
@@ -208,33 +211,35 @@ def _group_notes(forecast: Forecast, drawn: int) -> list[str]:
     return [thinned(drawn, forecast.counts.distinct.size, "distinct counts"), missing if unseen else ""]
 
 
-def _direction_rows(forecast: Forecast) -> tuple[list[Row], int]:
-    """One row a distinct singular value, thinned, and how many there were."""
+def _drawn_directions(forecast: Forecast) -> tuple[Int[np.ndarray, " b"], int]:
+    """Distinct singular values to draw, thinned, and how many there are."""
     solution = forecast.solution
-    last = np.cumsum(solution.multiplicity)
-    first = last - solution.multiplicity + 1
     # With a regularised bias a singular value may be zero to rounding: that direction does not exist.
     real = np.flatnonzero(solution.sigma > 1e-12 * solution.sigma[0])
+    first = first_ranks(solution.multiplicity)[real]
     # Survivors are drawn twice, once with their strength.
-    picked = real[spread(first[real], ROWS // 2, log=is_many(forecast.directions))]
+    return real[spread(first, ROWS // 2, log=is_many(forecast.directions))], real.size
+
+
+def _direction_rows(forecast: Forecast, picked: Int[np.ndarray, " b"]) -> list[Row]:
+    """One row a distinct singular value."""
+    solution = forecast.solution
+    last = np.cumsum(solution.multiplicity)
+    first = first_ranks(solution.multiplicity)
     alive, size = solution.surviving, solution.multiplicity
     unsure = forecast.fate == "uncertain"
     kept = np.select([unsure, alive == 0, alive < size], ["uncertain", "dies", "partly survives"], "survives")
-    low, high = forecast.strength_interval.T
-    rows: list[Row] = [
+    return [
         {
             "first": int(first[i]),
             "last": int(last[i]),
             "ranks": f"{first[i]:,}" if size[i] == 1 else f"{first[i]:,} to {last[i]:,}",
             "sigma": float(solution.sigma[i]),
             "strength": float(solution.strength[i]) if alive[i] else None,
-            "low": float(max(low[i], GONE * solution.sigma[i])),
-            "high": float(max(high[i], GONE * solution.sigma[i])),
             "kept": str(kept[i]),
         }
         for i in picked.tolist()
     ]
-    return rows, real.size
 
 
 def _spectrum_title(forecast: Forecast) -> str:
@@ -255,11 +260,15 @@ def _strength_layers(rows: list[Row]) -> list[alt.Chart]:
     return [mark.encode(x=alt.X("first:Q"), y=alt.Y("strength:Q"))]
 
 
-def _interval_layer(rows: list[Row]) -> alt.Chart:
+def _interval_layer(forecast: Forecast, picked: Int[np.ndarray, " b"]) -> alt.Chart:
     """Where strengths lie between both ends of the band; one that is gone at both has a dot at a tenth of σ."""
-    spans = [{name: row[name] for name in ("first", "low", "high")} for row in rows]
-    base = alt.Chart(inline(spans))
-    if len(rows) > _STRENGTH_POINTS:  # so many rules would run into one black shape
+    first = first_ranks(forecast.solution.multiplicity)
+    # The edge of an area is smooth: a few hundred points draw it.
+    few = picked[spread(first[picked], _EDGE_POINTS, log=is_many(forecast.directions))]
+    interval = np.maximum(forecast.strength_interval, GONE * forecast.solution.sigma[:, None])[few]
+    columns = (first[few].tolist(), *interval.T.tolist())
+    base = alt.Chart(inline({"first": a, "low": b, "high": c} for a, b, c in zip(*columns, strict=True)))
+    if picked.size > _STRENGTH_POINTS:  # so many rules would run into one black shape
         mark = base.mark_area(color=INK, opacity=0.2, clip=True)
     else:
         mark = base.mark_rule(color=INK, opacity=0.3, strokeWidth=3, clip=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 import vl_convert
+from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
@@ -64,7 +65,8 @@ class Figure:
     def spec(self) -> dict[str, Any]:
         """The chart for Vega-Lite."""
         # Validation against the schema takes longer than everything else; the tests do it.
-        spec: dict[str, Any] = self.draw().to_dict(validate=False)
+        with debug_mode(False):
+            spec: dict[str, Any] = self.draw().to_dict(validate=False)
         # The address of the schema is never fetched, but a report should not hold one.
         spec.pop("$schema", None)
         return spec

@@ -23,18 +23,19 @@ function fitted(spec, room) {
   Object.assign(spec.config.legend, { columns: 2, orient: "bottom" });
   return spec;
 }
-// Draw a chart into a place; what it is called when it is saved begins with the kind of report.
-function drawn(place, name, report, spec, room) {
+// Draw a fitted chart into a place; what it is called when it is saved begins with the kind of report.
+function drawn(place, name, report, spec, renderer = "svg") {
   const actions = { export: true, source: false, compiled: false, editor: false };
   // Expressions are interpreted, not compiled, so that no page needs the right to make scripts.
-  return vegaEmbed(place, fitted(spec, room), {
-    mode: "vega-lite", renderer: "svg", ast: true, actions, downloadFileName: report + "-" + name,
-  }).then(() => {
-    // The picture scales with the page; without a viewBox it would be cut.
+  return vegaEmbed(place, spec, {
+    mode: "vega-lite", renderer, ast: true, actions, downloadFileName: report + "-" + name,
+  }).then(({ view }) => {
+    // A vector picture scales with the page; without a viewBox it would be cut.
     const svg = place.querySelector("svg.marks");
-    if (!svg.getAttribute("viewBox")) svg.setAttribute("viewBox", `0 0 ${svg.width.baseVal.value} ${svg.height.baseVal.value}`);
+    if (svg && !svg.getAttribute("viewBox")) svg.setAttribute("viewBox", `0 0 ${svg.width.baseVal.value} ${svg.height.baseVal.value}`);
     const summary = place.querySelector("summary");
     if (summary) summary.setAttribute("aria-label", "Save the chart " + name);
+    return view;
   }).catch((error) => {
     place.textContent = "This chart could not be drawn: " + error.message;
     console.error(error);
