@@ -310,6 +310,9 @@ def test_hugging_face_without_labels_says_how_to_give_them(forecast, tmp_path):
     monitor = pen.torch.FeatureMonitor(4, 8, head=model.classifier)
     callback = pen.torch.HuggingFaceCallback(monitor)
     trainer = trainer_of(model, callback, tmp_path)
+    own = trainer_of(model, callback, tmp_path, compute_loss_func=lambda outputs, labels, **_: outputs.logits.mean())
+    with pytest.raises(pen.FeaturesError, match="keeps labels from the model: override its compute_loss"):
+        own.evaluate()
     without = [{"input_ids": entry["input_ids"]} for entry in sentences()]
     with pytest.raises(pen.FeaturesError, match="called with input_ids and no labels: give labels="):
         trainer.evaluate(without)

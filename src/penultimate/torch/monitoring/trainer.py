@@ -23,7 +23,8 @@ def _labels(inputs: Mapping[str, Any]) -> Tensor:
     if inputs.get("labels") is None:
         raise FeaturesError(
             f"the model was called with {', '.join(inputs) or 'nothing by name'} and no labels: give labels=, a "
-            "function from the model's arguments to the labels"
+            "function from the model's arguments to the labels. With compute_loss_func or label_smoothing_factor the "
+            "Trainer keeps labels from the model: override its compute_loss instead"
         )
     return inputs["labels"]
 
