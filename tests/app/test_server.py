@@ -21,6 +21,7 @@ pytest.importorskip("playwright", reason="pip install playwright: for tests in a
 from playwright.sync_api import Browser, Page, expect
 
 from browsing import Opened, chromium, grave_barriers
+from sent_files import layer
 
 COMMAND = (sys.executable, "-m", "penultimate", "app", "--no-browser", "--port", "0")
 TAIL = "?source=profile&classes=20&largest=600&weight_decay=0.01"
@@ -154,6 +155,24 @@ def test_a_file_is_read_and_a_bad_one_refused(opened):
     expect(page.locator("#origin")).to_contain_text("3 classes")
     expect(page.locator("tbody th", has_text=HOSTILE)).to_be_visible(timeout=30_000)
     assert page.locator("main img").count() == 0
+
+
+def test_a_file_is_scanned_kept_and_a_bad_one_refused(opened, address):
+    page = opened.page
+    page.goto(address + "?view=files&task=scan")
+    expect(page.get_by_role("alert")).to_contain_text("choose a file of a last layer")
+    given = page.get_by_label("A checkpoint or a head")
+    given.set_input_files({"name": "bad.npz", "mimeType": "", "buffer": b"\x93NUMPY"})
+    expect(page.get_by_role("alert")).to_contain_text("bad.npz")
+    given.set_input_files({"name": "model.npz", "mimeType": "", "buffer": layer()})
+    expect(page.locator(".verdict")).to_contain_text("30 of 90 classes", timeout=30_000)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    with opened.page.expect_download() as found:
+        page.get_by_role("button", name="All figures, JSON").click()
+    assert json.loads(found.value.path().read_text())["verdict"].startswith("30 of 90")
+    # Back to counts, whose settings have stayed.
+    page.get_by_role("radio", name="What will happen").check()
+    settled(page, view="forecast")
 
 
 def test_a_link_restores_what_was_set(opened, browser):

@@ -1,24 +1,29 @@
 """The Python lines and the command that give what the page shows."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from penultimate.app.settings import Settings
+from penultimate.app.uploads import Sent
 from penultimate.report.kit.numbers import plain
 
 # What the page calls the counts that it hands out.
 COUNTS_FILE = "counts.json"
+_SHOWN = ("print(result.verdict)", 'result.report("report.html")')
 _COMMANDS = {"forecast": "forecast", "losses": "compare", "advice": "advise"}
 _FUNCTIONS = {"forecast": "forecast", "losses": "compare_losses", "advice": "advise"}
 
 
-def python(settings: Settings) -> str:
+def python(settings: Settings, files: Sequence[Sent] = ()) -> str:
     """Python lines with the same result.
 
     Parameters
     ----------
     settings : Settings
         Of a view that there is.
+    files : sequence of Sent
+        What the view "files" is of; they are read by the user's names.
 
     Returns
     -------
@@ -34,6 +39,8 @@ def python(settings: Settings) -> str:
     print(result.verdict)
     result.report("report.html")
     """
+    if settings.view == "files":
+        return "\n".join(("import penultimate as pen", "", *_of_files(settings, files), *_SHOWN))
     arguments = ["counts", *([repr(settings.compared())] if settings.view == "losses" else []), repr(settings.decay())]
     arguments += [f"{name}={value!r}" for name, value in settings.options().items()]
     lines = (
@@ -41,19 +48,18 @@ def python(settings: Settings) -> str:
         "",
         f"counts = {_counts(settings)}",
         f"result = pen.{_FUNCTIONS[settings.view]}({', '.join(arguments)})",
-        "print(result.verdict)",
-        'result.report("report.html")',
+        *_SHOWN,
     )
     return "\n".join(lines)
 
 
-def command(settings: Settings) -> str:
+def command(settings: Settings, files: Sequence[Sent] = ()) -> str:
     """The command with the same result; counts that are not bundled are read from `COUNTS_FILE`.
 
     Parameters
     ----------
-    settings : Settings
-        Of a view that there is.
+    settings, files
+        As for `python`.
 
     Returns
     -------
@@ -64,6 +70,8 @@ def command(settings: Settings) -> str:
     >>> command(Settings(view="losses", losses="ce, la:1", bundled="wordnet"))
     'penultimate compare wordnet --loss ce --loss la:1 --weight-decay 0.0001 --html report.html'
     """
+    if settings.view == "files":
+        return shlex.join(["penultimate", *_words_of_files(settings, files), "--html", "report.html"])
     counts = settings.bundled if settings.source == "bundled" else COUNTS_FILE
     options: list[tuple[str, Any]] = [("loss", name) for name in settings.compared() if settings.view == "losses"]
     options += [("weight_decay", settings.decay()), *settings.options().items(), ("html", "report.html")]
@@ -71,6 +79,41 @@ def command(settings: Settings) -> str:
     for name, value in options:
         words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
+
+
+def _of_files(settings: Settings, files: Sequence[Sent]) -> list[str]:
+    """Lines that end with the result."""
+    first, second = _named(settings, files)
+    trained = f"weight_decay={settings.decay()!r}, loss={settings.loss!r}"
+    if settings.task == "labels":
+        separator = f", separator={settings.separator!r}" if settings.separator else ""
+        return [
+            f"targets = pen.LabelScatter.read({first!r}{separator})",
+            f"result = pen.forecast(targets, {trained})",
+        ]
+    if settings.task == "audit":
+        head = f"head={second!r}, " if second else ""
+        return [f"result = pen.audit({first!r}, {head}{trained})"]
+    arguments = [repr(first), *([repr(second)] if settings.task == "drift" else [])]
+    return [f"result = pen.{settings.task.replace('-', '_')}({', '.join(arguments)})"]
+
+
+def _words_of_files(settings: Settings, files: Sequence[Sent]) -> list[str]:
+    first, second = _named(settings, files)
+    trained = ["--weight-decay", str(settings.decay()), "--loss", settings.loss]
+    separator = ["--separator", settings.separator] if settings.separator else []
+    if settings.task == "labels":
+        return ["forecast", first, *separator, *trained]
+    if settings.task == "audit":
+        return ["audit", first, *(["--head", second] if second else []), *separator, *trained]
+    return [settings.task, first, *([second] if settings.task == "drift" else [])]
+
+
+def _named(settings: Settings, files: Sequence[Sent]) -> tuple[str, str]:
+    """What the two files are called."""
+    names = {sent.slot: sent.name for sent in files}
+    second = settings.second if settings.task == "drift" else ""
+    return names.get("first", settings.first), names.get("second", second)
 
 
 def _counts(settings: Settings) -> str:

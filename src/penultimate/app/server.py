@@ -26,8 +26,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penultimate.app import views
 from penultimate.app.reproduction import COUNTS_FILE
-from penultimate.app.settings import PROFILES, RATIO, Settings
+from penultimate.app.settings import PROFILES, RATIO, TASKS, Settings
+from penultimate.app.uploads import Sent
 from penultimate.counts.bundled import BUNDLED
+from penultimate.datasets import feature_names
 from penultimate.errors import FileError, PenultimateError, ProblemError
 from penultimate.model.networks import ANY, kinds
 from penultimate.report.kit.html import javascript
@@ -142,6 +144,8 @@ async def _page(request: Request) -> Response:
         profile_options=[(name, name) for name in PROFILES],
         kind_options=[(ANY, "networks of every kind"), *((kind, kind) for kind in kinds()), (RATIO, "by a ratio c")],
         by_ratio=RATIO,
+        task_options=list(TASKS.items()),
+        feature_options=[("", "a file of yours"), *((name, name) for name in feature_names())],
         counts_file=COUNTS_FILE,
         version=__version__,
     )
@@ -153,12 +157,12 @@ async def _view(request: Request) -> Response:
     charts = asked.get("charts")
     names = tuple(map(str, cast(list[Any], charts))) if isinstance(charts, list) else ()
     work = partial(views.view, at_once=asked.get("at_once") is True)
-    return _as_json(await _worked(request, work, _settings(asked), names))
+    return _as_json(await _worked(request, work, _settings(asked), names, asked["files"]))
 
 
 async def _save(request: Request) -> Response:
     asked = await _asked(request)
-    text = await _worked(request, views.save, _settings(asked), str(asked.get("kind")))
+    text = await _worked(request, views.save, _settings(asked), str(asked.get("kind")), asked["files"])
     # A name may hold half a pair of characters, which no file can.
     return PlainTextResponse(text.encode(errors="replace"))
 
@@ -169,13 +173,31 @@ async def _upload(request: Request) -> Response:
 
 
 async def _asked(request: Request) -> dict[str, Any]:
+    """The JSON object in the first line of what was sent, with the files whose bytes follow."""
+    line, _, rest = (await _body(request)).partition(b"\n")
     try:
-        asked = json.loads(await _body(request))
+        asked = json.loads(line)
     except (ValueError, RecursionError):
         asked = None
     if not isinstance(asked, dict):
         raise ProblemError("the page asked for something that is no JSON object: load it again")
-    return cast(dict[str, Any], asked)
+    asked = cast(dict[str, Any], asked)
+    return asked | {"files": _files_sent(asked.get("files", []), rest)}
+
+
+def _files_sent(listed: object, data: bytes) -> tuple[Sent, ...]:
+    """Cut what was sent into the files that were announced, by their slots, names and sizes."""
+    files, start = dict[str, Sent](), 0
+    for entry in cast(list[Any], listed) if isinstance(listed, list) else []:
+        match entry:
+            case {"slot": "first" | "second" as slot, "name": str(name), "size": int(size)} if size >= 0:
+                files[slot] = Sent(slot, name, data[start : start + size])
+                start += size
+            case _:
+                raise ProblemError("the page announced a file that cannot be: load it again")
+    if start != len(data):
+        raise ProblemError("the files came damaged: choose them again")
+    return tuple(files.values())
 
 
 def _settings(asked: Mapping[str, Any]) -> Settings:
@@ -192,7 +214,7 @@ async def _body(request: Request) -> bytes:
         size += len(part)
         if size > MOST_BYTES:
             raise FileError(
-                f"this is more than the {MOST_BYTES >> 20} MB that the page takes: `penultimate forecast` reads it"
+                f"this is more than the {MOST_BYTES >> 20} MB that the page takes: the commands read larger files"
             )
     return b"".join(parts)
 

@@ -13,11 +13,21 @@ from penultimate.errors import CountsError, ProblemError
 from penultimate.model.networks import ANY
 from penultimate.model.problem import Bias
 
-VIEWS = ("forecast", "losses", "advice")
+VIEWS = ("forecast", "losses", "advice", "files")
 SOURCES = ("bundled", "profile", "text")
 PROFILES = ("exponential", "step", "zipf")
+# What is done with files.
+TASKS = {
+    "audit": "Audit of a trained network",
+    "drift": "Drift between two sets of features",
+    "learning-curve": "Learning curves of classes",
+    "scan": "Scan of a last layer",
+    "labels": "Forecast of several labels a sample",
+}
 # More than any page shows well; the commands take millions.
 MOST_CLASSES = 100_000
+# Settings whose spaces count.
+_AS_TYPED = ("text", "separator")
 # In place of a kind of networks: the feature decay by its ratio c.
 RATIO = "ratio"
 
@@ -44,6 +54,12 @@ class Settings:
         Of the network; width may be empty.
     networks, feature_ratio : str
         Whose features it has: those of a kind of trained networks, of any kind, or by the ratio c.
+    task : str
+        What is done with files, of `TASKS`.
+    first, second : str
+        Names of bundled features in place of a file.
+    separator : str
+        What stands between the labels of a text.
     """
 
     view: str = "forecast"
@@ -63,6 +79,10 @@ class Settings:
     width: str = ""
     networks: str = ANY
     feature_ratio: str = "1"
+    task: str = "audit"
+    first: str = "cnn-mse"
+    second: str = ""
+    separator: str = ""
 
     @classmethod
     def given(cls, values: Mapping[str, Any]) -> "Settings":
@@ -92,7 +112,7 @@ class Settings:
                 raise ProblemError(f"there is no setting {name!r}: the link is damaged; those there are: {known}")
             if not isinstance(value, str):
                 raise ProblemError(f"the setting {name!r} is no text: the link is damaged")
-        return cls(**{name: value.strip() if name != "text" else value for name, value in values.items()})
+        return cls(**{name: value if name in _AS_TYPED else value.strip() for name, value in values.items()})
 
     def read_counts(self) -> ClassCounts:
         """The class counts that are set.

@@ -6,34 +6,59 @@ a chart that scrolls into view is drawn from the result that is at hand.
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from io import StringIO
 from typing import Any
 
 from penultimate.advice.advice import Advice, advise
 from penultimate.app.drafts import draft
+from penultimate.app.examined import Examined, examine
 from penultimate.app.reproduction import command, python
 from penultimate.app.settings import VIEWS, Settings
-from penultimate.app.uploads import as_text, read_counts
+from penultimate.app.uploads import Sent, as_text, read_counts
+from penultimate.audits.audit import Audit
+from penultimate.audits.label_audit import LabelAudit
+from penultimate.drifts.drift import Drift
 from penultimate.errors import ProblemError
 from penultimate.forecasts.comparison import LossComparison, compare_losses
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.forecasting import forecast
+from penultimate.forecasts.label_forecast import LabelForecast
+from penultimate.learning_curves.curve import LearningCurve
 from penultimate.model.before_training import before_training
 from penultimate.report.advice.page import page as advice_page
+from penultimate.report.audit.page import page as audit_page
 from penultimate.report.comparison.page import page as comparison_page
+from penultimate.report.drift.page import page as drift_page
 from penultimate.report.forecast.page import page as forecast_page
-from penultimate.report.kit.frame import columns
+from penultimate.report.kit.frame import LISTS, columns
 from penultimate.report.kit.html import Document
+from penultimate.report.label_audit.page import page as label_audit_page
+from penultimate.report.label_forecast.page import page as label_forecast_page
+from penultimate.report.learning_curve.page import page as learning_curve_page
+from penultimate.report.scan.page import page as scan_page
+from penultimate.scans.scan import Scan
 
-Result = Forecast | LossComparison | Advice
+Result = Forecast | LossComparison | Advice | Examined
+
+_PAGES: dict[type, Callable[[Any], Document]] = {
+    Forecast: forecast_page,
+    LossComparison: comparison_page,
+    Advice: advice_page,
+    Audit: audit_page,
+    LabelAudit: label_audit_page,
+    Drift: drift_page,
+    LearningCurve: learning_curve_page,
+    Scan: scan_page,
+    LabelForecast: label_forecast_page,
+}
 
 # The one shown, and the same in the two other views.
 _KEPT = 3
 
 
-def view(settings: Settings, charts: Sequence[str], *, at_once: bool = False) -> str:
+def view(settings: Settings, charts: Sequence[str], files: tuple[Sent, ...] = (), *, at_once: bool = False) -> str:
     """A result as the page shows it.
 
     Parameters
@@ -41,6 +66,8 @@ def view(settings: Settings, charts: Sequence[str], *, at_once: bool = False) ->
     settings : Settings
     charts : sequence of str
         Names of those to draw: all that are in sight.
+    files : tuple of Sent
+        What the view "files" is of.
     at_once : bool, default False
         Whether to say first what is known at once, where the result takes longer.
 
@@ -52,13 +79,13 @@ def view(settings: Settings, charts: Sequence[str], *, at_once: bool = False) ->
     words = _draft(settings) if at_once else ""
     if words:
         return json.dumps({"draft": words})
-    found = _document(settings)
+    found = _document(settings, files)
     drawn = {figure.key: figure.spec for figure in found.figures if figure.key in charts}
     shown: dict[str, Any] = {
         "html": found.within(),
         "charts": drawn,
-        "python": python(settings),
-        "command": command(settings),
+        "python": python(settings, files),
+        "command": command(settings, files),
     }
     return json.dumps(shown, allow_nan=False, separators=(",", ":"))
 
@@ -69,12 +96,13 @@ def upload(name: str, data: bytes, holds: str) -> str:
     return json.dumps({"text": as_text(counts), "origin": f"{name}: {counts.origin}"})
 
 
-def save(settings: Settings, kind: str) -> str:
+def save(settings: Settings, kind: str, files: tuple[Sent, ...] = ()) -> str:
     """What there is to keep, as text.
 
     Parameters
     ----------
-    settings : Settings
+    settings, files
+        As for `view`.
     kind : {"json", "classes", "counts", "html"}
         The result as the command writes it, a table of its classes, the class counts, or the report.
 
@@ -90,8 +118,8 @@ def save(settings: Settings, kind: str) -> str:
     if kind == "counts":
         return as_text(settings.read_counts())
     if kind == "html":
-        return _document(settings).whole()
-    record = result(settings).to_dict("all")
+        return _document(settings, files).whole()
+    record = result(settings, files).to_dict("all")
     if kind == "json":
         return json.dumps(record, indent=2, allow_nan=False)
     if kind == "classes":
@@ -100,10 +128,12 @@ def save(settings: Settings, kind: str) -> str:
 
 
 @lru_cache(_KEPT)
-def result(settings: Settings) -> Result:
+def result(settings: Settings, files: tuple[Sent, ...] = ()) -> Result:
     """What the library says to these settings."""
     if settings.view not in VIEWS:
         raise ProblemError(f"there is no view {settings.view!r}: choose one of {', '.join(VIEWS)}")
+    if settings.view == "files":
+        return examine(settings, files)
     counts, decay, options = settings.read_counts(), settings.decay(), settings.options()
     if settings.view == "losses":
         return compare_losses(counts, settings.compared(), decay, **options)
@@ -123,17 +153,15 @@ def warm() -> None:
 
 
 @lru_cache(_KEPT)
-def _document(settings: Settings) -> Document:
-    found = result(settings)
-    if isinstance(found, Forecast):
-        return forecast_page(found)
-    return comparison_page(found) if isinstance(found, LossComparison) else advice_page(found)
+def _document(settings: Settings, files: tuple[Sent, ...] = ()) -> Document:
+    found = result(settings, files)
+    return _PAGES[type(found)](found)
 
 
 def _classes(record: dict[str, Any]) -> str:
     """The classes of a record as CSV, in the columns of `to_frame`."""
-    if not record.get("classes"):
-        raise ProblemError("advice has no table of classes: keep it as JSON, or as a report")
+    if not any(isinstance(record.get(name), list) for name in LISTS):
+        raise ProblemError("this result has no table of classes: keep it as JSON, or as a report")
     found = columns(record)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -11,23 +11,25 @@ const LONGEST = 60_000;
 const PAUSE = 250;
 
 // ---- What is set. Fields that do not count now are disabled, and so neither sent nor in the link.
-function settings() {
-  const values = new FormData(form);
-  values.delete("file");
-  return Object.fromEntries(values);
-}
-function enable(block, on) {
-  block.hidden = !on;
-  for (const field of block.querySelectorAll("input, select, textarea")) field.disabled = !on;
+function settings() { return Object.fromEntries(new FormData(form)); }
+// A block says in data-if what must be chosen: "view=files task=audit,labels", with | between alternatives.
+function counts(block) {
+  return block.dataset.if.split("|").some((all) => all.trim().split(" ").every((one) => {
+    const [name, values] = one.split("=");
+    return values.split(",").includes(form.elements.namedItem(name).value);
+  }));
 }
 function arrange() {
-  const { source, view } = Object.fromEntries(new FormData(form));
-  for (const block of form.querySelectorAll("[data-source]")) enable(block, block.dataset.source === source);
-  for (const block of document.querySelectorAll("[data-not-source]")) block.hidden = block.dataset.notSource === source;
-  for (const name of ["loss", "layers", "width"]) enable(form.querySelector(`[data-field=${name}]`), view !== "losses");
-  enable(form.querySelector("[data-field=losses]"), view === "losses");
-  const block = form.querySelector("[data-networks]");
-  enable(block, form.elements.networks.value === block.dataset.networks);
+  for (const block of document.querySelectorAll("[data-if]")) block.hidden = !counts(block);
+  for (const field of form.elements) field.disabled = field.closest("[data-if][hidden]") !== null;
+}
+// The files that count now, one of each slot.
+function chosen() {
+  return [...form.querySelectorAll("[data-slot]:enabled")].flatMap(({ dataset, files }) => [...files].map((file) => ({ slot: dataset.slot, file })));
+}
+function sent(request, files = chosen()) {
+  const listed = files.map(({ slot, file }) => ({ slot, name: file.name, size: file.size }));
+  return new Blob([JSON.stringify({ ...request, files: listed }), "\n", ...files.map(({ file }) => file)]);
 }
 
 // ---- Sliders are logarithmic, and move the number beside them.
@@ -60,7 +62,7 @@ function remember() {
 function restore() {
   for (const [name, value] of new URLSearchParams(location.search)) {
     const field = form.elements.namedItem(name);
-    if (!field || field === at("file")) throw new Error(`The link says “${name}”, which is no setting. The rest of it is shown.`);
+    if (!field || field.type === "file") throw new Error(`The link says “${name}”, which is no setting. The rest of it is shown.`);
     field.value = value;
     if (field.value !== value) throw new Error(`The link says ${name}=${value}, which cannot be chosen.`);
   }
@@ -129,7 +131,8 @@ async function show() {
   if (again) show();
 }
 async function round(asked) {
-  const key = JSON.stringify(asked);
+  const files = chosen();
+  const key = JSON.stringify([asked, ...files.map(({ slot, file }) => [slot, file.name, file.size, file.lastModified])]);
   const wanted = key === shown ? missing() : [...inSight].map((place) => place.id.slice(6));
   const soon = wanted.filter((name) => !LATE.includes(name));
   const charts = soon.length ? soon : key === shown ? wanted : [];
@@ -139,7 +142,7 @@ async function round(asked) {
     at("elapsed").textContent = `Computing for ${seconds.toFixed(0)} s …`;
   }, 100);
   try {
-    const fetched = async (at_once) => (await ask("view", JSON.stringify({ settings: asked, charts, at_once }), working.signal)).json();
+    const fetched = async (at_once) => (await ask("view", sent({ settings: asked, charts, at_once }, files), working.signal)).json();
     let found = await fetched(key !== shown);
     if (found.draft) {
       await say(found.draft);
@@ -213,7 +216,7 @@ async function upload(file) {
 }
 async function save(button) {
   try {
-    const found = await (await ask("save", JSON.stringify({ settings: settings(), kind: button.dataset.save }))).blob();
+    const found = await (await ask("save", sent({ settings: settings(), kind: button.dataset.save }))).blob();
     const link = document.createElement("a");
     link.href = URL.createObjectURL(found);
     link.download = button.dataset.file;
@@ -226,7 +229,7 @@ async function save(button) {
 
 let pause = 0;
 document.addEventListener("input", ({ target }) => {
-  if (target === at("file") || target.form !== form) return;
+  if (target.type === "file" || target.form !== form) return;
   clearTimeout(pause);
   if (target.type === "range") { lead(target); changed(); return; }
   for (const slider of sliders) if (slider.dataset.for === target.id) follow(slider);
@@ -235,6 +238,7 @@ document.addEventListener("input", ({ target }) => {
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 at("file").addEventListener("change", ({ target }) => { if (target.files[0]) upload(target.files[0]); target.value = ""; });
+for (const input of form.querySelectorAll("[data-slot]")) input.addEventListener("change", changed);
 at("cancel").addEventListener("click", () => working?.abort());
 at("link").addEventListener("click", async ({ target }) => {
   try {

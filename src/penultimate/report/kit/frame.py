@@ -7,7 +7,7 @@ from penultimate.errors import ProblemError
 from penultimate.optional import needed
 
 # Where a record lists one row a class, a label, or a group of classes.
-_LISTS = ("classes", "labels", "groups")
+LISTS = ("classes", "labels", "groups")
 
 _BACKENDS = ("pandas", "polars", "pyarrow")
 
@@ -43,7 +43,7 @@ def columns(record: Mapping[str, object]) -> dict[str, list[object]]:
         If the result lists no classes.
     """
     # Advice has a piece on labels by that name, which is no list.
-    listed = next((name for name in _LISTS if isinstance(record.get(name), list)), None)
+    listed = next((name for name in LISTS if isinstance(record.get(name), list)), None)
     if listed is None:
         raise ProblemError("this result lists no classes: its numbers are in to_dict()")
     rows = cast(list[dict[str, object]], record[listed])
