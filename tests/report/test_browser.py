@@ -188,3 +188,28 @@ def test_a_slider_of_a_mailed_report_says_what_a_forecast_says(opened):
     page.locator("#chart-slider input").last.press("ArrowRight")
     expect(words).to_contain_text("ratio c = 1.58")
     assert opened("lvis").said == []
+
+
+@pytest.mark.parametrize("case", ["lvis", "cnn-mse"])
+def test_what_a_chart_shows_is_saved_as_numbers(opened, case):
+    page = opened(case).page
+    for chart in page.locator(".chart").all():
+        chart.locator("summary").click()
+        with page.expect_download() as saved:
+            chart.get_by_text("Save data as CSV").click()
+        lines = saved.value.path().read_text("utf-8").splitlines()
+        assert saved.value.suggested_filename.endswith(".csv") and len(lines) > 1 and "," in lines[0]
+        chart.locator("summary").click()
+
+
+def test_samples_are_unfolded_and_saved(opened):
+    page = opened("audit-hostile").page
+    rows = page.locator("details.samples tbody tr")
+    assert not rows.first.is_visible()
+    page.locator("details.samples > summary").click()
+    expect(rows.first).to_be_visible()
+    assert grave_barriers(page) == []
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    assert len(saved.value.path().read_text("utf-8").splitlines()) == 1 + rows.count()
+    assert opened("audit-hostile").said == []

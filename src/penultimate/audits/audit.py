@@ -39,7 +39,9 @@ from penultimate.features.passes.one_process import OneProcess
 from penultimate.features.passes.replicates import Jackknife, Replicates
 from penultimate.features.passes.residuals import MOST_CLASSES, Residuals, Slopes
 from penultimate.features.passes.scatters import MOST, Scatters
+from penultimate.features.passes.worst import WorstSamples
 from penultimate.features.sources import FeatureSource
+from penultimate.features.sources.places import SamplePlaces, places_of
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecasting import forecast
 from penultimate.losses import Loss, resolve
@@ -77,6 +79,10 @@ class Audit(Reported, presenter="audit"):
         Their type as stored.
     decisions : Decisions
         Answers of the head (of the nearest class mean without one).
+    worst : WorstSamples
+        The samples of each class with the smallest margins; of up to 2,048 classes.
+    places : SamplePlaces
+        Which file and row each sample is, and its id where the file has them.
     certified : int
         Samples whose answers were certain from their distance to their class mean alone.
     metrics : CollapseMetrics
@@ -115,6 +121,8 @@ class Audit(Reported, presenter="audit"):
     statistics: FeatureStatistics
     dtype: str
     decisions: Decisions
+    worst: WorstSamples
+    places: SamplePlaces
     certified: int
     metrics: CollapseMetrics
     classes: ClassMetrics
@@ -274,8 +282,9 @@ def audit(
     pairs = class_pairs(directions, None if scatters is None else scatters.sums)
     doubted = doubts(counts, whole.counts, deciding.decisions, None if task.classes is None else training.names)
     noise = directions, pairs
+    places, dtype = places_of(source, deciding.worst.row), source.dtype
     result = _judge(
-        whole, without, deciding, residuals, noise, training, last, model, source.dtype, doubted, task.notes, found
+        whole, without, deciding, residuals, noise, training, last, model, dtype, doubted, task.notes, found, places
     )
     if held is not None:
         held.remove()
@@ -312,6 +321,7 @@ def _judge(
     doubted: tuple[str, ...],
     notes: tuple[str, ...],
     gaps: GapsFound | None,
+    places: SamplePlaces,
 ) -> Audit:
     layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
     geometry = forecast(counts, feature_ratio=1.0).geometry if layer is None else layer.forecast.geometry
@@ -326,6 +336,8 @@ def _judge(
         statistics=whole,
         dtype=dtype,
         decisions=deciding.decisions,
+        worst=deciding.worst,
+        places=places,
         certified=deciding.certified,
         metrics=metrics,
         classes=classes,

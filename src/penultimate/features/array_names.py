@@ -1,4 +1,4 @@
-"""What people call the arrays that hold features, labels, and weights of samples."""
+"""What people call the arrays that hold features, labels, weights and ids of samples."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 FEATURES = ("H", "features", "feature", "embeddings", "embedding", "X")
 LABELS = ("y", "labels", "label", "targets", "target")
 WEIGHTS = ("weights", "sample_weight", "sample_weights")
+# One for each sample, to find it again by.
+IDS = ("ids", "id", "sample_ids", "sample_id", "paths", "path", "filenames", "filename", "files", "file")
 
 
 def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path) -> str:

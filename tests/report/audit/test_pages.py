@@ -4,6 +4,7 @@ import json
 import re
 from functools import cache
 
+import numpy as np
 import pytest
 
 import penultimate as pen
@@ -108,3 +109,20 @@ def test_a_chart_that_is_not_there_is_one_clear_error():
         result("audit-without-head").plot("budget")
     with pytest.raises(pen.ProblemError, match="no chart 'budget'"):
         result("head-mse").plot("budget")
+
+
+def test_samples_behind_findings_are_listed_for_classes_with_findings():
+    text, audit = words("cnn-mse-test"), result("cnn-mse-test")
+    assert "Samples behind the findings" in text and "200 samples of 10 classes" in text
+    of = audit.to_dict()["classes"][6]["worst_samples"]
+    assert len(of) == 20 and [sample["margin"] for sample in of] == sorted(sample["margin"] for sample in of)
+    assert f"row {of[0]['row']:,}" in text
+    (saved,) = [dict(attributes) for tag, attributes in page("cnn-mse-test").tags if tag == "button"]
+    rows = json.loads(saved["data-rows"])
+    assert len(rows) == 200 and {"class": "6", **of[0]} in rows
+
+
+def test_of_too_many_classes_no_samples_are_kept():
+    audit = pen.audit(np.eye(4)[np.arange(40) % 4], np.arange(40) % 4, counts=pen.ClassCounts(np.full(3000, 9)))
+    assert audit.to_dict()["classes"][0]["worst_samples"] is None
+    assert "Samples behind the findings" not in audit_page(audit).whole()

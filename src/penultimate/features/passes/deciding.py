@@ -8,7 +8,8 @@ so in the whole ball around m_k of radius
     ρ_k = min_{j≠k}  (s_k(m_k) − s_j(m_k)) / ‖a_k − a_j‖,
 
 because ``s_k − s_j`` changes by at most ``‖a_k − a_j‖ ‖h − m_k‖``. A sample of class k inside it is decided by its
-distance to m_k alone: O(d), and exactly. Only the others are multiplied out.
+distance to m_k alone: O(d), and exactly. Only the others are multiplied out, and, so that the samples of the smallest
+margins are known, those beyond half of the radius; where products are few, all are.
 """
 
 import math
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from penultimate.features.arrays import Gaps, as_features, as_labels
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.moments import ROWS
+from penultimate.features.passes.worst import WorstSamples
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.kernels import kernel
 from penultimate.threads import each, workers
@@ -36,6 +39,9 @@ Ints = NDArray[np.int64]
 _ENTRIES = 1 << 22
 # What rounding can take from a margin, relative to the sizes that enter it; 1e4 times what float64 does.
 _ROUNDING = 1e-12
+# All samples are multiplied out, for their margins, where that takes less than half of what the first pass took for the
+# scatter, or 2³⁰ products, some hundredth of a second.
+_FEW_PRODUCTS, _SHARE = 1 << 30, 0.25
 # Radii take as many products as 4 K samples do in single precision: with more classes than the first and fewer samples
 # a class than the second, multiplying all samples out is sooner done.
 _FEW, _SAMPLES = 1000, 4
@@ -98,30 +104,38 @@ class AffineScores:
         a_k, one row a class.
     offsets : ndarray of shape (K,)
         c_k; −∞ for a class that is never the answer.
+    unit : float, default 1
+        What the scores were multiplied by.
 
     Examples
     --------
     >>> import numpy as np
     >>> from penultimate.features.passes.deciding import AffineScores
     >>> scores = AffineScores(np.eye(2), np.zeros(2))
-    >>> scores.best(np.array([[3.0, 1.0], [0.0, 2.0]])), scores.radii(3 * np.eye(2)).round(2)
+    >>> scores.best(np.array([[3.0, 1.0], [0.0, 2.0]])), scores.balls(3 * np.eye(2))[0].round(2)
     (array([0, 1]), array([2.12, 2.12]))
     """
 
     vectors: Floats
     offsets: Floats
+    unit: float = 1.0
 
-    def radii(self, points: Floats) -> Floats:
-        """Radius around each class's point in which the class is sure to score highest, shape (K,); 0 if nowhere.
+    def balls(self, points: Floats) -> tuple[Floats, Floats]:
+        """Radius around each class's point in which the class is sure to score highest; 0 if nowhere.
 
         Parameters
         ----------
         points : ndarray of shape (K, d)
             NaN rows for classes without one.
+
+        Returns
+        -------
+        radii, least : ndarray of shape (K,)
+            Radii, and the margin that every sample within half of the radius has at least.
         """
         classes = len(self.offsets)
         squares = np.einsum("kd,kd->k", self.vectors, self.vectors)
-        radii = np.zeros(classes)
+        radii, least = np.zeros(classes), np.zeros(classes)
         step = max(1, _ENTRIES // (4 * classes))
         # A single odd label may make millions of classes, nearly all without samples: they are passed over.
         known = np.flatnonzero(np.isfinite(points).all(axis=1) & np.isfinite(self.offsets))
@@ -137,7 +151,10 @@ class AffineScores:
                 sure = np.where(margins > 0, margins / apart, 0.0)
             sure[np.arange(rows.size), rows] = np.inf
             radii[rows] = sure.min(axis=1)
-        return radii
+            sure = margins - 0.5 * radii[rows, None] * apart
+            sure[np.arange(rows.size), rows] = np.inf
+            least[rows] = sure.min(axis=1)
+        return radii, np.maximum(least, 0.0)
 
     def best(self, features: NDArray[np.floating]) -> Ints:
         """The class that scores highest for each row, the first of those that tie.
@@ -160,10 +177,32 @@ class AffineScores:
             best[start : start + step] = np.argmax(scores, axis=1)
         return best
 
+    def judged(self, features: NDArray[np.floating], labels: Ints) -> tuple[Ints, Floats]:
+        """`best`, and the score of each row's own class less the highest of all others, shapes (n,).
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, d)
+        labels : ndarray of int of shape (n,)
+        """
+        vectors, offsets = self._in(features.dtype)
+        best, margin = np.empty(len(features), dtype=np.int64), np.empty(len(features))
+        step = max(1, _ENTRIES // len(offsets))
+        for start in range(0, len(features), step):
+            some = slice(start, start + step)
+            scores = features[some] @ vectors
+            scores += offsets
+            best[some] = np.argmax(scores, axis=1)
+            own = np.arange(len(scores)), labels[some]
+            ours = scores[own].astype(np.float64)
+            scores[own] = -np.inf
+            margin[some] = ours - scores.max(axis=1)
+        return best, margin / self.unit
+
     def in_units(self, unit: float) -> "AffineScores":
         """The scores of features times `unit`, up to a factor that makes the largest weight about one."""
         factor = _unit(self.vectors)
-        return AffineScores(self.vectors * factor, self.offsets * (factor * unit))
+        return AffineScores(self.vectors * factor, self.offsets * (factor * unit), self.unit * factor * unit)
 
     def _in(self, dtype: np.dtype[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         if dtype == np.float64:
@@ -191,8 +230,10 @@ class Deciding:
     ----------
     decisions : Decisions
         The counts so far.
+    worst : WorstSamples
+        The samples of each class with the smallest margins so far.
     rows, certified : int
-        Samples so far, and those decided by their distance to the mean of their class alone.
+        Samples so far, and those near enough to the mean of their class to be sure of them.
 
     Notes
     -----
@@ -202,20 +243,30 @@ class Deciding:
     def __init__(self, statistics: FeatureStatistics, head: Head | None, *, gaps: Gaps = "refuse") -> None:
         self.gaps: Gaps = gaps
         self.decisions = Decisions.empty(statistics.classes)
+        self.worst = WorstSamples.empty(statistics.classes)
         self.rows = 0
         self.certified = 0
+        self._read = 0
         self._dimension = statistics.dimension
         self._origin = statistics.global_mean
         self._means = statistics.means - self._origin
         # Scores are compared in units of about the features' own, so that none leaves the range of single precision.
         self._unit = _unit(self._means)
-        self._nearest = _nearest_scores(self._means * self._unit)
+        self._nearest = _nearest_scores(self._means * self._unit, self._unit**2)
         scores = None if head is None else _head_scores(head, self._origin)
-        nowhere = np.zeros(statistics.classes)
+        self._near = self._safe = least = np.zeros(statistics.classes)
         worth = statistics.classes <= _FEW or statistics.samples >= _SAMPLES * statistics.classes
-        self._near = self._nearest.radii(self._means * self._unit) / self._unit if worth else nowhere
-        self._safe = self._near if scores is None or not worth else scores.radii(self._means)
+        if worth:
+            near, least = self._nearest.balls(self._means * self._unit)
+            self._near, least = near / self._unit, least / self._unit**2
+            self._safe, least = (self._near, least) if scores is None else scores.balls(self._means)
         self._head = None if scores is None else scores.in_units(self._unit)
+        # Beyond these radii scores are formed, and every margin below these bounds is that of a sample beyond.
+        products = statistics.samples * statistics.classes * statistics.dimension
+        few = products <= max(_FEW_PRODUCTS, _SHARE * statistics.samples * statistics.dimension**2)
+        closer = 1.0 if not len(self.worst.row) else 0.0 if few else 0.5
+        self._looked_at = closer * self._safe
+        self._below = np.full(statistics.classes, np.inf) if few or not worth else least
 
     def update(self, features: object, labels: object, weights: object = None) -> None:
         """Decide a batch.
@@ -235,45 +286,52 @@ class Deciding:
         rows = as_features(features, self._dimension)
         own = as_labels(labels, len(rows), len(self._near))
         kept = FeatureStatistics.finite(rows, self.rows, gaps=self.gaps)
-        rows, own = (rows, own) if kept is None else (rows[kept], own[kept])
+        place = self._read + np.arange(len(rows))
+        self._read += len(rows)
+        rows, own, place = (rows, own, place) if kept is None else (rows[kept], own[kept], place[kept])
         strange = np.flatnonzero(np.isnan(self._means[own, 0]))
         if strange.size:
             raise FeaturesError(
                 f"class {own[strange[0]]} has samples in the second pass and had none in the first: "
                 "give the same features in both"
             )
-        predictions, nearest = own.copy(), own.copy()
+        predictions, nearest, margin = own.copy(), own.copy(), np.full(len(own), np.inf)
         threads = max(1, min(workers(), -(-len(rows) // ROWS)))
-        certified = each(lambda thread: self._decide(rows, own, predictions, nearest, thread, threads), threads)
+        certified = each(lambda thread: self._decide(rows, own, predictions, nearest, margin, thread, threads), threads)
         self.rows += len(rows)
         self.certified += sum(certified)
+        low = np.flatnonzero(margin < self._below[own])
+        self.worst.add(own[low], margin[low], place[low], predictions[low])
         self.decisions.add(own, predictions, None if self._head is None else nearest)
 
     def fresh(self, before: Ints | None = None) -> "Deciding":
-        """No counts yet, by the same means and head; whatever is decided elsewhere makes no difference."""
+        """No counts yet, by the same means and head; what comes before tells the numbers of the rows."""
         other = copy(self)
         other.decisions = Decisions.empty(len(self._near))
+        other.worst = WorstSamples.empty(len(self._near))
         other.rows = other.certified = 0
+        other._read = 0 if before is None else int(before.sum())
         return other
 
     def merge(self, other: "Deciding") -> "Deciding":
         """Add what was decided of other samples by the same means and head."""
         self.decisions.merge(other.decisions)
+        self.worst.merge(other.worst)
         self.rows += other.rows
         self.certified += other.certified
         return self
 
-    def arrays(self) -> dict[str, NDArray[np.int64]]:
-        """The counts, for a checkpoint."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that was counted or kept, for a checkpoint."""
         counts = {name: array for name, array in vars(self.decisions).items() if array is not None}
-        return counts | {"progress": np.array([self.rows, self.certified])}
+        return counts | self.worst.arrays() | {"progress": np.array([self.rows, self.certified, self._read])}
 
-    def restore(self, arrays: Mapping[str, NDArray[np.int64]]) -> None:
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `arrays` gave."""
         for name, array in self.arrays().items():
             if name != "progress":
                 array[...] = arrays[name]
-        self.rows, self.certified = (int(number) for number in arrays["progress"])
+        self.rows, self.certified, self._read = (int(number) for number in arrays["progress"])
 
     def _decide(
         self,
@@ -281,6 +339,7 @@ class Deciding:
         labels: Ints,
         predictions: Ints,
         nearest: Ints,
+        margin: Floats,
         thread: int,
         threads: int,
     ) -> int:
@@ -295,14 +354,17 @@ class Deciding:
             block = features[rows].astype(dtype) if features.dtype == np.float16 else features[rows]
             centre(block, labels[rows], self._origin, self._means, centred, distance[:size], self._unit)
             reach = np.sqrt(distance[:size]) * (1.0 + 1e-6)
-            far = np.flatnonzero(reach >= self._near[labels[rows]])
-            nearest[start + far] = self._nearest.best(centred[far])
+            own = labels[rows]
+            far = np.flatnonzero(reach >= self._near[own])
+            looked_at = start + np.flatnonzero(reach >= self._looked_at[own])
+            judge = self._nearest if self._head is None else self._head
+            found = judge.judged(centred[looked_at - start], labels[looked_at])
+            predictions[looked_at], margin[looked_at] = found
             if self._head is None:
-                predictions[rows] = nearest[rows]
+                nearest[rows] = predictions[rows]
             else:
-                unsure = np.flatnonzero(reach >= self._safe[labels[rows]])
-                predictions[start + unsure] = self._head.best(centred[unsure])
-            certified += int(np.count_nonzero(reach < np.minimum(self._near, self._safe)[labels[rows]]))
+                nearest[start + far] = self._nearest.best(centred[far])
+            certified += int(np.count_nonzero(reach < np.minimum(self._near, self._safe)[own]))
         return certified
 
 
@@ -312,11 +374,11 @@ def _unit(values: Floats) -> float:
     return math.ldexp(1.0, -math.frexp(largest)[1]) if largest > 0 else 1.0
 
 
-def _nearest_scores(means: Floats) -> AffineScores:
+def _nearest_scores(means: Floats, unit: float) -> AffineScores:
     """‖h − m_k‖² is smallest where ``⟨m_k, h⟩ − ‖m_k‖²/2`` is largest; classes without a mean are never nearest."""
     seen: NDArray[np.bool_] = np.asarray(np.isfinite(means).all(axis=1))
     vectors = np.where(seen[:, None], means, 0.0)
-    return AffineScores(vectors, np.where(seen, -0.5 * np.einsum("kd,kd->k", vectors, vectors), -np.inf))
+    return AffineScores(vectors, np.where(seen, -0.5 * np.einsum("kd,kd->k", vectors, vectors), -np.inf), unit)
 
 
 def _head_scores(head: Head, origin: Floats) -> AffineScores:

@@ -101,6 +101,11 @@ class Relabelled:
     places : ndarray of shape (K,)
         Label k becomes ``places[k]``.
 
+    Attributes
+    ----------
+    source : FeatureSource
+        The same.
+
     Examples
     --------
     >>> import numpy as np
@@ -115,44 +120,44 @@ class Relabelled:
     names: tuple[str, ...] | None = None
 
     def __init__(self, source: FeatureSource, places: NDArray[np.int64]) -> None:
-        self._source = source
+        self.source = source
         self._places = places
 
     def __str__(self) -> str:
-        return str(self._source)
+        return str(self.source)
 
     @property
     def dimension(self) -> int:
         """Width of the features, d."""
-        return self._source.dimension
+        return self.source.dimension
 
     @property
     def samples(self) -> int:
         """N."""
-        return self._source.samples
+        return self.source.samples
 
     @property
     def dtype(self) -> str:
         """Type of the features as stored."""
-        return self._source.dtype
+        return self.source.dtype
 
     @property
     def fingerprint(self) -> str:
         """Digest of the source's and the order."""
-        return hashlib.sha256(f"{self._source.fingerprint} {self._places.tolist()}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.source.fingerprint} {self._places.tolist()}".encode()).hexdigest()
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Blocks of the source with their labels changed."""
-        for batch in self._source.batches(start):
+        for batch in self.source.batches(start):
             yield batch._replace(labels=self._moved(batch.labels))
 
     def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
         """The labels of the same blocks."""
-        yield from map(self._moved, self._source.labels(start))
+        yield from map(self._moved, self.source.labels(start))
 
     def shards(self) -> list[FeatureSource]:
         """The shards of the source, relabelled."""
-        return [Relabelled(shard, self._places) for shard in self._source.shards()]
+        return [Relabelled(shard, self._places) for shard in self.source.shards()]
 
     def _moved(self, labels: NDArray[np.integer]) -> NDArray[np.int64]:
         return self._places[as_labels(labels, len(labels), self._places.size)]
@@ -168,6 +173,11 @@ class Joined:
     head : Head, optional
     names : tuple of str, optional
         Class names.
+
+    Attributes
+    ----------
+    parts : tuple of FeatureSource
+        The same.
 
     Raises
     ------
@@ -192,43 +202,43 @@ class Joined:
     ) -> None:
         if not parts:
             raise FeaturesError("there are no parts to join: give at least one")
-        self._parts = tuple(parts)
-        for part in self._parts:
+        self.parts = tuple(parts)
+        for part in self.parts:
             if part.dimension != self.dimension:
                 raise FeaturesError(
-                    f"{part} has features of width {part.dimension} and {self._parts[0]} of width {self.dimension}: "
+                    f"{part} has features of width {part.dimension} and {self.parts[0]} of width {self.dimension}: "
                     "give shards of one run"
                 )
         self.head = head
         self.names = names
 
     def __str__(self) -> str:
-        return f"{self._parts[0]} … {self._parts[-1]}"
+        return f"{self.parts[0]} … {self.parts[-1]}"
 
     @property
     def dimension(self) -> int:
         """Width of the features, d."""
-        return self._parts[0].dimension
+        return self.parts[0].dimension
 
     @property
     def samples(self) -> int:
         """N over all parts."""
-        return sum(part.samples for part in self._parts)
+        return sum(part.samples for part in self.parts)
 
     @property
     def dtype(self) -> str:
         """The type with the most bits of those of the parts."""
-        return max((part.dtype for part in self._parts), key=("bfloat16", "float16", "float32", "float64").index)
+        return max((part.dtype for part in self.parts), key=("bfloat16", "float16", "float32", "float64").index)
 
     @property
     def fingerprint(self) -> str:
         """Digest of the parts' in order."""
-        return hashlib.sha256(" ".join(part.fingerprint for part in self._parts).encode()).hexdigest()
+        return hashlib.sha256(" ".join(part.fingerprint for part in self.parts).encode()).hexdigest()
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Blocks of the parts in order, from sample `start` of them all on."""
         check_start(start, self.samples)
-        for part in self._parts:
+        for part in self.parts:
             if start < part.samples:
                 yield from part.batches(start)
             start = max(0, start - part.samples)
@@ -236,11 +246,11 @@ class Joined:
     def labels(self, start: int = 0) -> Iterator[NDArray[np.integer]]:
         """The labels of the same blocks."""
         check_start(start, self.samples)
-        for part in self._parts:
+        for part in self.parts:
             if start < part.samples:
                 yield from part.labels(start)
             start = max(0, start - part.samples)
 
     def shards(self) -> list[FeatureSource]:
         """The shards of the parts, in order."""
-        return [shard for part in self._parts for shard in part.shards()]
+        return [shard for part in self.parts for shard in part.shards()]

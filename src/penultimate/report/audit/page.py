@@ -1,5 +1,7 @@
 """The report of an audit: one HTML file that opens without a network, and its small table for notebooks."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Int
 
@@ -8,7 +10,13 @@ from penultimate.audits.layer import LayerAudit
 from penultimate.noise.class_means import MeansOutcome
 from penultimate.noise.nearest_classes import GAP
 from penultimate.report.audit.charts import charts
-from penultimate.report.audit.record import alignment_record, answered_worst, class_records
+from penultimate.report.audit.record import (
+    alignment_record,
+    answered_worst,
+    class_records,
+    sample_records,
+    with_findings,
+)
 from penultimate.report.audit.words import findings, verdict
 from penultimate.report.kit.chart_style import spread
 from penultimate.report.kit.html import Document, Fact, KeyFigure, Reading, figure, notebook
@@ -60,7 +68,7 @@ _READINGS = {
 
 def page(audit: Audit) -> Document:
     """Return the report."""
-    layer = audit.last_layer
+    layer, samples = audit.last_layer, _samples(audit)
     return Document(
         "audit.html.j2",
         {
@@ -79,6 +87,8 @@ def page(audit: Audit) -> Document:
             "calibrations": [] if layer is None else _calibrations(layer),
             "directions": [] if layer is None else _directions(audit, layer),
             "classes": _classes(audit),
+            "samples": samples,
+            "sample_rows": [{"class": of["class"], **sample} for of in samples for sample in of["samples"]],
             "method": _method(audit),
             "problem_words": ""
             if layer is None
@@ -171,6 +181,12 @@ def _directions(audit: Audit, layer: LayerAudit) -> list[dict[str, object]]:
 
 def _classes(audit: Audit) -> list[dict[str, object]]:
     return class_records(audit, answered_worst(audit, _WORST))
+
+
+def _samples(audit: Audit) -> list[dict[str, Any]]:
+    """The worst samples of each class that a finding is about."""
+    of = {index: sample_records(audit, index) for index in with_findings(audit, _WORST).tolist()}
+    return [{"class": str(audit.counts.names[index]), "samples": found} for index, found in of.items() if found]
 
 
 def _method(audit: Audit) -> list[Fact]:

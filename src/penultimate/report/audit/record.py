@@ -197,9 +197,34 @@ def class_records(audit: "Audit", chosen: Int[np.ndarray, " b"]) -> list[dict[st
             "weaker_than_its_count": bool(weaker[index]),
             "short_of_samples": bool(audit.short_of_samples[index]),
             "confused_with": _name(audit, audit.confused_with(index)),
+            "worst_samples": sample_records(audit, index),
         }
         for index, row in zip(chosen.tolist(), rows, strict=True)
     ]
+
+
+def sample_records(audit: "Audit", index: int) -> list[dict[str, object]] | None:
+    """The samples of a class with the smallest margins, smallest first; None where none are kept, for many classes."""
+    worst = audit.worst
+    if not len(worst.row):
+        return None
+    kept = slice(0, int(worst.samples[index]))
+    columns = (worst.row[index, kept], worst.margin[index, kept], worst.answer[index, kept])
+    return [
+        {**audit.places.of(row), "margin": finite(margin), "answer": str(audit.counts.names[answer])}
+        for row, margin, answer in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def with_findings(audit: "Audit", limit: int) -> Int[np.ndarray, " b"]:
+    """Classes that a finding is about: merged ones, those weaker than their count, then those answered wrongly."""
+    merged = np.unique(audit.pairs.pairs[audit.pairs.merged])
+    weaker = np.zeros(0, dtype=np.int64) if audit.last_layer is None else np.flatnonzero(audit.last_layer.weaker)
+    worst = answered_worst(audit, audit.counts.classes)
+    wrong = worst[audit.decisions.recall[worst] < 1.0]
+    found = np.concatenate([merged, weaker, wrong]).astype(np.int64)
+    _, first = np.unique(found, return_index=True)
+    return found[np.sort(first)][:limit]
 
 
 def answered_worst(audit: "Audit", limit: int) -> Int[np.ndarray, " b"]:
