@@ -214,6 +214,20 @@ def test_a_frame_has_the_rows_and_numbers_of_the_record(name):
                 assert row[key] == value
 
 
+@pytest.mark.parametrize("name", sorted(set(RESULTS) - WITHOUT_CLASSES))
+@pytest.mark.parametrize("backend", ["pandas", "polars"])
+def test_every_library_takes_every_frame(name, backend):
+    pytest.importorskip(backend, reason=f"pip install {backend}")
+    found = result(name).to_frame(backend=backend)
+    assert list(found.columns) == result(name).to_frame(backend="pyarrow").column_names and len(found)
+
+
+def test_a_column_holds_whole_numbers_or_others_and_not_both():
+    table = columns({"classes": [{"count": 3, "name": "a"}, {"count": 2.5, "name": "b"}, {"count": None, "name": "c"}]})
+    assert [type(value) for value in table["count"]] == [float, float, type(None)]
+    assert columns({"classes": [{"count": 3}, {"count": None}]})["count"] == [3, None]
+
+
 def test_a_frame_that_cannot_be_made_is_refused(monkeypatch):
     with pytest.raises(pen.ProblemError, match="lists no classes"):
         result("advice").to_frame(backend="pyarrow")

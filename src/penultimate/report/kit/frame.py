@@ -51,7 +51,14 @@ def columns(record: Mapping[str, object]) -> dict[str, list[object]]:
     for place, row in enumerate(rows):
         for name, value in _flat(row):
             found.setdefault(name, [None] * len(rows))[place] = value
-    return found
+    return {name: _of_one_kind(values) for name, values in found.items()}
+
+
+def _of_one_kind(values: list[object]) -> list[object]:
+    """A record has whole numbers as such; beside others in a column they are floats, or Polars refuses them."""
+    if not any(isinstance(value, float) for value in values):
+        return values
+    return [float(value) if isinstance(value, int) else value for value in values]
 
 
 def _flat(row: Mapping[str, object]) -> Iterable[tuple[str, object]]:
