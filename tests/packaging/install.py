@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +24,8 @@ _ZARR = "import zarr, numpy as np; g = zarr.open_group('z.zarr'); g['H'] = np.ey
 _DASK = "import dask.array as da, penultimate as pen; pen.audit(da.eye(6), da.arange(6) % 2)"
 _ONNX = "import penultimate as pen, onnx, gguf, tokenizers"
 _TORCH = "import torch, penultimate as pen; pen.torch.make_loss('ce', pen.ClassCounts([9, 3]))"
+# Files of a wheel that are listed with their sizes.
+_LARGEST = 8
 COMMAND = ("-m", "penultimate")
 USES: dict[str, list[tuple[str, ...]]] = {
     "": [(*COMMAND, "forecast", "lvis"), (*COMMAND, "audit", "cnn-ce-test"), (*COMMAND, "doctor")],
@@ -53,7 +56,17 @@ def tried(wheel: Path, extra: str) -> None:
         console.print(f"{extra or 'no extra'}: installed, and {len(USES[extra])} commands ran")
 
 
+def weighed(wheel: Path) -> None:
+    """Print what takes most room in the wheel."""
+    with zipfile.ZipFile(wheel) as held:
+        files = sorted(held.infolist(), key=lambda file: -file.file_size)
+    console.print(f"{wheel.name}: {wheel.stat().st_size:,} bytes, {len(files)} files, the largest of them")
+    for file in files[:_LARGEST]:
+        console.print(f"{file.file_size:>12,}  {file.filename}")
+
+
 if __name__ == "__main__":
     built = Path(sys.argv[1]).resolve()
+    weighed(built)
     for name in sys.argv[2:] or USES:
         tried(built, name)

@@ -37,6 +37,14 @@ def test_it_has_every_file_of_the_package_and_nothing_else(wheel):
     assert wheel.stat().st_size < MOST_BYTES
 
 
+def test_data_are_those_that_their_sources_name():
+    """What is no code is there for a reason, and its licence is told."""
+    for folder in (SOURCE / "data").iterdir():
+        told = (folder / "SOURCES.md").read_text(encoding="utf-8")
+        data = [path.name for path in folder.iterdir() if path.name != "SOURCES.md"]
+        assert data and all(name in told for name in data)
+
+
 def test_it_works_from_where_it_lies(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
