@@ -35,6 +35,7 @@ def labelled_halves():
 RESULTS = {
     "forecast": lambda: pen.forecast(COUNTS, 0.12),
     "label_forecast": lambda: pen.forecast(pen.LabelScatter.from_labels(LABEL_SETS), 0.12),
+    "narrow_forecast": lambda: pen.forecast(COUNTS, 0.12, loss="ce", width=2, features="free", feature_ratio=1),
     "comparison": lambda: pen.compare_losses(COUNTS, ["ce", "la:1"], 5e-2),
     "audit": lambda: pen.audit("cnn-mse"),
     "label_audit": lambda: pen.audit_label_sets(

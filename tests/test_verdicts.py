@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from penultimate.advice.status import Reason, Status
-from penultimate.audits.width_margin import Width
 from penultimate.drifts.drift import ClassOutcome
 from penultimate.forecasts.status import FATES, LABEL_STATUSES
+from penultimate.forecasts.width_margin import Width
 from penultimate.minimisers.solution import Outcome
 from penultimate.noise.class_means import MeansOutcome
 from penultimate.noise.standing import Standing

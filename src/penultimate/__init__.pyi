@@ -44,6 +44,7 @@ from .forecasts.forecast import Forecast as Forecast
 from .forecasts.forecasting import forecast as forecast
 from .forecasts.label_forecast import LabelForecast as LabelForecast
 from .forecasts.label_timeline import LabelTimeline as LabelTimeline
+from .forecasts.narrow_forecast import NarrowForecast as NarrowForecast
 from .forecasts.timeline import Timeline as Timeline
 from .heads.comparison.comparison import HeadComparison as HeadComparison
 from .heads.comparison.comparison import compare_heads as compare_heads

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 import penultimate as pen
-from penultimate.audits.width_margin import Width, width_margin
 from penultimate.forecasts.sphere_law import sphere_margins
+from penultimate.forecasts.width_margin import Width, width_margin
 from penultimate.report.row_audit.page import page
 
 COUNTS = pen.ClassCounts({f"class {k}": max(2, round(1e5 / (k + 1))) for k in range(400)})

@@ -15,10 +15,10 @@ from jaxtyping import Bool, Float, Int
 from penultimate.audits.head_rows import HeadRows
 from penultimate.audits.row_lengths import RowLengths, row_lengths
 from penultimate.audits.shape import Shape
-from penultimate.audits.width_margin import WidthMargin, width_margin
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
+from penultimate.forecasts.width_margin import WidthMargin, width_margin
 from penultimate.model.problem import Problem
 from penultimate.reported import Reported
 from penultimate.scans.scan import Scan, scan

@@ -161,6 +161,15 @@ LAYERS = click.option("--layers", type=int, metavar="L", help="Linear layers at 
 WIDTH = click.option(
     "--width", type=int, metavar="R", help="Width of the features, or of the narrowest of the linear layers."
 )
+FEATURES = click.option(
+    "--features",
+    type=click.Choice(["free", "sphere"]),
+    help="With --loss ce and a --width below the number of classes: estimate row lengths, of features with a decay of "
+    "their own, or all of one length as LayerNorm and RMSNorm make them.",
+)
+RADIUS = click.option(
+    "--radius", type=float, metavar="R", help="That length, with --features sphere.  [default: √width]"
+)
 WISH = click.option(
     "--goal",
     default="consistent",

@@ -1,4 +1,4 @@
-"""The way in: class counts become a `Forecast`, and targets of any kind a `LabelForecast`."""
+"""The way in: class counts become a `Forecast`, or a `NarrowForecast`, and targets of any kind a `LabelForecast`."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -12,6 +12,8 @@ from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.label_forecast import LabelForecast
+from penultimate.forecasts.narrow_forecast import Features, NarrowForecast
+from penultimate.forecasts.narrowing import LABEL_SETS, narrow_forecast
 from penultimate.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from penultimate.losses.binary_cross_entropy import sigmoids_of
 from penultimate.minimisers.label_sets.solution import MOST_SOLVED, how_large, solve_label_sets
@@ -40,6 +42,15 @@ def forecast(
     counts: LabelScatter, weight_decay: float | Sequence[float] = ..., **options: Unpack[Options]
 ) -> LabelForecast: ...
 @overload
+def forecast(
+    counts: Counts,
+    weight_decay: float | Sequence[float] = ...,
+    *,
+    features: Features,
+    radius: float | None = ...,
+    **options: Unpack[Options],
+) -> NarrowForecast: ...
+@overload
 def forecast(counts: Counts, weight_decay: float | Sequence[float] = ..., **options: Unpack[Options]) -> Forecast: ...
 def forecast(
     counts: LabelScatter | Counts,
@@ -52,8 +63,10 @@ def forecast(
     like: str | None = None,
     bias: Bias = "free",
     width: int | None = None,
+    features: Features | None = None,
+    radius: float | None = None,
     problem: Problem | None = None,
-) -> LabelForecast | Forecast:
+) -> LabelForecast | Forecast | NarrowForecast:
     """Forecast the last layer's geometry from class counts, or the scatter of any targets, and decays.
 
     Parameters
@@ -74,25 +87,31 @@ def forecast(
         directions, and `Forecast.band` is of their middle four fifths.
     feature_ratio : float, optional
         c, for ``λ_H = c λ_1 / N`` instead; `Forecast.by_ratio` has the answer for others. 1 for a LabelScatter, as the
-        networks have one label a sample.
+        networks have one label a sample, and with ``features``, as they have fewer classes than dimensions.
     like : str, optional
         Take networks of this kind alone: one of `penultimate.model.networks.kinds`, as "cnn" or "perceptron".
     bias : {"free", "none"} or float, default "free"
         Of the head: not regularised, absent, or with this decay.
     width : int, optional
         The narrowest layer or feature width, if below the number of classes.
+    features : {"free", "sphere"}, optional
+        With cross-entropy and a width below the number of classes, of any size: estimate row lengths instead of
+        looking for the best point. "free": features have a decay of their own; "sphere": all have one length, as
+        LayerNorm and RMSNorm make them.
+    radius : float, optional
+        That length; √width by default, as these norms leave it with gains of one.
     problem : Problem, optional
         Instead of all of these.
 
     Returns
     -------
-    Forecast, or LabelForecast of a LabelScatter
+    Forecast; LabelForecast of a LabelScatter; with ``features`` NarrowForecast
 
     Raises
     ------
     ProblemError
         For decays, layers, widths or losses that cannot be, targets that never vary, an unknown kind of networks, and
-        one beside a feature decay.
+        one beside a feature decay; and with ``features`` for what no estimate is known of.
 
     Examples
     --------
@@ -105,6 +124,10 @@ def forecast(
     2
     """
     sigmoids = sigmoids_of(loss)
+    if radius is not None and features is None:
+        raise ProblemError("a radius is the length of features on a sphere: say features='sphere', or leave it out")
+    if features is not None and like is not None:
+        raise ProblemError(f"networks like {like!r} have fewer classes than dimensions: give the feature ratio c")
     if sigmoids is not None and not isinstance(counts, LabelScatter):
         raise ProblemError(
             f"the loss {sigmoids} has one sigmoid a label: give LabelScatter.from_counts of the class counts"
@@ -116,13 +139,17 @@ def forecast(
             feature_decay=feature_decay,
             feature_ratio=feature_ratio,
             like=like,
-            single=not isinstance(counts, LabelScatter),
+            single=not isinstance(counts, LabelScatter) and features is None,
             bias=bias,
             width=width,
             loss="mse" if isinstance(loss, BinaryCrossEntropy) or sigmoids is not None else loss,
         )
     if isinstance(counts, LabelScatter):
+        if features is not None:
+            raise ProblemError(LABEL_SETS)
         return _of_targets(copy(counts), problem, sigmoids)
+    if features is not None:
+        return narrow_forecast(counts_of(counts), problem, features, radius)
     return _with_band(counts_of(counts), problem)
 
 

@@ -49,6 +49,14 @@ class Outcome(Enum):
         "found on bins of nearly equal counts: the objective is proven to be within the gap of the minimum, and "
         "figures of classes are close estimates"
     )
+    ESTIMATED = (
+        "an estimate: with more classes than dimensions nothing is proven but the lower bound, and figures of classes "
+        "are those of the full width, stretched as the width asks for"
+    )
+    BOUNDED = (
+        "a lower bound alone: the width is so narrow for the margins, or so many classes are near death, that no "
+        "estimate holds; widen the features, or lower the weight decay"
+    )
     INTERRUPTED = "interrupted: the best point so far, with its certificate; see gap"
 
     @property
@@ -57,7 +65,10 @@ class Outcome(Enum):
         return self.name not in _UNPROVEN
 
 
-_UNPROVEN = ("LAW", "NOT_SOLVED", "BEST_FOUND", "NOT_CONVERGED", "OUT_OF_TIME", "BRACKETED", "INTERRUPTED")
+_UNPROVEN = (
+    *("LAW", "NOT_SOLVED", "BEST_FOUND", "NOT_CONVERGED", "OUT_OF_TIME"),
+    *("BRACKETED", "ESTIMATED", "BOUNDED", "INTERRUPTED"),
+)
 
 
 @dataclass(frozen=True, repr=False)

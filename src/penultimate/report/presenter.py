@@ -126,6 +126,11 @@ if TYPE_CHECKING:
     import penultimate.report.learning_curve.record
     import penultimate.report.learning_curve.table
     import penultimate.report.learning_curve.words
+    import penultimate.report.narrow_forecast.charts
+    import penultimate.report.narrow_forecast.page
+    import penultimate.report.narrow_forecast.record
+    import penultimate.report.narrow_forecast.table
+    import penultimate.report.narrow_forecast.words
     import penultimate.report.row_audit.charts
     import penultimate.report.row_audit.page
     import penultimate.report.row_audit.record
@@ -151,6 +156,7 @@ if TYPE_CHECKING:
     from penultimate.forecasts.comparison import LossComparison
     from penultimate.forecasts.forecast import Forecast
     from penultimate.forecasts.label_forecast import LabelForecast
+    from penultimate.forecasts.narrow_forecast import NarrowForecast
     from penultimate.heads.comparison.comparison import HeadComparison
     from penultimate.learning_curves.curve import LearningCurve
     from penultimate.probabilities.class_shares import ClassShares
@@ -208,6 +214,13 @@ if TYPE_CHECKING:
         penultimate.report.head_comparison.record,
         penultimate.report.head_comparison.table,
         penultimate.report.head_comparison.words,
+    )
+    _narrow_forecast: _Presenter[NarrowForecast] = (
+        penultimate.report.narrow_forecast.charts,
+        penultimate.report.narrow_forecast.page,
+        penultimate.report.narrow_forecast.record,
+        penultimate.report.narrow_forecast.table,
+        penultimate.report.narrow_forecast.words,
     )
     _row_audit: _Presenter[RowAudit] = (
         penultimate.report.row_audit.charts,

@@ -132,6 +132,28 @@ def test_many_classes_dead():
         assert np.linalg.norm(one - other) <= 0.02 * np.linalg.norm(other)
 
 
+@pytest.mark.parametrize("bias", ["free", "none"])
+def test_rows_of_classes_without_a_direction_are_short_and_not_zero(bias):
+    """As solutions count by count have them to rounding: a row does not die with its direction (docs/theory §5)."""
+    counts = pen.ClassCounts.long_tailed(120, 20_000, 20_000, "zipf")
+    problem = pen.Problem.from_decays(1e-2, loss="ce", bias=bias)
+    true, binned = solve(counts, problem, gap=1e-10), solve_binned(counts, problem, gap=1e-3)
+    rows = true.geometry.group_head_norms
+    dead = true.geometry.group_retained < 0.1
+    assert dead.any() and np.all(rows[dead] > 1e-3) and rows[dead].max() < 0.02 * rows.max()
+    np.testing.assert_allclose(binned.geometry.group_head_norms[dead], rows[dead], rtol=0.01)
+
+
+@pytest.mark.parametrize("decay", [1e-12, 1e-18])
+def test_a_tiny_decay_keeps_its_proof(decay):
+    """What classes give to others is then below the rounding of what they keep."""
+    counts, problem = long_tail(classes=30), pen.Problem.from_decays(decay, loss="ce")
+    bins, model, unknowns = on_bins(counts, problem, 60)
+    certificate, true = lift.certify_lifted(bins, model, unknowns), solve(counts, problem)
+    assert certificate.dual <= true.objective <= certificate.primal * (1 + 1e-8)
+    assert 1e-7 < certificate.relative_gap < 0.02
+
+
 def test_many_distinct_counts_go_to_bins_and_say_so():
     n = np.append(np.floor(1e9 / (np.arange(20_000) + 3.0) ** 1.07) + np.arange(20_000)[::-1], [0.0, 0.0])
     forecast = pen.forecast(pen.ClassCounts(n), loss="ce", weight_decay=1e-3, feature_ratio=1)

@@ -24,6 +24,8 @@ from penultimate.minimisers.convex.bins import Bins
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
 
 _TINY = 1e-300
+# The least that a class keeps: below, its share of the entropy is less than rounding.
+_LEAST = 1e-16
 # Largest |α τ| that neighbours are asked for, and the largest for which the series of the entropy bounds it.
 _REACH, _SERIES = 0.5, 0.8
 # The norm is looked for from this much above its lower bound on, and found to a fifth of the excess.
@@ -285,8 +287,9 @@ class _Flow:
         others = constant[of] + linear[of] * tau + terms[0][of] * tau**2 / 2.0 + terms[1][of] * np.abs(tau) ** 3 / 3.0
         others += self.given[of] * (1.0 + tau) * np.log(np.maximum(rate, _TINY))
         others -= self.itself * np.log(np.maximum(rate * self.itself, _TINY))
-        own = np.maximum(1.0 - rate * self.out, 0.0)
-        return float((bins.size * bins.share) @ (-rate * others - own * np.log(np.maximum(own, _TINY))))
+        # What a class gives may be far below rounding of the one that it has: log1p keeps it.
+        gives = np.minimum(rate * self.out, 1.0 - _LEAST)
+        return float((bins.size * bins.share) @ (-rate * others - (1.0 - gives) * np.log1p(-gives)))
 
 
 def _mean(weight: Float[np.ndarray, "G G"], slopes: Float[np.ndarray, "G G"]) -> Float[np.ndarray, " G"]:

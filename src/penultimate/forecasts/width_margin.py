@@ -16,7 +16,7 @@ from penultimate.model.problem import Problem
 # more, and near 1 the formula breaks down (chosen from those simulations).
 _BINDS, _BEYOND = 0.15, 2.0 / 3.0
 # A class that misses more than this is near death, and more than this share of them is too many for the law.
-_MISS, _MANY = 0.3, 0.05
+MISS, _MANY = 0.3, 0.05
 
 
 class Width(Enum):
@@ -33,10 +33,12 @@ class WidthMargin:
 
     Attributes
     ----------
-    weight_decay, ratio : float
-        λ, and c: 1 unless a problem says otherwise.
+    weight_decay : float
+        λ.
+    ratio : float or None
+        c: 1 unless a problem says otherwise; None where features have one length.
     margin : float
-        z₀.
+        z₀, or where features have one length the mean over the classes.
     dimension : int
         d.
     near_death : float
@@ -44,7 +46,7 @@ class WidthMargin:
     """
 
     weight_decay: float
-    ratio: float
+    ratio: float | None
     margin: float
     dimension: int
     near_death: float
@@ -55,9 +57,14 @@ class WidthMargin:
         return self.margin / self.dimension
 
     @property
+    def many_near_death(self) -> bool:
+        """Whether more than a twentieth of the classes are near death."""
+        return self.near_death > _MANY
+
+    @property
     def width(self) -> Width:
         """What follows."""
-        if self.share >= _BEYOND or self.near_death > _MANY:
+        if self.share >= _BEYOND or self.many_near_death:
             return Width.BEYOND
         return Width.BINDS if self.share >= _BINDS else Width.FREE
 
@@ -68,7 +75,7 @@ def width_margin(counts: Float[np.ndarray, " n"], dimension: int, problem: Probl
     Examples
     --------
     >>> import numpy as np, penultimate as pen
-    >>> from penultimate.audits.width_margin import width_margin
+    >>> from penultimate.forecasts.width_margin import width_margin
     >>> found = width_margin(1e6 / np.arange(1, 1001), 128, pen.Problem.from_decays(1e-5))
     >>> round(found.margin, 1), found.width.value
     (14.6, 'width does not bind')
@@ -78,4 +85,4 @@ def width_margin(counts: Float[np.ndarray, " n"], dimension: int, problem: Probl
     ratio = problem.resolved_feature_decay(samples) * samples / decay
     miss = decay * np.sqrt(ratio * samples / counts)
     margin = float(np.log(np.sqrt(counts / samples).sum() / (decay * np.sqrt(ratio))))
-    return WidthMargin(decay, ratio, max(margin, 0.0), dimension, float(np.mean(miss > _MISS)))
+    return WidthMargin(decay, ratio, max(margin, 0.0), dimension, float(np.mean(miss > MISS)))

@@ -1,0 +1,1 @@
+"""Forecasts with more classes than dimensions, presented."""
