@@ -121,7 +121,7 @@ def kinds(present: pen.Head, train: Samples, valid: Samples, seed: int) -> dict[
     """Each kind of head that `pen.compare_heads` tries, and their blend, fitted to all of VALID."""
     statistics = pen.FeatureStatistics.from_features(*train, present.classes)
     tried, _ = candidates(Training(present, statistics, train), valid)
-    final, blend = Tried(tried, valid, present.classes).choose(
+    final, blend = Tried(tried, valid, statistics.counts).choose(
         np.arange(len(valid.labels)), np.random.default_rng(seed)
     )
     return {**{name: one.head for name, one in final.items()}, "blend": blend.head}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.base import clone
@@ -16,9 +17,10 @@ from sklearn.utils import estimator_checks
 
 import penultimate as pen
 from penultimate.heads.label_calibration import label_lines
+from penultimate.heads.label_parts import pooled
 from penultimate.heads.label_ridge import LabelRidge
 from penultimate.heads.multi_label import dealt
-from penultimate.heads.sigmoids import Logistic, Rotated
+from penultimate.heads.sigmoids import Logistic, Rotated, log_loss
 from penultimate.probabilities.thresholds import f1
 
 MultiLabelHead = pen.heads.MultiLabelHead
@@ -114,6 +116,50 @@ def test_a_network_can_take_it():
     np.testing.assert_array_equal(FITTED.thresholds_.predict(FITTED.predict_proba(X)), FITTED.predict(X) > 0)
 
 
+def rings(samples=300, seed=0):
+    """Two labels that no plane parts, one that a plane does, and one that never is."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(samples, 3))
+    far = np.square(rows[:, :2]).sum(axis=1)
+    return rows, np.column_stack([far < 0.6, far > 3.5, rows[:, 2] > 1.0, np.zeros(samples, dtype=bool)])
+
+
+def test_a_head_that_need_not_be_linear_finds_what_no_plane_parts_and_is_a_sum_of_kernels():
+    rows, labels = rings()
+    straight, bent = (MultiLabelHead(linear=linear, folds=4).fit(rows, labels) for linear in (True, False))
+    new, truth = rings(seed=1)
+    worth = [f1(truth, head.predict(new) > 0)[:3] for head in (straight, bent)]
+    assert worth[1][:2].min() > 0.8 > 0.6 > worth[0][:2].max() and worth[1][2] > worth[0][2] - 0.1
+    assert not bent.predict(new)[:, 3].any() and bent.outcomes_[3] == "unseen"
+    # By hand: W h + b + Σ a k(h).
+    kernel = bent._kernel
+    near = np.exp(-np.square(new[:, None] - kernel.landmarks).sum(axis=2) / (2 * kernel.widths**2))
+    scores = new @ bent.coef_.T + bent.intercept_ + near @ kernel.coefficients.T
+    np.testing.assert_allclose(bent.predict_proba(new), expit(scores), atol=1e-6)
+    assert list(bent.shares_) == ["logistic", "ridge", "kernel 0.5", "kernel 1", "kernel 2"]
+    assert straight.shares_ == {"logistic": 0.5, "ridge": 0.5}
+
+
+def test_a_head_that_is_not_linear_hands_out_no_rows():
+    bent = MultiLabelHead(linear=False, folds=2).fit(*rings(80))
+    for taken in (bent.head, bent.to_torch):
+        with pytest.raises(pen.FeaturesError, match="the head is not linear, W and b are a part of it"):
+            taken()
+
+
+def test_what_is_pooled_has_the_least_log_loss_by_another_optimiser():
+    rng = np.random.default_rng(0)
+    truth = rng.random((200, 5)) < 0.3
+    logits = [(2 * truth - 1) * a + rng.normal(size=truth.shape) for a in (1.0, 0.5, -0.3)]
+
+    def loss(shares):
+        return log_loss(np.tensordot(shares, logits, 1), truth)
+
+    other = minimize(lambda logs: loss(np.exp(logs)), np.zeros(3), method="Nelder-Mead", options={"maxiter": 2000})
+    found = pooled(logits, truth)
+    assert loss(found) <= other.fun + 1e-2 and found[2] == 0.0 < found[1] < found[0]
+
+
 def test_odd_labels_have_named_outcomes():
     odd = np.column_stack([Y[:, 0], np.zeros(len(Y)), np.ones(len(Y)), np.arange(len(Y)) == 7, Y[:, 1]])
     head = MultiLabelHead().fit(X, odd)
@@ -179,7 +225,7 @@ def test_repeated_samples_deceive_no_one_who_names_their_groups():
 
 def test_it_is_an_estimator():
     head = clone(MultiLabelHead(folds=3, seed=4))
-    assert head.get_params() == {"folds": 3, "seed": 4}
+    assert head.get_params() == {"linear": True, "folds": 3, "seed": 4}
     probabilities = cross_val_predict(make_pipeline(StandardScaler(), head), X, Y, cv=3, method="predict_proba")
     assert probabilities.shape == Y.shape and f1(Y, probabilities > 0.3).mean() > 0.3
     np.testing.assert_array_equal(head.fit(X, Y).coef_, clone(head).fit(X, Y).coef_)

@@ -1,5 +1,6 @@
 """The head for several labels a sample: two losses, one probability, and a threshold from all probabilities."""
 
+from collections.abc import Sequence
 from typing import Any, Self, cast
 
 import numpy as np
@@ -9,11 +10,13 @@ from scipy.special import expit, logit
 
 from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import FeaturesError
-from penultimate.heads.label_calibration import Lines, label_lines
-from penultimate.heads.label_ridge import LabelRidge
+from penultimate.features.head import Head
+from penultimate.heads.kernel_head import KernelHead
+from penultimate.heads.label_calibration import label_lines
+from penultimate.heads.label_parts import BANDWIDTHS, Part, kernel_part, landmarks_of, logistic_part, pooled, ridge_part
 from penultimate.heads.linear_head import NEVER, Exported
 from penultimate.heads.scikit import ClassifierMixin, check_fitted, checked_features, checked_rows
-from penultimate.heads.sigmoids import Logistic, Rotated, log_loss
+from penultimate.heads.sigmoids import Rotated
 from penultimate.probabilities.thresholds import FEW, Thresholds, expected_f_thresholds, scaled
 from penultimate.targets.indicators import indicators_of
 from penultimate.threads import one_thread_of_blas
@@ -21,10 +24,6 @@ from penultimate.threads import one_thread_of_blas
 # With five, probabilities out of fold are those of heads with a fifth fewer positives than the one that is used, which
 # rare labels feel.
 FOLDS = 10
-# Weight decays in units of the mean variance of a feature, strong ones first, two a decade. A path ends where the loss
-# of held-out samples rises.
-_DECAYS: tuple[float, ...] = tuple((10.0 ** (-np.arange(13) / 2)).tolist())
-
 # What thresholds are multiplied by. A line of logits promises more than the surest answers keep where labels are hard,
 # and half of too large an F1 is too high. One number for all labels rests on the positives of all.
 _FACTORS: tuple[float, ...] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
@@ -40,17 +39,20 @@ class MultiLabelHead(ClassifierMixin, Exported):
 
     Parameters
     ----------
+    linear : bool, default True
+        Whether the probabilities have to be ``σ(W h + b)``, which a network's last layer can take. False adds least
+        squares on Gaussian kernels of three widths about up to 1,000 of the samples, and pools all logits by log loss.
     folds : int, default 10
         Of the cross-fitting.
     seed : int, default 0
-        Of the dealing into folds.
+        Of the dealing into folds, and of the landmarks.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
         Labels, in the order of the columns.
     coef_, intercept_ : ndarray of shape (K, d) and (K,)
-        W and b: ``σ(W h + b)`` are the probabilities.
+        W and b: ``σ(W h + b)`` are the probabilities. Where the head is not linear, its linear part.
     thresholds_ : Thresholds
         Where to answer yes, with the F1 to be expected: out-of-fold probabilities of the samples of `fit`.
     outcomes_ : ndarray of str of shape (K,)
@@ -58,6 +60,9 @@ class MultiLabelHead(ClassifierMixin, Exported):
         no sample, never answered; "always" on in all, always answered.
     weight_decays_ : dict of str to float
         Of "logistic" and "ridge", in units of the mean variance of a feature.
+    shares_ : dict of str to float
+        What each part weighs in the logit, before the last calibration: "logistic" and "ridge", ½ each; where the head
+        is not linear also "kernel 0.5" to "kernel 2", and all as log loss has it.
     n_features_in_ : int
         d.
 
@@ -82,8 +87,11 @@ class MultiLabelHead(ClassifierMixin, Exported):
     thresholds_: Thresholds
     outcomes_: NDArray[Any]
     weight_decays_: dict[str, float]
+    shares_: dict[str, float]
+    _kernel: KernelHead | None
 
-    def __init__(self, *, folds: int = FOLDS, seed: int = 0) -> None:
+    def __init__(self, *, linear: bool = True, folds: int = FOLDS, seed: int = 0) -> None:
+        self.linear = linear
         self.folds = folds
         self.seed = seed
 
@@ -121,6 +129,26 @@ class MultiLabelHead(ClassifierMixin, Exported):
         with one_thread_of_blas():
             self._fit(features, truth, vary, fold)
         return self
+
+    def head(self) -> Head:
+        """W and b for a network, a file or an audit.
+
+        Returns
+        -------
+        Head
+            Named by `classes_` where these are texts.
+
+        Raises
+        ------
+        FeaturesError
+            When the head is not linear.
+        NotFittedError
+            Before `fit`.
+        """
+        check_fitted(self)
+        if self._kernel is not None:
+            raise FeaturesError("the head is not linear, W and b are a part of it: keep the estimator, or linear=True")
+        return super().head()
 
     def decision_function(self, X: object) -> NDArray[np.floating]:
         """Logits less those of the thresholds: yes where they are zero or above.
@@ -170,6 +198,8 @@ class MultiLabelHead(ClassifierMixin, Exported):
     def _logits(self, X: object) -> NDArray[np.floating]:
         check_fitted(self)
         rows = checked_rows(self, X)
+        if self._kernel is not None:
+            return self._kernel.logits(rows)
         return rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
 
     def _fit(
@@ -179,91 +209,59 @@ class MultiLabelHead(ClassifierMixin, Exported):
         vary: Bool[np.ndarray, " K"],
         fold: Int[np.ndarray, " N"],
     ) -> None:
-        turned, own = Rotated.of(features), truth[:, vary]
-        logistic, ridge = _logistic(turned, own, fold), _ridge(turned, own, fold)
-        self.weight_decays_ = {"logistic": logistic.weight_decay, "ridge": ridge.weight_decay}
-        blended = 0.5 * (logistic.logits + ridge.logits)
+        parts, own = self._parts(features, truth[:, vary], fold), truth[:, vary]
+        logits = [part.logits for part in parts.values()]
+        shares = np.full(len(parts), 0.5) if self.linear else pooled(logits, own)
+        self.shares_ = dict(zip(parts, shares.tolist(), strict=True))
+        blended = np.sum([np.float32(share) * one for share, one in zip(shares, logits, strict=True)], axis=0)
         lines = label_lines(blended, own)
-        weights = 0.5 * (logistic.weights + ridge.weights) * lines[:, 1]
-        biases = lines[:, 0] + 0.5 * (logistic.biases + ridge.biases) * lines[:, 1]
-        self.coef_ = np.zeros((len(vary), features.shape[1]))
-        self.coef_[vary] = (turned.turn @ weights).T
-        self.intercept_ = np.where(self.outcomes_ == "always", -NEVER, NEVER)
-        self.intercept_[vary] = biases - self.coef_[vary] @ turned.centre
+        self._settle(list(parts.values()), shares[:, None] * lines[:, 1], lines[:, 0], vary)
         probabilities = np.tile((self.outcomes_ == "always").astype(np.float64), (len(truth), 1))
         probabilities[:, vary] = expit(lines[:, 0] + lines[:, 1] * blended)
         found = expected_f_thresholds(probabilities, truth, names=list(map(str, self.classes_)))
         tried = [scaled(found, probabilities, truth, factor) for factor in _FACTORS]
         self.thresholds_ = max(tried, key=_measured)
 
+    def _parts(
+        self, features: NDArray[np.floating], own: Bool[np.ndarray, "N k"], fold: Int[np.ndarray, " N"]
+    ) -> dict[str, Part]:
+        turned = Rotated.of(features)
+        parts = {"logistic": logistic_part(turned, own, fold), "ridge": ridge_part(turned, own, fold)}
+        self.weight_decays_ = {name: part.weight_decay for name, part in parts.items()}
+        if not self.linear:
+            marks = landmarks_of(features, self.seed)
+            parts |= {f"kernel {width:g}": kernel_part(features, marks, width, own, fold) for width in BANDWIDTHS}
+        return parts
 
-class _Part:
-    """One loss: logits out of fold, and the weights and biases of all samples, both calibrated."""
-
-    def __init__(
+    def _settle(
         self,
-        weight_decay: float,
-        scores: Float[np.ndarray, "N K"],
-        truth: Bool[np.ndarray, "N K"],
-        fitted: Logistic | LabelRidge,
+        parts: Sequence[Part],
+        factors: Float[np.ndarray, "J k"],
+        biases: Float[np.ndarray, " k"],
+        vary: Bool[np.ndarray, " K"],
     ) -> None:
-        sizes = scores.std(axis=0, dtype=np.float64)
-        sizes = np.where(sizes > 0.0, sizes, 1.0)
-        lines: Lines = label_lines(scores / sizes, truth)
-        factors = lines[:, 1] / sizes
-        self.weight_decay = weight_decay
-        self.logits = lines[:, 0] + factors * scores
-        self.weights = fitted.weights * factors
-        self.biases = lines[:, 0] + factors * fitted.biases
-
-
-def _logistic(turned: Rotated, truth: Bool[np.ndarray, "N K"], fold: Int[np.ndarray, " N"]) -> _Part:
-    """The weight decay of least log loss on the first fold: one is enough, all labels of its samples have a say."""
-    rest = fold != 0
-    first = Logistic(turned.rows[rest], turned.variances, truth[rest])
-    chosen, least, held = _DECAYS[0], np.inf, np.empty(0)
-    for decay in _DECAYS:
-        scores = first.fit(decay).scores(turned.rows[~rest])
-        loss = log_loss(scores, truth[~rest])
-        if loss > least:
-            break
-        chosen, least, held = decay, loss, scores
-    out = np.empty(truth.shape, dtype=np.float32)
-    out[~rest] = held
-    for index in range(1, int(fold.max()) + 1):
-        rest = fold != index
-        fitted = Logistic(turned.rows[rest], turned.variances, truth[rest]).fit(chosen)
-        out[~rest] = fitted.scores(turned.rows[~rest])
-    return _Part(chosen, out, truth, Logistic(turned.rows, turned.variances, truth).fit(chosen))
-
-
-def _ridge(turned: Rotated, truth: Bool[np.ndarray, "N K"], fold: Int[np.ndarray, " N"]) -> _Part:
-    """The weight decay whose scores correlate best with the labels: their size is left to the calibration."""
-    rests = [fold != index for index in range(int(fold.max()) + 1)]
-    fits = [LabelRidge(turned.rows[rest], truth[rest]) for rest in rests]
-    chosen, most, held = _DECAYS[0], -np.inf, np.empty(0)
-    for decay in _DECAYS:
-        scores = np.empty(truth.shape, dtype=np.float32)
-        for rest, fitted in zip(rests, fits, strict=True):
-            scores[~rest] = fitted.fit(decay).scores(turned.rows[~rest])
-        explained = _explained(scores, truth)
-        if explained < most:
-            break
-        chosen, most, held = decay, explained, scores
-    return _Part(chosen, held, truth, LabelRidge(turned.rows, truth).fit(chosen))
+        """Note the sum of the parts, each times the factor of every label that varies."""
+        weighed = list(zip(parts, factors, strict=True))
+        line = sum(factor * part.weights for part, factor in weighed if part.landmarks is None)
+        bent = [(part, factor) for part, factor in weighed if part.landmarks is not None and factor.any()]
+        self.coef_ = np.zeros((len(vary), self.n_features_in_))
+        self.coef_[vary] = np.transpose(line)
+        self.intercept_ = np.where(self.outcomes_ == "always", -NEVER, NEVER)
+        self.intercept_[vary] = biases + sum(factor * part.biases for part, factor in weighed)
+        self._kernel = None
+        if bent:
+            coefficients = np.zeros((len(vary), sum(len(part.weights) for part, _ in bent)))
+            coefficients[vary] = np.concatenate([factor * part.weights for part, factor in bent]).T
+            marks, widths = (
+                np.concatenate([np.asarray(getattr(part, name)) for part, _ in bent])
+                for name in ("landmarks", "widths")
+            )
+            self._kernel = KernelHead(Head((self.coef_,), self.intercept_), marks, widths, coefficients)
 
 
 def _measured(found: Thresholds) -> float:
     """Macro-F1 out of fold."""
     return 0.0 if found.measured_f is None else float(found.measured_f.mean())
-
-
-def _explained(scores: Float[np.ndarray, "N K"], truth: Bool[np.ndarray, "N K"]) -> float:
-    """Squared correlation of scores and labels, on average over labels, so that rare ones have a say."""
-    centred = scores - scores.mean(axis=0)
-    shared = np.einsum("nk,nk->k", centred, truth - truth.mean(axis=0), dtype=np.float64)
-    sizes = np.square(centred).sum(axis=0, dtype=np.float64) * truth.var(axis=0) * len(truth)
-    return float((shared**2 / np.where(sizes > 0.0, sizes, np.inf)).mean())
 
 
 def _as_columns(y: Any) -> Any:

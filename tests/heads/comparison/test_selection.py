@@ -50,7 +50,7 @@ def centres(classes, dimension):
 
 def test_a_head_that_learns_samples_by_heart_is_judged_on_others():
     samples = noise(samples=240, dimension=240)
-    tried = Tried([memory(), *centres(3, 240)], samples, 3)
+    tried = Tried([memory(), *centres(3, 240)], samples, np.ones(3))
     kinds, blend = tried.choose(np.arange(240), np.random.default_rng(0))
     chosen = kinds["memory"]
     assert np.mean(chosen.head.predict(samples.features) == samples.labels) > 0.95
@@ -67,7 +67,7 @@ def test_settings_are_judged_on_parts_they_were_not_chosen_on():
     rng = np.random.default_rng(1)
     weights = rng.normal(size=(400, 3, 5))
     lottery = fixed("lottery", lambda setting: weights[int(setting)], tuple(map(float, range(400))))
-    tried = Tried([lottery, *centres(3, 5)], samples, 3)
+    tried = Tried([lottery, *centres(3, 5)], samples, np.ones(3))
     answers, blended = cross_fit(tried, 3, seed=0)
     chosen = tried.choose(np.arange(150), np.random.default_rng(0))[0]["lottery"]
     assert chosen.curve.balanced_accuracy.max() > 0.42
@@ -80,7 +80,7 @@ def test_the_blend_adds_the_heads_and_believes_the_one_that_is_right():
     labels = np.arange(300) % 3
     samples = Samples((3 * np.eye(3)[labels] + rng.normal(size=(300, 3))).astype(np.float32), labels)
     kinds = [fixed("wrong", lambda _: np.roll(np.eye(3), 1, axis=0)), fixed("right", lambda _: np.eye(3))]
-    chosen, blend = Tried([*kinds, *centres(3, 3)], samples, 3).choose(np.arange(300), rng)
+    chosen, blend = Tried([*kinds, *centres(3, 3)], samples, np.ones(3)).choose(np.arange(300), rng)
     assert blend.weights["right"] > 0.7 and blend.weights["wrong"] < 0.05
     added = sum(blend.weights[name] * one.head.logits(samples.features) for name, one in chosen.items())
     np.testing.assert_allclose(blend.head.logits(samples.features), added, atol=1e-5)
@@ -99,9 +99,28 @@ def test_the_blend_is_around_theory_unless_the_present_head_is_likelier(adjusted
         Candidate(name, "", "", (0.0,), lambda _, __, head=head: head)
         for name, head in ((TEMPERATURE, present), (BY_THEORY, theory))
     ]
-    _, blend = Tried(kinds, samples, 3).choose(np.arange(12), rng)
+    _, blend = Tried(kinds, samples, np.ones(3)).choose(np.arange(12), rng)
     likely = TEMPERATURE if adjusted else BY_THEORY
     assert blend.weights[likely] > 0.6 > 0.3 > min(blend.weights.values())
+
+
+def test_what_all_kinds_leave_of_the_class_shares_is_taken_off():
+    """Log likelihoods of Gaussians plus half of log π: the blend is the likelihoods again."""
+    rng = np.random.default_rng(0)
+    counts = np.array([1000.0, 100.0, 10.0])
+    labels = np.arange(6000) % 3
+    samples = Samples((1.5 * np.eye(3)[labels] + rng.normal(size=(6000, 3))).astype(np.float32), labels)
+    heads = [pen.Head((1.5 * np.eye(3),), share * np.log(counts)) for share in (0.5, 0.5)]
+    kinds = [
+        Candidate(name, "", "", (0.0,), lambda _, __, head=head: head)
+        for name, head in zip((TEMPERATURE, BY_THEORY), heads, strict=True)
+    ]
+    _, blend = Tried(kinds, samples, counts).choose(np.arange(6000), rng)
+    assert blend.adjustment == pytest.approx(0.5, abs=0.05)
+    np.testing.assert_allclose(blend.head.product, 1.5 * np.eye(3), atol=0.1)
+    assert np.ptp(blend.head.offset) < 0.15
+    # Counts of nothing but zeros and ones change nothing.
+    assert np.ptp(Tried(kinds, samples, np.array([1.0, 0.0, 1.0]))._rarity.offset) == 0.0
 
 
 def test_the_setting_of_least_balanced_log_loss_is_picked():
@@ -110,7 +129,7 @@ def test_the_setting_of_least_balanced_log_loss_is_picked():
     samples = Samples((1.5 * np.eye(3)[labels] + rng.normal(size=(900, 3))).astype(np.float32), labels)
     spoilt = rng.normal(size=(3, 3))
     kind = fixed("spoilt less and less", lambda setting: np.eye(3) + spoilt * setting, (1.0, 0.5, 0.02, 0.01, 0.0))
-    curve = Tried([kind, *centres(3, 3)], samples, 3).choose(np.arange(900), rng)[0][kind.name].curve
+    curve = Tried([kind, *centres(3, 3)], samples, np.ones(3)).choose(np.arange(900), rng)[0][kind.name].curve
     for place, setting in enumerate(kind.settings):
         scores = samples.features @ (np.eye(3) + spoilt * setting).T
 
@@ -132,7 +151,7 @@ def test_scores_come_out_calibrated_and_answers_as_they_were():
     labels = np.arange(3000) % 3
     samples = Samples((2 * np.eye(3)[labels] + rng.normal(size=(3000, 3))).astype(np.float32), labels)
     kind = fixed("far too sure", lambda _: 50 * np.eye(3))
-    head = Tried([kind, *centres(3, 3)], samples, 3).choose(np.arange(3000), rng)[0][kind.name].head
+    head = Tried([kind, *centres(3, 3)], samples, np.ones(3)).choose(np.arange(3000), rng)[0][kind.name].head
     # Log posteriors of these Gaussians are 2 h.
     np.testing.assert_allclose(head.product, 2 * np.eye(3), rtol=0.1, atol=1e-9)
     assert np.array_equal(head.predict(samples.features), samples.features.argmax(axis=1))

@@ -166,7 +166,7 @@ class BestHead(LinearHead):
             )
         present = plain_head(train, classes, self.random_state)
         training = Training(present, FeatureStatistics.from_features(*train, classes), train)
-        tried = Tried(candidates(training, valid, linear=self.linear)[0], valid, classes)
+        tried = Tried(candidates(training, valid, linear=self.linear)[0], valid, training.statistics.counts)
         return tried.choose(np.arange(len(valid.labels)), np.random.default_rng(self.random_state))[1].head
 
     def _held_out(self, valid: tuple[object, object]) -> Samples:

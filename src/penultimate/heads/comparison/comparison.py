@@ -26,6 +26,7 @@ from penultimate.heads.comparison.plain import plain_head
 from penultimate.heads.comparison.samples import check_varied, held_out, order_notes, repeat_notes
 from penultimate.heads.comparison.scoring import COST, Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
+from penultimate.heads.comparison.trees import trees_note
 from penultimate.heads.kernel_head import AnyHead, KernelHead, as_kernel, renamed
 from penultimate.heads.validation_curve import Curve
 from penultimate.probabilities.deciding import costs_of
@@ -221,7 +222,8 @@ def compare_heads(
         and the mean cost decides whether the present head is kept.
     linear : bool, default True
         Whether heads have to be ``W h + b``, which a network's last layer can take. False tries kernel machines too
-        (`NystroemHead`); then the blend is a `KernelHead`.
+        (`NystroemHead`); then the blend is a `KernelHead`. It also fits gradient boosting where classes times columns
+        are 800 at most, and a note says so where trees are better for certain.
     seed : int, default 0
         Of the parts and the bootstrap.
     progress : callable, optional
@@ -286,16 +288,20 @@ def _judged(
     present, counts, seed = training.present, unjudged.counts, unjudged.seed
     samples = held_out(valid, present, counts, FOLDS)
     kinds, left_out = candidates(training, samples, linear=linear)
-    tried = Tried(kinds, samples, present.classes)
+    tried = Tried(kinds, samples, training.statistics.counts)
     repeats = int(np.clip(_SCORES // (len(samples.labels) * present.classes), 1, _REPEATS))
     # Thousands of small products: a second thread of BLAS gains little, and costs many times as much on a busy machine.
     with one_thread_of_blas():
         answers, blended = cross_fit(tried, repeats, seed, unjudged.costs, progress)
         final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
     heads = [unjudged.present, *(_fitted(kind, final[kind.name], blend, names) for kind in kinds)]
-    heads.append(HeadResult(BLEND, "all of them added", renamed(blend.head, names), "valid"))
+    what, tau = "all of them added, − τ log π", blend.adjustment
+    heads.append(HeadResult(BLEND, what, renamed(blend.head, names), "valid", "τ", tau))
     scorer = Scorer(samples.labels, counts.bands(*unjudged.bounds), unjudged.costs)
     said = _figured(heads, [*answers.values(), blended], samples, scorer, seed)
+    trees = None
+    if not linear and training.samples is not None and unjudged.costs is None:
+        trees = trees_note(training.samples, samples, scorer, blended, seed)
     by_name = {one.name: one for one in said}
     before, added, theory = (by_name.pop(name) for name in (unjudged.present.name, BLEND, BY_THEORY))
     return replace(
@@ -313,6 +319,7 @@ def _judged(
             *unjudged.notes,
             *order_notes(valid, samples, present, counts),
             *repeat_notes(training.samples, samples),
+            *([] if trees is None else [trees]),
         ),
     )
 

@@ -25,7 +25,7 @@ FIGURES = ("accuracy", "balanced_accuracy", *BANDS, "macro_f1", "calibration_err
 COST = "cost"
 REPLICATES = 1000
 # Bins of confidence, of equal width (Guo et al. 2017, arXiv 1706.04599).
-_BINS = 15
+BINS = 15
 # Entries of counts of draws that are held at a time.
 _ENTRIES = 1 << 22
 
@@ -174,12 +174,10 @@ class _Table:
         """Figures of resampled data, one row a replicate."""
         sums = drawn @ self._columns
         balanced, shares = sums[:, :5], self._band_shares
-        errors = np.abs(sums[:, 6 : 6 + _BINS]).sum(axis=1)
+        errors = np.abs(sums[:, 6 : 6 + BINS]).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             bands = balanced[:, 2:] / shares
-        return np.column_stack(
-            [balanced[:, :2], bands, self._macro_f1(drawn), errors, sums[:, 5], sums[:, 6 + _BINS :]]
-        )
+        return np.column_stack([balanced[:, :2], bands, self._macro_f1(drawn), errors, sums[:, 5], sums[:, 6 + BINS :]])
 
     @cached_property
     def _band_shares(self) -> Float[np.ndarray, " 3"]:
@@ -198,8 +196,8 @@ class _Table:
         rate = self._correct.mean(axis=0)
         plain = [rate / len(weights), weights * rate]
         of_bands = [weights * rate * (scorer.bands == band) for band in BANDS]
-        bins = np.minimum((answers.confidence * _BINS).astype(np.int64), _BINS - 1)
-        gaps = np.zeros((len(weights), _BINS))
+        bins = np.minimum((answers.confidence * BINS).astype(np.int64), BINS - 1)
+        gaps = np.zeros((len(weights), BINS))
         surplus: NDArray[np.float64] = self._correct - answers.confidence
         for repeat, bin_ in enumerate(bins):
             gaps[np.arange(len(weights)), bin_] += weights * surplus[repeat] / len(bins)

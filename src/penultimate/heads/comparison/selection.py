@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from penultimate.features.head import Head
 from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.blending import pool_weights
 from penultimate.heads.comparison.candidates import BY_THEORY, TEMPERATURE, Candidate
@@ -59,17 +60,20 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Blend:
-    """Heads of all kinds, added.
+    """Heads of all kinds, added, less τ log π.
 
     Attributes
     ----------
     head : Head or KernelHead
     weights : dict of str to float
         Of each kind.
+    adjustment : float
+        τ: what is made of few samples of a class answers it too seldom, and kinds that are added do not mend that.
     """
 
     head: AnyHead
     weights: dict[str, float]
+    adjustment: float
 
 
 class Tried:
@@ -80,14 +84,17 @@ class Tried:
     candidates : sequence of Candidate
         Those of `CENTRES` are among them.
     samples : Samples
-    classes : int
-        K.
+    counts : ndarray of shape (K,)
+        Training samples of each class.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], samples: Samples, classes: int) -> None:
+    def __init__(self, candidates: Sequence[Candidate], samples: Samples, counts: Float[np.ndarray, " K"]) -> None:
         self.candidates = candidates
         self.samples = samples
-        self._classes = classes
+        self._classes = len(counts)
+        # Classes without samples are never the answer, whatever is added.
+        rarity = -np.log(np.maximum(counts, 1.0))
+        self._rarity = Head((np.zeros((len(counts), samples.features.shape[1])),), rarity - rarity.mean())
 
     @cached_property
     def _fixed(self) -> dict[str, tuple[list[AnyHead], Int[np.ndarray, "S M"]]]:
@@ -175,9 +182,10 @@ class Tried:
         else:
             centre = [name for name in by_loss if name in CENTRES][:1]
         places = [list(chosen).index(name) for name in centre]
-        weights = pool_weights(np.stack([one.scores for one in kinds]), labels, places)
-        shares = weights.tolist()
-        return Blend(added([one.head for one in kinds], shares), dict(zip(chosen, shares, strict=True)))
+        rarity = np.broadcast_to(self._rarity.offset.astype(np.float32), kinds[0].scores.shape)
+        weights = pool_weights(np.stack([*(one.scores for one in kinds), rarity]), labels, places)
+        head = added([*(one.head for one in kinds), self._rarity], weights.tolist())
+        return Blend(head, dict(zip(chosen, weights[:-1].tolist(), strict=True)), float(weights[-1]))
 
     def _some(self, part: Samples) -> Int[np.ndarray, " m"]:
         """Rows to find settings, temperatures and weights from."""
