@@ -37,14 +37,16 @@ def heading(case: str, key: str) -> str:
     return " ".join([title["text"], *title.get("subtitle", [])])
 
 
-def test_the_report_has_six_charts_in_order():
-    assert list(CHARTS) == ["counts", "spectrum", "retained", "cosines", "sweep", "slider"]
+def test_the_charts_are_in_order():
+    names = ["counts", "spectrum", "retained", "cosines", "geometry", "learning", "sweep", "slider"]
+    assert list(CHARTS) == names
 
 
-@pytest.mark.parametrize(
-    ("case", "key"), [(case, key) for case in CASES for key in CHARTS if (case, key) != ("distinct", "slider")]
-)
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("key", CHARTS)
 def test_every_chart_is_valid_small_and_strict_json(case, key):
+    if key not in forecast(case).charts:
+        return
     spec = drawn(case, key)  # to_dict validates against the schema of Vega-Lite
     assert sum(len(data) for data in spec["datasets"].values()) <= max(ROWS, CLASSES**2)
     text = json.dumps(spec, allow_nan=False)

@@ -4,7 +4,7 @@ const at = (id) => document.getElementById(id);
 // Work that is over sooner shows no progress; what takes longer is given up when a setting changes.
 const PATIENCE = 400;
 // Charts that may have to be solved for at many weight decays: after all others.
-const LATE = ["sweep", "slider"];
+const LATE = ["learning", "sweep", "slider"];
 // Letters of a link that the server reads.
 const LONGEST = 60_000;
 // A pause in typing.

@@ -16,6 +16,8 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.over_decay import can_sweep
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.model.strength_law import GONE
+from penultimate.report.forecast.geometry import geometry, has_geometry
+from penultimate.report.forecast.learning import has_learning, learning
 from penultimate.report.forecast.slider import has_slider, slider
 from penultimate.report.forecast.sweep import sweep
 from penultimate.report.forecast.words import band_words
@@ -127,14 +129,21 @@ CHARTS: dict[str, Callable[[Forecast], AnyChart]] = {
     "spectrum": spectrum,
     "retained": retained,
     "cosines": cosines,
+    "geometry": geometry,
+    "learning": learning,
     "sweep": sweep,
     "slider": slider,
 }
 
 
 def charts(forecast: Forecast) -> dict[str, Callable[[], AnyChart]]:
-    """Every chart by name, drawn when it is called; no sweep or slider where that would take minutes."""
-    left_out = {"sweep": not can_sweep(forecast.solution), "slider": not has_slider(forecast)}
+    """Every chart by name, drawn when it is called; none that shows nothing, or would take minutes."""
+    left_out = {
+        "geometry": not has_geometry(forecast),
+        "learning": not has_learning(forecast),
+        "sweep": not can_sweep(forecast.solution),
+        "slider": not has_slider(forecast),
+    }
     return {name: partial(draw, forecast) for name, draw in CHARTS.items() if not left_out.get(name)}
 
 

@@ -36,6 +36,17 @@ _READINGS = {
         "Classes that kept their direction are at right angles or further apart. An amber block is a set of classes "
         "that the features no longer tell apart.",
     ),
+    "geometry": Reading(
+        "Four class means in space",
+        "Classes that kept their direction are far from all others; those that lost theirs lie on one another. "
+        "The slider turns the view.",
+    ),
+    "learning": Reading(
+        "When directions are learnt",
+        "Strong directions, those of frequent classes, come first. A training that ends early leaves the last ones "
+        "out, whatever the weight decay.",
+        wide=True,
+    ),
     "sweep": Reading(
         "Other weight decays",
         "Above: what would be left of some directions, from the strongest to the weakest. Below: how many directions "

@@ -66,10 +66,8 @@ class _Figures:
 
 
 def _figures(forecast: Forecast) -> _Figures:
-    solution = forecast.solution
-    real = _real(forecast)
-    first = first_ranks(solution.multiplicity)
-    picked = np.flatnonzero(real)[spread(first[real], _DIRECTIONS, log=False)]
+    solution, real = forecast.solution, _real(forecast)
+    picked, labels = drawn_directions(forecast)
     decays = _decays(forecast, picked)
     every = forecast.shares_at(decays)
     kept = _kept(forecast, every)
@@ -77,8 +75,25 @@ def _figures(forecast: Forecast) -> _Figures:
     if forecast.band is not None:
         most, fewest = (_kept(end, end.shares_at(decays)).sum(axis=1) for end in forecast.band)
     share = np.where(kept > 0, every, 0.0)[:, picked]
-    labels = [f"{first[i]:,}: σ = {number(float(solution.sigma[i]), 3)}" for i in picked.tolist()]
     return _Figures(decays, labels, share, kept.sum(axis=1), fewest, most, int(solution.multiplicity[real].sum()))
+
+
+def drawn_directions(forecast: Forecast) -> tuple[Int[np.ndarray, " p"], list[str]]:
+    """Directions of one chart, from the strongest to the weakest evenly by rank, and what they are called."""
+    real = _real(forecast)
+    first = first_ranks(forecast.solution.multiplicity)
+    picked = np.flatnonzero(real)[spread(first[real], _DIRECTIONS, log=False)]
+    return picked, [f"{first[i]:,}: σ = {number(float(forecast.solution.sigma[i]), 3)}" for i in picked.tolist()]
+
+
+def direction_colours(labels: list[str]) -> alt.Color:
+    """A colour a direction, dark for the strongest."""
+    return alt.Color(
+        "direction:N",
+        title="direction",
+        scale=alt.Scale(domain=labels, scheme=alt.SchemeParams("viridis", extent=[0.0, 0.88])),
+        legend=alt.Legend(symbolType="stroke", symbolStrokeWidth=3),
+    )
 
 
 def _kept(forecast: Forecast, share: Float[np.ndarray, "w t"]) -> Int[np.ndarray, "w t"]:
@@ -125,17 +140,11 @@ def _curves(figures: _Figures, domain: tuple[float, float]) -> alt.Chart:
     ]
     axis = log_axis(domain)
     axis.labels, axis.ticks = False, False
-    colour = alt.Color(
-        "direction:N",
-        title="direction",
-        scale=alt.Scale(domain=figures.labels, scheme=alt.SchemeParams("viridis", extent=[0.0, 0.88])),
-        legend=alt.Legend(symbolType="stroke", symbolStrokeWidth=3),
-    )
     curves = alt.Chart(inline(rows)).mark_line(strokeWidth=1.8)
     return curves.encode(
         x=alt.X("decay:Q", title=None, scale=log_scale(domain), axis=axis),
         y=alt.Y("share:Q", title="strength left, x / σ", scale=alt.Scale(domain=[0, 1])),
-        color=colour,
+        color=direction_colours(figures.labels),
         tooltip=[
             "direction:N",
             alt.Tooltip("decay:Q", title="weight decay", format=".3g"),

@@ -76,9 +76,9 @@ def cosines_of(rows: Float[np.ndarray, "b d"]) -> Float[np.ndarray, "b b"]:
     return np.clip(units @ units.T, -1.0, 1.0)
 
 
-def chosen_classes(counts: ClassCounts) -> Int[np.ndarray, " b"]:
-    """Choose at most 48 classes evenly spaced by rank among those with samples, most samples first."""
-    ranks = np.unique(np.rint(np.linspace(0, counts.seen - 1, min(CLASSES, counts.seen))).astype(np.int64))
+def chosen_classes(counts: ClassCounts, limit: int = CLASSES) -> Int[np.ndarray, " b"]:
+    """Choose a few classes evenly spaced by rank among those with samples, most samples first."""
+    ranks = np.unique(np.rint(np.linspace(0, counts.seen - 1, min(limit, counts.seen))).astype(np.int64))
     return np.argsort(-counts.values, kind="stable")[ranks]
 
 
