@@ -13,7 +13,12 @@ from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.losses import Loss, resolve
-from penultimate.minimisers.convex.binned_deaths import binned_deaths, expected_solutions
+from penultimate.minimisers.convex.binned_deaths import (
+    BinnedDeaths,
+    binned_deaths,
+    expected_solutions,
+    first_binned_death,
+)
 from penultimate.minimisers.convex.bins import has_bins
 from penultimate.minimisers.convex.deaths import CriticalDecay, closed_deaths, find_deaths, first_death
 from penultimate.minimisers.cost import expected
@@ -26,13 +31,14 @@ from penultimate.spectrum.grouped_svd import GroupedSVD
 _CLOSELY, ALL_DEATHS, _FIRST_DEATH = 24, 128, 500
 # First deaths that are remembered: those of one set of counts under a few losses.
 _KEPT = 4
-# And up to which they are read off solutions on bins.
-_ON_BINS = 4096
+# And up to which they are read off solutions on bins: ten seconds to half a minute, the first in two.
+_ON_BINS = 100_000
 _CLOSE, _LOOSE, _FIRST = 1e-6, 2e-2, 1e-3  # their brackets
 # Seconds of one core of a server of 2023: of a solution on bins (14 of 609 counts in 3, 20 of 3,303 in 11, 30 of 526
-# from 1 to 1e9 in 13), and of all deaths for each pair of counts (51 in 2.4, 104 in 11). The first takes some four
-# solutions (246 counts in 4, 429 in 14).
-_BINNED, _PAIR, _SOLUTIONS = 0.4, 1e-3, 4.0
+# from 1 to 1e9 in 13), for each distinct count more (16 of 20,000 in 3, 17 of 100,000 in 12), and of all deaths for
+# each pair of counts (51 in 2.4, 104 in 11). The first takes some four solutions (246 counts in 4, 429 in 14), on bins
+# two.
+_BINNED, _COUNT, _PAIR, _SOLUTIONS, _ON_BINS_TAKES = 0.4, 5e-6, 1e-3, 4.0, 2.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,6 +97,14 @@ def _first_by_kappa(counts: ClassCounts, loss: str | Loss, bias: Bias, bracket: 
     return first_death(counts, problem, bracket)
 
 
+def find_first_on_bins(solution: Solution) -> BinnedDeaths | None:
+    """The same read off solutions on bins, without a proof; None where they are not read off."""
+    problem = _by_bins(solution)
+    if problem is None or solution.counts.distinct.size <= _FIRST_DEATH:
+        return None
+    return first_binned_death(solution.counts, problem, solution.geometry.svd.rank - 1)
+
+
 def search_seconds(counts: ClassCounts, problem: Problem, *, every: bool) -> float:
     """Seconds of one core that deaths will take.
 
@@ -113,11 +127,14 @@ def search_seconds(counts: ClassCounts, problem: Problem, *, every: bool) -> flo
     if every and groups <= ALL_DEATHS:
         return first + _PAIR * groups**2
     if (every or not first) and _has_ranks(counts, problem):
-        return first + _BINNED * expected_solutions(counts, problem)
+        solutions = expected_solutions(counts, problem) if every else 0.0
+        return first + (_BINNED + _COUNT * groups) * (solutions + (0.0 if first else _ON_BINS_TAKES))
     return first
 
 
-def find_critical(solution: Solution, first: CriticalDecay | None) -> CriticalDecays:
+def find_critical(
+    solution: Solution, first: CriticalDecay | None, first_on_bins: BinnedDeaths | None = None
+) -> CriticalDecays:
     """λ_1 at which each distinct direction dies, all layers' decays scaled together.
 
     Parameters
@@ -126,6 +143,8 @@ def find_critical(solution: Solution, first: CriticalDecay | None) -> CriticalDe
         At some decay.
     first : CriticalDecay or None
         Of `find_first`.
+    first_on_bins : BinnedDeaths or None
+        Of `find_first_on_bins`.
 
     Returns
     -------
@@ -145,6 +164,9 @@ def find_critical(solution: Solution, first: CriticalDecay | None) -> CriticalDe
     by_bins = _by_bins(solution)
     if by_bins is not None:
         out = _found_on_bins(solution, by_bins)
+    if first_on_bins is not None:  # which says for itself what is the first
+        out[-1] = first_on_bins.decay[0], *first_on_bins.bracket[0]
+        out[:, 0] = np.maximum(out[:, 0], first_on_bins.decay[0])
     deaths = {(death.kind, death.index): death for death in (() if by_bins else _deaths(solution, first))}
     if first is not None:  # which is bracketed more closely than the others
         deaths[first.kind, first.index] = first

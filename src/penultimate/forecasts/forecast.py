@@ -13,13 +13,20 @@ from numpy.typing import ArrayLike
 
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.by_ratio import RatioForecast, by_ratio
-from penultimate.forecasts.critical_decays import CriticalDecays, find_critical, find_first, is_closed
+from penultimate.forecasts.critical_decays import (
+    CriticalDecays,
+    find_critical,
+    find_first,
+    find_first_on_bins,
+    is_closed,
+)
 from penultimate.forecasts.over_decay import shares_at, strengths_at
 from penultimate.forecasts.samples_needed import samples_needed
 from penultimate.forecasts.samples_to_gain import samples_to_gain
 from penultimate.forecasts.status import FATES, LOST, OWN, STATUSES
 from penultimate.forecasts.timeline import Timeline, timeline
 from penultimate.losses.consistency import is_consistent
+from penultimate.minimisers.convex.binned_deaths import BinnedDeaths
 from penultimate.minimisers.convex.deaths import CriticalDecay
 from penultimate.minimisers.solution import Solution
 from penultimate.model.geometry import Geometry
@@ -198,7 +205,7 @@ class Forecast(Reported, presenter="forecast"):
 
         NaN where the width leaves no room for the direction, and with a regularised bias, where the singular values
         themselves move with the decay. For other losses found by following solutions: all of them for up to 128
-        distinct counts (`critical_bracket` says how closely); beyond, for cross-entropy of up to 4,096 on bins of
+        distinct counts (`critical_bracket` says how closely); beyond, for cross-entropy of up to 100,000 on bins of
         counts, else for up to 500 the first and those that have a closed form. `penultimate.solution_path` finds all,
         however long that takes.
         """
@@ -218,7 +225,7 @@ class Forecast(Reported, presenter="forecast"):
     def largest_safe_weight_decay(self) -> float | None:
         """λ_1 below which every direction survives; None if the width takes some, or where it is not known.
 
-        `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts (4,096 for
+        `critical_note` says why: with a regularised bias, and with other losses beyond 500 distinct counts (100,000 for
         cross-entropy).
         """
         if self.width_binds:
@@ -227,8 +234,8 @@ class Forecast(Reported, presenter="forecast"):
             return float(self.critical_weight_decay.min())
         if self._first_death is not None:
             return self._first_death.weight_decay
-        known = self.critical_weight_decay
-        return float(known.min()) if np.isfinite(known).all() and known.size else None
+        found = None if self._first_on_bins is None else float(self._first_on_bins.decay[0])
+        return None if found is None or math.isnan(found) else found
 
     @property
     def is_safe_decay_estimated(self) -> bool:
@@ -240,8 +247,12 @@ class Forecast(Reported, presenter="forecast"):
         return find_first(self.solution)
 
     @cached_property
+    def _first_on_bins(self) -> BinnedDeaths | None:
+        return find_first_on_bins(self.solution)
+
+    @cached_property
     def _critical(self) -> CriticalDecays:
-        return find_critical(self.solution, self._first_death)
+        return find_critical(self.solution, self._first_death, self._first_on_bins)
 
     @cached_property
     def group_samples_to_gain(self) -> Float[np.ndarray, " m"]:

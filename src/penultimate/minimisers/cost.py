@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from penultimate.counts import ClassCounts
+from penultimate.errors import ProblemError
 from penultimate.losses import resolve
 from penultimate.minimisers.convex.bins import is_binned
 from penultimate.model.problem import Problem
@@ -13,10 +14,15 @@ from penultimate.spectrum.secular import DIRECT
 # eight Newton steps: 5.8e-8 to 7.8e-8 s for each cube of their number, 343 to 359 bytes for each pair (a run of 2,140
 # took 1.4 GB where this says 1.6).
 _PAIR, _CUBE, _BYTES = 3e-8, 7e-8, 350.0
+# Distinct counts solved one by one: an hour and 5 GiB. More are a mistake, and would not fit.
+MOST = 4096
 # Above `DIRECT` distinct counts, for each (256,000 in 6 s, with all that a forecast prints).
 _COUNT = 2.5e-5
 # On bins: 256,000 distinct counts, decays 1e-6 to 1e-2, 1.5 to 4 s in all.
 _BINNED, _CLASS, _CLASS_BYTES = 2.0, 1e-5, 1500.0
+
+# Above this seconds are told in hours.
+_HOURS = 7200.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Cost:
     size: float
 
     def __str__(self) -> str:
-        return f"about {self.seconds:,.0f} seconds and {self.size / 2**30:,.1f} GiB of memory"
+        time = f"{self.seconds:,.0f} seconds" if self.seconds < _HOURS else f"{self.seconds / 3600.0:,.0f} hours"
+        return f"about {time} and {self.size / 2**30:,.1f} GiB of memory"
 
 
 def expected(counts: ClassCounts, problem: Problem) -> Cost:
@@ -52,6 +59,11 @@ def expected(counts: ClassCounts, problem: Problem) -> Cost:
     -------
     Cost
 
+    Raises
+    ------
+    ProblemError
+        As `check_distinct`.
+
     Examples
     --------
     >>> import penultimate as pen
@@ -65,4 +77,34 @@ def expected(counts: ClassCounts, problem: Problem) -> Cost:
     if is_binned(counts, problem):
         return Cost(_BINNED + _CLASS * counts.classes, _CLASS_BYTES * counts.classes)
     groups = counts.split(*resolve(problem.loss, counts).vectors.values()).distinct.size
+    if problem.layers == 1:
+        check_distinct(groups, problem)
+    return _one_by_one(groups)
+
+
+def check_distinct(groups: int, problem: Problem) -> None:
+    """Refuse more distinct counts than are solved one by one, before anything of their square is allocated.
+
+    Parameters
+    ----------
+    groups : int
+        Groups of classes that neither count nor loss tells apart.
+    problem : Problem
+        For the error.
+
+    Raises
+    ------
+    ProblemError
+        With what they would take.
+    """
+    if groups > MOST:
+        bias = "" if isinstance(problem.bias, str) else " and a regularised bias"
+        raise ProblemError(
+            f"{groups:,} distinct counts with the loss {str(problem.loss)!r}{bias} would take {_one_by_one(groups)}, "
+            f"and at most {MOST:,} are solved: round the counts, or choose what has no such limit: cross-entropy (ce, "
+            "weighted, or la with a free bias) to a gap above 1e-5, or squared error with a bias free or none"
+        )
+
+
+def _one_by_one(groups: int) -> Cost:
     return Cost(_CUBE * groups**3, _BYTES * groups**2)

@@ -8,6 +8,7 @@ import numpy as np
 
 from penultimate.counts import ClassCounts
 from penultimate.minimisers.by_law import follow_law
+from penultimate.minimisers.cost import check_distinct
 from penultimate.minimisers.regularised_bias import minimise_regularised_bias
 from penultimate.minimisers.shrinkage import Shrinkage, balanced_geometry, keep_widest, outcome_of
 from penultimate.minimisers.solution import Solution
@@ -43,6 +44,7 @@ def minimise_squared_error(counts: ClassCounts, problem: Problem) -> Solution:
         return follow_law(counts, problem, problem.law)
     if isinstance(problem.bias, str):
         return _closed_form(counts, problem)
+    check_distinct(counts.distinct.size, problem)
     return minimise_regularised_bias(counts, problem, problem.bias)
 
 

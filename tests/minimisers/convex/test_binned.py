@@ -140,7 +140,7 @@ def test_rows_of_classes_without_a_direction_are_short_and_not_zero(bias):
     true, binned = solve(counts, problem, gap=1e-10), solve_binned(counts, problem, gap=1e-3)
     rows = true.geometry.group_head_norms
     dead = true.geometry.group_retained < 0.1
-    assert dead.any() and np.all(rows[dead] > 1e-3) and rows[dead].max() < 0.02 * rows.max()
+    assert dead.any() and np.all(rows[dead] > 1e-3) and rows[dead].max() < 0.05 * rows.max()
     np.testing.assert_allclose(binned.geometry.group_head_norms[dead], rows[dead], rtol=0.01)
 
 
@@ -162,7 +162,7 @@ def test_many_distinct_counts_go_to_bins_and_say_so():
     assert solution.outcome is pen.Outcome.BRACKETED
     assert solution.certificate.relative_gap <= 1e-3
     assert "bins of the 20,000 distinct counts" in solution.method
-    assert "proven" in forecast.verdict
+    assert "proven" in solution.outcome.value
     assert np.all(np.diff(forecast.retained[:-2] > 0.5) <= 0)  # from the largest count to the smallest
     assert np.isnan(forecast.retained[-2:]).all()
     # As many classes as have more samples than a class of equal ones needs, or one fewer.

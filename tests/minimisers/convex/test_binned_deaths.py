@@ -1,40 +1,46 @@
 """Deaths read off bins, against those that are followed count by count."""
 
-from functools import cache
-
 import numpy as np
+import pytest
 
 import penultimate as pen
 from penultimate.advice.decay import advise_decay
 from penultimate.forecasts import critical_decays
-from penultimate.minimisers.convex import binned_deaths as module
-from penultimate.minimisers.convex.binned_deaths import binned_deaths, expected_solutions
+from penultimate.minimisers.convex.binned_deaths import binned_deaths, first_binned_death
 
-COUNTS = pen.ClassCounts([*np.unique(np.floor(np.geomspace(2000, 1, 30))), 5, 5, 40])
+COUNTS = pen.ClassCounts([*np.unique(np.floor(np.geomspace(1000, 2, 18))), 5, 5, 40])
 PROBLEM = pen.Problem.from_decays(1e-3, loss="ce")
 
 
-@cache
+@pytest.fixture(scope="module")
 def followed():
     return pen.Forecast(pen.minimise(COUNTS, PROBLEM))
 
 
-def test_they_are_those_that_following_finds(monkeypatch):
-    solved, solve = [], module.sigma_on_bins
-    monkeypatch.setattr(module, "sigma_on_bins", lambda *problem: solved.append(problem) or solve(*problem))
-    exact = np.sort(np.repeat(followed().critical_weight_decay, followed().solution.multiplicity))[::-1]
+@pytest.fixture(scope="module")
+def many():
+    """The same counts, as if they were more than are followed one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(critical_decays, "ALL_DEATHS", 8)
+        patch.setattr(critical_decays, "_FIRST_DEATH", 12)
+        found = pen.forecast(COUNTS, 0.1, loss="ce", feature_ratio=1)
+        assert found.verdict and found.critical_weight_decay.size and found.critical_note
+        yield found
+
+
+def test_they_are_those_that_following_finds(followed):
+    exact = np.sort(np.repeat(followed.critical_weight_decay, followed.solution.multiplicity))[::-1]
     found = binned_deaths(COUNTS, PROBLEM, np.arange(COUNTS.seen - 1))
     np.testing.assert_allclose(found.decay, exact, rtol=0.02)
     assert np.all((found.bracket[:, 0] <= exact * 1.01) & (exact <= found.bracket[:, 1] * 1.01))
-    assert len(solved) <= np.ceil(expected_solutions(COUNTS, PROBLEM)) <= 1.5 * len(solved)
+    first = first_binned_death(COUNTS, PROBLEM, COUNTS.seen - 2)
+    assert first.decay[0] == pytest.approx(exact[-1], rel=0.01)
+    assert first.bracket[0, 0] <= exact[-1] <= first.bracket[0, 1] <= 1.4 * first.bracket[0, 0]
 
 
-def test_a_forecast_of_many_counts_knows_all_of_them(monkeypatch):
-    exact, first = followed().critical_weight_decay, followed().largest_safe_weight_decay
-    for name, at in (("ALL_DEATHS", 8), ("_FIRST_DEATH", 16)):
-        monkeypatch.setattr(critical_decays, name, at)
-    many = pen.Forecast(pen.minimise(COUNTS, PROBLEM))
-    np.testing.assert_allclose(many.critical_weight_decay, exact, rtol=0.02)
+def test_a_forecast_of_many_counts_knows_all_of_them(followed, many):
+    exact, first = followed.critical_weight_decay, followed.largest_safe_weight_decay
+    np.testing.assert_allclose(np.sort(many.critical_weight_decay), np.sort(exact), rtol=0.02)
     assert many.largest_safe_weight_decay == many.critical_weight_decay.min()
     assert abs(many.largest_safe_weight_decay / first - 1) < 0.01
     assert "without a proof" in many.critical_note
@@ -43,11 +49,8 @@ def test_a_forecast_of_many_counts_knows_all_of_them(monkeypatch):
     np.testing.assert_allclose(many.critical_weight_decay[closed], np.sqrt(shares), rtol=1e-12)  # c = 1: Nμ = λ√N
 
 
-def test_the_largest_safe_decay_is_marked_as_an_estimate_and_advice_keeps_clear_of_it(monkeypatch):
-    for name, at in (("ALL_DEATHS", 8), ("_FIRST_DEATH", 16)):
-        monkeypatch.setattr(critical_decays, name, at)
-    many = pen.forecast(COUNTS, 0.1, loss="ce", feature_ratio=1)
-    assert many.is_safe_decay_estimated and not followed().is_safe_decay_estimated
+def test_the_largest_safe_decay_is_marked_as_an_estimate_and_advice_keeps_clear_of_it(followed, many):
+    assert many.is_safe_decay_estimated and not followed.is_safe_decay_estimated
     assert "below about 0.0" in many.verdict
     advice = advise_decay(many)
     assert advice.below == many.directions > advice.above

@@ -72,7 +72,9 @@ def solve_binned(
         if certificate.relative_gap > gap and has_score_flow(bins):
             certificate = max(certificate, certify_scores(bins, model, unknowns), key=lambda proof: proof.dual)
         whole = bins.binned.distinct.size == bins.counts.distinct.size
-        if certificate.relative_gap <= gap or found.ended in ENDINGS or whole or 2 * number > most:
+        # Where rounding ends the solver of the bins before its own gap is met, finer bins are no help.
+        rounded = found.ended != "converged" and found.certificate.relative_gap > gap
+        if certificate.relative_gap <= gap or rounded or whole or 2 * number > most:
             return _Lifted(bins, model, found, certificate, problem).solution(gap)
         # The gap falls with the square of the width.
         times = min(math.sqrt(certificate.relative_gap / gap), most / number)

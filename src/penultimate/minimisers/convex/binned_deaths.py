@@ -18,6 +18,9 @@ from penultimate.minimisers.convex.binned import sigma_on_bins
 from penultimate.model.problem import Problem
 
 _RATIO = 1.3  # of the decays of two solutions, in μ
+# The first to die does so at about the smallest ω√n, as inside a bin it does exactly: it is looked for from a little
+# above, and then as little below its singular value there.
+_NEAR, _BELOW = 1.1, 1.02
 # Times the largest ω√n, where everything is dead: with a bias free or none the gradient at zero is a projection of
 # diag(ω√n). The rest is a margin for a regularised one.
 _ABOVE = 1.5
@@ -62,6 +65,32 @@ def binned_deaths(counts: ClassCounts, problem: Problem, ranks: Int[np.ndarray, 
         theta[lives, 0], theta[lives, 1:] = np.clip(guess[lives], low, high), (low, high)
         guess, high = sigma, low
     return _decays(counts, problem, theta)
+
+
+def first_binned_death(counts: ClassCounts, problem: Problem, rank: int) -> BinnedDeaths:
+    """Find where the direction of one rank dies, the last: in two solutions, seldom more.
+
+    Parameters
+    ----------
+    counts, problem
+        As for `binned_deaths`.
+    rank : int
+        From 0; at small decays no direction is weaker.
+
+    Returns
+    -------
+    BinnedDeaths
+        Of one direction.
+    """
+    lowest, highest = _range(counts, problem)
+    last, high = np.array([rank]), _NEAR * _RATIO**3 * lowest
+    while (sigma := float(_at(counts, problem, high, last)[0])) > high and high < highest:
+        high *= _RATIO
+    low = min(sigma, high) / _BELOW
+    while (below := float(_at(counts, problem, low, last)[0])) <= low and low > lowest / _RATIO:
+        sigma, high, low = below, low, min(below, low) / _RATIO
+    alive = below > low
+    return _decays(counts, problem, np.array([[np.clip(sigma, low, high), low, high] if alive else [np.nan] * 3]))
 
 
 def expected_solutions(counts: ClassCounts, problem: Problem) -> float:

@@ -16,6 +16,7 @@ from penultimate.losses import resolve
 from penultimate.minimisers.convex.model import ConvexModel, Unknowns
 from penultimate.minimisers.convex.newton import Limits, Run, rounding, run
 from penultimate.minimisers.convex.point import Point
+from penultimate.minimisers.cost import check_distinct
 from penultimate.minimisers.shrinkage import balanced_geometry
 from penultimate.minimisers.solution import Outcome, Solution
 from penultimate.model.arguments import positive, whole
@@ -80,10 +81,11 @@ def build(counts: ClassCounts, problem: Problem) -> ConvexModel:
     Raises
     ------
     ProblemError
-        If the loss does not fit the counts.
+        If the loss does not fit the counts, or there are more groups than fit.
     """
     loss = resolve(problem.loss, counts)
     groups = counts.split(*loss.vectors.values(), unseen=loss.heeds_unseen(free_bias=problem.bias == "free"))
+    check_distinct(groups.distinct.size, problem)
     return ConvexModel(groups, loss.grouped(groups), problem.kappa(counts.samples), problem.bias)
 
 
