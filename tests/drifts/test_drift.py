@@ -349,3 +349,37 @@ def test_samples_are_dealt_once():
     samples = Samples(np.arange(20.0)[:, None].astype(np.float32), np.repeat([0, 1], 10))
     one, other = dealt(samples, (4, 3), np.random.default_rng(0))
     assert len(np.unique(np.concatenate([one.features, other.features]))) == 14
+
+
+@pytest.mark.parametrize("with_head", [True, False])
+def test_samples_behind_a_move_are_the_current_ones_of_the_smallest_margin(with_head):
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(3), 80)
+    means = 2 * np.eye(3)
+    reference = means[labels] + rng.normal(size=(240, 3))
+    means[2] += 0.5 * (means[0] - means[2])
+    current, order = means[labels] + rng.normal(size=(240, 3)), rng.permutation(240)
+    head = pen.Head((rng.normal(size=(3, 3)),), np.zeros(3)) if with_head else None
+    drift = pen.drift(
+        pen.ArraySource(reference, labels), pen.ArraySource(current[order], labels[order]), head=head, seed=1
+    )
+    if head is None:
+        centres = np.array([reference[labels == k].mean(axis=0) for k in range(3)])
+        scores = -0.5 * np.sum((current[:, None] - centres) ** 2, axis=2)
+    else:
+        scores = current @ head.product.T + head.offset
+    own = scores[np.arange(240), labels].copy()
+    scores[np.arange(240), labels] = -np.inf
+    margin = (own - scores.max(axis=1))[order]
+    for k, record in enumerate(drift.to_dict()["classes"]):
+        rows = np.flatnonzero(labels[order] == k)
+        worst = rows[np.argsort(margin[rows])][:20]
+        assert [sample["row"] for sample in record["worst_samples"]] == worst.tolist()
+        np.testing.assert_allclose([sample["margin"] for sample in record["worst_samples"]], margin[worst], rtol=1e-9)
+
+
+def test_statistics_keep_no_samples():
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(2), 40)
+    one, other = (
+        pen.FeatureStatistics.from_features(rng.normal(size=(80, 3)) + labels[:, None], labels) for _ in range(2)
+    )
+    assert pen.drift(one, other).to_dict()["classes"][0]["worst_samples"] is None

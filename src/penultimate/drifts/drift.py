@@ -12,6 +12,8 @@ from penultimate.counts import ClassCounts
 from penultimate.drifts.cost import recall_lost
 from penultimate.drifts.shape import Shape
 from penultimate.features.decisions import Decisions, wilson
+from penultimate.features.passes.worst import WorstSamples
+from penultimate.features.sources.places import SamplePlaces
 from penultimate.reported import Reported
 
 # Recall above which the reference is taken for training samples, if most classes have it.
@@ -89,6 +91,11 @@ class Drift(Reported, presenter="drift"):
         Whether both sides are the same samples.
     notes : tuple of str
         What was put in order, and what was taken as it stands.
+    worst : WorstSamples or None
+        The current samples of each class with the smallest margins: by the head, without one by the nearest class mean
+        of the reference. None for statistics.
+    places : SamplePlaces or None
+        Which file and row each of them is.
 
     Examples
     --------
@@ -119,6 +126,8 @@ class Drift(Reported, presenter="drift"):
     at_home: Float[np.ndarray, " K"] | None
     identical: bool
     notes: tuple[str, ...]
+    worst: WorstSamples | None = None
+    places: SamplePlaces | None = None
 
     @property
     def moved(self) -> Bool[np.ndarray, " K"]:

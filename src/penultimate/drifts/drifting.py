@@ -22,7 +22,9 @@ from penultimate.drifts.sides import Side, two_sides
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
+from penultimate.features.passes.deciding import AffineScores, nearest_scores
 from penultimate.features.sources import FeatureSource
+from penultimate.features.sources.places import places_of
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.noise.row_pairs import holm
 from penultimate.threads import one_thread_of_blas
@@ -148,6 +150,8 @@ def drift(
         at_home=seen[1].at_home,
         identical=_identical(statistics),
         notes=notes,
+        worst=seen[1].worst,
+        places=None if other.source is None or seen[1].worst is None else places_of(other.source, seen[1].worst.row),
     )
 
 
@@ -203,9 +207,17 @@ def _looked_at(
     def look(side: Side, own: FeatureStatistics, back: NDArray[np.float64] | None, of: Groups) -> Seen:
         if side.source is None:
             return from_statistics(own, about)
-        return second_look(side.source, own, about, keep if of is None else own.counts > 0, side.head, back, of)
+        kept = keep if of is None else own.counts > 0
+        # Samples are looked for where classes may have moved to.
+        judge = None if back is None else _judge(side.head, statistics[0])
+        return second_look(side.source, own, about, kept, side.head, back, of, judge)
 
     return look(one, statistics[0], None, groups[0]), look(other, statistics[1], shift, groups[1])
+
+
+def _judge(head: Head | None, reference: FeatureStatistics) -> AffineScores:
+    """The head, and without one the nearest class mean of the reference."""
+    return nearest_scores(reference.means) if head is None else AffineScores(head.product, head.offset)
 
 
 def _outcome(few: float, moved: bool, p: float, untested: ClassOutcome) -> ClassOutcome:

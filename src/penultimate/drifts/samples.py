@@ -12,6 +12,8 @@ from penultimate.drifts.neighbours import Neighbours
 from penultimate.errors import FeaturesError
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
+from penultimate.features.passes.deciding import AffineScores
+from penultimate.features.passes.worst import WorstSamples
 from penultimate.features.sources import FeatureSource
 from penultimate.features.statistics import FeatureStatistics
 
@@ -39,6 +41,8 @@ class Seen:
         Independent samples that would know the recall as well.
     at_home : ndarray of shape (K,) or None
         Recall if the mean of each class had not moved: of samples taken back by its shift.
+    worst : WorstSamples or None
+        The samples of the smallest margins; None where they were not asked for, and for statistics.
     """
 
     mean: Float[np.ndarray, "K r"]
@@ -49,6 +53,7 @@ class Seen:
     decisions: Decisions | None
     effective: Float[np.ndarray, " K"]
     at_home: Float[np.ndarray, " K"] | None
+    worst: WorstSamples | None = None
 
 
 def first_look(source: FeatureSource, classes: int) -> FeatureStatistics:
@@ -93,6 +98,7 @@ def second_look(
     head: Head | None,
     shift: Float[np.ndarray, "K d"] | None,
     groups: Groups = None,
+    judge: AffineScores | None = None,
 ) -> Seen:
     """Stream a source along the directions of each class.
 
@@ -110,6 +116,8 @@ def second_look(
         What is taken off the samples of each class for `Seen.at_home`.
     groups : ndarray of shape (N,), optional
         The group of each sample; without, all are independent.
+    judge : AffineScores, optional
+        By whose margins samples are kept.
     """
     classes, rank = statistics.classes, about.basis.shape[2]
     scatter = np.zeros((classes, rank, rank))
@@ -119,10 +127,15 @@ def second_look(
     right: list[NDArray[np.bool_]] = []
     at_home = np.zeros(classes)
     moved = None if head is None or shift is None else shift @ head.product.T
+    worst, rows_read = None if judge is None else WorstSamples.empty(classes), 0
     origin = np.matmul(np.nan_to_num(about.centres)[:, None, :], about.basis)[:, 0]
     for batch in source.batches():
         labels = np.asarray(batch.labels, dtype=np.int64)
         told.append(labels)
+        if judge is not None and worst is not None and len(worst.row):
+            best, margin = judge.judged(np.asarray(batch.features, dtype=np.float64), labels)
+            worst.add(labels, margin, rows_read + np.arange(labels.size), best)
+        rows_read += labels.size
         for k, rows in _by_class(labels):
             z = batch.features[rows].astype(np.float64) @ about.basis[k] - origin[k]
             scatter[k] += z.T @ z
@@ -139,7 +152,7 @@ def second_look(
     home = at_home / np.where(statistics.counts > 0, statistics.counts, np.nan) if moved is not None else None
     correct = np.concatenate(right) if right else None
     independent, design, effective = _correlated(np.concatenate(told), statistics.counts, coordinates, correct, groups)
-    return Seen(_means(statistics, about), scatter, coordinates, independent, design, answers, effective, home)
+    return Seen(_means(statistics, about), scatter, coordinates, independent, design, answers, effective, home, worst)
 
 
 def _correlated(

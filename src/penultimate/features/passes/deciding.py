@@ -252,7 +252,7 @@ class Deciding:
         self._means = statistics.means - self._origin
         # Scores are compared in units of about the features' own, so that none leaves the range of single precision.
         self._unit = _unit(self._means)
-        self._nearest = _nearest_scores(self._means * self._unit, self._unit**2)
+        self._nearest = nearest_scores(self._means * self._unit, self._unit**2)
         scores = None if head is None else _head_scores(head, self._origin)
         self._near = self._safe = least = np.zeros(statistics.classes)
         worth = statistics.classes <= _FEW or statistics.samples >= _SAMPLES * statistics.classes
@@ -374,7 +374,7 @@ def _unit(values: Floats) -> float:
     return math.ldexp(1.0, -math.frexp(largest)[1]) if largest > 0 else 1.0
 
 
-def _nearest_scores(means: Floats, unit: float) -> AffineScores:
+def nearest_scores(means: Floats, unit: float = 1.0) -> AffineScores:
     """‖h − m_k‖² is smallest where ``⟨m_k, h⟩ − ‖m_k‖²/2`` is largest; classes without a mean are never nearest."""
     seen: NDArray[np.bool_] = np.asarray(np.isfinite(means).all(axis=1))
     vectors = np.where(seen[:, None], means, 0.0)

@@ -1,7 +1,5 @@
 """The report of an audit: one HTML file that opens without a network, and its small table for notebooks."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Int
 
@@ -14,7 +12,6 @@ from penultimate.report.audit.record import (
     alignment_record,
     answered_worst,
     class_records,
-    sample_records,
     with_findings,
 )
 from penultimate.report.audit.words import findings, verdict
@@ -22,6 +19,7 @@ from penultimate.report.kit.chart_style import spread
 from penultimate.report.kit.html import Document, Fact, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import first_ranks, number, percent
 from penultimate.report.kit.problem import problem_words
+from penultimate.report.kit.samples import behind_findings
 
 # Rows of the tables.
 _WORST = 50
@@ -68,7 +66,7 @@ _READINGS = {
 
 def page(audit: Audit) -> Document:
     """Return the report."""
-    layer, samples = audit.last_layer, _samples(audit)
+    layer = audit.last_layer
     return Document(
         "audit.html.j2",
         {
@@ -87,8 +85,7 @@ def page(audit: Audit) -> Document:
             "calibrations": [] if layer is None else _calibrations(layer),
             "directions": [] if layer is None else _directions(audit, layer),
             "classes": _classes(audit),
-            "samples": samples,
-            "sample_rows": [{"class": of["class"], **sample} for of in samples for sample in of["samples"]],
+            **behind_findings(audit.worst, audit.places, audit.counts.names, with_findings(audit, _WORST).tolist()),
             "method": _method(audit),
             "problem_words": ""
             if layer is None
@@ -181,12 +178,6 @@ def _directions(audit: Audit, layer: LayerAudit) -> list[dict[str, object]]:
 
 def _classes(audit: Audit) -> list[dict[str, object]]:
     return class_records(audit, answered_worst(audit, _WORST))
-
-
-def _samples(audit: Audit) -> list[dict[str, Any]]:
-    """The worst samples of each class that a finding is about."""
-    of = {index: sample_records(audit, index) for index in with_findings(audit, _WORST).tolist()}
-    return [{"class": str(audit.counts.names[index]), "samples": found} for index, found in of.items() if found]
 
 
 def _method(audit: Audit) -> list[Fact]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from penultimate.audits import keys
 from penultimate.noise.nearest_classes import GAP
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.report.kit.samples import sample_records
 from penultimate.reported import Classes
 from penultimate.version import __version__
 
@@ -197,22 +198,9 @@ def class_records(audit: "Audit", chosen: Int[np.ndarray, " b"]) -> list[dict[st
             "weaker_than_its_count": bool(weaker[index]),
             "short_of_samples": bool(audit.short_of_samples[index]),
             "confused_with": _name(audit, audit.confused_with(index)),
-            "worst_samples": sample_records(audit, index),
+            "worst_samples": sample_records(audit.worst, audit.places, counts.names, index),
         }
         for index, row in zip(chosen.tolist(), rows, strict=True)
-    ]
-
-
-def sample_records(audit: "Audit", index: int) -> list[dict[str, object]] | None:
-    """The samples of a class with the smallest margins, smallest first; None where none are kept, for many classes."""
-    worst = audit.worst
-    if not len(worst.row):
-        return None
-    kept = slice(0, int(worst.samples[index]))
-    columns = (worst.row[index, kept], worst.margin[index, kept], worst.answer[index, kept])
-    return [
-        {**audit.places.of(row), "margin": finite(margin), "answer": str(audit.counts.names[answer])}
-        for row, margin, answer in zip(*(column.tolist() for column in columns), strict=True)
     ]
 
 

@@ -8,9 +8,12 @@ from penultimate.report.drift.record import by_distance, select
 from penultimate.report.drift.words import excess, facts, p_value, paragraphs, points_lost, share
 from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
+from penultimate.report.kit.samples import behind_findings
 
 # Rows of the table of classes.
 _ROWS = 200
+# Classes whose samples are listed.
+_SAMPLED = 50
 
 _READINGS = {
     "moves": Reading(
@@ -38,6 +41,8 @@ def page(drift: Drift) -> Document:
             "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(drift).items()],
             "shape": drift.shape,
             "classes": [_row(drift, k) for k in select(drift, _ROWS).tolist()],
+            **behind_findings(drift.worst, drift.places, drift.counts.names, _moved(drift)),
+            "by_head": drift.after is not None,
             "method": facts(drift),
         },
     )
@@ -65,6 +70,11 @@ def key_figures(drift: Drift) -> list[KeyFigure]:
         k = int(np.nanargmax(drift.lost))
         figures.append(("Lost most", str(drift.counts.names[k]), f"{points_lost(drift, k)} points of its recall"))
     return figures
+
+
+def _moved(drift: Drift) -> list[int]:
+    """Classes that moved, the furthest first."""
+    return [k for k in by_distance(drift).tolist() if drift.moved[k]][:_SAMPLED]
 
 
 def _row(drift: Drift, k: int) -> dict[str, str]:

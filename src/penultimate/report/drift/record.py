@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from penultimate.drifts.drift import Drift
 from penultimate.report.drift.words import verdict
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.report.kit.samples import sample_records
 from penultimate.reported import Classes
 from penultimate.version import __version__
 
@@ -68,6 +69,7 @@ def class_records(drift: Drift, chosen: Int[np.ndarray, " b"]) -> list[dict[str,
             "recall_lost_interval": _ends(drift.lost_interval[k]),
             "recall_if_mean_had_stayed": None if drift.at_home is None else finite(float(drift.at_home[k])),
             "of_the_loss_by_the_mean": finite(float(share[k])),
+            "worst_samples": sample_records(drift.worst, drift.places, drift.counts.names, int(k)),
         }
         for k in chosen.tolist()
     ]
