@@ -217,3 +217,16 @@ def test_samples_are_unfolded_and_saved(opened):
         page.get_by_role("button", name="Save as CSV").click()
     assert len(saved.value.path().read_text("utf-8").splitlines()) == 1 + rows.count()
     assert opened("audit-hostile").said == []
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_words_of_the_slider_touch_no_dot(opened, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(opened("lvis").page.url)
+    wait_for_charts(page, CHARTS["lvis"])
+    chart = page.locator("#chart-slider")
+    words = chart.locator("svg.marks .role-mark text", has_text="weight decay").last.bounding_box()
+    dots = [dot.bounding_box() for dot in chart.locator("svg.marks .role-mark.mark-symbol path").all()]
+    assert words and dots and all(dot["y"] + dot["height"] < words["y"] for dot in dots if dot)
+    assert words["x"] + words["width"] <= width
+    page.close()

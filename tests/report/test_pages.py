@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shlex
 from functools import cache
 
 import pytest
@@ -153,3 +154,14 @@ def test_within_another_page_there_is_what_the_file_shows_without_frame_scripts_
     assert within.strip().startswith('<section class="card verdict"') and within.strip() in whole
     assert "<script" not in within and "<style" not in within
     assert [figure.key for figure in document.figures] == list(CASES["hostile"]().charts)
+
+
+def test_a_page_says_how_it_was_computed_and_by_what_command(penultimate, tmp_path):
+    path = tmp_path / "a report's <b>.html"
+    arguments = ("compare", "cifar10-lt", "--loss", "mse", "--loss", "ce", "--html", path)
+    assert penultimate(*arguments)[0] == 0
+    text = " ".join(Page(path.read_text(encoding="utf-8")).text.split())
+    assert text.count("How this was computed") == 1 and "Formula min over W, H, b" in text
+    assert f"Versions penultimate {pen.__version__}, Python" in text and "NumPy" in text
+    assert f"Command {shlex.join(['penultimate', *map(str, arguments)])}" in text
+    assert "Command" not in page("fashion").text

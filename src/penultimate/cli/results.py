@@ -1,5 +1,6 @@
 """What commands read and print: counts in, results out, progress in between."""
 
+import shlex
 import sys
 import threading
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ def deliver(result: "Reported", json_path: str | None, html_path: str | None, cl
     written = [path for path in (html_path, json_path) if path is not None and path not in _STDOUT]
     with progress("writing"):
         if html_path is not None:
-            result.report(html_path)
+            _write_page(result, html_path)
         record = None if json_path is None else result.to_dict(classes)
         if record is not None and json_path in written:
             write_whole(str(json_path), as_json(record) + "\n")
@@ -87,6 +88,17 @@ def deliver(result: "Reported", json_path: str | None, html_path: str | None, cl
         write(as_json(record, ascii_only=not is_unicode(sys.stdout)) + "\n")
     if table is not None:
         show(table)
+
+
+def _write_page(result: "Reported", path: str) -> None:
+    """The report, which says by what command it was made."""
+    from penultimate.report.kit.provenance import command
+
+    typed = command.set(shlex.join(["penultimate", *sys.argv[1:]]))
+    try:
+        result.report(path)
+    finally:
+        command.reset(typed)
 
 
 def deliver_all(results: "Iterable[Reported]", json_path: str | None) -> None:

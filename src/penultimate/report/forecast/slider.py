@@ -37,8 +37,8 @@ _WIDTH, _HEIGHT = 780, 260
 _DECADE, _EACH_WAY = 10, 20
 # Seconds that all solutions may take.
 _SECONDS = 3.0
-# Of the words within the chart, three lines at its lower left end, where a long tail leaves room.
-_LINE = 16
+# Of the words below the chart: the height of a line, and what the axis and its title take above them.
+_LINE, _BELOW = 16, 44
 
 
 def has_slider(forecast: Forecast) -> bool:
@@ -159,15 +159,13 @@ def _lines(rows: list[Row], forecast: Forecast) -> list[alt.Chart]:
     words = here.mark_text(
         align="left",
         baseline="line-top",
-        dx=8,
         color=INK,
         fontWeight=600,
         fontSize=12,
         lineHeight=_LINE,
         lineBreak="\n",
     )
-    top = _HEIGHT - 10 - _LINE * (3 if held else 2)
     return [
         line.encode(y=alt.Y("needed:Q")),
-        words.encode(x=alt.XValue(0), y=alt.YValue(top), text=alt.Text("text:N")),
+        words.encode(x=alt.XValue(0), y=alt.YValue(_HEIGHT + _BELOW), text=alt.Text("text:N")),
     ]

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from penultimate.report.kit.chart_style import AnyChart
 from penultimate.report.kit.numbers import number
+from penultimate.report.kit.provenance import provenance
 from penultimate.version import __version__
 
 # A name and its value, and a key figure with a remark below it.
@@ -119,8 +120,19 @@ class Document:
         """HTML from the verdict on, for a page that brings its own frame and draws the charts."""
         return self._rendered(whole=False)
 
-    def _rendered(self, **how: object) -> str:
-        return _environment().get_template(self.template).render({**self.values, **how})
+    def _rendered(self, *, whole: bool, **how: object) -> str:
+        return (
+            _environment()
+            .get_template(self.template)
+            .render({**self.values, "method": self._method(whole), "whole": whole, **how})
+        )
+
+    def _method(self, whole: bool) -> list[Fact]:
+        """How the page was computed; what takes long to say, a function, is left to whole pages."""
+        own = self.values.get("method", ())
+        if callable(own):
+            own = own() if whole else ()
+        return [*own, *provenance(self.values["kind"])] if whole else [*own]
 
 
 def notebook(caption: str, rows: list[Fact], verdict: str) -> str:
