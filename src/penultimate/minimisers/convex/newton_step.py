@@ -207,7 +207,9 @@ class NewtonModel:
         hessian = self.model.bias_hessian(self.point.at)
         steepness = self.model.group_bias(self.model.loss.steepness[-1] / _REACH)
         hessian[np.diag_indices_from(hessian)] += np.abs(self.bias_residual) * steepness
-        return cho_factor(hessian)
+        factor, lower = cho_factor(hessian)
+        # From SciPy 1.18 on an array of one truth value.
+        return factor, bool(lower)
 
     def _solve_bias(self, right: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         from scipy.linalg import cho_solve
