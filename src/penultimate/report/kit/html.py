@@ -129,10 +129,9 @@ class Document:
 
     def _method(self, whole: bool) -> list[Fact]:
         """How the page was computed; what takes long to say, a function, is left to whole pages."""
-        own = self.values.get("method", ())
-        if callable(own):
-            own = own() if whole else ()
-        return [*own, *provenance(self.values["kind"])] if whole else [*own]
+        own: Sequence[Fact] | Callable[[], Sequence[Fact]] = self.values.get("method", ())
+        said = own if not callable(own) else own() if whole else ()
+        return [*said, *provenance(self.values["kind"])] if whole else [*said]
 
 
 def notebook(caption: str, rows: list[Fact], verdict: str) -> str:
