@@ -299,7 +299,7 @@ def test_the_command_audits_a_checkpoint(penultimate, tmp_path):
     ("options", "message"),
     [
         (["--head-only"], "--head-only needs --counts"),
-        (["--head-only", "--counts", "lvis"], "10 classes and the counts have 1203"),
+        (["--head-only", "--counts", "lvis"], "10 classes and the counts have 1,203"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--gaps", "drop"], "--gaps beside --head-only"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--checkpoint", "c"], "--checkpoint beside --head-only"),
         (["--head-only", "--counts", "fashion-mnist-lt", "--head", "h.npz"], "--head beside --head-only"),

@@ -125,8 +125,10 @@ def _check(head: Head, counts: ClassCounts, merged_at: float | None) -> None:
     if head.classes < 2:
         raise FeaturesError("the head has one row: a head-only audit compares the rows of two classes or more")
     if head.classes != counts.classes:
+        pads = "; rows that only pad its vocabulary are classes of 0 samples" if head.classes > counts.classes else ""
         raise FeaturesError(
-            f"the head has {head.classes} classes and the counts have {counts.classes}: give those of one task"
+            f"the head has {head.classes:,} classes and the counts have {counts.classes:,}: give those of one task, "
+            f"for a language model those of its own tokenizer{pads}"
         )
     if merged_at is not None and not 0.0 < merged_at <= 1.0:
         raise ProblemError(f"merged_at is a cosine: give a number in (0, 1], got {merged_at}")

@@ -208,6 +208,11 @@ def _refuse_maps(mapping: Mapping[str, Any]) -> None:
     """Refuse a map from ids to names, and files that hold one among much else."""
     if mapping and all(isinstance(value, str) for value in mapping.values()):
         raise FileError("the JSON maps classes to names, not to counts: give a mapping of names to counts")
+    model = mapping.get("model")
+    if isinstance(model, dict) and "vocab" in model:
+        raise FileError(
+            "this is a tokenizer, and no counts: `penultimate count --tokenizer` counts its tokens in texts"
+        )
     for key in ("label2id", "id2label", "class_to_idx"):
         if isinstance(mapping.get(key), dict):
             raise FileError(f"the JSON has a {key!r}, which numbers the classes, and no counts: give their counts")
