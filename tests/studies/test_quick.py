@@ -159,7 +159,7 @@ def test_a_vocabulary_over_decay_and_width(monkeypatch):
     """What is proven holds; how much a width changes is told, on very few classes here."""
     counts = pen.ClassCounts([*np.floor(1e6 / np.arange(1, 600)), *[0] * 50])
     monkeypatch.setattr(vocabulary, "words", lambda: counts)
-    monkeypatch.setattr(vocabulary, "FEW", (6, (2, 5)))
+    monkeypatch.setattr(vocabulary, "FEW", (24, (16,), 1))
     found = vocabulary.study(quick=True, seed=SEED)
     assert told(found)
     assert [claim.verdict for claim in found.claims[:3]] == ["holds"] * 3
