@@ -53,6 +53,8 @@ def regular(path: "str | os.PathLike[str]") -> Path:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
+        if os.path.basename(path) == "-":
+            raise FileError("-: this is not read from standard input: give a file") from None
         raise FileError(f"{os.fspath(path)}: there is no such file or folder: check the path") from None
     except ValueError:
         raise FileError(f"{os.fspath(path)!r} cannot be the name of a file: check the path") from None

@@ -1,5 +1,6 @@
 """The command as a user runs it: what it prints, where, and how it ends."""
 
+import io
 import json
 import os
 import runpy
@@ -278,10 +279,25 @@ def test_a_learning_curve_that_cannot_be_is_one_line(penultimate, options, said)
 def test_quiet_leaves_results_and_errors(penultimate, tmp_path):
     (tmp_path / "labels.csv").write_text("label\ncat\ncat\ndog\n")
     _, loud, notes = penultimate("forecast", tmp_path / "labels.csv")
-    status, quiet, nothing = penultimate("--quiet", "forecast", tmp_path / "labels.csv")
-    assert status == 0 and quiet == loud and "labels.csv" in notes and not nothing
+    for arguments in (("--quiet", "forecast"), ("forecast", "-q"), ("forecast", "--weight-decay", "5e-4", "--quiet")):
+        status, quiet, nothing = penultimate(*arguments, tmp_path / "labels.csv")
+        assert status == 0 and quiet == loud and "labels.csv" in notes and not nothing
     status, _, error = penultimate("-q", "forecast", tmp_path / "none.csv")
     assert status == 2 and error.count("\n") == 1
+
+
+def test_a_result_is_checked_from_a_pipe(penultimate, monkeypatch):
+    _, record, _ = penultimate("audit", "cnn-mse-test", "--json", "-")
+    for content, status, said in ((record, 1, "recall"), ("", 2, "this is no JSON"), ("[1]", 2, "this JSON is no")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+        found = penultimate("check", "-", "--min-recall", "0.9")
+        assert found[0] == status and said in found[1] + found[2]
+
+
+@pytest.mark.parametrize("command", ["audit", "scan"])
+def test_what_cannot_come_through_a_pipe_is_said(penultimate, command):
+    status, out, err = penultimate(command, "-")
+    assert (status, out) == (2, "") and "not read from standard input: give a file" in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [("forecast", ""), ("audit", "", "--json", "-"), ("heads", "cnn-ce", "")])

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mappi
     Parameters
     ----------
     path : path-like
-        As written by ``penultimate COMMAND --json``.
+        As written by ``penultimate COMMAND --json``; ``-`` is standard input.
     command : str, default "audit"
         Named in messages.
 
@@ -30,7 +31,7 @@ def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mappi
         When the file is missing, or holds no JSON object.
     """
     try:
-        record = cast(object, json.loads(regular(path).read_text(encoding="utf-8")))
+        record = cast(object, json.loads(_content(path)))
     except FileError:
         raise
     except OSError as error:
@@ -40,6 +41,10 @@ def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mappi
     if not isinstance(record, dict):
         raise FileError(f"{path}: this JSON is no {command}: give what {command} --json wrote")
     return cast(Mapping[str, Any], record)
+
+
+def _content(path: "str | os.PathLike[str]") -> str:
+    return (sys.stdin.buffer.read() if os.fspath(path) == "-" else regular(path).read_bytes()).decode("utf-8")
 
 
 class Record:

@@ -51,7 +51,7 @@ All commands: penultimate --help"""
     ),
 )
 @click.version_option(__version__, prog_name="penultimate")
-@click.option("-q", "--quiet", is_flag=True, help="Write nothing but results and errors; goes before the command.")
+@click.option("-q", "--quiet", is_flag=True, help="Write nothing but results and errors; before a command or after it.")
 @click.pass_context
 def cli(context: click.Context, quiet: bool) -> None:
     """Say what imbalanced classes do to a network's last layer, and help to mend it."""

@@ -15,7 +15,7 @@ BREACHED = 1
     epilog=examples(
         "penultimate check audit.json --min-recall 0.3",
         "penultimate check audit.json --against before.json --max-recall-lost 0.1 --junit check.xml",
-        "penultimate check drift.json --max-drift 0.25",
+        "penultimate drift BEFORE NOW --json - | penultimate check - --max-drift 0.25",
     ),
 )
 @click.argument("result")
@@ -40,7 +40,7 @@ def check(
 ) -> int:
     """Hold an audit, or a drift, against bounds; exit 1 where one is breached, with one line for each class.
 
-    RESULT is what `penultimate audit --json` or `penultimate drift --json` wrote.
+    RESULT is what `penultimate audit --json` or `penultimate drift --json` wrote; - is standard input.
     """
     from penultimate.checks.check import check as held
     from penultimate.checks.junit import junit

@@ -14,9 +14,10 @@ class Sections(click.Group):
         self._sections: dict[str, list[str]] = {}
 
     def add_sections(self, sections: Mapping[str, Sequence[click.Command]]) -> None:
-        """Add commands by heading."""
+        """Add commands by heading; each takes ``--quiet`` too, which users say where they notice that they want it."""
         for heading, commands in sections.items():
             for command in commands:
+                command.params.append(_quiet())
                 self.add_command(command)
                 self._sections.setdefault(heading, []).append(str(command.name))
 
@@ -35,3 +36,12 @@ class Sections(click.Group):
             rows = [(name.ljust(widest), self.commands[name].get_short_help_str(formatter.width)) for name in names]
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+def _quiet() -> click.Option:
+    def hush(context: click.Context, _: click.Parameter, quiet: bool) -> None:
+        if quiet:
+            context.find_root().params["quiet"] = True
+
+    text = "Write nothing but results and errors."
+    return click.Option(["-q", "--quiet"], is_flag=True, is_eager=True, expose_value=False, callback=hush, help=text)
