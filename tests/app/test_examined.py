@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import cache
 
 import numpy as np
 import pytest
@@ -67,6 +68,41 @@ def test_a_view_of_files_is_the_report_with_its_charts_and_names_no_path_of_ours
     assert views.save(settings, "html", files).startswith("<!DOCTYPE html>")
 
 
+@cache
+def audited() -> tuple[Sent, ...]:
+    return (Sent("audit", "my audit.json", json.dumps(pen.audit("cnn-mse").to_dict()).encode()),)
+
+
+@pytest.mark.parametrize("view", ["forecast", "advice"])
+def test_an_audited_network_is_forecast_as_the_command_does(view, tmp_path, monkeypatch, penultimate):
+    values = {"view": view, "bundled": "fashion-mnist-lt", "networks": "audited", "weight_decay": "0.002"}
+    settings, (sent,) = Settings.given(values), audited()
+    verdict = views.result(settings, (sent,)).verdict
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / sent.name).write_bytes(sent.data)
+    found: dict = {}
+    exec(python(settings, (sent,)).replace("print", "str"), found)
+    assert found["result"].verdict == verdict
+    _, *words = shlex.split(command(settings, (sent,)).split(" --html ")[0])
+    status, out, err = penultimate(*words, "--json", "-")
+    assert status == 0 and json.loads(out)["verdict"] == verdict, err
+    assert json.loads(views.view(settings, (), (sent,), at_once=True))["html"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "mine.json: this is no JSON"),
+        (b"[" * 100_000, "mine.json: this is no JSON"),
+        (b"{}", "no calibration in it"),
+        (b'{"calibration": {"samples": "many"}}', "damaged"),
+    ],
+)
+def test_what_is_no_audit_is_refused(data, message):
+    with pytest.raises(pen.PenultimateError, match=message):
+        views.view(Settings.given({"networks": "audited"}), (), (Sent("audit", "mine.json", data),))
+
+
 BAD = {
     "nothing": b"",
     "no archive": b"\0\1\2\3" * 99,
@@ -95,6 +131,8 @@ def test_a_bad_file_is_refused_by_the_name_that_the_user_knows(task, kind, capsy
         ({"task": "scan"}, "choose a file of a last layer"),
         ({"task": "labels"}, "choose a file of label sets"),
         ({"task": "audit", "first": "/etc/passwd"}, "no bundled features"),
+        ({"view": "forecast", "networks": "audited"}, "no audit is chosen yet"),
+        ({"view": "losses", "networks": "audited"}, "choose a kind of networks"),
         ({"task": "guess"}, "choose one of audit, drift"),
     ],
 )

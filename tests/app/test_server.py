@@ -117,6 +117,12 @@ def test_a_chart_that_is_moved_is_the_chart_that_would_be_drawn(opened, address)
     page.get_by_label("Weight decay λ").fill("0.011")
     settled(page, weight_decay="0.011")
     assert page.locator("#chart-counts canvas").get_attribute("data-first") == "yes"
+    page.locator("#chart-counts summary").click()
+    with page.expect_download() as found:
+        page.locator("#chart-counts").get_by_text("Save data as CSV").click()
+    needed = pen.forecast(pen.ClassCounts.long_tailed(20, 600, 100), 0.011).samples_needed
+    assert repr(needed) in found.value.path().read_text()
+    page.keyboard.press("Escape")
     moved = page.evaluate(PICTURES)
     page.goto(address + TAIL.replace("0.01", "0.011"))
     settled(page, weight_decay="0.011")

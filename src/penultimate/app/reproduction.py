@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from penultimate.app.settings import Settings
+from penultimate.app.settings import AUDITED, Settings
 from penultimate.app.uploads import Sent
 from penultimate.report.kit.numbers import plain
 
@@ -41,6 +41,8 @@ def python(settings: Settings, files: Sequence[Sent] = ()) -> str:
     """
     if settings.view == "files":
         return "\n".join(("import penultimate as pen", "", *_of_files(settings, files), *_SHOWN))
+    if settings.networks == AUDITED:
+        return "\n".join(("import penultimate as pen", "", *_of_audited(settings, files), *_SHOWN))
     arguments = ["counts", *([repr(settings.compared())] if settings.view == "losses" else []), repr(settings.decay())]
     arguments += [f"{name}={value!r}" for name, value in settings.options().items()]
     lines = (
@@ -74,11 +76,37 @@ def command(settings: Settings, files: Sequence[Sent] = ()) -> str:
         return shlex.join(["penultimate", *_words_of_files(settings, files), "--html", "report.html"])
     counts = settings.bundled if settings.source == "bundled" else COUNTS_FILE
     options: list[tuple[str, Any]] = [("loss", name) for name in settings.compared() if settings.view == "losses"]
-    options += [("weight_decay", settings.decay()), *settings.options().items(), ("html", "report.html")]
+    options += [("weight_decay", settings.decay()), *_settled(settings, files), ("html", "report.html")]
     words = ["penultimate", _COMMANDS[settings.view], counts]
     for name, value in options:
         words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
+
+
+def _of_audited(settings: Settings, files: Sequence[Sent]) -> list[str]:
+    """Lines that end with the result for an audited network."""
+    counts, audit = f"counts = {_counts(settings)}", repr(_audit_name(files))
+    if settings.view == "advice":
+        return [counts, f"result = pen.advise(counts, {settings.decay()!r}, audit={audit})"]
+    read = f"calibration = Calibration.read({audit})"
+    return [
+        "from penultimate.audits.calibration import Calibration",
+        "",
+        counts,
+        read,
+        f"result = calibration.forecast(counts, ({settings.decay()!r},))",
+    ]
+
+
+def _settled(settings: Settings, files: Sequence[Sent]) -> list[tuple[str, Any]]:
+    """Options of the command beside the weight decay."""
+    if settings.networks != AUDITED:
+        return [*settings.options().items()]
+    return [("audit" if settings.view == "advice" else "calibrate", _audit_name(files))]
+
+
+def _audit_name(files: Sequence[Sent]) -> str:
+    return next((sent.name for sent in files if sent.slot == "audit"), "audit.json")
 
 
 def _of_files(settings: Settings, files: Sequence[Sent]) -> list[str]:

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penultimate.app import views
 from penultimate.app.reproduction import COUNTS_FILE
-from penultimate.app.settings import PROFILES, RATIO, TASKS, Settings
+from penultimate.app.settings import AUDITED, PROFILES, RATIO, TASKS, Settings
 from penultimate.app.uploads import Sent
 from penultimate.counts.bundled import BUNDLED
 from penultimate.datasets import feature_names
@@ -142,8 +142,14 @@ async def _page(request: Request) -> Response:
         default=Settings(),
         bundled=BUNDLED,
         profile_options=[(name, name) for name in PROFILES],
-        kind_options=[(ANY, "networks of every kind"), *((kind, kind) for kind in kinds()), (RATIO, "by a ratio c")],
+        kind_options=[
+            (ANY, "networks of every kind"),
+            *((kind, kind) for kind in kinds()),
+            (RATIO, "by a ratio c"),
+            (AUDITED, "my network, by its audit"),
+        ],
         by_ratio=RATIO,
+        audited=AUDITED,
         task_options=list(TASKS.items()),
         feature_options=[("", "a file of yours"), *((name, name) for name in feature_names())],
         counts_file=COUNTS_FILE,
@@ -190,7 +196,7 @@ def _files_sent(listed: object, data: bytes) -> tuple[Sent, ...]:
     files, start = dict[str, Sent](), 0
     for entry in cast(list[Any], listed) if isinstance(listed, list) else []:
         match entry:
-            case {"slot": "first" | "second" as slot, "name": str(name), "size": int(size)} if size >= 0:
+            case {"slot": "first" | "second" | "audit" as slot, "name": str(name), "size": int(size)} if size >= 0:
                 files[slot] = Sent(slot, name, data[start : start + size])
                 start += size
             case _:
@@ -265,7 +271,7 @@ def _files() -> dict[str, tuple[str, str]]:
     """What the page loads, by name: its media type and text. The look is that of the reports."""
     own, report = files("penultimate.app") / "static", files("penultimate.report") / "templates"
     styles = report.joinpath("style.css").read_text("utf-8") + own.joinpath("app.css").read_text("utf-8")
-    parts = (report / "drawing.js", own / "living.js", own / "app.js")
+    parts = (report / "drawing.js", report / "saving.js", own / "living.js", own / "app.js")
     script = "".join(part.read_text("utf-8") for part in parts)
     return {
         "/app.css": ("text/css", styles),

@@ -28,8 +28,8 @@ TASKS = {
 MOST_CLASSES = 100_000
 # Settings whose spaces count.
 _AS_TYPED = ("text", "separator")
-# In place of a kind of networks: the feature decay by its ratio c.
-RATIO = "ratio"
+# In place of a kind of networks: the feature decay by its ratio c, or a network that was audited.
+RATIO, AUDITED = "ratio", "audited"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Settings:
     weight_decay, layers, bias, width : str
         Of the network; width may be empty.
     networks, feature_ratio : str
-        Whose features it has: those of a kind of trained networks, of any kind, or by the ratio c.
+        Whose features it has: those of a kind of trained networks, of any kind, by the ratio c, or of an audited one.
     task : str
         What is done with files, of `TASKS`.
     first, second : str
@@ -150,7 +150,7 @@ class Settings:
             found["bias"] = self._bias()
         if self.networks == RATIO:
             found["feature_ratio"] = _number(self.feature_ratio, "the ratio c")
-        elif self.networks != ANY:
+        elif self.networks not in (ANY, AUDITED):
             found["like"] = self.networks
         return found
 

@@ -9,13 +9,14 @@ import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
 from penultimate.advice.advice import Advice, advise
+from penultimate.app.calibrated import calibrated
 from penultimate.app.drafts import draft
 from penultimate.app.examined import Examined, examine
 from penultimate.app.reproduction import command, python
-from penultimate.app.settings import VIEWS, Settings
+from penultimate.app.settings import AUDITED, VIEWS, Settings
 from penultimate.app.uploads import Sent, as_text, read_counts
 from penultimate.audits.audit import Audit
 from penultimate.audits.label_audit import LabelAudit
@@ -67,7 +68,7 @@ def view(settings: Settings, charts: Sequence[str], files: tuple[Sent, ...] = ()
     charts : sequence of str
         Names of those to draw: all that are in sight.
     files : tuple of Sent
-        What the view "files" is of.
+        What the view "files" is of, or the audit of a network.
     at_once : bool, default False
         Whether to say first what is known at once, where the result takes longer.
 
@@ -134,14 +135,18 @@ def result(settings: Settings, files: tuple[Sent, ...] = ()) -> Result:
         raise ProblemError(f"there is no view {settings.view!r}: choose one of {', '.join(VIEWS)}")
     if settings.view == "files":
         return examine(settings, files)
+    if settings.networks == AUDITED:
+        return calibrated(settings, files)
     counts, decay, options = settings.read_counts(), settings.decay(), settings.options()
     if settings.view == "losses":
         return compare_losses(counts, settings.compared(), decay, **options)
-    return (advise if settings.view == "advice" else forecast)(counts, decay, **options)
+    if settings.view == "advice":
+        return advise(counts, decay, **options)
+    return cast(Forecast, forecast(counts, decay, **options))
 
 
 def _draft(settings: Settings) -> str:
-    if settings.view != "forecast":
+    if settings.view != "forecast" or settings.networks == AUDITED:
         return ""
     return draft(settings.read_counts(), before_training(settings.decay(), **settings.options()))
 

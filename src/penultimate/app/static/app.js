@@ -12,11 +12,12 @@ const PAUSE = 250;
 
 // ---- What is set. Fields that do not count now are disabled, and so neither sent nor in the link.
 function settings() { return Object.fromEntries(new FormData(form)); }
-// A block says in data-if what must be chosen: "view=files task=audit,labels", with | between alternatives.
+// A block says in data-if what must be chosen: "view=files task=audit,labels" (or != for
+// what must not be), with | between alternatives.
 function counts(block) {
   return block.dataset.if.split("|").some((all) => all.trim().split(" ").every((one) => {
-    const [name, values] = one.split("=");
-    return values.split(",").includes(form.elements.namedItem(name).value);
+    const [name, values] = one.split(/!?=/);
+    return values.split(",").includes(form.elements.namedItem(name).value) !== one.includes("!=");
   }));
 }
 function arrange() {
@@ -156,6 +157,7 @@ async function round(asked) {
   }
   await new Promise(requestAnimationFrame);
   document.body.dataset.shown = key;
+  document.body.dataset.report = asked.view;
   performance.measure("redraw", { start: touched, end: performance.now() });
 }
 // What is known at once, above figures that are still of the last setting.
@@ -214,7 +216,7 @@ async function upload(file) {
     complain(error);
   }
 }
-async function save(button) {
+async function keep(button) {
   try {
     const found = await (await ask("save", sent({ settings: settings(), kind: button.dataset.save }))).blob();
     const link = document.createElement("a");
@@ -250,7 +252,7 @@ at("link").addEventListener("click", async ({ target }) => {
   target.textContent = "Copied";
   setTimeout(() => { target.textContent = "Copy the link to this view"; }, 2000);
 });
-for (const button of document.querySelectorAll("[data-save]")) button.addEventListener("click", () => save(button));
+for (const button of document.querySelectorAll("[data-save]")) button.addEventListener("click", () => keep(button));
 
 try { restore(); } catch (error) { damaged = error; }
 sliders.forEach(follow);

@@ -31,11 +31,13 @@ function apart(spec) {
   return { shape: walk(rest), datasets, values, description };
 }
 async function redrawn(place, name, report, spec, room) {
+  const rows = rowsOf(spec);
   const { shape, datasets, values, description } = apart(fitted(spec, room));
   const key = JSON.stringify([report, room, shape]);
   const old = living.get(name);
   if (old?.key === key && place.contains(old.canvas)) {
-    for (const [rows, data] of Object.entries(datasets)) old.view.data(rows, data);
+    old.rows = rows;
+    for (const [set, data] of Object.entries(datasets)) old.view.data(set, data);
     values.forEach((value, index) => old.view.signal(`moving${index}`, value));
     await old.view.description(description).runAsync();
     return;
@@ -48,5 +50,7 @@ async function redrawn(place, name, report, spec, room) {
   // A thousand dots on a canvas cost a third of what they cost as elements; what is saved is a vector picture all the same.
   const view = await drawn(canvas, name, report, moving, "canvas");
   place.replaceChildren(canvas);
-  if (view) living.set(name, { key, canvas, view });
+  if (!view) return;
+  living.set(name, { key, canvas, view, rows });
+  offer(canvas, report + "-" + name, () => living.get(name).rows);
 }
