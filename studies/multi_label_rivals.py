@@ -14,12 +14,15 @@ import torch
 
 import penultimate as pen
 from penultimate.heads.comparison.label_comparison import best_thresholds
+from penultimate.heads.label_ridge import LabelRidge
 from penultimate.heads.multi_label import dealt
 from penultimate.heads.sigmoids import Logistic, Rotated
 from penultimate.probabilities.thresholds import f1
 
 # Weight decays of logistic regression, in units of the mean variance of a feature.
 DECAYS = (0.03, 0.01, 0.003)
+# Of the Gaussian kernel: widths in units of how far features are from their mean, landmarks, and weight decays.
+WIDTHS, LANDMARKS, KERNEL_DECAYS = (0.5, 1.0, 2.0), 1000, (1.0, 0.3, 0.1, 0.03, 0.01)
 # Labels up to which methods are tried that fit them one after another, several times.
 FEW_LABELS = 20
 # Labels times samples up to which layers are trained by gradient steps: beyond, that takes longer than all the rest.
@@ -42,6 +45,36 @@ def ours(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, new: np.ndarr
         "MultiLabelHead, ½": p >= 0.5,
         "MultiLabelHead, thresholds of batches of 200": of_batches,
     }
+
+
+def bent(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, new: np.ndarray) -> dict[str, np.ndarray]:
+    """The package's head where it need not be linear."""
+    head = pen.heads.MultiLabelHead(linear=False).fit(rows, labels, groups=groups)
+    return {"MultiLabelHead, not linear": head.predict(new) > 0}
+
+
+def kernel(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, new: np.ndarray) -> dict[str, np.ndarray]:
+    """Least squares on scikit-learn's Gaussian kernel; thresholds tuned at the best width and decay for these."""
+    from sklearn.kernel_approximation import Nystroem
+
+    fold = dealt(groups, len(rows), _FOLDS, 0)
+    unit = float(np.square(rows - rows.mean(axis=0)).sum(axis=1).mean())
+    best, answers = -1.0, np.empty(0)
+    for width in WIDTHS:
+        made = Nystroem(gamma=0.5 / (width**2 * unit), n_components=min(LANDMARKS, len(rows)), random_state=0)
+        there, turned = made.fit(rows), Rotated.of(made.transform(rows))
+        fits = [LabelRidge(turned.rows[fold != index], labels[fold != index]) for index in range(_FOLDS)]
+        whole = LabelRidge(turned.rows, labels)
+        asked = ((there.transform(new) - turned.centre) @ turned.turn).astype(np.float32)
+        for decay in KERNEL_DECAYS:
+            out = np.empty(labels.shape, np.float32)
+            for index, fit in enumerate(fits):
+                out[fold == index] = fit.fit(decay).scores(turned.rows[fold == index])
+            bounds = best_thresholds(out, labels)
+            reached = float(f1(labels, out >= bounds).mean())
+            if reached > best:
+                best, answers = reached, whole.fit(decay).scores(asked) >= bounds
+    return {"Gaussian kernel, thresholds tuned label by label": answers}
 
 
 def logistic(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, new: np.ndarray) -> dict[str, np.ndarray]:
@@ -157,7 +190,9 @@ def libmultilabel(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray, new:
 
 METHODS: dict[str, Method] = {
     "ours": ours,
+    "bent": bent,
     "logistic": logistic,
+    "kernel": kernel,
     "loops": loops,
     "perceptron": perceptron,
     "chain": chain,
