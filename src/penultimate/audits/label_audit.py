@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.audits.label_law import LabelLaw, alive, nearest_law
+from penultimate.audits.label_margins import LabelMargins, worst_of_arrays
 from penultimate.audits.label_progress import LabelProgress, progress_of
 from penultimate.audits.label_shares import LabelShares, along_directions, label_shares
 from penultimate.counts.matching import places
@@ -18,8 +19,10 @@ from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
 from penultimate.features.label_statistics import LabelStatistics
 from penultimate.features.naming import head_in_order
+from penultimate.features.passes.worst import WorstSamples
 from penultimate.features.sources.label_files import open_label_sets
 from penultimate.features.sources.label_source import LabelSource
+from penultimate.features.sources.places import IN_MEMORY, SamplePlaces, places_in
 from penultimate.reported import Reported
 from penultimate.spectrum.scatter_spectrum import ScatterSpectrum, scatter_spectrum
 from penultimate.targets.label_scatter import LabelScatter
@@ -71,6 +74,11 @@ class LabelAudit(Reported, presenter="label_audit"):
         Without one, nothing is said of strengths.
     loss : str
         What the network was trained with: "mse", "bce" or "ce". Laws of strengths are for "mse".
+    worst : WorstSamples or None
+        Of each label the samples that have it and whose score for it is least above that of labels they lack; None
+        without a head or samples, and for targets that are no label sets.
+    places : SamplePlaces or None
+        Which file and row each of them is.
 
     Examples
     --------
@@ -86,6 +94,8 @@ class LabelAudit(Reported, presenter="label_audit"):
     statistics: LabelStatistics
     head: Head | None = None
     loss: str = "mse"
+    worst: WorstSamples | None = None
+    places: SamplePlaces | None = None
 
     @cached_property
     def targets(self) -> LabelScatter:
@@ -286,16 +296,22 @@ def audit_label_sets(
     if loss not in _LOSSES:
         raise ProblemError(f"unknown loss {loss!r} for several labels a sample: say {', '.join(_LOSSES)}")
     if isinstance(features, LabelStatistics):
-        statistics, found = features, None
+        statistics, worst, where = features, None, None
+        last = _last(None, head, statistics)
     elif isinstance(features, str | os.PathLike):
         if not isinstance(targets, str | os.PathLike | None):
             raise FeaturesError("targets in memory are for arrays: of a file of features, give the file of its targets")
         path, beside = cast("str | os.PathLike[str]", features), cast("str | os.PathLike[str] | None", targets)
-        statistics, found = _read(path, beside, column, separator, progress)
+        files = open_label_sets(path, beside, column=column, separator=separator)
+        if files is None:
+            raise FeaturesError(f"{path} has one label a sample: use pen.audit")
+        statistics, last, worst = _gathered(files, head, progress)
+        where = None if worst is None else places_in(files.paths, files.samples, worst.row)
     elif isinstance(features, LabelSource):
         if targets is not None:
             raise FeaturesError("captured features have their labels with them: leave out targets")
-        statistics, found = _gathered(features, progress), features.head
+        statistics, last, worst = _gathered(features, head, progress)
+        where = IN_MEMORY
     elif is_source(features):
         raise FeaturesError(f"{features} have one label a sample: use pen.audit")
     else:
@@ -304,13 +320,26 @@ def audit_label_sets(
                 "an array of features needs targets: give one row, or a list of labels, for each sample"
             )
         known = head.names if names is None and isinstance(head, Head) else names
-        statistics, found = LabelStatistics.from_features(features, targets, known), None
+        statistics = LabelStatistics.from_features(features, targets, known)
+        last = _last(None, head, statistics)
+        sets = last is not None and statistics.targets.kind == "sets"
+        worst = worst_of_arrays(features, targets, statistics.names, last) if sets and last is not None else None
+        where = IN_MEMORY
     _check(statistics.targets)
-    last = found if head is None else head_given(head, classes=len(statistics.names), dimension=statistics.dimension)
-    if last is not None:
-        last.check(len(statistics.names), statistics.dimension)
-        last = _in_order(last, statistics)
-    return LabelAudit(statistics, last, loss)
+    worst = worst if statistics.targets.kind == "sets" else None
+    return LabelAudit(statistics, last, loss, worst, None if worst is None else where)
+
+
+def _last(
+    found: Head | None, given: "Head | os.PathLike[str] | str | None", statistics: LabelStatistics
+) -> Head | None:
+    """The head that was given, or else found, with its rows in the order of the labels."""
+    classes, dimension = len(statistics.names), statistics.dimension
+    last = found if given is None else head_given(given, classes=classes, dimension=dimension)
+    if last is None:
+        return None
+    last.check(classes, dimension)
+    return _in_order(last, statistics)
 
 
 def _in_order(head: Head, statistics: LabelStatistics) -> Head:
@@ -320,26 +349,20 @@ def _in_order(head: Head, statistics: LabelStatistics) -> Head:
     return head_in_order(head, np.argsort(places(head.names, statistics.names, "the head", "the labels")))
 
 
-def _read(
-    path: "str | os.PathLike[str]",
-    targets: "str | os.PathLike[str] | None",
-    column: str | None,
-    separator: str | None,
-    progress: Callable[[int], object] | None,
-) -> tuple[LabelStatistics, Head | None]:
-    files = open_label_sets(path, targets, column=column, separator=separator)
-    if files is None:
-        raise FeaturesError(f"{path} has one label a sample: use pen.audit")
-    return _gathered(files, progress), files.head
-
-
-def _gathered(source: LabelSource, progress: Callable[[int], object] | None) -> LabelStatistics:
+def _gathered(
+    source: LabelSource, head: "Head | os.PathLike[str] | str | None", progress: Callable[[int], object] | None
+) -> tuple[LabelStatistics, Head | None, WorstSamples | None]:
+    """Sums, the head, and by it the worst samples of each label."""
     statistics = LabelStatistics(source.label_count if source.names is None else source.names, source.dimension)
+    last = _last(source.head, head, statistics)
+    margins = None if last is None else LabelMargins(last)
     for features, own in source.batches():
         statistics.update(features, own)
+        if margins is not None:
+            margins.update(features, own)
         if progress is not None:
             progress(len(features))
-    return statistics
+    return statistics, last, None if margins is None else margins.worst
 
 
 def _check(targets: LabelScatter) -> None:

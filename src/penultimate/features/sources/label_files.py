@@ -56,6 +56,15 @@ class LabelFiles:
     names: Sequence[str] | None
     rows: Any | None
 
+    @property
+    def samples(self) -> tuple[int, ...]:
+        """How many there are in each file."""
+        found: list[int] = []
+        for path, key in zip(self.paths, self.features, strict=True):
+            with open_archive(path) as archive:
+                found.append(archive.layout(key).shape[0])
+        return tuple(found)
+
     def batches(self) -> Iterator[tuple[NDArray[np.floating], Any]]:
         """Features, and the rows of their targets."""
         done = 0

@@ -1,9 +1,10 @@
 """Where samples are to be found again: the file and the row of each, and its id where the file has one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,14 +71,31 @@ def places_of(source: FeatureSource, rows: Int[np.ndarray, "..."]) -> SamplePlac
     SamplePlaces
     """
     parts = list(_parts(source))
-    ends = np.cumsum([part.samples for part in parts])
-    first = ends - [part.samples for part in parts]
-    wanted, ids = np.unique(rows[rows >= 0]), dict[int, str]()
-    for part, start, end in zip(parts, first.tolist(), ends.tolist(), strict=True):
-        own = wanted[(wanted >= start) & (wanted < end)]
-        if isinstance(part, FileSource) and own.size:
-            ids |= {start + row: text for row, text in _ids(part, own - start)}
-    return SamplePlaces(_names(parts), first, ids)
+    files = [part.path if isinstance(part, FileSource) else str(part) for part in parts]
+    return places_in(files, [part.samples for part in parts], rows)
+
+
+def places_in(files: Sequence[Path | str], samples: Sequence[int], rows: Int[np.ndarray, "..."]) -> SamplePlaces:
+    """The same for files of so many samples each; what is called by a text is no file.
+
+    Parameters
+    ----------
+    files : sequence of Path or str
+    samples : sequence of int
+    rows : ndarray of int
+        As for `places_of`.
+
+    Returns
+    -------
+    SamplePlaces
+    """
+    ends = np.cumsum(samples)
+    first, wanted, ids = ends - np.asarray(samples), np.unique(rows[rows >= 0]), dict[int, str]()
+    for file, start, end in zip(files, first.tolist(), ends.tolist(), strict=True):
+        own = wanted[(wanted >= start) & (wanted < end)] - start
+        if isinstance(file, Path) and own.size:
+            ids |= {start + row: text for row, text in _ids(file, end - start, own)}
+    return SamplePlaces(_names(files), first, ids)
 
 
 def _parts(source: FeatureSource) -> Iterator[FeatureSource]:
@@ -91,20 +109,19 @@ def _parts(source: FeatureSource) -> Iterator[FeatureSource]:
         yield source
 
 
-def _names(parts: list[FeatureSource]) -> tuple[str, ...]:
-    files = [str(part.path) if isinstance(part, FileSource) else str(part) for part in parts]
+def _names(files: Sequence[Path | str]) -> tuple[str, ...]:
     if len(files) == 1:
         return ("",)
-    if not all(isinstance(part, FileSource) for part in parts):
-        return tuple(files)
-    shared = os.path.commonpath([os.path.dirname(file) for file in files])
+    if not all(isinstance(file, Path) for file in files):
+        return tuple(map(str, files))
+    shared = os.path.commonpath([os.path.dirname(os.path.abspath(file)) for file in files])
     return tuple(os.path.relpath(file, shared) for file in files)
 
 
-def _ids(source: FileSource, rows: Int[np.ndarray, " r"]) -> Iterator[tuple[int, str]]:
+def _ids(path: Path, samples: int, rows: Int[np.ndarray, " r"]) -> Iterator[tuple[int, str]]:
     """Rows and their ids, where an array of a usual name has one a sample that can be read."""
-    with suppress(FileError), open_archive(source.path) as archive:
-        known = [name for name in named_as(archive.names(), IDS) if archive.layout(name).shape == (source.samples,)]
+    with suppress(FileError), open_archive(path) as archive:
+        known = [name for name in named_as(archive.names(), IDS) if archive.layout(name).shape == (samples,)]
         if not known:
             return
         start = 0
@@ -116,3 +133,7 @@ def _ids(source: FileSource, rows: Int[np.ndarray, " r"]) -> Iterator[tuple[int,
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+# Rows as they were given.
+IN_MEMORY = SamplePlaces(("",), np.zeros(1, dtype=np.int64), {})

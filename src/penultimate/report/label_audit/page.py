@@ -3,12 +3,15 @@
 from penultimate.audits.label_audit import LabelAudit
 from penultimate.report.kit.html import Document, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
+from penultimate.report.kit.samples import behind_findings
 from penultimate.report.label_audit.charts import charts
 from penultimate.report.label_audit.record import label_records, select
 from penultimate.report.label_audit.words import facts, paragraphs, share
 
 # Rows of the table of labels.
 _WORST = 100
+# Labels whose samples are listed.
+_SAMPLED = 50
 
 _READINGS = {
     "shares": Reading(
@@ -33,6 +36,7 @@ def page(audit: LabelAudit) -> Document:
             "key_figures": key_figures(audit),
             "figures": [figure(key, _READINGS[key], draw) for key, draw in charts(audit).items()],
             "rows": label_records(audit, select(audit, _WORST)),
+            **behind_findings(audit.worst, audit.places, audit.targets.names, select(audit, _SAMPLED).tolist()),
             "method": facts(audit),
         },
     )

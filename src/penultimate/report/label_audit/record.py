@@ -7,6 +7,7 @@ from jaxtyping import Int
 
 from penultimate.audits.label_audit import LabelAudit
 from penultimate.report.kit.numbers import finite, plain
+from penultimate.report.kit.samples import sample_records
 from penultimate.report.label_audit.words import verdict
 from penultimate.reported import Classes
 from penultimate.version import __version__
@@ -48,7 +49,15 @@ def select(audit: LabelAudit, classes: Classes) -> Int[np.ndarray, " b"]:
 
 def label_records(audit: LabelAudit, chosen: Int[np.ndarray, " b"]) -> list[dict[str, object]]:
     """One record for each of some labels."""
-    return [{**asdict(row), "samples": plain(row.samples)} for row in audit.rows(chosen)]
+    names = audit.targets.names
+    return [
+        {
+            **asdict(row),
+            "samples": plain(row.samples),
+            "worst_samples": sample_records(audit.worst, audit.places, names, index),
+        }
+        for index, row in zip(chosen.tolist(), audit.rows(chosen), strict=True)
+    ]
 
 
 def _directions(audit: LabelAudit) -> list[dict[str, object]]:
