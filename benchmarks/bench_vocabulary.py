@@ -1,4 +1,4 @@
-"""At the scale of a vocabulary: spectra in near-linear time, and cross-entropy of 256,000 distinct counts."""
+"""At the scale of a vocabulary: near-linear spectra, cross-entropy of 256,000 distinct counts, and narrow heads."""
 
 import os
 import tempfile
@@ -77,14 +77,50 @@ def cross_entropy() -> None:
     console.print(out)
 
 
+def figures() -> None:
+    """Print how far figures of classes on bins are from those of the solution count by count, which takes a minute."""
+    counts, problem = vocabulary(1000), pen.Problem.from_decays(1e-3, loss="ce")
+    binned, true = (pen.minimise(counts, problem, gap=gap) for gap in (1e-3, 1e-8))
+    title = f"Bins against the solution count by count, {counts.distinct.size:,} distinct counts"
+    out = table(title, "figure", "off, rms", "bound", "largest")
+    for name in ("group_head_norms", "group_mean_norms", "group_margins"):
+        off = getattr(binned.geometry, name) / getattr(true.geometry, name) - 1.0
+        rms = np.sqrt(np.average(off**2, weights=counts.multiplicity))
+        out.add_row(name.removeprefix("group_").replace("_", " "), f"{rms:.2%}", "1%", f"{np.abs(off).max():.2%}")
+    strengths = [np.repeat(found.strength, found.multiplicity) for found in (binned, true)]
+    off = np.linalg.norm(strengths[0] - strengths[1]) / np.linalg.norm(strengths[1])
+    out.add_row("strengths", f"{off:.2%}", "1%", "")
+    console.print(out)
+
+
 def deaths() -> None:
-    """Print how long the critical weight decays of LVIS take, and how many are known."""
-    forecast = pen.forecast("lvis", 1e-3, loss="ce", feature_ratio=1)
-    seconds = cpu(lambda: forecast.critical_weight_decay)
-    known = np.isfinite(forecast.critical_weight_decay)
-    directions = forecast.solution.multiplicity
-    out = table("Critical weight decays of LVIS, cross-entropy", "CPU seconds", "bound", "known", "of")
-    out.add_row(f"{seconds:.1f}", "120", f"{directions[known].sum():,}", f"{directions.sum():,}")
+    """Print how long critical weight decays on bins take, and how many are known."""
+    columns = ("counts", "first, CPU seconds", "all, CPU seconds", "bound", "known", "of")
+    out = table("Critical weight decays, cross-entropy", *columns)
+    sizes = {"lvis": pen.datasets.counts("lvis"), **{f"{size:,}": vocabulary(size) for size in (10_000, 100_000)}}
+    for name, counts in sizes.items():
+        forecast = pen.forecast(counts, 1e-3, loss="ce", feature_ratio=1)
+        first = cpu(lambda forecast=forecast: forecast.largest_safe_weight_decay)
+        seconds = cpu(lambda forecast=forecast: forecast.critical_weight_decay)
+        known, directions = np.isfinite(forecast.critical_weight_decay), forecast.solution.multiplicity
+        bound = "120" if name == "lvis" else ""
+        alive = directions[known].sum()
+        out.add_row(name, f"{first:.1f}", f"{seconds:.1f}", bound, f"{alive:,}", f"{directions.sum():,}")
+    console.print(out)
+
+
+def narrow() -> None:
+    """Print what estimates with more classes than dimensions take."""
+    counts, columns = vocabulary(CLASSES), ("features", "CPU seconds", "bound", "margin over width", "outcome")
+    out = table(f"Estimates in 4,096 dimensions, {CLASSES:,} distinct counts, weight decay 1e-5", *columns)
+    for features in ("free", "sphere"):
+        found: list[pen.NarrowForecast] = []
+        taken = cpu(
+            lambda kind=features, found=found: found.append(
+                pen.forecast(counts, 1e-5, loss="ce", width=4096, features=kind)
+            )
+        )
+        out.add_row(features, f"{taken:.1f}", "15", f"{found[0].margin.share:.4f}", found[0].outcome.name.lower())
     console.print(out)
 
 
@@ -108,7 +144,9 @@ def main() -> None:
     """Print times and gaps."""
     spectra()
     cross_entropy()
+    figures()
     deaths()
+    narrow()
     commands()
 
 

@@ -1,5 +1,7 @@
 """More classes than dimensions: the estimate against descent, its bound, and what it refuses."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import penultimate as pen
+from command import run
 from penultimate.forecasts.narrow_forecast import flattest_spectrum
 from penultimate.forecasts.sphere_law import sphere_margins_of
 from penultimate.minimisers.solution import Outcome
@@ -149,3 +152,27 @@ def test_what_no_estimate_is_known_of_is_one_error(options, says):
 def test_label_sets_are_refused():
     with pytest.raises(pen.ProblemError, match="one label a sample"):
         pen.forecast(pen.LabelScatter.from_labels([["a", "b"]] * 9 + [["a"]] * 3), loss="ce", width=2, features="free")
+
+
+def test_the_command_says_the_same(monkeypatch, capsys, tmp_path):
+    np.save(tmp_path / "counts.npy", ZIPF.values)
+    asked = ("forecast", tmp_path / "counts.npy", "--holds", "counts", "--weight-decay", "1e-4", "--loss", "ce")
+    code, out, _ = run(monkeypatch, capsys, *asked, "--width", 25, "--features", "sphere", "--json", "-")
+    assert code == 0
+    assert json.loads(out) == pen.forecast(ZIPF.values, 1e-4, loss="ce", width=25, features="sphere").to_dict()
+    for options, says in (
+        (("--width", 25, "--radius", 2), "--features sphere"),
+        (("--width", 25, "--features", "free", "--like", "cnn"), "--feature-ratio instead"),
+        (("--width", 25, "--features", "sphere", "--feature-ratio", 2), "one length, and no decay"),
+        (("--width", 60, "--features", "free"), "room for all 59 directions"),
+        (("--width", 25, "--features", "free", "--layers", 2), "one layer, not 2"),
+    ):
+        code, out, err = run(monkeypatch, capsys, *asked, *options)
+        assert (code, out) == (2, "") and says in err and "Ctrl-C" not in err
+
+
+def test_more_classes_than_are_searched_are_told_of_the_estimate():
+    counts = pen.ClassCounts(np.repeat([900, 100, 10], 1000))
+    with pytest.raises(pen.ProblemError, match="--features"):
+        pen.forecast(counts, 1e-4, loss="ce", width=64, feature_ratio=1)
+    assert pen.forecast(counts, 1e-4, loss="ce", width=64, features="free").outcome is Outcome.ESTIMATED

@@ -85,7 +85,7 @@ def sphere_margins_of(
     >>> import numpy as np
     >>> from penultimate.forecasts.sphere_law import sphere_margins_of
     >>> sphere_margins_of(np.array([0.01]), np.array([100]), 1e6, free_bias=True).round(2)
-    array([11.44])
+    array([11.37])
     """
     classes = int(sizes.sum())
     if not free_bias:

@@ -75,11 +75,16 @@ def check_classes(counts: ClassCounts, problem: Problem) -> None:
         With what the classes, the width and the loss would take.
     """
     if counts.seen > _MOST_CLASSES:
-        what = "several layers" if problem.layers > 1 else f"a width of {problem.width} that binds"
+        what, instead = "several layers", "use one layer"
+        if problem.layers == 1:
+            what = f"a width of {problem.width} that binds"
+            instead = (
+                f"leave out the width (then {expected(counts, problem)}), say how long features may be for an estimate "
+                "(features='free' or 'sphere', --features)"
+            )
         raise ProblemError(
             f"{counts.seen:,} classes, but {what} with the loss {str(problem.loss)!r} take a numerical search over K² "
-            f"numbers, made for at most {_MOST_CLASSES:,}: use one layer, leave out the width (then "
-            f"{expected(counts, problem)}), or take squared error"
+            f"numbers, made for at most {_MOST_CLASSES:,}: {instead}, or take squared error"
         )
 
 
