@@ -19,7 +19,7 @@ VIEWS = {
     "cross-entropy, 100 classes": "classes=100&weight_decay=1e-3&loss=ce",
     "cross-entropy, 1,000 classes": "classes=1000&weight_decay=1e-3&loss=ce",
 }
-STEPS, BOUND = 25, 150
+STEPS, BOUND = 20, 150
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
 COMMAND = (sys.executable, "-m", "penultimate", "app", "--no-browser", "--port", "0")
 

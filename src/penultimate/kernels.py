@@ -24,6 +24,17 @@ Result = TypeVar("Result")
 FEW_CLASSES, FEW_SAMPLES = 1000, 50_000
 
 
+def is_small(classes: int = 0, samples: int = 0) -> bool:
+    """Whether NumPy takes a problem of this size.
+
+    Parameters
+    ----------
+    classes, samples : int, default 0
+        As for `Kernel.at`.
+    """
+    return classes <= FEW_CLASSES and samples < FEW_SAMPLES
+
+
 class Kernel(Generic[Parameters, Result]):
     """A loop over numbers and arrays, compiled when it is first called.
 
@@ -59,8 +70,7 @@ class Kernel(Generic[Parameters, Result]):
         classes, samples : int, default 0
             Of the whole problem, not of one call: K, or what stands for it, and N so far.
         """
-        small = classes <= FEW_CLASSES and samples < FEW_SAMPLES
-        return self._twin if small and self._twin is not None else self
+        return self._twin if self._twin is not None and is_small(classes, samples) else self
 
     @cached_property
     def compiled(self) -> Any:

@@ -85,22 +85,6 @@ def residues(poles: Floats, origins: Floats, offsets: Floats, out: Floats, first
     out[first:last] = np.abs(sides[0] * sides[1])
 
 
-def sum_over_roots(
-    poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats, first: Index, last: Index
-) -> None:
-    """Of each pole."""
-    inverse = 1.0 / ((poles[first:last, None] - origins) - offsets)
-    out[first:last] = (inverse if power == 1 else inverse * inverse) @ x
-
-
-def sum_over_poles(
-    poles: Floats, origins: Floats, offsets: Floats, x: Floats, power: int, out: Floats, first: Index, last: Index
-) -> None:
-    """Of each root."""
-    inverse = 1.0 / ((poles - origins[first:last, None]) - offsets[first:last, None])
-    out[first:last] = (inverse if power == 1 else inverse * inverse) @ x
-
-
 def loewner(
     poles: Floats,
     origins: Floats,
