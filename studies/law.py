@@ -117,10 +117,10 @@ def pull_factors(records: Sequence[Record]) -> tuple[list[float], list[float]]:
     for one in runs:
         law = read_law((one,), convex=True)
         for other in (run for run in runs if run is not one and run.directions >= ENOUGH and law is not None):
-            measured = other.median(other.log_price(1.0))
-            root = one.median(one.log_price(1.0)) + np.log(other.decay / one.decay) / 2
+            measured = other.median(np.log(other.lost))
+            root = one.median(np.log(one.lost)) + np.log(other.decay / one.decay) / 2
             old.append(abs(root - measured) / np.log(2))
-            new.append(abs(np.log(law.level(other.decay, law.samples)) - measured) / np.log(2))
+            new.append(abs(np.log(law.pull(other.decay, law.samples)) - measured) / np.log(2))
     return old, new
 
 

@@ -1,4 +1,4 @@
-"""The law's own arithmetic: roots by bisection, fading, deaths from both sides, intervals that hold one another."""
+"""The law's own arithmetic: paths by bisection, deaths from both sides, cases that are solved, intervals."""
 
 from dataclasses import replace
 
@@ -6,62 +6,98 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq, minimize_scalar
 
 import penultimate as pen
 from penultimate.minimisers.by_law import follow_law
-from penultimate.model.strength_law import GONE, StrengthLaw, Width, log_level
+from penultimate.model.strength_law import BEND, GONE, Paths, StrengthLaw, Width
 
-SIGMA = np.array([9.0, 5.0, 2.0])
+SIGMA, SHARE, EXPONENT = np.array([9.0, 5.0, 2.0]), np.array([0.9, 0.6, 0.3]), np.array([0.3, 0.6, 1.0])
+PLACE = np.log(1e-2)
 
 
-def law_of(power, growth=(0.5, 0.8), end=0, knots=(1e-2, 4e-2)) -> StrengthLaw:
-    """Two knots, the first audited, the third direction without a C of its own."""
-    own = tuple((0.2, -0.3, 0.0) for _ in knots)
-    levels = (0.1, 0.5)[: len(knots)]
-    widths = Width(0.15, 0.2), Width(0.1, 0.4)
-    law = StrengthLaw(100.0, power, knots[:1], knots, levels, growth, tuple(SIGMA), own, (True, True, False), *widths)
+def law_of(power, end=0, below=(0.2, 0.6, 0.9)) -> StrengthLaw:
+    """The first two directions with a path of their own, all through one audited weight decay."""
+    own = {"sigma": tuple(SIGMA), "place": (PLACE,) * 3, "share": tuple(SHARE), "exponent": tuple(EXPONENT)}
+    widths = {"own_width": Width(0.3, 0.1), "common_width": Width(0.4, 0.5)}
+    law = StrengthLaw(100.0, power, (1e-2,), (0.7, 0.5, -1.0), **own, below=below, learnt=(True, True, False), **widths)
     return law.at_end(end)
 
 
-def price(law, decay) -> np.ndarray:
-    """C of the three directions between the knots and above them, as the law states it."""
-    x = np.log(decay / 1e-2)
-    inside = 0.1 + 0.4 * x / np.log(4.0) if decay <= 4e-2 else 0.5 + law.growth[1] * (x - np.log(4.0))
-    return np.exp(inside + np.array([0.2, -0.3, 0.0]))
+def decay_at(share, i, power, below=(0.2, 0.6, 0.9)) -> float:
+    """λ at which a direction has this share, by the law as it is stated: exact, in one line."""
+    e = EXPONENT[i] if share <= SHARE[i] else below[i]
+    grown = ((1 / share - 1) / (1 / SHARE[i] - 1)) ** BEND
+    z = ((grown - 1 + e) / e) ** (1 / BEND)
+    return 1e-2 * z * (share / SHARE[i]) ** (2 - power)
 
 
-@pytest.mark.parametrize("power", [0.45, 2 / 3, 0.9, 1.0, 1.4])
-@pytest.mark.parametrize("decay", [1e-2, 2e-2, 7e-2, 0.3])
-def test_strengths_are_the_larger_root_and_fade_where_it_ends(power, decay):
-    law = law_of(power)
-    found = law.strength(SIGMA, np.array([decay]), 100.0)[0]
-    for sigma, c, strength in zip(SIGMA, price(law, decay), found, strict=True):
-
-        def excess(x, sigma=sigma, c=c):
-            return x + c * x ** (power - 1.0) - sigma
-
-        grid = np.linspace(GONE * sigma, sigma, 20001)
-        below = np.flatnonzero(excess(grid) <= 0.0)
-        if below.size == 0:
-            bounds = (GONE * sigma, sigma)
-            last = minimize_scalar(lambda x, s=sigma: -(s - x) * x ** (1.0 - power), bounds=bounds, method="bounded")
-            fading = last.x * (-last.fun / c) ** 4
-            assert strength == pytest.approx(fading if fading >= GONE * sigma else 0.0, rel=1e-3)
-        else:
-            assert strength == pytest.approx(brentq(excess, grid[below[-1]], sigma), rel=1e-9)
+@given(st.floats(0.3, 1.9), st.floats(0.12, 0.97), st.integers(0, 2))
+@settings(max_examples=60)
+def test_a_direction_has_the_share_at_the_decay_that_the_law_says(power, share, i):
+    """Shares that need more weight decay than weaker ones do are not on the path: training follows it down."""
+    shares = np.linspace(share, 0.999, 400)
+    with np.errstate(invalid="ignore"):
+        decays = np.array([decay_at(one, i, power) for one in shares])
+    # Above the plateau of scatter no weight decay is small enough.
+    if not np.isfinite(decays[0]) or np.nanmax(decays) > decays[0]:
+        return
+    found = law_of(power).strength(SIGMA, decays[:1], 100.0)[0, i] / SIGMA[i]
+    assert found == pytest.approx(share, rel=1e-9)
 
 
-@given(st.floats(0.4, 1.5), st.floats(0.1, 1.5), st.floats(0.1, 1.5), st.sampled_from([-1, 0, 1]), st.booleans())
-@settings(max_examples=40)
-def test_a_direction_lives_just_below_its_critical_decay_and_not_above(power, below, above, end, one_knot):
-    law = law_of(power, (below, above), end, (1e-2,) if one_knot else (1e-2, 4e-2))
+@given(st.floats(0.3, 1.9), st.sampled_from([-1, 0, 1]))
+@settings(max_examples=30)
+def test_a_direction_lives_just_below_its_critical_decay_and_not_above(power, end):
+    law = law_of(power, end)
     for scale in (1.0, 37.0):
         critical = law.critical(SIGMA * scale, 100.0)
         sides = law.strength(SIGMA * scale, np.outer([1 - 1e-9, 1 + 1e-9], critical).ravel(), 100.0).reshape(2, 3, 3)
         alive = np.diagonal(sides, axis1=1, axis2=2)
-        assert np.all(alive[0] > 0) and np.all(alive[1] == 0)
-        np.testing.assert_allclose(alive[0], GONE * SIGMA * scale, rtol=1e-3)
+        assert np.all(alive[0] >= GONE * SIGMA * scale * (1 - 1e-9)) and np.all(alive[1] == 0)
+
+
+@pytest.mark.parametrize(("depth", "noise"), [(2, 0.0), (2, 0.3), (3, 0.0)])
+def test_it_is_the_linear_network_where_scatter_stays(monkeypatch, depth, noise):
+    """σ = t(1 + ν) + C t^{p−1} with C ∝ λ (docs/theory §15.2): o = ν + z, the law with b = 1 and e = decay's share."""
+    monkeypatch.setattr("penultimate.model.strength_law.BEND", 1.0)
+    power, c = 2 / depth, 0.15
+    # The larger root of y (1 + ν) + c x y^{p−1} = 1 by bisection from above, at x times the audited weight decay.
+    growth = np.array([0.3, 1.0, 1.6])
+    y = np.empty(3)
+    for k, x in enumerate(growth):
+        grid = np.linspace(0.05, 1.0, 400_001)
+        y[k] = grid[np.flatnonzero(grid * (1 + noise) + c * x * grid ** (power - 1) <= 1)[-1]]
+    decay = c * y[1] ** (power - 2)
+    exponent = np.full(1, decay / (decay + noise))
+    paths = Paths(power, np.zeros(1), y[1:2], exponent, exponent)
+    np.testing.assert_allclose(paths.at(np.log(growth)[:, None])[:, 0], y, rtol=1e-5)
+    if depth == 3 and noise == 0.0:  # it ends where both roots meet
+        least = (1 - power) / (2 - power)
+        np.testing.assert_allclose(np.exp(paths.death), (1 - least) * least ** (1 - power) / c, rtol=1e-4)
+
+
+def test_of_ridge_on_frozen_features_the_exponent_is_the_share_that_decay_takes():
+    """d log o / d log λ = δ, with all strengths and scatter from ridge regression itself (docs/theory §15.3)."""
+    rng = np.random.default_rng(0)
+    counts = pen.ClassCounts([50, 20, 8])
+    labels = np.repeat(np.arange(3), counts.values.astype(int))
+    features = rng.normal(size=(3, 12))[labels] + 0.8 * rng.normal(size=(78, 12))
+    targets = np.eye(3)[labels] - counts.values / 78
+    inputs = features - features.mean(axis=0)
+    svd = pen.LabelSpectrum(counts)
+    left, right = svd.vectors("left")[:, 0], svd.vectors("right")[:, 0]
+    members = np.eye(3)[labels] / np.sqrt(counts.values)
+
+    def ridge(decay):
+        weight = np.linalg.solve(inputs.T @ inputs + 78 * decay * np.eye(12), inputs.T @ targets)
+        strength = left @ (members.T @ inputs @ weight).T @ right
+        return strength, svd.sigma[0] - strength, weight
+
+    step = 1e-4
+    odds = [lost / t for t, lost, _ in map(ridge, 0.3 * np.exp([-step, step]))]
+    strength, lost, weight = ridge(0.3)
+    share = 78 * 0.3 * np.sum((weight @ left) ** 2) / (strength * lost)
+    assert np.diff(np.log(odds))[0] / (2 * step) == pytest.approx(share, rel=1e-6)
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0])
@@ -73,39 +109,35 @@ def test_intervals_hold_the_law_and_widen_away_from_the_audit(power):
     assert np.all(worst < law_of(power).critical(SIGMA, 100.0)) and np.all(best > law_of(power).critical(SIGMA, 100.0))
 
 
-@given(st.floats(0.4, 1.5), st.floats(0.02, 0.99))
-def test_what_a_direction_must_have_paid_gives_back_its_strength(power, share):
-    sigma, strength = np.array([7.0]), np.array([7.0 * share])
-    level = float(log_level(sigma, strength, sigma - strength, power)[0])
-    none = Width(0.0, 0.0)
-    law = StrengthLaw(100.0, power, (1e-2,), (1e-2,), (level,), (1.0, 1.0), (), ((),), (), none, none)
-    expected = strength[0] if share > GONE * (1 + 1e-6) else 0.0
-    if abs(share - GONE) > 1e-6:
-        assert law.strength(sigma, np.array([1e-2]), 100.0)[0, 0] == pytest.approx(expected, rel=1e-4)
+def test_paths_pass_through_two_points():
+    paths = Paths(0.7, np.log(SIGMA), SHARE, EXPONENT, EXPONENT)
+    at, share = np.log(SIGMA / 3), np.array([0.95, 0.8, 0.7])
+    below = paths.through(at, share)
+    assert np.all(below > 0) and np.all(below < 1.2)
+    below = np.minimum(below, 1.0)
+    met = replace(paths, below=below).at(at[None, :])[0]
+    np.testing.assert_allclose(met[below < 1], share[below < 1], rtol=1e-9)
 
 
 def test_shares_of_sigma_stay_when_all_counts_are_multiplied():
-    law = replace(law_of(0.6), sigma=(), own=((), ()), learnt=())
+    law = replace(law_of(0.6), sigma=())
     small, large = law.strength(SIGMA, np.array([3e-2]), 100.0), law.strength(3 * SIGMA, np.array([3e-2]), 900.0)
     np.testing.assert_allclose(large, 3 * small, rtol=1e-12)
 
 
-def test_the_common_level_its_threshold_and_its_decay_are_one_law():
-    law = law_of(0.7)
+@pytest.mark.parametrize("end", [-1, 0, 1])
+def test_the_usual_threshold_and_another_losss_pull_are_the_inverse_of_their_decays(end):
+    law = replace(law_of(0.7, end), level=-2.0)
     for decay in (2e-3, 2e-2, 0.5):
         sigma = law.threshold(decay, 250.0)
-        assert law.critical(np.array([sigma]), 250.0)[0] == pytest.approx(decay)
-        assert law.decay_of(law.level(decay, 250.0), 250.0) == pytest.approx(decay)
+        assert replace(law, sigma=()).critical(np.array([sigma]), 250.0)[0] == pytest.approx(decay)
+        assert law.decay_of(law.pull(decay, 250.0), 250.0) == pytest.approx(decay)
 
 
-def test_without_scatter_one_layer_and_the_root_of_the_decay_it_is_the_model():
-    """L = 1: θ = N √(λ_H λ), so C = θ, p = 1 and e = 1/2; strengths below a tenth of σ are not told from zero."""
-    counts, feature_decay = pen.ClassCounts([60, 30, 10, 4]), 2e-4
-    model = pen.forecast(counts, 0.05, feature_decay=feature_decay)
-    level = float(np.log(100.0 * np.sqrt(feature_decay * 1e-2) * 1.04))
-    none = Width(0.0, 0.0)
-    law = StrengthLaw(104.0, 1.0, (1e-2,), (1e-2,), (level,), (0.5, 0.5), (), ((),), (), none, none)
-    solution = follow_law(counts, model.problem, law)
-    expected = model.solution.strength
-    np.testing.assert_allclose(solution.strength, np.where(expected >= GONE * model.solution.sigma, expected, 0.0))
+def test_a_solution_by_the_law_says_so():
+    counts = pen.ClassCounts([60, 30, 10, 4])
+    law = StrengthLaw(104.0, 1.0, (1e-2,), (0.5, 0.8, -1.0))
+    solution = follow_law(counts, pen.Problem.from_decays(0.05), law)
+    np.testing.assert_allclose(solution.strength, law.strength(solution.sigma, np.array([0.05]), 104.0)[0])
     assert solution.outcome is pen.Outcome.LAW and not solution.converged and np.isnan(solution.objective)
+    assert np.array_equal(solution.strength > 0, solution.sigma > solution.threshold)

@@ -187,9 +187,9 @@ class Calibration:
         --------
         >>> import penultimate as pen
         >>> calibration = pen.audit("cnn-mse").calibration
-        >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(10.0,))
+        >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(0.05,))
         >>> forecast.survivors, [end.survivors for end in forecast.band]
-        (8, [9, 0])
+        (9, [9, 2])
         """
         counts = counts_of(counts)
 

@@ -31,11 +31,10 @@ def follow_law(counts: ClassCounts, problem: Problem, law: StrengthLaw) -> Solut
     --------
     >>> import penultimate as pen
     >>> from penultimate.minimisers.by_law import follow_law
-    >>> from penultimate.model.strength_law import StrengthLaw, Width
-    >>> none = Width(0.0, 0.0)
-    >>> law = StrengthLaw(100.0, 1.0, (1e-2,), (1e-2,), (0.0,), (1.0, 1.0), (), ((),), (), none, none)
+    >>> from penultimate.model.strength_law import StrengthLaw
+    >>> law = StrengthLaw(100.0, 1.0, audited=(1e-2,), usual=(0.5, 0.8, -1.0))
     >>> follow_law(pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(2e-2), law).strength.round(2)
-    array([4.38, 1.64])
+    array([5.03, 2.53])
     """
     free, samples = problem.bias == "free", counts.samples
     svd = LabelSpectrum(counts, centred=free)

@@ -248,7 +248,7 @@ class Problem:
         With a law, and another loss than squared error, C/N of the law.
         """
         if self.law is not None and not self.is_plain_squared_error:
-            return self.law.level(self.mean_decay, samples) / samples
+            return self.law.pull(self.mean_decay, samples) / samples
         logs = [math.log(decay) for decay in (self.resolved_feature_decay(samples), *self.weight_decay)]
         return math.exp(math.fsum(logs) / (self.layers + 1))
 

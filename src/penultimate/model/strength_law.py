@@ -1,15 +1,15 @@
 """The law of strengths that trained networks follow over weight decay, one equation a direction (docs/theory §15).
 
-    σ_i = x + C_i(λ) x^{p−1},        C_i(λ) ∝ λ^e,        the larger root
+    (o / o_0)^b = 1 − e + e (z / z_0)^b,        o = (σ − t) / t,        z = λ (t/σ)^{p−2}
 
-It is read off one trained network or two; p and e are theirs, and so is C_i of every direction they have learnt. Unlike
-the minimiser of §4 a direction lives while there is a root: training follows a strength down and does not jump to a
-better minimum far away. Nor does it jump to zero where the root ends: it fades, until less than a tenth of σ is left.
+o is what a direction lost over what it kept, z the weight decay that it feels, and at an audited network both are
+known. e, how fast o grows there, is the share of the loss that decay takes. With b = 1 scatter stays as it is, with b
+next to 0 it grows with what is lost. A direction lives while there is such a t, and until a tenth of σ is left.
 """
 
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -19,66 +19,144 @@ from penultimate.reported import OneLine
 
 # Trained strengths do not reach zero: a direction is gone below this share of its σ (`forecasts.status.LOST`).
 GONE = 0.1
-# Where the root ends a strength x falls like C^−4. Chosen on the networks that the rule of `audits.law_reading` was:
-# of 3, 4, 6 and a jump it called most directions rightly.
-_FADES = 4.0
+# b: with a constant for scatter (1) deaths are forecast too early, with none (0) too late. Chosen with the constants of
+# `audits.law_reading`, on the same networks.
+BEND = 0.65
 # How many times the audited weight decay a law is trusted: what each sweep of the zoo spans (`studies/zoo.py`).
 REACH = 100.0
-# Largest part of the exponent by which an end of the intervals may differ from it: C grows with decay at either end.
-_MOST = 0.8
-_STEPS = 60
 # Directions are those of the audit where their singular values agree to this much.
 _SAME = 1e-6
-# At the edge, where both roots meet, the slope is zero; there Newton's steps are held back.
-_FLAT = 1e-8
+# Half the interval of log o, beside that of log λ, for each factor of e away from an audited weight decay: where all
+# that is lost is lost to scatter no other λ would explain a difference. With it nine tenths of the strengths on the
+# networks that the rule was chosen on lie within.
+_ODDS = 0.2
+# Steps of Newton and of bisection, the least slope that the former divides by, and when they are done.
+_STEPS, _FLAT, _ROUNDING = 60, 1e-12, 1e-13
 
 End = Literal[-1, 0, 1]
+Rows = Float[np.ndarray, " t"]
 
 
 @dataclass(frozen=True)
 class Width:
-    """Half a 90 % interval of log C.
+    """Half a 90 % interval of log λ.
 
     Attributes
     ----------
     near : float
         At the weight decay of an audited run.
     far : float
-        More for each factor of e that the weight decay is away from it.
+        More for each factor of e that the weight decay is away from it; below 1.
     """
 
     near: float
     far: float
 
 
+@dataclass(frozen=True)
+class Paths:
+    """Shares y = t/σ of directions over weight decay, each through one point.
+
+    Attributes
+    ----------
+    power : float
+        p, up to 2.
+    place, share : ndarray of shape (t,)
+        log λ of a point of each path, and y there, at least a tenth.
+    exponent, below : ndarray of shape (t,)
+        e there, above 0 and up to 1: for the weight decays above the point, and for those below it.
+    """
+
+    power: float
+    place: Rows
+    share: Rows
+    exponent: Rows
+    below: Rows
+
+    def at(self, log_decay: Float[np.ndarray, "w t"]) -> Float[np.ndarray, "w t"]:
+        """Shares at weight decays, one column a direction; zero where it is gone."""
+        away = log_decay - self.place
+        # On either side of the point log λ is concave in log z, so Newton's steps from below only climb to the root.
+        z = np.minimum(np.where(away > 0.0, 0.0, away + (2.0 - self.power) * np.log(self.share)), self._end)
+        for _ in range(_STEPS):
+            step = np.minimum(z + (away - self._log_decay(z)) / np.maximum(self._slope(z), _FLAT), self._end) - z
+            z = z + step
+            if np.all(np.abs(step) <= _ROUNDING * (1.0 + np.abs(z))):
+                break
+        return np.where(away <= self._log_decay(self._end), 1.0 / (1.0 + self._odds(z)), 0.0)
+
+    @cached_property
+    def death(self) -> Rows:
+        """Log λ at which each is gone."""
+        return self.place + self._log_decay(self._end)
+
+    def through(self, log_decay: Rows, share: Rows) -> Rows:
+        """The exponents with which paths also pass another point, unbounded."""
+        rise = log_decay - self.place + (self.power - 2.0) * np.log(share / self.share)
+        odds = (1.0 / share - 1.0) / (1.0 / self.share - 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.expm1(BEND * np.log(odds)) / np.expm1(BEND * rise)
+
+    def _exponent(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        return np.where(z < 0.0, self.below, self.exponent)
+
+    def _odds(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        return (1.0 / self.share - 1.0) * power_mean(self._exponent(z), z)
+
+    def _log_decay(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        return z - (2.0 - self.power) * np.log((1.0 + self._odds(z)) * self.share)
+
+    def _slope(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Of log λ in log z, which falls."""
+        exponent, odds = self._exponent(z), self._odds(z)
+        grown = exponent * np.exp(BEND * z)
+        return 1.0 - (2.0 - self.power) * odds / (1.0 + odds) * grown / (1.0 - exponent + grown)
+
+    @cached_property
+    def _end(self) -> Rows:
+        """Log z, from that of the point, where a path ends: at a tenth of σ, or before it where λ would fall again."""
+        left = ((1.0 / GONE - 1.0) / (1.0 / self.share - 1.0)) ** BEND
+        gone = np.log1p((left - 1.0) / self.exponent) / BEND
+        folds = self._slope(gone) < 0.0
+        low, high = np.zeros_like(gone), gone
+        for _ in range(_STEPS if folds.any() else 0):
+            middle = (low + high) / 2.0
+            rising = self._slope(middle) > 0.0
+            low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+        return np.where(folds, low, gone)
+
+
+def power_mean(exponent: Float[np.ndarray, "..."], log_growth: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """``(1 − e + e x^b)^{1/b}`` of x with this logarithm: by what factor losses grow with decay's."""
+    return (1.0 - exponent + exponent * np.exp(BEND * log_growth)) ** (1.0 / BEND)
+
+
 @dataclass(frozen=True, repr=False)
 class StrengthLaw(OneLine):
     """What one audited run, or two, say of strengths at every weight decay.
-
-    log C is linear in log λ between knots and beyond them.
 
     Attributes
     ----------
     samples : float
         N of the audited network.
     power : float
-        p, from 0 to 2: how steeply the price of strength rises as it falls. D weight layers that all decay have 2/D.
+        p, up to 2: how the decay that a direction feels rises as it weakens. D weight layers that all decay have 2/D.
     audited : tuple of float
         λ of the audited runs, rising: the geometric mean over the layers.
-    knots : tuple of float
-        Weight decays between which log C is a straight line in log λ, rising: the audited ones first.
-    levels : tuple of float
-        log C common to all directions, at each of them.
-    growth : tuple of float
-        e in ``C ∝ λ^e`` below the knots and above them.
+    usual : tuple of float
+        The path of other directions: t/σ at a point of it, e there, and log λ where one with σ² = N is gone:
+        λ ∝ (σ²/N)^{1/2e}.
     sigma : tuple of float
-        Distinct singular values that were measured, largest first.
-    own : tuple of tuple of float
-        log C of each of these directions less the common one, at each knot.
+        Distinct singular values that were measured, largest first; empty for another loss than squared error.
+    place, share, exponent, below : tuple of float
+        Of each of these directions log λ at a point of its path, t/σ there, and e there, for higher weight decays and
+        for lower ones.
     learnt : tuple of bool
-        Whether C of a direction is its own, or the common one.
+        Whether its path is its own, or the usual one.
+    level : float
+        For another loss log C, the median of how hard the loss pulls at the higher audited weight decay. Else NaN.
     own_width, common_width : Width
-        Intervals of log C, for directions of either kind.
+        Intervals, for directions of either kind.
     decay_share : float, optional
         How much of what is lost weight decay took, from 0 to 1; None where the budget did not say.
     end : {-1, 0, 1}
@@ -87,27 +165,33 @@ class StrengthLaw(OneLine):
 
     Examples
     --------
+    Two weight layers whose scatter is nothing: t = σ − C with C ∝ λ, here 2 at λ = 0.01.
+
     >>> import numpy as np
-    >>> from penultimate.model.strength_law import StrengthLaw, Width
-    >>> exact = Width(0.0, 0.0)
-    >>> law = StrengthLaw(100.0, 1.0, (1e-2,), (1e-2,), (0.0,), (1.0, 1.0), (), ((),), (), exact, exact)
-    >>> law.strength(np.array([6.0, 3.0]), np.array([2e-2]), 100.0)
-    array([[4., 1.]])
+    >>> from penultimate.model.strength_law import StrengthLaw
+    >>> place, one = float(np.log(1e-2)), (1.0, 1.0)
+    >>> own = {"sigma": (6.0, 3.0), "place": (place, place), "share": (4 / 6, 1 / 3), "exponent": one, "below": one}
+    >>> law = StrengthLaw(100.0, 1.0, (1e-2,), (0.5, 1.0, 0.0), **own, learnt=(True, True))
+    >>> law.strength(np.array([6.0, 3.0]), np.array([1e-2, 1.3e-2]), 100.0).round(3)
+    array([[4. , 1. ],
+           [3.4, 0.4]])
     >>> law.critical(np.array([6.0, 3.0]), 100.0).round(4)
-    array([0.054, 0.027])
+    array([0.027 , 0.0135])
     """
 
     samples: float
     power: float
     audited: tuple[float, ...]
-    knots: tuple[float, ...]
-    levels: tuple[float, ...]
-    growth: tuple[float, float]
-    sigma: tuple[float, ...]
-    own: tuple[tuple[float, ...], ...]
-    learnt: tuple[bool, ...]
-    own_width: Width
-    common_width: Width
+    usual: tuple[float, float, float]
+    sigma: tuple[float, ...] = ()
+    place: tuple[float, ...] = ()
+    share: tuple[float, ...] = ()
+    exponent: tuple[float, ...] = ()
+    below: tuple[float, ...] = ()
+    learnt: tuple[bool, ...] = ()
+    level: float = math.nan
+    own_width: Width = Width(0.0, 0.0)
+    common_width: Width = Width(0.0, 0.0)
     decay_share: float | None = None
     end: End = 0
 
@@ -117,25 +201,19 @@ class StrengthLaw(OneLine):
 
     @property
     def rise(self) -> float:
-        """Exponent e just above the audited weight decays."""
-        last = len(self.audited) - 1
-        if len(self.knots) == len(self.audited):
-            return self.growth[1]
-        higher = math.log(self.knots[last + 1] / self.knots[last])
-        return (self.levels[last + 1] - self.levels[last]) / higher
+        """Exponent e of directions that have none of their own: how what is lost grows at the audited weight decay."""
+        return self.usual[1]
 
     def to_dict(self) -> dict[str, object]:
         """What a forecast's JSON says of it."""
         return {
             "audited_weight_decay": list(self.audited),
             "power": self.power,
-            "growth": [self.growth[0], self.rise],
+            "growth": self.rise,
             "decay_share": self.decay_share,
         }
 
-    def strength(
-        self, sigma: Float[np.ndarray, " t"], decay: Float[np.ndarray, " w"], samples: float
-    ) -> Float[np.ndarray, "w t"]:
+    def strength(self, sigma: Rows, decay: Float[np.ndarray, " w"], samples: float) -> Float[np.ndarray, "w t"]:
         """Strengths of directions at weight decays, zero for those that are gone.
 
         Parameters
@@ -151,131 +229,76 @@ class StrengthLaw(OneLine):
         -------
         ndarray of shape (w, t)
         """
-        log_price = self._log_level(self._known(sigma), np.log(decay), samples)
-        price = np.exp(log_price + (self.power - 2.0) * np.log(sigma))
-        alive = price <= _dearest(self.power)
-        last, top = _last_root(self.power)
-        rooted = _larger_root(np.minimum(price, top), self.power)
-        fading = last * (top / np.maximum(price, top)) ** _FADES
-        return np.where(alive, sigma * np.where(price <= top, rooted, fading), 0.0)
+        paths, learnt = self._paths(sigma, samples)
+        log = np.log(decay)[:, None]
+        share = paths.at(self._shifted(log, learnt))
+        odds = np.divide(1.0 - share, share, out=np.ones_like(share), where=share > 0.0)
+        widened = 1.0 / (1.0 + odds * np.exp(self.end * _ODDS * self._away(log)))
+        return sigma * np.where(share > 0.0, np.clip(widened, GONE, 1.0), 0.0)
 
-    def critical(self, sigma: Float[np.ndarray, " t"], samples: float) -> Float[np.ndarray, " t"]:
+    def critical(self, sigma: Rows, samples: float) -> Rows:
         """The weight decay at which each direction is gone, shape (t,)."""
-        known = self._known(sigma)
-        highest = highest_level(sigma, self.power) - self._of_samples(samples)
-        knots, at, (below, above) = np.log(self.knots), self._at_knots(known), self._slopes(known)
-        log = knots[0] + np.minimum(highest - at[0], 0.0) / below
-        for place, (low, high) in enumerate(pairwise(at)):
-            part = np.clip(np.divide(highest - low, high - low, out=np.ones_like(low), where=high > low), 0.0, 1.0)
-            log += np.where(highest > low, part, 0.0) * (knots[place + 1] - knots[place])
-        return np.exp(log + np.maximum(highest - at[-1], 0.0) / above)
-
-    def level(self, decay: float, samples: float) -> float:
-        """C of a direction that has none of its own."""
-        common = _Known(np.zeros((len(self.knots), 1)), np.zeros(1, dtype=bool))
-        return float(np.exp(self._log_level(common, np.log([decay]), samples)[0, 0]))
+        paths, learnt = self._paths(sigma, samples)
+        return np.exp(self._unshifted(paths.death, learnt))
 
     def threshold(self, decay: float, samples: float) -> float:
-        """The σ below which such a direction is gone."""
-        return float((self.level(decay, samples) / _dearest(self.power)) ** (1.0 / (2.0 - self.power)))
+        """The σ below which a direction without a path of its own is gone."""
+        log = self._shifted(np.log([decay]), np.zeros(1, dtype=bool))[0]
+        return math.sqrt(samples) * math.exp(self.rise * (log - self.usual[2]))
 
-    def decay_of(self, level: float, samples: float) -> float:
-        """The weight decay at which C of such a direction is this large."""
-        sigma = (level / _dearest(self.power)) ** (1.0 / (2.0 - self.power))
-        return float(replace(self, sigma=()).critical(np.array([sigma]), samples)[0])
+    def pull(self, decay: float, samples: float) -> float:
+        """C of another loss: how hard it must pull on a direction that lives.
 
-    def _known(self, sigma: Float[np.ndarray, " t"]) -> "_Known":
-        """What is known of directions alone: all that was measured where they are those of the audit, else nothing."""
-        size, runs = len(self.sigma), len(self.knots)
-        if not size or sigma.size < size or not np.allclose(sigma[:size], self.sigma, rtol=_SAME, atol=0.0):
-            return _Known(np.zeros((runs, sigma.size)), np.zeros(sigma.size, dtype=bool))
-        rest = sigma.size - size
-        return _Known(np.pad(np.array(self.own), ((0, 0), (0, rest))), np.pad(np.array(self.learnt), (0, rest)))
+        Above the audited weight decay it grows as a path's odds do, below it as a power: no pull is out of reach.
+        """
+        log = self._shifted(np.log([decay]), np.zeros(1, dtype=bool))[0] - math.log(self.audited[-1])
+        grown = self.rise * log if log < 0.0 else math.log(power_mean(np.array([self.rise]), np.array([log]))[0])
+        return math.exp(self.level + grown) * math.sqrt(samples / self.samples)
 
-    def _log_level(
-        self, known: "_Known", log_decay: Float[np.ndarray, " w"], samples: float
-    ) -> Float[np.ndarray, "w t"]:
-        knots, at, (below, above) = np.log(self.knots), self._at_knots(known), self._slopes(known)
-        part = np.interp(log_decay, knots, np.arange(knots.size))
-        low = np.floor(part).astype(int)
-        inside = at[low] + (part - low)[:, None] * (at[np.minimum(low + 1, knots.size - 1)] - at[low])
-        before, after = np.minimum(log_decay - knots[0], 0.0), np.maximum(log_decay - knots[-1], 0.0)
-        return inside + before[:, None] * below + after[:, None] * above + self._of_samples(samples)
+    def decay_of(self, pull: float, samples: float) -> float:
+        """The weight decay at which C is this large."""
+        grown = math.log(pull) - self.level - 0.5 * math.log(samples / self.samples)
+        above = math.log1p(math.expm1(BEND * max(grown, 0.0)) / self.rise) / BEND
+        log = math.log(self.audited[-1]) + (grown / self.rise if grown < 0.0 else above)
+        return float(np.exp(self._unshifted(np.array([log]), np.zeros(1, dtype=bool))[0]))
 
-    def _at_knots(self, known: "_Known") -> Float[np.ndarray, "a t"]:
-        """Log C at the knots for the audited N, which never falls from one to the next."""
-        knots, audited = np.log(self.knots), np.log(self.audited)
-        away = np.maximum(audited[0] - knots, 0.0) + np.maximum(knots - audited[-1], 0.0)
-        near, far = (known.choose(*ends) for ends in self._widths)
-        wide = self.end * (near + np.multiply.outer(away, far))
-        return np.maximum.accumulate(np.array(self.levels)[:, None] + known.own + wide, axis=0)
+    def _paths(self, sigma: Rows, samples: float) -> tuple[Paths, Bool[np.ndarray, " t"]]:
+        """Paths of directions, and which are their own: those that were measured, as far as they were learnt."""
+        share, exponent, unit = self.usual
+        usual = Paths(self.power, np.zeros(1), *(np.full(1, value) for value in (share, exponent, exponent)))
+        place = unit + (np.log(sigma) - math.log(samples) / 2.0) / exponent - usual.death
+        columns = np.stack([place, *(np.full_like(place, value) for value in (share, exponent, exponent))])
+        learnt, size = np.zeros(sigma.size, dtype=bool), len(self.sigma)
+        if 0 < size <= sigma.size and np.allclose(sigma[:size], self.sigma, rtol=_SAME, atol=0.0):
+            columns[:, :size], learnt[:size] = (self.place, self.share, self.exponent, self.below), self.learnt
+        return Paths(self.power, *columns), learnt
 
-    def _slopes(self, known: "_Known") -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
-        """Exponent of C below all knots and above them: at an upper end C falls off less and grows faster."""
-        far = known.choose(*self._widths[1])
-        below, above = (np.minimum(far, _MOST * growth) for growth in self.growth)
-        return self.growth[0] - self.end * below, self.growth[1] + self.end * above
+    def _shifted(self, log_decay: Float[np.ndarray, "..."], learnt: Bool[np.ndarray, " t"]) -> Float[np.ndarray, "..."]:
+        """Log λ that an end of the interval takes another for."""
+        near, far = self._width(learnt)
+        return log_decay + self.end * (near + far * self._away(log_decay))
 
-    @property
-    def _widths(self) -> tuple[tuple[float, float], tuple[float, float]]:
+    def _away(self, log_decay: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """How far from the audited runs, and from what lies between them."""
+        return np.maximum(log_decay - math.log(self.audited[-1]), 0.0) + np.maximum(
+            math.log(self.audited[0]) - log_decay, 0.0
+        )
+
+    def _unshifted(self, log_decay: Rows, learnt: Bool[np.ndarray, " t"]) -> Rows:
+        """The reverse of `_shifted`."""
+        first, last = math.log(self.audited[0]), math.log(self.audited[-1])
+        near, far = self._width(learnt)
+        middle = log_decay - self.end * near
+        above, below = np.maximum(middle - last, 0.0), np.minimum(middle - first, 0.0)
+        held = np.clip(middle, first, last)
+        return held + above / (1.0 + self.end * far) + below / (1.0 - self.end * far)
+
+    def _width(self, learnt: Bool[np.ndarray, " t"]) -> tuple[Rows, Rows]:
         own, common = self.own_width, self.common_width
-        return (own.near, common.near), (own.far, common.far)
-
-    def _of_samples(self, samples: float) -> float:
-        """How log C changes with N: shares of σ lost stay the same when all counts are multiplied."""
-        return (1.0 - self.power / 2.0) * math.log(samples / self.samples)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """log C of directions less the common one, at each run, and whether it is their own."""
-
-    own: Float[np.ndarray, "a t"]
-    learnt: Bool[np.ndarray, " t"]
-
-    def choose(self, own: float, common: float) -> Float[np.ndarray, " t"]:
-        return np.where(self.learnt, own, common)
+        return np.where(learnt, own.near, common.near), np.where(learnt, own.far, common.far)
 
 
 def mean_decay(weight_decay: tuple[float, ...]) -> float:
     """The geometric mean over layers, which stands for all of their weight decays."""
     first = weight_decay[0]
     return first * math.exp(math.fsum(math.log(decay / first) for decay in weight_decay) / len(weight_decay))
-
-
-def highest_level(sigma: Float[np.ndarray, " t"], power: float) -> Float[np.ndarray, " t"]:
-    """The largest log C at which directions live."""
-    return np.log(_dearest(power)) + (2.0 - power) * np.log(sigma)
-
-
-def log_level(
-    sigma: Float[np.ndarray, " t"], strength: Float[np.ndarray, " t"], lost: Float[np.ndarray, " t"], power: float
-) -> Float[np.ndarray, " t"]:
-    """Log C that gives directions of a run the strengths they have, where ``σ = strength + lost``."""
-    last, top = _last_root(power)
-    faded = np.log(top) + np.log(last * sigma / strength) / _FADES + (2.0 - power) * np.log(sigma)
-    return np.where(strength < last * sigma, faded, np.log(lost) + (1.0 - power) * np.log(strength))
-
-
-def _last_root(power: float) -> tuple[float, float]:
-    """The least share of σ that is a larger root, and its ``C σ^{p−2}``."""
-    least = max(GONE, (1.0 - power) / (2.0 - power))
-    return least, (1.0 - least) * least ** (1.0 - power)
-
-
-def _dearest(power: float) -> float:
-    """The largest ``C σ^{p−2}`` at which a tenth of σ is left."""
-    last, top = _last_root(power)
-    return top * (last / GONE) ** (1.0 / _FADES)
-
-
-def _larger_root(price: Float[np.ndarray, "w t"], power: float) -> Float[np.ndarray, "w t"]:
-    """Solve y + price y^{p−1} = 1 by Newton from 1: the left side is convex, so the steps only descend to the root."""
-    y = np.ones_like(price)
-    for _ in range(_STEPS):
-        slope = np.maximum(1.0 - (1.0 - power) * price * y ** (power - 2.0), _FLAT)
-        step = (y + price * y ** (power - 1.0) - 1.0) / slope
-        y = np.maximum(y - step, GONE / 2.0)
-        if np.all(np.abs(step) <= 4.0 * np.finfo(float).eps):
-            break
-    return y
