@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import brentq
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import ProblemError
@@ -140,6 +139,8 @@ def _bound(solution: Solution) -> float:
 
 def _ratio_of(counts: ClassCounts, decay: float, radius: float) -> float:
     """C at which free features have the mean square R², by the law: there the bound is about the best."""
+    from scipy.optimize import brentq
+
     total = float(counts.multiplicity @ np.sqrt(counts.distinct / counts.samples))
 
     def off(log_ratio: float) -> float:

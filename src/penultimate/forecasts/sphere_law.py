@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import brentq
 
 # Points of the table that is inverted, and the smallest share of the bias in it.
 _POINTS, _LEAST = 2048, 1e-15
@@ -95,6 +94,8 @@ def sphere_margins_of(
         kappa = math.exp(log_margin) * classes**2 / (classes - 1)
         return _solved(shares, sizes, kappa)[1] + math.log(room / kappa)
 
+    from scipy.optimize import brentq
+
     low, high = math.log(_LOWEST), math.log(_HIGHEST)
     if off(low) <= 0.0:
         return np.zeros_like(shares)
@@ -106,6 +107,8 @@ def _solved(
     shares: Float[np.ndarray, " G"], sizes: Int[np.ndarray, " G"], kappa: float
 ) -> tuple[Float[np.ndarray, " G"], float]:
     """Margins for a κ, and log S."""
+    from scipy.optimize import brentq
+
     log_beta: Float[np.ndarray, " p"] = np.linspace(math.log(_LEAST), math.log(0.5), _POINTS)
     beta = np.exp(log_beta)
     log_share: Float[np.ndarray, " p"] = log_beta + np.logaddexp(
