@@ -23,6 +23,7 @@ from penultimate.report.kit.numbers import number, power_of_count
 from penultimate.report.kit.series import by_rank, of_head, of_means, points
 
 _VALUES = 240
+_FLAT = 1.005
 
 
 def lengths(forecast: NarrowForecast) -> alt.LayerChart:
@@ -44,8 +45,10 @@ def spectrum(forecast: NarrowForecast) -> alt.LayerChart:
     values = forecast.singular_values
     picked = spread(np.arange(1, values.size + 1), _VALUES, log=False)
     plot = by_rank([of_head("rows of the last layer", values[picked])], picked, values.size, "singular value")
-    longest = number(float(values[0] / values[-1]), 2)
-    title = f"Spectrum of the last layer: the largest singular value is {longest} times the smallest"
+    ratio = float(values[0] / values[-1])
+    title = f"The largest singular value is {number(ratio, 2)} times the smallest"
+    if ratio < _FLAT:
+        title = "The spectrum is flat"
     return titled(plot, title, [thinned(picked.size, values.size, "directions")])
 
 

@@ -82,14 +82,14 @@ def _rows(forecast: NarrowForecast) -> str:
     low, high = (number(float(end), 3) for end in (norms.min(), norms.max()))
     text = f"Rows of the last layer are expected to be {low} to {high} long"
     if np.ptp(counts.distinct) > 0.0:
-        text += f", growing with the count like {power_of_count(forecast.slope)}"
+        text += f" and to grow with the count like {power_of_count(forecast.slope)}"
     if forecast.radius is not None:
         binds = forecast.margin.width is Width.BINDS
-        return f"{text}; the width makes all of them longer alike, by up to 14 % in examples." if binds else f"{text}."
+        return f"{text}. The width makes all of them longer alike, by up to 14 % in examples." if binds else f"{text}."
     ratio = float(np.average(norms, weights=counts.multiplicity)) / _full_length(forecast)
     if ratio < 1.0 + _STRETCHED:
         return f"{text}."
-    return f"{text}, {percent(ratio - 1.0, 2)} longer than in a network with room for every class."
+    return f"{text}. That is {percent(ratio - 1.0, 2)} longer than in a network with room for every class."
 
 
 def _full_length(forecast: NarrowForecast) -> float:
