@@ -93,6 +93,20 @@ def as_features(values: object, dimension: int | None = None) -> NDArray[np.floa
     return array
 
 
+def wide_of(features: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The same in float32 where they are float16, which neither Numba nor BLAS has; not copied otherwise.
+
+    Parameters
+    ----------
+    features : ndarray of shape (N, d)
+
+    Returns
+    -------
+    ndarray of shape (N, d)
+    """
+    return features.astype(np.float32) if features.dtype == np.float16 else features
+
+
 def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
     """Which rows hold neither NaN nor infinity; None when all do, which is found out at the speed of memory.
 
@@ -110,7 +124,7 @@ def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
         When some are too large for their squares to be summed.
     """
     with np.errstate(all="ignore"):
-        wide = features if features.dtype != np.float16 else features.astype(np.float32)
+        wide = wide_of(features)
         sums = np.vdot(wide, wide)  # squares of large float32 numbers overflow: then every row is looked at
     if np.isfinite(sums):
         return None

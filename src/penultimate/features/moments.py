@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from penultimate.features.arrays import wide_of
 from penultimate.features.by_class import ByClass
 from penultimate.kernels import kernel
 from penultimate.threads import each, workers
@@ -115,11 +116,6 @@ def _add_first(rows: NDArray[np.floating], labels: Ints, taken: Ints, total: Flo
             taken[k] += 1
             for j in range(rows.shape[1]):
                 total[k, j] += rows[i, j]
-
-
-def _wide(features: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Numba and BLAS have no float16."""
-    return features.astype(np.float32) if features.dtype == np.float16 else features
 
 
 @dataclass
@@ -242,7 +238,7 @@ class Moments:
         for start in range(0, found.size, ROWS):
             rows = found[start : start + ROWS]
             rows = rows[taken[labels[rows]] < _FIRST]
-            add_first(_wide(features[rows]), labels[rows], taken, self.shift)
+            add_first(wide_of(features[rows]), labels[rows], taken, self.shift)
         self.shift[taken > 0] /= taken[taken > 0, None]
 
     def _add_block(
@@ -253,7 +249,7 @@ class Moments:
         weights: Floats,
         buffer: NDArray[np.floating],
     ) -> None:
-        wide = _wide(features)
+        wide = wide_of(features)
         if len(self.moment) > 1:  # together, the samples of a class are one product
             order = np.argsort(labels, kind="stable")
             wide, labels, weights = wide[order], labels[order], weights[order] if weights.size else weights

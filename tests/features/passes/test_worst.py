@@ -112,3 +112,19 @@ def test_rows_left_out_are_counted(tmp_path):
 def test_above_two_thousand_classes_none_are_kept():
     assert len(WorstSamples.empty(2049).row) == 0
     WorstSamples.empty(2049).add(np.array([3]), np.array([0.0]), np.array([0]), np.array([1]))
+
+
+@pytest.mark.parametrize("with_head", [True, False])
+@pytest.mark.parametrize("products", ["few", "many"])
+def test_a_class_without_rivals_has_no_border(with_head, products, monkeypatch):
+    if products == "many":
+        monkeypatch.setattr(module, "_FEW_PRODUCTS", 0)
+        monkeypatch.setattr(module, "_SHARE", 0.0)
+    features, labels = np.random.default_rng(0).normal(size=(30, 2)), np.ones(30, dtype=int)
+    head = pen.Head((np.eye(3, 2),), np.zeros(3)) if with_head else None
+    deciding = Deciding(pen.FeatureStatistics.from_features(features, labels, 3), head)
+    deciding.update(features, labels)
+    assert deciding.worst.samples[[0, 2]].tolist() == [0, 0]
+    assert deciding.decisions.answered.tolist() == [0, 30, 0]
+    if not with_head:
+        assert deciding.decisions.correct[1] == 30

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import Gaps, as_features, as_labels
+from penultimate.features.arrays import Gaps, as_features, as_labels, wide_of
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.moments import ROWS
@@ -151,9 +151,11 @@ class AffineScores:
                 sure = np.where(margins > 0, margins / apart, 0.0)
             sure[np.arange(rows.size), rows] = np.inf
             radii[rows] = sure.min(axis=1)
-            sure = margins - 0.5 * radii[rows, None] * apart
-            sure[np.arange(rows.size), rows] = np.inf
-            least[rows] = sure.min(axis=1)
+            # A class without rivals has no border, and no margin to lose.
+            half = np.where(np.isfinite(radii[rows]), 0.5 * radii[rows], 0.0)
+            left = margins - half[:, None] * apart
+            left[np.arange(rows.size), rows] = np.inf
+            least[rows] = left.min(axis=1)
         return radii, np.maximum(least, 0.0)
 
     def best(self, features: NDArray[np.floating]) -> Ints:
@@ -283,7 +285,7 @@ class Deciding:
         FeaturesError
             As `FeatureStatistics.update`, and for a class that the first pass did not see.
         """
-        rows = as_features(features, self._dimension)
+        rows = wide_of(as_features(features, self._dimension))
         own = as_labels(labels, len(rows), len(self._near))
         kept = FeatureStatistics.finite(rows, self.rows, gaps=self.gaps)
         place = self._read + np.arange(len(rows))
@@ -351,7 +353,7 @@ class Deciding:
         for start in range(thread * ROWS, len(labels), threads * ROWS):
             rows = slice(start, min(start + ROWS, len(labels)))
             size = rows.stop - start
-            block = features[rows].astype(dtype) if features.dtype == np.float16 else features[rows]
+            block = features[rows]
             centre(block, labels[rows], self._origin, self._means, centred, distance[:size], self._unit)
             reach = np.sqrt(distance[:size]) * (1.0 + 1e-6)
             own = labels[rows]

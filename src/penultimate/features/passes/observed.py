@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc, chdtrc
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import as_features, as_labels
+from penultimate.features.arrays import as_features, as_labels, wide_of
 from penultimate.features.by_class import ByClass
 from penultimate.features.moments import ROWS
 from penultimate.features.passes.replicates import deal
@@ -151,7 +151,7 @@ class ObservedEntries:
         classes, dimension, number = self._shape
         rows = as_features(features, dimension)
         own = as_labels(labels, len(rows), classes)
-        wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+        wide = wide_of(rows)
         turn = deal(own, self._before, self._dealt, number)
         add_seen = _add_seen.at(classes=classes, samples=self.rows + len(rows))
         whole = add_seen(wide, own, turn, self._shift, self.seen, self._total, self._square, self.samples)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, wide_of
 from penultimate.features.by_class import ByClass
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.threads import each, workers
@@ -82,7 +82,7 @@ class Replicates:
             self.parts[0].update(features, labels, weights, gaps=self.gaps)
             return
         first = self.parts[0]
-        rows = as_features(features, first.dimension)
+        rows = wide_of(as_features(features, first.dimension))  # once for all parts
         own = as_labels(labels, len(rows), first.classes)
         factor = None if weights is None else as_weights(weights, len(rows))
         kept = first.finite(rows, self.rows, gaps=self.gaps)
