@@ -23,6 +23,7 @@ _UNCHECKED = (
     *(
         "kernel_cache",
         "kernels",
+        "features.metrics.pair_kernels",
         "spectrum.secular",
         "spectrum.root_finding",
         "spectrum.cauchy_tree",

@@ -280,7 +280,7 @@ def test_other_samples_than_those_of_training_leave_noise_unknown():
 
 
 def test_too_many_classes_leave_the_calibration_to_norms(monkeypatch):
-    monkeypatch.setattr("penultimate.audits.audit.MOST_CLASSES", 3)
+    monkeypatch.setattr("penultimate.audits.beside_passes.MOST_CLASSES", 3)
     features, labels, head, _ = ideal("ce")
     audit = pen.audit(features, labels, head=head, weight_decay=2e-2, loss="ce")
     assert residuals.MOST_CLASSES > 3

@@ -249,10 +249,10 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     assert "32 minutes and about 3 GiB of memory (3,000 classes" in capsys.readouterr().err
     announce_audit(10_000, 512)
     assert capsys.readouterr().err == ""
-    announce_audit(15_000, 512)
-    assert "40 seconds (15,000 classes of width 512)" in capsys.readouterr().err
-    announce_audit(50_000, 1024)
-    assert "15 minutes and about 7 GiB of memory (50,000 classes of width 1,024)" in capsys.readouterr().err
+    announce_audit(16_000, 512)
+    assert "33 seconds (16,000 classes of width 512)" in capsys.readouterr().err
+    announce_audit(256_000, 1024)  # a sample of 4,096 classes against all
+    assert "4 minutes and about 6 GiB of memory (256,000 classes of width 1,024)" in capsys.readouterr().err
     announce_head(50_257, 768, compared=True)
     assert "2 minutes (50,257 rows of width 768)" in capsys.readouterr().err
     announce_head(50_257, 768, compared=False)

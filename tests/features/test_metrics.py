@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 import penultimate as pen
 from penultimate import metrics
-from penultimate.features.metrics import pairs as looked_at
+from penultimate.features.metrics import sweeping
+from penultimate.features.metrics.centred import ClassRows
 from penultimate.features.metrics.frames import norm_slope
+from penultimate.features.metrics.pairs import MeanPairs
 
 
 def features_of(seed, classes=5, dimension=7, per_class=12, spread=0.3, counts=None):
@@ -64,10 +66,8 @@ def test_one_look_at_all_pairs_is_the_table_of_all_pairs_whatever_the_blocks(mon
     features = (means[:, None] + noise).reshape(62, 7)
     statistics = pen.FeatureStatistics.from_features(features, np.repeat(np.arange(31), 2), classes=32)
     exact = np.vstack([means, np.full(7, np.nan)])
-    monkeypatch.setattr(looked_at, "centred_means", lambda statistics: exact)
-    monkeypatch.setattr(looked_at, "_ROWS", 7)
-    monkeypatch.setattr(looked_at, "_COLUMNS", 5)
-    pairs = looked_at.MeanPairs.of(statistics)
+    monkeypatch.setattr(sweeping, "_TILE", 5)
+    pairs = MeanPairs.of(statistics, ClassRows(exact, np.zeros(7), np.arange(31)))
     norms = np.linalg.norm(means, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosines = means @ means.T / np.outer(norms, norms)
@@ -79,8 +79,9 @@ def test_one_look_at_all_pairs_is_the_table_of_all_pairs_whatever_the_blocks(mon
     angled = np.flatnonzero(norms > 0)
     known = cosines[np.ix_(angled, angled)]
     np.testing.assert_allclose(pairs.variance_of_class[:31], np.nanmean(quotients, axis=1))
-    assert np.isnan(pairs.variance_of_class[31]) and pairs.variance == pytest.approx(np.nanmean(quotients))
-    assert pairs.equiangularity == pytest.approx((np.nanmean(np.abs(known + 1 / 29)), np.nanstd(known)))
+    assert np.isnan(pairs.variance_of_class[31]) and pairs.variance.value == pytest.approx(np.nanmean(quotients))
+    expected = np.nanmean(np.abs(known + 1 / 29)), np.nanstd(known)
+    assert (pairs.away.value, pairs.deviation.value) == pytest.approx(expected)
     np.testing.assert_allclose(pairs.nearest_cosine[angled], np.nanmax(known, axis=1))
     assert pairs.nearest[[15, 31]].tolist() == [-1, -1]
 

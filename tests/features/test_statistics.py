@@ -242,3 +242,29 @@ def test_decisions_agree_with_scikit_learn():
 def test_a_statistic_that_memory_does_not_hold():
     with pytest.raises(pen.FeaturesError, match="width 50000000 does not fit into memory"):
         pen.FeatureStatistics(2, 50_000_000)
+
+
+@given(offset=st.sampled_from([0.0, 1e6]), seed=st.integers(0, 9))
+@settings(max_examples=6)
+def test_what_is_frozen_says_the_same_and_takes_more_samples(offset, seed):
+    rng = np.random.default_rng(seed)
+    features, labels = offset + rng.normal(size=(80, 3)), rng.integers(0, 5, size=80)
+    labels[:40][labels[:40] == 4] = 3  # a class that comes later
+    plain, frozen = (pen.FeatureStatistics.from_features(features[:40], labels[:40], classes=6) for _ in range(2))
+    frozen.freeze()
+    kept = frozen.means
+    np.testing.assert_allclose(kept, plain.means, rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(frozen.within_scatter, plain.within_scatter, atol=1e-12 * (1 + offset))
+    np.testing.assert_allclose(frozen.spreads, plain.spreads, atol=1e-12 * (1 + offset))
+    assert sum(array.size for array in frozen.arrays().values()) == sum(array.size for array in plain.arrays().values())
+    other = pen.FeatureStatistics.from_features(features[40:], labels[40:], classes=6)
+    other.freeze()
+    merged = frozen.copy().merge(other)
+    for statistics in (plain, frozen):
+        statistics.update(features[40:], labels[40:])
+    for found in (frozen, merged):
+        np.testing.assert_allclose(found.means, plain.means, rtol=1e-14, atol=1e-13)
+        np.testing.assert_allclose(found.within_scatter, plain.within_scatter, atol=1e-10 * (1 + offset))
+    # Means that were handed out stay what they were.
+    assert not kept.flags.writeable
+    np.testing.assert_array_equal(np.isnan(kept[4]), True)

@@ -101,7 +101,7 @@ def cut(network, sizes, draws):
         directions, scatters = judged(whole[np.concatenate(chosen)], np.array(labels))
         counts.append(directions.count)
         pairs = np.column_stack(np.triu_indices(len(of), 1))
-        test = equal_means(directions, directions.coordinates, pairs, scatters)
+        test = equal_means(directions, directions.basis, pairs, scatters)
         p_value = stats.f.sf(test.ratio, test.rank, test.second)
         same = np.array(of)[pairs[:, 0]] == np.array(of)[pairs[:, 1]]
         least = (np.array(size)[pairs] == sizes[-1]).all(axis=1)

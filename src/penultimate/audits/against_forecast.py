@@ -6,12 +6,15 @@ objective stands, features collapsed to their class means (`network_objective`).
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from penultimate.audits.alignment import Alignment
+from penultimate.audits.budgets import quadratic
 from penultimate.audits.last_layer import LastLayer
+from penultimate.features.blocks import blocks
 from penultimate.losses import Loss, resolve, unseen_shift
 from penultimate.minimisers.solution import Solution
 from penultimate.model.problem import Problem
@@ -20,8 +23,10 @@ from penultimate.model.problem import Problem
 _DENSE = 4096
 
 
-def seen_head(layer: LastLayer, loss: str | Loss) -> Float[np.ndarray, "K d"]:
+class SeenHead:
     """``W_L ⋯ W_1`` without the shift of all logits that the loss does not see, and that decay alone shrinks.
+
+    Rows are made when they are read.
 
     Parameters
     ----------
@@ -29,13 +34,25 @@ def seen_head(layer: LastLayer, loss: str | Loss) -> Float[np.ndarray, "K d"]:
         The head.
     loss : str, CrossEntropy or SquaredError
         Of the training.
-
-    Returns
-    -------
-    ndarray of shape (K, d)
     """
-    product, shift = layer.head.product, unseen_shift(loss, layer.counts)
-    return product if shift is None else product - np.outer(shift, shift @ product / (shift @ shift))
+
+    def __init__(self, layer: LastLayer, loss: str | Loss) -> None:
+        self._head, self._shift = layer.head, unseen_shift(loss, layer.counts)
+        self._along = np.zeros(layer.head.dimension)
+        if self._shift is not None:
+            for place in blocks(*layer.head.shape):
+                self._along += self._shift[place] @ layer.head[place]
+            self._along /= self._shift @ self._shift
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """K and d."""
+        return self._head.shape
+
+    def __getitem__(self, place: Any, /) -> Float[np.ndarray, "b d"]:
+        """Some rows, by a slice or their numbers."""
+        rows = self._head[place]
+        return rows if self._shift is None else rows - np.outer(self._shift[place], self._along)
 
 
 def product_cosine(layer: LastLayer, alignment: Alignment, solution: Solution) -> float:
@@ -56,8 +73,8 @@ def product_cosine(layer: LastLayer, alignment: Alignment, solution: Solution) -
     """
     expected = solution.strength[: alignment.sigma.size]
     inner = float(np.sum(alignment.multiplicity * alignment.strength * expected))
-    product = seen_head(layer, solution.problem.loss)
-    size = float(np.sum((product @ layer.between) * product)) * float(solution.multiplicity @ solution.strength**2)
+    own = float(quadratic(SeenHead(layer, solution.problem.loss), layer.between).sum())
+    size = own * float(solution.multiplicity @ solution.strength**2)
     return inner / math.sqrt(size) if size > 0 else float("nan")
 
 
@@ -79,9 +96,9 @@ def gram_cosines(layer: LastLayer, solution: Solution) -> tuple[float, float]:
     seen = np.flatnonzero(layer.counts.values > 0).tolist()
     if len(seen) > _DENSE:
         return float("nan"), float("nan")
-    head, geometry = seen_head(layer, solution.problem.loss), solution.geometry
-    pairs = ((layer.centred_means, geometry.mean_gram), (head, geometry.product_gram))
-    of_means, of_head = (_cosine(rows[seen] @ rows[seen].T, gram.block(seen, seen)) for rows, gram in pairs)
+    head, geometry = SeenHead(layer, solution.problem.loss), solution.geometry
+    pairs = ((layer.centred_means[seen], geometry.mean_gram), (head[seen], geometry.product_gram))
+    of_means, of_head = (_cosine(rows @ rows.T, gram.block(seen, seen)) for rows, gram in pairs)
     return of_means, of_head
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from penultimate.audits.budgets import Budget, direction_budget, row_dots
 from penultimate.audits.last_layer import LastLayer
+from penultimate.features.blocks import blocks
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
@@ -126,8 +127,14 @@ def leading_directions(svd: GroupedSVD) -> Int[np.ndarray, " r"]:
 
 def factors(layer: LastLayer, svd: GroupedSVD, count: int) -> tuple[Float[np.ndarray, "r d"], Float[np.ndarray, "r d"]]:
     """P and Qᵀ along the leading directions of the label matrix, one row a direction, each of shape (count, d)."""
-    scaled = layer.centred_means * np.sqrt(layer.counts.values)[:, None]
-    return svd.project("left", layer.head.product, count), svd.project("right", scaled, count)
+    seen, root = layer.counts.values[:, None] > 0, np.sqrt(layer.counts.values)[:, None]
+    head, means = np.empty((count, layer.head.dimension)), np.empty((count, layer.head.dimension))
+    # Some columns at a time: the SVD looks at all classes at once.
+    for columns in blocks(layer.head.dimension, layer.head.classes):
+        scaled = np.where(seen, (layer.means[:, columns] - layer.global_mean[columns]) * root, 0.0)
+        head[:, columns] = svd.project("left", layer.head.columns(columns), count)
+        means[:, columns] = svd.project("right", scaled, count)
+    return head, means
 
 
 def off_share(diagonal: Float[np.ndarray, " t"], total: float) -> float:

@@ -4,18 +4,18 @@ features, labels, head → `audit` → `Audit`: measures of collapse, the factor
 where strength was lost, the feature decay that the network itself implies, and every class against its forecast.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from penultimate.audits.alignment import align
+from penultimate.audits.beside_passes import checkpoint_of, of_loss, scatters_of, slopes_of
 from penultimate.audits.calibration import Calibration
 from penultimate.audits.gaps import GapsFound, read_observed
 from penultimate.audits.layer import LayerAudit, audit_layer
@@ -27,26 +27,25 @@ from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.arrays import Gaps
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
-from penultimate.features.metrics import ClassMetrics, CollapseMetrics, collapse_metrics
-from penultimate.features.metrics.centred import centred_means, variances
+from penultimate.features.metrics import ClassMetrics, CollapseMetrics
+from penultimate.features.metrics.centred import ClassRows, variances
 from penultimate.features.metrics.summary import measures
 from penultimate.features.naming import doubts, one_order
 from penultimate.features.passes.accumulator import Accumulator, Together
-from penultimate.features.passes.checkpoint import Checkpoint
+from penultimate.features.passes.answering import Drawn, answers, too_many
 from penultimate.features.passes.deciding import Deciding
 from penultimate.features.passes.distributed import on_cluster
 from penultimate.features.passes.one_process import OneProcess
 from penultimate.features.passes.replicates import Jackknife, Replicates
-from penultimate.features.passes.residuals import MOST_CLASSES, Residuals, Slopes
-from penultimate.features.passes.scatters import MOST, Scatters
+from penultimate.features.passes.residuals import Residuals
 from penultimate.features.passes.worst import WorstSamples
 from penultimate.features.sources import FeatureSource
 from penultimate.features.sources.places import SamplePlaces, places_of
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecasting import forecast
-from penultimate.losses import Loss, resolve
+from penultimate.losses import Loss
 from penultimate.model.problem import Problem
-from penultimate.noise.class_means import ClassDirections, MeansOutcome, class_directions
+from penultimate.noise.class_means import ClassDirections, class_directions
 from penultimate.noise.nearest_classes import ClassPairs, class_pairs
 from penultimate.noise.within_classes import ScatterDirections, scatter_directions
 from penultimate.reported import Reported
@@ -106,6 +105,12 @@ class Audit(Reported, presenter="audit"):
         The doubts, and what was taken of the order of the classes.
     gaps : GapsFound or None
         What the gaps in the features are like; None unless they were read from the entries that are there.
+    sampled : ndarray of shape (n,) or None
+        Of very many classes those 4,096, drawn evenly, that were held against all others; all were where it is None.
+        `pairs`, `nearest` and `cdnv` of `classes` are of them, and the averages over pairs in `metrics` have the error
+        of such a sample (`intervals`).
+    drawn : int or None
+        So many samples, drawn evenly, were answered, where scoring all would take too long; None where all were.
 
     Examples
     --------
@@ -134,6 +139,8 @@ class Audit(Reported, presenter="audit"):
     doubts: tuple[str, ...]
     notes: tuple[str, ...]
     gaps: GapsFound | None = None
+    sampled: Int[np.ndarray, " n"] | None = None
+    drawn: int | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -257,7 +264,7 @@ def audit(
     model = problem_of(last, weight_decay, loss, problem)
     with nullcontext(OneProcess(source)) if dask is None else on_cluster(dask, source) as passes:
         classes = passes.classes(task.classes)
-        held = _checkpoint(checkpoint, source, last, classes, gaps, {**_of_loss(model, counts), **passes.layout})
+        held = checkpoint_of(checkpoint, source, last, classes, gaps, {**of_loss(model, counts), **passes.layout})
         parts, found = _parts(classes, source.dimension), None
         if gaps == "observed":
             step = _step(progress, "features")
@@ -269,49 +276,40 @@ def audit(
             whole, without = replicates.whole, replicates.leave_one_out
         if not whole.samples > 0:
             raise FeaturesError("there are no samples: give features of at least two classes")
+        if not without:
+            whole.freeze()
         training = ClassCounts(whole.counts, task.names) if counts is None else counts
-        deciding = Deciding(whole, last, gaps=gaps)
+        few = too_many(whole.samples, classes, source.dimension)
+        deciding = Drawn(whole, gaps=gaps) if few else Deciding(whole, last, gaps=gaps)
         # Sums over whole rows would be held against statistics of all.
-        slopes = None if found is not None else _slopes(whole, last, model, training, gaps)
+        slopes = None if found is not None else slopes_of(whole, last, model, training, gaps)
         directions = class_directions(whole)
-        scatters = None if found is not None else _scatters(whole, directions, gaps)
+        scatters = None if found is not None else scatters_of(whole, directions, gaps)
         beside: dict[str, Accumulator | None] = {"slopes": slopes, "scatters": scatters}
         second = {"answers": deciding} | {name: part for name, part in beside.items() if part is not None}
         passes.run(Together(second) if len(second) > 1 else deciding, "answers", held, _step(progress, "answers"))
     residuals = None if slopes is None else slopes.residuals()
     pairs = class_pairs(directions, None if scatters is None else scatters.sums)
-    doubted = doubts(counts, whole.counts, deciding.decisions, None if task.classes is None else training.names)
+    if isinstance(deciding, Drawn):
+        drawn = len(deciding.sample[1])
+        told = answers(*deciding.sample, whole, last), WorstSamples.empty(classes), 0, drawn
+    else:
+        told = deciding.decisions, deciding.worst, deciding.certified, None
+    doubted = doubts(counts, whole.counts, told[0], None if task.classes is None else training.names)
     noise = directions, pairs
-    places, dtype = places_of(source, deciding.worst.row), source.dtype
+    places, dtype = places_of(source, told[1].row), source.dtype
     result = _judge(
-        whole, without, deciding, residuals, noise, training, last, model, dtype, doubted, task.notes, found, places
+        whole, without, told, residuals, noise, training, last, model, dtype, doubted, task.notes, found, places
     )
     if held is not None:
         held.remove()
     return result
 
 
-def _slopes(
-    statistics: FeatureStatistics, head: Head | None, problem: Problem, counts: ClassCounts, gaps: Gaps
-) -> Slopes | None:
-    """What sums the residuals of another loss than squared error; None where they are not needed, or too many."""
-    if head is None or problem.is_plain_squared_error or head.classes > MOST_CLASSES:
-        return None
-    return Slopes(statistics, head, resolve(problem.loss, counts), counts, gaps=gaps)
-
-
-def _scatters(statistics: FeatureStatistics, directions: ClassDirections, gaps: Gaps) -> Scatters | None:
-    """What sums each class's own scatter along the directions; None where there is none, or it is too much to hold."""
-    rank = directions.singular_values.size
-    if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES or not rank or statistics.classes * rank**2 > MOST:
-        return None
-    return Scatters(statistics, directions.basis, gaps=gaps)
-
-
 def _judge(
     whole: FeatureStatistics,
     parts: list[FeatureStatistics],
-    deciding: Deciding,
+    told: tuple[Decisions, WorstSamples, int, int | None],
     residuals: Residuals | None,
     noise: tuple[ClassDirections, ClassPairs],
     counts: ClassCounts,
@@ -325,30 +323,32 @@ def _judge(
 ) -> Audit:
     layer = None if head is None else audit_layer(whole, counts, head, problem, residuals)
     geometry = forecast(counts, feature_ratio=1.0).geometry if layer is None else layer.forecast.geometry
-    product = None if head is None else head.product
-    metrics, classes = measures(whole, product, geometry)
-    figures = _figures(whole, metrics, layer)
-    without = [_figures(part, collapse_metrics(part, product, geometry), layer) for part in parts]
-    jackknife = Jackknife(figures, without)
-    intervals = {name: jackknife.interval(name) for name in figures}
+    metrics, classes, sampled = measures(whole, head, geometry)
+    intervals = {} if sampled is None else sampled.intervals(metrics)
+    if parts:
+        figures = _figures(whole, metrics, layer)
+        without = [_figures(part, measures(part, head, geometry)[0], layer) for part in parts]
+        intervals = Jackknife(figures, without).intervals() | intervals
     return Audit(
         counts=counts,
         statistics=whole,
         dtype=dtype,
-        decisions=deciding.decisions,
-        worst=deciding.worst,
+        decisions=told[0],
+        worst=told[1],
         places=places,
-        certified=deciding.certified,
+        certified=told[2],
         metrics=metrics,
         classes=classes,
         directions=noise[0],
         pairs=noise[1],
         scatter=scatter_directions(whole),
         last_layer=layer,
-        intervals={name: interval for name, interval in intervals.items() if interval is not None},
+        intervals=intervals,
         doubts=doubted,
         notes=(*doubted, *notes),
         gaps=gaps,
+        sampled=None if sampled is None else sampled.classes,
+        drawn=told[3],
     )
 
 
@@ -359,12 +359,13 @@ def _figures(
     values = {name: np.nan if value is None else value for name, value in metrics.to_dict().items()}
     figures = {f"metrics/{name}": np.asarray(value, dtype=np.float64) for name, value in values.items()}
     figures["classes/spread"] = np.sqrt(variances(statistics))
-    figures["classes/mean_norm"] = np.linalg.norm(centred_means(statistics), axis=1)
+    means = ClassRows.means(statistics)
+    figures["classes/mean_norm"] = means.per_class(np.sqrt(means.squares))
     if judged is None:
         return figures
     # A class whose only sample is elsewhere keeps its mean, so that its own interval is too short.
-    means = np.where(statistics.counts[:, None] > 0, statistics.means, judged.measured.means)
-    layer = replace(judged.measured, means=means, noise=None)
+    rows = np.where(statistics.counts[:, None] > 0, statistics.means, judged.measured.means)
+    layer = replace(judged.measured, means=rows, noise=None)
     alignment = align(layer, judged.forecast.geometry.svd, None)
     names = ("off_diagonal_share", "head_off_diagonal_share", "means_off_diagonal_share", "strength", "cosine")
     figures |= {f"alignment/{name}": np.asarray(getattr(alignment, name), dtype=np.float64) for name in names}
@@ -378,29 +379,3 @@ def _parts(classes: int, dimension: int) -> int:
 
 def _step(progress: Progress | None, stage: str) -> Callable[[int], object] | None:
     return None if progress is None else partial(progress, stage)
-
-
-def _of_loss(problem: Problem, counts: ClassCounts | None) -> dict[str, object]:
-    """What the second pass depends on with another loss than squared error: its numbers, and the training counts."""
-    if problem.is_plain_squared_error:
-        return {}
-    vectors = {} if isinstance(problem.loss, str) else problem.loss.vectors
-    sums = {name: float(vector @ np.arange(1.0, vector.size + 1.0)) for name, vector in vectors.items()}
-    return {"loss": str(problem.loss), **sums, "counts": None if counts is None else counts.values.tolist()}
-
-
-def _checkpoint(
-    path: "os.PathLike[str] | str | None",
-    source: FeatureSource,
-    head: Head | None,
-    classes: int,
-    gaps: Gaps,
-    layout: Mapping[str, object],
-) -> Checkpoint | None:
-    if path is None:
-        return None
-    digest = hashlib.blake2b(digest_size=16)
-    for array in [] if head is None else [*head.weights, head.offset]:
-        digest.update(np.ascontiguousarray(array).data)
-    settings = {"data": source.fingerprint, "head": digest.hexdigest(), "classes": classes, "gaps": gaps}
-    return Checkpoint(path, {**settings, **layout})

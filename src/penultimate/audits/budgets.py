@@ -19,6 +19,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.audits.last_layer import LastLayer
+from penultimate.features.blocks import blocks
+from penultimate.features.metrics.centred import Rows
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
@@ -96,7 +98,8 @@ def direction_budget(
         across = svd.project("right", svd.project("left", layer.pull.between, count).T, count)
         lost = averaged(np.diagonal(across))
         target = strength + lost
-    last = svd.project("left", np.asarray(layer.head.weights[-1], dtype=np.float64), count)
+    # The last of several layers is as wide as what it reads, no more.
+    last = head if len(layer.head.weights) == 1 else svd.project("left", _last(layer), count)
     label = svd.sigma[entry] * row_dots(head, means)
     pulled, noise = _pulled(layer, head, label, lambda columns: svd.project("left", columns, count))
     return _budget(
@@ -125,7 +128,7 @@ def class_budget(layer: LastLayer, decay: float) -> Budget:
         In units of the class's own logit, of which an unregularised fit of squared error has 1 with the bias; for
         another loss `lost` is minus the mean slope in it, for cross-entropy the mean probability that is missing.
     """
-    counts, product = layer.counts.values, layer.head.product
+    counts = layer.counts.values
     own = np.where(counts > 0, counts, np.nan)
     target = np.ones_like(own)
     lost = target - layer.lift
@@ -134,21 +137,25 @@ def class_budget(layer: LastLayer, decay: float) -> Budget:
             return Budget.unknown(own.size)
         lost = np.diagonal(layer.pull.between) / np.sqrt(own)
         target = layer.lift + lost
-    last = np.asarray(layer.head.weights[-1], dtype=np.float64)
-    pulled, noise = _pulled(layer, product, own * layer.lift, np.asarray)
+    last = layer.head if len(layer.head.weights) == 1 else _last(layer)
+    pulled, noise = _pulled(layer, layer.head, own * layer.lift, np.asarray)
     return _budget(
         layer.lift,
         lost,
         pulled / own,
-        decay * layer.counts.samples * row_dots(last, last) / own,
+        decay * layer.counts.samples * quadratic(last) / own,
         None if noise is None else noise / own,
         target=target,
     )
 
 
+def _last(layer: LastLayer) -> Float[np.ndarray, "K h"]:
+    return np.asarray(layer.head.weights[-1], dtype=np.float64)
+
+
 def _pulled(
     layer: LastLayer,
-    rows: Float[np.ndarray, "r d"],
+    rows: Rows,
     label: Float[np.ndarray, " r"],
     turned: Callable[[Float[np.ndarray, "K d"]], NDArray[np.float64]],
 ) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " r"] | None]:
@@ -158,12 +165,13 @@ def _pulled(
     """
     counts, samples = layer.counts.values, layer.counts.samples
     if layer.pull is None or layer.pull.between is None:
-        noise = None if layer.noise is None else samples * _quadratic(rows, layer.noise)
-        return label - _quadratic(rows, layer.between), noise
+        noise = None if layer.noise is None else samples * quadratic(rows, layer.noise)
+        return label - quadratic(rows, layer.between), noise
     scaled = layer.centred_means * np.sqrt(counts)[:, None]
     within = layer.pull.within
-    noise = None if within is None else samples * row_dots(turned(within), rows)
-    return row_dots(turned(layer.pull.between @ scaled), rows), noise
+    every = rows[:]
+    noise = None if within is None else samples * row_dots(turned(within), every)
+    return row_dots(turned(layer.pull.between @ scaled), every), noise
 
 
 def _budget(
@@ -188,5 +196,10 @@ def row_dots(one: Float[np.ndarray, "r d"], other: Float[np.ndarray, "r d"]) -> 
     return np.einsum("rd,rd->r", one, other)
 
 
-def _quadratic(rows: Float[np.ndarray, "r d"], form: Float[np.ndarray, "d d"]) -> Float[np.ndarray, " r"]:
-    return row_dots(rows @ form, rows)
+def quadratic(rows: Rows, form: Float[np.ndarray, "d d"] | None = None) -> Float[np.ndarray, " r"]:
+    """``xᵀ F x`` of every row x; by default F is the identity."""
+    out = np.empty(rows.shape[0])
+    for place in blocks(*rows.shape):
+        some = rows[place]
+        out[place] = row_dots(some if form is None else some @ form, some)
+    return out

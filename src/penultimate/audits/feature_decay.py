@@ -31,7 +31,7 @@ def balance(first: Float[np.ndarray, "_out d"], decay: float, total_square: floa
     ProblemError
         When a number is not finite, or features or the first layer are constant, so that norms say nothing.
     """
-    strength = float(np.sum(np.square(first, dtype=np.float64)))
+    strength = float(np.einsum("kd,kd->", first, first, dtype=np.float64))
     if not (math.isfinite(strength) and math.isfinite(total_square)):
         raise ProblemError("features or weights hold NaN or infinite values: clean them before calibrating")
     if strength == 0.0 or not total_square > 0.0:

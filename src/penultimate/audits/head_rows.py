@@ -16,15 +16,13 @@ from scipy.sparse import coo_array
 
 from penultimate.audits.head_noise import HeadNoise, head_noise
 from penultimate.features.head import Head
-from penultimate.features.metrics.pairs import Leading, slices
+from penultimate.features.metrics.sweeping import WORK, Leading, slices
 from penultimate.noise.row_directions import Shifted
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 # Numbers of a block of rows, of columns, or of a table of cosines: 32 MiB in float64.
 _ENTRIES = 1 << 22
-# Multiplications that comparing rows with one another may take, a minute or two; beyond, only some rows are.
-_WORK = 1 << 42
 # Rows and columns of one table of cosines.
 _TABLE = (1024, 4096)
 # A row shorter than this part of the longest is rounding of single precision.
@@ -180,7 +178,7 @@ class HeadRows:
         """
         # Rows that are next to nothing have no angle.
         alive = np.flatnonzero(self.norms > _NOTHING * self.norms.max())
-        probes = order[np.isin(order, alive)][: max(1, _WORK // max(1, alive.size * self.dimension))]
+        probes = order[np.isin(order, alive)][: max(1, WORK // max(1, alive.size * self.dimension))]
         group = np.arange(self.classes.size)
         leading = Leading(probes.size)
         for rows in slices(probes.size, _TABLE[0]):

@@ -9,7 +9,9 @@ from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
+from penultimate.features.blocks import blocks
 from penultimate.features.head import Head
+from penultimate.features.metrics.centred import ClassRows
 from penultimate.features.moments import mean_of
 from penultimate.reported import OneLine
 
@@ -59,7 +61,7 @@ class LastLayer(OneLine):
     pull: "Pull | None" = None
 
     def __post_init__(self) -> None:
-        missing = np.flatnonzero((self.counts.values > 0) & np.isnan(self.means).any(axis=1))
+        missing = np.flatnonzero((self.counts.values > 0) & np.isnan(self.means[:, 0]))
         if missing.size:
             raise FeaturesError(
                 f"class {self.counts.names[int(missing[0])]!r} has training samples but no features "
@@ -74,6 +76,11 @@ class LastLayer(OneLine):
         return mean_of(self.means, self.counts.values)
 
     @cached_property
+    def rows(self) -> ClassRows:
+        """H̄ − h_G, one row for each class with training samples, made when read."""
+        return ClassRows(self.means, self.global_mean, np.flatnonzero(self.counts.values > 0))
+
+    @property
     def centred_means(self) -> Float[np.ndarray, "K d"]:
         """H̄ − h_G, one row a class, shape (K, d); zero for classes without training samples."""
         return np.where(self.counts.values[:, None] > 0, self.means - self.global_mean, 0.0)
@@ -81,13 +88,13 @@ class LastLayer(OneLine):
     @cached_property
     def between(self) -> Float[np.ndarray, "d d"]:
         """B = ``Σ_k n_k (h̄_k − h_G)(…)ᵀ``, shape (d, d)."""
-        weighted = self.centred_means * np.sqrt(self.counts.values)[:, None]
-        return weighted.T @ weighted
+        return self.rows.scatter(self.counts.values[self.rows.classes])
 
-    @property
+    @cached_property
     def bias(self) -> Float[np.ndarray, " K"]:
         """``b + W h_G``, the bias that is left when features are centred, shape (K,)."""
-        return self.head.offset + self.head.product @ self.global_mean
+        shift = [self.head[place] @ self.global_mean for place in blocks(*self.head.shape)]
+        return self.head.offset + np.concatenate(shift)
 
     @cached_property
     def bias_error(self) -> float:
@@ -99,8 +106,7 @@ class LastLayer(OneLine):
     @cached_property
     def lift(self) -> Float[np.ndarray, " K"]:
         """``⟨w_k, h̄_k − h_G⟩``: what a class's mean adds to its own logit, shape (K,); NaN for unseen classes."""
-        lift = np.einsum("kd,kd->k", self.head.product, self.centred_means)
-        return np.where(self.counts.values > 0, lift, np.nan)
+        return self.rows.per_class(self.rows.beside(self.rows.of(self.head)))
 
     def imbalance_of_layers(self, decays: Sequence[float]) -> tuple[float, ...]:
         """``‖λ_{l+1} W_{l+1}ᵀW_{l+1} − λ_l W_l W_lᵀ‖ / ‖λ_l W_l W_lᵀ‖``, L − 1 numbers; a minimiser has zeros."""

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from penultimate.audits.against_forecast import gram_cosines, network_objective, product_cosine, seen_head
+from penultimate.audits.against_forecast import SeenHead, gram_cosines, network_objective, product_cosine
 from penultimate.audits.alignment import Alignment, align
 from penultimate.audits.budgets import Budget, class_budget
 from penultimate.audits.calibration import LEAST, Calibration
@@ -193,8 +193,8 @@ class LayerAudit(OneLine):
     @cached_property
     def lift(self) -> Float[np.ndarray, " K"]:
         """`LastLayer.lift` without the shift of all logits that the loss does not see, shape (K,)."""
-        lift = np.einsum("kd,kd->k", seen_head(self.measured, self.forecast.problem.loss), self.measured.centred_means)
-        return np.where(self.measured.counts.values > 0, lift, np.nan)
+        means = self.measured.rows
+        return means.per_class(means.beside(means.of(SeenHead(self.measured, self.forecast.problem.loss))))
 
     @property
     def departure(self) -> Float[np.ndarray, " K"]:

@@ -26,8 +26,9 @@ _EIGEN = 6e-10
 # Solving over label sets: seconds for each of their numbers times the fewer of labels and sets (150 labels in 1,180
 # sets in 30 to 90 s, 40 in 1,323 in 3 s).
 _SOLVED = 2e-6
-# The same for an audit with a head (18 s for 10,000 classes of width 512), and how many times it holds the class means.
-_AUDITED, _COPIES = 3.5e-10, 18
+# The same for an audit with a head (13 s for 10,000 classes of width 512), and how many times it holds the class means:
+# twice in sums, half as much in a head of single precision, and blocks.
+_AUDITED, _COPIES = 2.5e-10, 3
 # A scan passes over them some thirty times: seconds for each number of the head (50,000 × 1,000 in 6 s).
 _SCANNED = 1.2e-7
 
@@ -66,9 +67,13 @@ def announce_head(classes: int, dimension: int, *, compared: bool) -> None:
 
 
 def announce_audit(classes: int, dimension: int) -> None:
-    """Say what the audit of features will cost: class means are compared with one another, in blocks."""
+    """Say what the audit of features will cost: class means are compared with one another, or a sample with all."""
+    from penultimate.features.metrics.sweeping import sampled
+
+    few = sampled(classes, dimension)
+    compared = classes * (classes if few is None else few.size)
     size = _COPIES * 8 * classes * dimension
-    announce(_AUDITED * classes**2 * dimension, size, f"{classes:,} classes of width {dimension:,}")
+    announce(_AUDITED * compared * dimension, size, f"{classes:,} classes of width {dimension:,}")
 
 
 def announce(seconds: float, size: float, what: str) -> None:

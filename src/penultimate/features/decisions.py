@@ -10,7 +10,7 @@ from penultimate.reported import OneLine
 # Up to this many classes the table of true class against answer is kept: 32 MiB at most. Beyond, it would be K × K.
 CONFUSION_CLASSES = 2048
 # Two-sided 95 % of the normal distribution.
-_QUANTILE = 1.959963984540054
+QUANTILE = 1.959963984540054
 
 
 @dataclass(repr=False)
@@ -123,7 +123,7 @@ class Decisions(OneLine):
 
 
 def wilson(
-    shares: NDArray[np.float64], samples: NDArray[np.float64], quantile: float = _QUANTILE
+    shares: NDArray[np.float64], samples: NDArray[np.float64], quantile: float = QUANTILE
 ) -> NDArray[np.float64]:
     """Wilson's interval of shares that were counted on so many samples (1927), of 95 % by default.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,28 @@ class Head(OneLine):
         """``W_L ⋯ W_1``, shape (K, d), float64."""
         wide = [layer.astype(np.float64) for layer in reversed(self.weights)]
         return wide[0] if len(wide) == 1 else np.linalg.multi_dot(wide)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """K and d: those of the `product`."""
+        return self.classes, self.dimension
+
+    def __getitem__(self, classes: Any, /) -> NDArray[np.float64]:
+        """Rows of the `product` of some classes, by a slice or their numbers, without making it."""
+        rows = self.weights[-1][classes].astype(np.float64)
+        return rows if self._below is None else rows @ self._below
+
+    def columns(self, chosen: slice) -> NDArray[np.float64]:
+        """Some columns of the `product`, without making it."""
+        if self._below is None:
+            return self.weights[-1][:, chosen].astype(np.float64)
+        return self.weights[-1].astype(np.float64) @ self._below[:, chosen]
+
+    @cached_property
+    def _below(self) -> NDArray[np.float64] | None:
+        """The product of all layers but the last; None where there is one."""
+        wide = [layer.astype(np.float64) for layer in reversed(self.weights[:-1])]
+        return None if not wide else wide[0] if len(wide) == 1 else np.linalg.multi_dot(wide)
 
     @cached_property
     def offset(self) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.features.arrays import wide_of
+from penultimate.features.blocks import blocks
 from penultimate.features.by_class import ByClass
 from penultimate.kernels import kernel
 from penultimate.threads import each, workers
@@ -152,13 +153,34 @@ class Moments:
 
     @property
     def mean(self) -> Floats:
-        """Mean of each class, shape (K, d); NaN without samples."""
-        return self.shift + self.total / np.where(self.weight > 0, self.weight, np.nan)[:, None]
+        """Mean of each class, shape (K, d); NaN without samples. Of what is frozen, no copy, and not to be written."""
+        if self.frozen:
+            means = self.shift.view()
+            means.flags.writeable = False
+            return means
+        means = self.total / np.where(self.weight > 0, self.weight, np.nan)[:, None]
+        means += self.shift
+        return means
 
     @property
     def spread(self) -> Floats:
         """``Σ w ‖x − mean‖²`` of each class, shape (K,); 0 without samples."""
-        return np.maximum(self.square - np.sum(self.total**2, axis=1) / self._divisor, 0.0)
+        return np.maximum(self.square - self._excess, 0.0)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether shifts are the means, to their last digit, and no totals are held; samples can still be added."""
+        return self.total.strides[0] == 0
+
+    def freeze(self) -> None:
+        """Move every shift to its mean and let go of the totals: half of the memory, where nothing is to be added."""
+        self.settle()
+        self.shift[self.weight == 0] = np.nan
+        self.total = np.broadcast_to(0.0, self.shift.shape)
+
+    def _thaw(self) -> None:
+        if self.frozen:
+            self.shift, self.total = self.shift.copy(), np.zeros_like(self.shift)
 
     @property
     def scatter(self) -> Floats:
@@ -171,10 +193,15 @@ class Moments:
     @property
     def pooled_scatter(self) -> Floats:
         """The sum of all scatters, shape (d, d)."""
-        scaled = self.total / np.sqrt(self._divisor)[:, None]
         # One product reads all moments at the speed of memory; a sum over the first axis takes half as long again.
         whole = (np.ones(len(self.moment)) @ self.moment.reshape(len(self.moment), -1)).reshape(self.moment.shape[1:])
-        return whole - scaled.T @ scaled
+        if self.frozen:
+            return whole
+        root = np.sqrt(self._divisor)
+        for place in blocks(*self.total.shape):
+            scaled = self.total[place] / root[place, None]
+            whole -= scaled.T @ scaled
+        return whole
 
     def scatter_along(self, basis: Floats) -> Floats:
         """``B_kᵀ (scatter of class k) B_k`` for bases of shape (K, d, r), where each class has its own moment."""
@@ -184,6 +211,11 @@ class Moments:
     @property
     def _divisor(self) -> Floats:
         return np.where(self.weight > 0, self.weight, 1.0)
+
+    @property
+    def _excess(self) -> Floats:
+        """How much of each square is due to the shift, shape (K,)."""
+        return np.einsum("kd,kd->k", self.total, self.total) / self._divisor
 
     def add(self, features: NDArray[np.floating], labels: Ints, weights: Floats, samples: int) -> None:
         """Add samples that have been checked.
@@ -197,11 +229,12 @@ class Moments:
         samples : int
             Of the whole problem up to these: how large it is.
         """
+        self._thaw()
         size = {"classes": len(self.weight), "samples": samples}
         self._place_shifts(features, labels, _add_first.at(**size))
         add_rows = _add_rows.at(**size)
-        blocks = -(-len(labels) // ROWS)
-        threads = max(1, min(workers(), blocks))
+        # Sums of other threads have the size of these: with more classes than samples they are not worth it.
+        threads = max(1, min(workers(), -(-len(labels) // ROWS))) if len(self.weight) <= len(labels) else 1
         parts = [self] + [self._beside() for _ in range(threads - 1)]
 
         narrow = np.float64 if features.dtype == np.float64 else np.float32
@@ -267,49 +300,61 @@ class Moments:
         if samples < 2 * self.looked_at:
             return
         self.looked_at = samples
-        excess = float(np.sum(np.sum(self.total**2, axis=1) / self._divisor))
-        if excess > _EXCESS * float(self.square.sum()):
+        if float(self._excess.sum()) > _EXCESS * float(self.square.sum()):
             self.settle()
 
     def settle(self) -> None:
         """Move every shift to the mean of its class, or next to it: what rounding leaves between stays in the total."""
-        spread = self.spread
+        if self.frozen:
+            return
+        self.square[...] = self.spread
         self.moment[...] = self.scatter
-        self._place(self.weight, self.total / self._divisor[:, None], spread)
+        for place in blocks(*self.total.shape):
+            self._place(place, self.weight[place], self.total[place] / self._divisor[place, None])
 
     def merge(self, other: "Moments") -> None:
         """Add the sums of other samples, which may be about other shifts."""
-        both, new = (self.weight > 0) & (other.weight > 0), (self.weight == 0) & (other.weight > 0)
-        weight = self.weight + other.weight
-        share = np.divide(self.weight * other.weight, weight, out=np.zeros_like(weight), where=both)
+        self._thaw()
+        moment, spread = self.scatter + other.scatter, self.spread + other.spread
+        for place in blocks(*self.total.shape):
+            self._merge(place, other, moment, spread)
+        self.moment[...] = moment
+
+    def _merge(self, place: slice, other: "Moments", moment: Floats, spread: Floats) -> None:
+        """Merge some classes; what lies between their means is added to moments and spreads."""
+        one, two = self.weight[place], other.weight[place]
+        both, new = (one > 0) & (two > 0), (one == 0) & (two > 0)
+        weight = one + two
         # Of shifts and of what is left to the means, each apart: means themselves are rounded.
-        rest = self.total / self._divisor[:, None]
-        gap = np.where(both[:, None], (other.shift - self.shift) + (other.total / other._divisor[:, None] - rest), 0.0)
-        scaled = gap * np.sqrt(share)[:, None]
-        moment, spread = self.scatter + other.scatter, self.spread + other.spread + np.sum(scaled**2, axis=1)
-        if len(self.moment) == 1:
+        rest = self.total[place] / self._divisor[place, None]
+        left = other.total[place] / other._divisor[place, None]
+        gap = np.where(both[:, None], (other.shift[place] - self.shift[place]) + (left - rest), 0.0)
+        scaled = gap * np.sqrt(np.divide(one * two, weight, out=np.zeros_like(weight), where=both))[:, None]
+        spread[place] += np.einsum("kd,kd->k", scaled, scaled)
+        if len(moment) == 1:
             moment[0] += scaled.T @ scaled
         else:
-            moment += scaled[:, :, None] * scaled[:, None, :]
-        self.moment[...] = moment
-        self.shift[new] = other.shift[new]
-        rest[new] = other.total[new] / other.weight[new, None]
-        part = np.divide(other.weight, weight, out=np.zeros_like(weight), where=both)
-        self._place(weight, rest + gap * part[:, None], spread)
+            moment[place] += scaled[:, :, None] * scaled[:, None, :]
+        self.shift[place][new] = other.shift[place][new]
+        rest[new] = left[new]
+        gap *= np.divide(two, weight, out=np.zeros_like(weight), where=both)[:, None]
+        self.square[place] = spread[place]
+        self._place(place, weight, rest + gap)
 
-    def _place(self, weight: Floats, rest: Floats, spread: Floats) -> None:
-        """Put shifts where the means are, which lie `rest` from them.
+    def _place(self, place: slice, weight: Floats, rest: Floats) -> None:
+        """Put the shifts of some classes where their means are, which lie `rest` from them; squares are about those.
 
         Of the products of what rounding leaves the scatter takes no note: they are 1e-32 of the squared offset.
         """
         seen = weight > 0
-        before = self.shift[seen]
-        self.shift[seen] += rest[seen]
-        left = rest[seen] - (self.shift[seen] - before)
-        self.weight[...] = weight
-        self.total[...], self.square[...] = 0.0, spread
-        self.total[seen] = left * weight[seen, None]
-        self.square[seen] += np.sum(left**2, axis=1) * weight[seen]
+        before = self.shift[place][seen]
+        after = before + rest[seen]
+        left = rest[seen] - (after - before)
+        self.shift[place][seen] = after
+        self.weight[place] = weight
+        self.total[place] = 0.0
+        self.total[place][seen] = left * weight[seen, None]
+        self.square[place][seen] += np.einsum("kd,kd->k", left, left) * weight[seen]
 
 
 def _products(rows: NDArray[np.floating], longest: float) -> NDArray[np.floating]:
@@ -338,8 +383,12 @@ def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -
     seen: NDArray[np.bool_] = weights > 0
     if not seen.any():
         return np.full(int(means.shape[1]), np.nan)
-    known: NDArray[np.float64] = means if seen.all() else means[seen]
     # About the first mean, so that a common offset does not cost digits.
-    origin: NDArray[np.float64] = known[0]
-    share: NDArray[np.float64] = weights[seen] / weights[seen].sum()
-    return origin + np.asarray(share @ (known - origin))
+    origin: NDArray[np.float64] = means[int(np.argmax(seen))]
+    share: NDArray[np.float64] = weights / weights[seen].sum()
+    off = np.zeros_like(origin)
+    for place in blocks(*means.shape):
+        known = seen[place]
+        rows = means[place] if known.all() else means[place][known]
+        off += share[place][known] @ (rows - origin)
+    return origin + off

@@ -302,6 +302,13 @@ class FeatureStatistics:
         self.dropped += other.dropped
         return self
 
+    def freeze(self) -> None:
+        """Keep means and scatter, and let go of sums that only more samples need: half of the memory of K d numbers.
+
+        Nothing else changes, and samples can still be added: the sums are made anew.
+        """
+        self._moments.freeze()
+
     def copy(self) -> "FeatureStatistics":
         """An independent copy, equal bit for bit."""
         return self.from_arrays({name: array.copy() for name, array in self.arrays().items()})

@@ -103,21 +103,20 @@ class GroupedMatrix(OneLine):
         out[a, b] = self.diagonal[row[a]]
         return out
 
-    def beside_gram(self, vectors: Float[np.ndarray, "k d"], classes: Int[np.ndarray, " k"]) -> tuple[float, float]:
-        """``⟨V Vᵀ, M⟩`` and ``‖M‖²`` over some classes, in O(m² d): vectors of a group enter by their sum.
+    def beside_gram(
+        self, sums: Float[np.ndarray, "m d"], squares: Float[np.ndarray, " m"], size: Int[np.ndarray, " m"]
+    ) -> tuple[float, float]:
+        """``⟨V Vᵀ, M⟩`` and ``‖M‖²`` for vectors V of some classes, one row a class, in O(m² d).
 
         Parameters
         ----------
-        vectors : ndarray of shape (k, d)
-            V, one row a class.
-        classes : ndarray of shape (k,)
-            Which; each has samples.
+        sums : ndarray of shape (m, d)
+            Of the vectors of each group.
+        squares : ndarray of shape (m,)
+            Sum of their squared lengths.
+        size : ndarray of shape (m,)
+            How many they are.
         """
-        group, groups = self.counts.group[classes], self.counts.distinct.size
-        size = np.bincount(group, minlength=groups)
-        sums = np.zeros((groups, vectors.shape[1]))
-        np.add.at(sums, group, vectors)
-        squares = np.bincount(group, weights=np.einsum("kd,kd->k", vectors, vectors), minlength=groups)
         used = np.flatnonzero(size)
         own, other = self.group_diagonal[used], self.group_offdiagonal[used]
         # Different classes first, then what a class's entry with itself has over that.

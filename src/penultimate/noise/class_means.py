@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from penultimate.features.metrics.centred import ClassRows, Projected
 from penultimate.features.moments import mean_of
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.noise.edges import fisher_edge, fisher_strengths, margin
-from penultimate.noise.krylov import by_gram
-from penultimate.noise.oriented import Oriented
 from penultimate.noise.row_directions import LEAST
 from penultimate.reported import OneLine
 
@@ -69,10 +68,10 @@ class ClassDirections(OneLine):
         c_k, a class's own scatter over that of all.
     basis : ndarray of shape (d, r)
         Takes features to coordinates along the directions, in which scatter within classes has covariance one.
-    coordinates : ndarray of shape (K, r)
-        Of the class means, less that of all.
-    whitened : ndarray of shape (K, m)
-        Class means in all m coordinates in which scatter has covariance one.
+    white : ndarray of shape (d, m)
+        Takes features to all m coordinates in which scatter has covariance one.
+    means : ClassRows of shape (s, d)
+        Class means, less that of all.
 
     Examples
     --------
@@ -93,13 +92,28 @@ class ClassDirections(OneLine):
     counts: Float[np.ndarray, " K"]
     size: Float[np.ndarray, " K"]
     basis: Float[np.ndarray, "d r"]
-    coordinates: Float[np.ndarray, "K r"]
-    whitened: Float[np.ndarray, "K m"]
+    white: Float[np.ndarray, "d m"]
+    means: ClassRows
 
     @property
     def count(self) -> int | None:
         """How many directions stand above the noise; None where the edge counts none (`outcome`)."""
         return self.singular_values.size if self.outcome is MeansOutcome.COUNTED else None
+
+    def between(self, pairs: Int[np.ndarray, "p 2"]) -> Float[np.ndarray, "p d"]:
+        """What lies between the means of two classes, for some pairs, shape (p, d)."""
+        one, other = np.searchsorted(self.means.classes, pairs).T
+        return self.means[one] - self.means[other]
+
+    @property
+    def coordinates(self) -> Float[np.ndarray, "K r"]:
+        """Class means, less that of all, along the directions, shape (K, r)."""
+        return Projected(self.means, self.basis).per_class()
+
+    @property
+    def whitened(self) -> Float[np.ndarray, "K m"]:
+        """Class means, less that of all, in all coordinates in which scatter has covariance one, shape (K, m)."""
+        return Projected(self.means, self.white).per_class()
 
 
 def class_directions(statistics: FeatureStatistics) -> ClassDirections:
@@ -129,25 +143,23 @@ def class_directions(statistics: FeatureStatistics) -> ClassDirections:
     freedom = statistics.samples - seen.size
     size = class_sizes(statistics)
     # Weights of the mean are those of the rows, so that noise leaves one row's worth of directions.
-    means = statistics.means[seen] - mean_of(statistics.means, counts / size)
+    means = ClassRows(statistics.means, mean_of(statistics.means, counts / size), seen)
     values, vectors = np.linalg.eigh(statistics.within_scatter / max(freedom, 1.0))
-    between = np.einsum("kd,kd->d", means @ vectors, counts[seen, None] * (means @ vectors)) / statistics.samples
+    between = np.einsum("di,di->i", vectors, means.scatter(counts[seen]) @ vectors) / statistics.samples
     floor = ROUNDING * float((values + between).max(initial=0.0))
     # A direction in which nothing varies is none; where only means vary, scatter is at most rounding.
     kept = values + between > floor
     white = vectors[:, kept] / np.sqrt(np.maximum(values[kept], floor))
     rows, dimension = seen.size - 1, int(np.count_nonzero(kept))
-    whitened = np.full((statistics.classes, dimension), np.nan)
-    whitened[seen] = means @ white
-    unknown, none = MeansOutcome.TOO_FEW_SAMPLES, np.empty(0)
+    none = np.empty(0)
     if freedom <= dimension or not rows or not dimension:
-        nothing, width, all_of_them = float("nan"), np.empty((statistics.dimension, 0)), np.empty((len(counts), 0))
+        nothing, width = float("nan"), np.empty((statistics.dimension, 0))
         return ClassDirections(
-            unknown, nothing, none, none, dimension, freedom, counts, size, width, all_of_them, whitened
+            MeansOutcome.TOO_FEW_SAMPLES, nothing, none, none, dimension, freedom, counts, size, width, white, means
         )
-    scaled = whitened[seen] * np.sqrt(counts[seen] / size[seen])[:, None]
     edge = fisher_edge(rows, dimension, freedom)
-    found, axes = _leading(scaled, edge * margin(rows, dimension))
+    gram = white.T @ means.scatter(counts[seen] / size[seen]) @ white
+    found, axes = _leading(gram, min(seen.size, dimension), edge * margin(rows, dimension))
     large = min(rows + 1, dimension) >= LEAST
     return ClassDirections(
         MeansOutcome.COUNTED if large else MeansOutcome.FEW,
@@ -159,8 +171,8 @@ def class_directions(statistics: FeatureStatistics) -> ClassDirections:
         counts,
         size,
         white @ axes,
-        whitened @ axes,
-        whitened,
+        white,
+        means,
     )
 
 
@@ -173,10 +185,9 @@ def class_sizes(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
     return own / whole if whole > 0 else np.ones_like(counts)
 
 
-def _leading(rows: Floats, least: float) -> tuple[Floats, Floats]:
-    """Singular values above one, and the vectors over columns."""
-    oriented = Oriented(rows, np.ones(len(rows)))
-    values, vectors = by_gram(oriented)
+def _leading(gram: Floats, most: int, least: float) -> tuple[Floats, Floats]:
+    """Singular values above one of rows with this Gram matrix of columns, at most so many, and their vectors."""
+    squares, vectors = np.linalg.eigh(gram)
+    values = np.sqrt(np.maximum(squares[::-1][:most], 0.0))
     above = values > least
-    found, inside = values[above], vectors[:, above]
-    return found, inside if oriented.tall else rows.T @ inside / found
+    return values[above], vectors[:, ::-1][:, :most][:, above]

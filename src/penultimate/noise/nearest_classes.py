@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc, fdtri, ncfdtr, ndtr, ndtri
 
 from penultimate.errors import ProblemError
+from penultimate.features.metrics.centred import Projected
+from penultimate.features.metrics.sweeping import sampled
 from penultimate.noise.class_means import ClassDirections, MeansOutcome
 from penultimate.noise.row_pairs import LEVEL, POWER, holm, nearest_of
 from penultimate.reported import OneLine
@@ -62,6 +64,8 @@ class ClassPairs(OneLine):
         See `class_pairs`; what is neither is undecided.
     enough : ndarray of shape (p,)
         With so many samples of each of the two a pair would be decided; NaN beyond ten million, and where it is.
+    sample : ndarray of shape (n,) or None
+        Classes that were held against all others, where there are too many to compare all with all.
 
     Examples
     --------
@@ -83,6 +87,7 @@ class ClassPairs(OneLine):
     merged: Bool[np.ndarray, " p"]
     apart: Bool[np.ndarray, " p"]
     enough: Float[np.ndarray, " p"]
+    sample: Int[np.ndarray, " n"] | None = None
 
     @property
     def undecided(self) -> Bool[np.ndarray, " p"]:
@@ -136,13 +141,16 @@ def class_pairs(directions: ClassDirections, scatters: object = None) -> ClassPa
     if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES:
         return _nothing(directions)
     rank = directions.singular_values.size
-    points, own = (directions.coordinates, scatters) if rank else (directions.whitened, None)
+    basis, own = (directions.basis, scatters) if rank else (directions.white, None)
     if directions.freedom < _SURE * directions.dimension:
         own = None
     # By the distance alone: over its noise, the class of fewest samples would be nearest to all.
-    nearest = seen[nearest_of(points[seen], np.ones(seen.size))]
-    pairs = np.unique(np.sort(np.column_stack([seen, nearest]), axis=1), axis=0)
-    test = equal_means(directions, points, pairs, _checked(own, points.shape))
+    points = Projected(directions.means, basis)
+    sample = sampled(*points.shape)
+    nearest = seen[nearest_of(points, np.ones(seen.size), sample)]
+    compared = seen if sample is None else seen[sample]
+    pairs = np.unique(np.sort(np.column_stack([compared, nearest]), axis=1), axis=0)
+    test = equal_means(directions, basis, pairs, _checked(own, (directions.counts.size, basis.shape[1])))
     value = np.asarray(fdtrc(test.rank, test.second, test.ratio), dtype=np.float64)
     least = np.sqrt(_shift(test.rank, test.second, LEVEL / len(pairs)) / test.scale)
     missed = np.asarray(ncfdtr(test.rank, test.second, GAP**2 * test.scale, test.ratio), dtype=np.float64)
@@ -166,6 +174,7 @@ def class_pairs(directions: ClassDirections, scatters: object = None) -> ClassPa
         merged[order],
         apart[order],
         enough[order],
+        None if sample is None else compared,
     )
 
 
@@ -181,16 +190,16 @@ class EqualMeans:
 
 
 def equal_means(
-    directions: ClassDirections, points: Floats, pairs: Int[np.ndarray, "p 2"], scatters: Floats | None
+    directions: ClassDirections, basis: Floats, pairs: Int[np.ndarray, "p 2"], scatters: Floats | None
 ) -> EqualMeans:
-    """Welch's test of every pair, along some directions."""
+    """Welch's test of every pair, in the coordinates to which a basis takes features."""
     one, other = pairs.T
-    rank = points.shape[1]
+    rank = basis.shape[1]
     counts = directions.counts
     # What whitening by an estimate takes off the scatter along directions that were chosen with it.
     freedom, dimension = directions.freedom, directions.dimension
     lost = freedom / max(freedom - dimension - 1.0, 1.0)
-    apart = points[one] - points[other]
+    apart = directions.between(pairs) @ basis
     if scatters is None:
         noise = lost * directions.size / np.maximum(counts, 1.0)
         both = noise[one] + noise[other]
@@ -256,7 +265,7 @@ def _missed_elsewhere(directions: ClassDirections, pairs: Int[np.ndarray, "p 2"]
     one, other = pairs.T
     noise = directions.size / np.maximum(directions.counts, 1.0)
     both = noise[one] + noise[other]
-    apart = directions.whitened[one] - directions.whitened[other]
+    apart = directions.between(pairs) @ directions.white
     square = np.einsum("pm,pm->p", apart, apart) / both
     scale = 0.5 * (directions.size[one] + directions.size[other]) / both
     wide, second = directions.dimension, directions.freedom - directions.dimension + 1.0

@@ -4,6 +4,8 @@ Noise in d coordinates hides what r of them show: cosines and distances of whole
 same, and cannot say of others whether they differ (docs/theory §12.3).
 """
 
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +15,10 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, chndtrinc
 
 from penultimate.errors import ProblemError
-from penultimate.features.metrics.pairs import Leading, on_diagonal, sweep
+from penultimate.features.blocks import blocks
+from penultimate.features.metrics.centred import Rows
+from penultimate.features.metrics.pair_kernels import add_nearness
+from penultimate.features.metrics.sweeping import WORK, Leading, Tile, sweep
 from penultimate.noise.row_directions import Directions
 from penultimate.reported import OneLine
 
@@ -21,8 +26,6 @@ Floats = NDArray[np.float64]
 
 # Level of the test, before Holm's correction, and the power that is asked for.
 LEVEL, POWER = 0.01, 0.8
-# Multiplications that comparing all rows with one another may take.
-_WORK = 1 << 42
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,25 +119,56 @@ def _nearest_pairs(directions: Directions) -> NDArray[np.int64]:
     """Every row with the one nearest to it, each pair once."""
     known = np.flatnonzero(np.isfinite(directions.row_variance))
     points, noise = directions.coordinates[known], directions.row_variance[known]
-    if known.size**2 * max(directions.count, 1) > _WORK:
+    if known.size**2 * max(directions.count, 1) > WORK:
         raise ProblemError(f"comparing {known.size} rows with one another takes too long: give the pairs to test")
     nearest = nearest_of(points, noise)
     return np.unique(np.sort(np.column_stack([known, known[nearest]]), axis=1), axis=0)
 
 
-def nearest_of(points: Floats, noise: Floats) -> NDArray[np.int64]:
-    """For every point the one at the least squared distance over the sum of their noise."""
-    squares, nearness = np.einsum("kr,kr->k", points, points), Leading(len(points))
+def nearest_of(points: Rows, noise: Floats, sample: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """For every point, or those of a sample, the one at the least squared distance over the sum of their noise."""
+    nearness = _Nearness(points, noise, sample)
+    sweep(points, nearness, sample=sample)
+    return nearness.leading.index
 
-    def read(rows: slice, columns: slice, gram: Floats) -> None:
-        table = 2.0 * gram
-        table -= squares[rows, None] + squares[columns]
-        table /= noise[rows, None] + noise[columns]
-        table[on_diagonal(rows, columns)] = -np.inf
-        nearness.add(rows, columns, table)
 
-    sweep(points, read)
-    return nearness.index
+class _Nearness:
+    """Of every row, the nearest other one."""
+
+    def __init__(self, points: Rows, noise: Floats, sample: NDArray[np.int64] | None) -> None:
+        self._points, self._noise, self._sample = points, noise, sample
+        self._squares = np.concatenate([np.einsum("kr,kr->k", rows, rows) for rows in _blocks_of(points)])
+        self.leading = Leading(len(noise) if sample is None else sample.size)
+
+    def part(self) -> "_Nearness":
+        other = copy(self)
+        other.leading = Leading(self.leading.index.size)
+        return other
+
+    def merge(self, other: "_Nearness") -> None:
+        self.leading.merge(other.leading)
+
+    def add(self, tile: Tile) -> None:
+        rows, columns = tile.rows, tile.columns
+        # Where a tile stands for itself alone the second of each pair is not written.
+        there = columns if tile.mirrored else rows
+        add_nearness.at(classes=self._noise.size)(
+            tile.gram,
+            (tile.left, tile.right),
+            tile.own,
+            (self._squares[tile.own], self._squares[columns]),
+            (self._noise[tile.own], self._noise[columns]),
+            tile.slack,
+            tile.mirrored,
+            (self.leading.value[rows], self.leading.value[there]),
+            (self.leading.index[rows], self.leading.index[there]),
+            (rows.start, columns.start),
+        )
+
+
+def _blocks_of(points: Rows) -> Iterator[Floats]:
+    for place in blocks(*points.shape):
+        yield points[place]
 
 
 def holm(p_value: Floats) -> Floats:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from penultimate.features.metrics.centred import ClassRows
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.noise.class_means import ROUNDING, class_sizes
 from penultimate.noise.edges import edge_of_groups, margin
@@ -82,9 +83,9 @@ def scatter_directions(statistics: FeatureStatistics) -> ScatterDirections:
     """
     counts, seen = statistics.counts, statistics.counts > 0
     freedom = float(statistics.samples - np.count_nonzero(seen))
-    within = statistics.within_scatter
+    within, means = statistics.within_scatter, ClassRows.means(statistics)
     scatter = np.diag(within)
-    between = counts[seen] @ (statistics.means[seen] - statistics.global_mean) ** 2
+    between = sum((counts[means.classes[place]] @ rows**2 for place, rows in means.blocks()), np.zeros(scatter.size))
     # Features that differ by rounding alone have no correlations.
     varies = scatter > ROUNDING * (scatter + between).max(initial=0.0)
     dimension = int(np.count_nonzero(varies))

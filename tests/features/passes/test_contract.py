@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import penultimate as pen
 from penultimate.features.passes.accumulator import Together
+from penultimate.features.passes.answering import Drawn, answers
 from penultimate.features.passes.deciding import Deciding
 from penultimate.features.passes.replicates import Replicates
 from penultimate.features.passes.residuals import Slopes
@@ -36,6 +37,10 @@ def of_deciding(deciding):
     return [decisions.confusion, decisions.agreed, decisions.by_means, [deciding.rows, deciding.certified]]
 
 
+def of_answers(decisions):
+    return [decisions.confusion, decisions.agreed, decisions.by_means]
+
+
 def of_slopes(one):
     return [one.residuals().of_class, one.residuals().within, [one.rows]]
 
@@ -50,6 +55,7 @@ BUILDERS = {
     "nearest means": (lambda: Deciding(STATISTICS, None), of_deciding),
     "slopes": (slopes, of_slopes),
     "scatters": (lambda: Scatters(STATISTICS, np.eye(3)[:, :2]), lambda one: [one.sums, [one.rows]]),
+    "a sample": (lambda: Drawn(STATISTICS), lambda one: of_answers(answers(*one.sample, STATISTICS, HEAD))),
     "together": (
         lambda: Together({"answers": Deciding(STATISTICS, HEAD), "slopes": slopes()}),
         lambda one: of_deciding(one.parts["answers"]) + of_slopes(one.parts["slopes"]),

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from penultimate.features.metrics.centred import Centre, centred_means, compressed, seen_classes, variances
+from penultimate.features.metrics.centred import Centre, ClassRows, variances
 from penultimate.features.statistics import FeatureStatistics
 
 
@@ -33,23 +33,27 @@ def nc1(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
     >>> pen.metrics.nc1(pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1])))
     0.0
     """
-    seen = seen_classes(statistics)
-    if seen.size == 0:
+    return nc1_of(statistics, ClassRows.means(statistics, centre))
+
+
+def nc1_of(statistics: FeatureStatistics, means: ClassRows) -> float:
+    """`nc1` of features whose centred class means are at hand."""
+    seen = means.shape[0]
+    if seen == 0:
         return float("nan")
-    means = centred_means(statistics, centre)[seen] / np.sqrt(seen.size)
-    # Σ_B = MᵀM; its eigenvectors come from the smaller of MᵀM and M Mᵀ.
+    # Σ_B = MᵀM for M = QR, of which R is enough.
     directions: NDArray[np.float64]
-    _, sizes, directions = np.linalg.svd(compressed(means), full_matrices=False)
+    _, sizes, directions = np.linalg.svd(means.triangle / np.sqrt(seen), full_matrices=False)
     kept = sizes**2 > 1e-15 * max(means.shape) * sizes[0] ** 2
     # Means about their own mean span K − 1 directions; one more would be rounding, which an enormous offset magnifies.
-    kept[seen.size - 1 :] = False
+    kept[seen - 1 :] = False
     if not (float(sizes[0]) > 0 and kept.any()):
         return float("nan")
     directions = directions[kept]
     # No variance is negative; where features hardly vary, the scatter's own rounding may say otherwise.
     seen_scatter = np.maximum(np.einsum("rd,rd->r", directions @ statistics.within_scatter, directions), 0.0)
     through: list[float] = (seen_scatter / sizes[kept] ** 2).tolist()
-    return sum(through) / statistics.samples / int(seen.size)
+    return sum(through) / statistics.samples / seen
 
 
 def variability_quotient(statistics: FeatureStatistics, centre: Centre = "samples") -> float:
@@ -63,8 +67,12 @@ def variability_quotient(statistics: FeatureStatistics, centre: Centre = "sample
     >>> round(pen.metrics.variability_quotient(statistics), 9)
     0.005
     """
-    seen = seen_classes(statistics)
-    between = float(np.linalg.norm(centred_means(statistics, centre)[seen])) ** 2 / max(seen.size, 1)
+    return variability_of(statistics, ClassRows.means(statistics, centre))
+
+
+def variability_of(statistics: FeatureStatistics, means: ClassRows) -> float:
+    """`variability_quotient` of features whose centred class means are at hand."""
+    between = float(means.squares.sum()) / max(means.shape[0], 1)
     return float(statistics.spreads.sum() / statistics.samples / between) if between > 0 else float("nan")
 
 
@@ -78,6 +86,11 @@ def signal_to_noise(statistics: FeatureStatistics, centre: Centre = "samples") -
     >>> pen.metrics.signal_to_noise(pen.FeatureStatistics.from_features(features, np.array([0, 0, 1, 1]))).round(6)
     array([100.,  inf])
     """
-    signal, noise = np.sum(centred_means(statistics, centre) ** 2, axis=1), variances(statistics)
+    return signal_of(statistics, ClassRows.means(statistics, centre))
+
+
+def signal_of(statistics: FeatureStatistics, means: ClassRows) -> Float[np.ndarray, " K"]:
+    """`signal_to_noise` of features whose centred class means are at hand."""
+    signal, noise = means.per_class(means.squares), variances(statistics)
     with np.errstate(divide="ignore", invalid="ignore"):
         return signal / noise

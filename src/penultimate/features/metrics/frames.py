@@ -3,8 +3,10 @@
 import numpy as np
 from jaxtyping import Float, Int
 
+from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
-from penultimate.features.metrics.centred import compressed, lengths
+from penultimate.features.metrics.centred import ClassRows, lengths
+from penultimate.features.metrics.sweeping import WORK
 from penultimate.model.grouped_matrix import GroupedMatrix
 
 
@@ -32,7 +34,11 @@ def equinorm(vectors: Float[np.ndarray, "K d"]) -> float:
     >>> pen.metrics.equinorm(np.array([[3.0, 4.0], [0.0, 5.0]]))
     0.0
     """
-    norms = lengths(vectors)[known_rows(vectors)]
+    return spread_of(lengths(vectors)[known_rows(vectors)])
+
+
+def spread_of(norms: Float[np.ndarray, " s"]) -> float:
+    """`equinorm` of vectors of these lengths."""
     return float(norms.std() / norms.mean()) if norms.size and norms.mean() > 0 else float("nan")
 
 
@@ -67,14 +73,52 @@ def gram_distance(vectors: Float[np.ndarray, "K d"], target: GroupedMatrix) -> f
     """
     if len(vectors) != target.counts.classes:
         raise FeaturesError(f"{len(vectors)} vectors and a target for {target.counts.classes} classes: give as many")
-    seen = known_rows(vectors)
-    seen = seen[target.counts.group[seen] >= 0]
-    rows = vectors[seen]
-    ours = float(np.sum((rows.T @ rows) ** 2))
-    inner, theirs = target.beside_gram(rows, seen) if seen.size else (0.0, 0.0)
-    if ours == 0.0 or theirs == 0.0:
-        return float("nan")
-    return float(np.sqrt(max(0.0, 2.0 - 2.0 * inner / np.sqrt(ours * theirs))))
+    known = ClassRows.plain(vectors, known_rows(vectors))
+    return GramDistances(known)(target)
+
+
+class GramDistances:
+    """`gram_distance` of the rows of some classes to several targets.
+
+    Parameters
+    ----------
+    rows : ClassRows
+    """
+
+    def __init__(self, rows: ClassRows) -> None:
+        self._rows = rows
+        self._sums: list[tuple[ClassCounts, Float[np.ndarray, "m d"]]] = []
+
+    def __call__(self, target: GroupedMatrix, classes: Int[np.ndarray, " s"] | None = None) -> float:
+        """The distance to a target.
+
+        Parameters
+        ----------
+        target : GroupedMatrix
+        classes : ndarray of shape (s,), optional
+            The target's class of every row; by default it is that of the rows' table.
+
+        Returns
+        -------
+        float
+            NaN when one of the two is zero, and with so many distinct counts that the target's entries take too long.
+        """
+        group, rows = target.counts.group[self._rows.classes if classes is None else classes], self._rows
+        if classes is None and (group < 0).any():
+            return GramDistances(rows.some(np.flatnonzero(group >= 0)))(target)
+        groups = target.counts.distinct.size
+        if rows.classes.size == 0 or groups**2 * rows.shape[1] > WORK:
+            return float("nan")
+        sums = next((sums for counts, sums in self._sums if counts is target.counts), None)
+        if sums is None:
+            sums = rows.sums(group, groups)
+            self._sums.append((target.counts, sums))
+        sizes = np.bincount(group, minlength=groups)
+        squares = np.bincount(group, weights=rows.squares, minlength=groups)
+        inner, theirs = target.beside_gram(sums, squares, sizes)
+        if rows.gram_norm == 0.0 or theirs == 0.0:
+            return float("nan")
+        return float(np.sqrt(max(0.0, 2.0 - 2.0 * inner / (rows.gram_norm * np.sqrt(theirs)))))
 
 
 def self_duality(means: Float[np.ndarray, "K d"], head: Float[np.ndarray, "K d"]) -> float:
@@ -98,30 +142,35 @@ def self_duality(means: Float[np.ndarray, "K d"], head: Float[np.ndarray, "K d"]
     0.0
     """
     seen = known_rows(means)
-    one, other = means[seen].astype(np.float64, copy=False), head[seen].astype(np.float64, copy=False)
-    sizes = float(np.linalg.norm(one)), float(np.linalg.norm(other))
+    return duality_of(ClassRows.plain(means, seen), ClassRows.plain(head, seen))
+
+
+def duality_of(means: ClassRows, head: ClassRows) -> float:
+    """`self_duality` of rows of the same classes."""
+    sizes = np.sqrt(float(means.squares.sum())), np.sqrt(float(head.squares.sum()))
     if not min(sizes) > 0:
         return float("nan")
-    one /= sizes[0]
-    other /= sizes[1]
-    one -= other
-    return float(np.linalg.norm(one))
+    apart = 0.0
+    for place, one in means.blocks():
+        one /= sizes[0]
+        one -= head[place] / sizes[1]
+        apart += float(np.einsum("kd,kd->", one, one))
+    return float(np.sqrt(apart))
 
 
-def cosines_between(one: Float[np.ndarray, "K d"], other: Float[np.ndarray, "K d"]) -> Float[np.ndarray, " K"]:
-    """Cosine of row k of one with row k of the other, shape (K,): NC3 class by class; NaN where one is zero or unknown.
+def cosines_between(one: ClassRows, other: ClassRows) -> Float[np.ndarray, " s"]:
+    """Cosine of every row with that of the same class, shape (s,): NC3 class by class; NaN where one is zero.
 
     Examples
     --------
-    >>> import numpy as np, penultimate as pen
-    >>> cosines_between(np.eye(2), np.array([[2.0, 0.0], [1.0, 0.0]]))
+    >>> import numpy as np
+    >>> from penultimate.features.metrics.centred import ClassRows
+    >>> of = [ClassRows(rows, np.zeros(2), np.arange(2)) for rows in (np.eye(2), np.array([[2.0, 0.0], [1.0, 0.0]]))]
+    >>> cosines_between(*of)
     array([1., 0.])
     """
-    first, second = lengths(one), lengths(other)
-    known = (first > 0) & (second > 0)
-    cosine = np.full(len(one), np.nan)
-    cosine[known] = np.einsum("kd,kd->k", one, other)[known] / first[known] / second[known]
-    return cosine
+    both = np.sqrt(one.squares) * np.sqrt(other.squares)
+    return np.divide(one.beside(other), both, out=np.full(both.size, np.nan), where=both > 0)
 
 
 def effective_rank(vectors: Float[np.ndarray, "K d"]) -> float:
@@ -133,9 +182,12 @@ def effective_rank(vectors: Float[np.ndarray, "K d"]) -> float:
     >>> round(pen.metrics.effective_rank(np.eye(4)), 9)
     4.0
     """
-    known = known_rows(vectors)
-    rows = vectors if known.size == len(vectors) else vectors[known]
-    sizes = np.linalg.svd(compressed(rows), compute_uv=False) if rows.size else np.zeros(1)
+    return rank_of(ClassRows.plain(vectors, known_rows(vectors)))
+
+
+def rank_of(rows: ClassRows) -> float:
+    """`effective_rank` of the rows of some classes."""
+    sizes = np.linalg.svd(rows.triangle, compute_uv=False) if rows.classes.size else np.zeros(1)
     if not sizes.sum() > 0:
         return float("nan")
     share = sizes[sizes > 0] / sizes.sum()
@@ -163,7 +215,11 @@ def norm_slope(vectors: Float[np.ndarray, "K d"], counts: Float[np.ndarray, " K"
     >>> round(slope, 9)
     0.5
     """
-    norms = lengths(vectors)
+    return slope_of(lengths(vectors), counts)
+
+
+def slope_of(norms: Float[np.ndarray, " K"], counts: Float[np.ndarray, " K"]) -> tuple[float, float]:
+    """`norm_slope` of vectors of these lengths."""
     used = np.isfinite(norms) & (norms > 0) & (counts > 0)
     x, y = np.log(counts[used]), np.log(norms[used])
     if np.unique(x).size < 2:

@@ -1,71 +1,36 @@
 """What every pair of classes tells: distances against variances, and angles.
 
-The table of all pairs is gone through in blocks, once for all that is read off it, and never held.
+The table of all pairs is gone through in tiles, once for all that is read off it, and never held. Of very many classes
+a sample is held against all (`penultimate.features.metrics.sweeping`): each of its rows is known exactly, and averages
+over all pairs have the error of an average over so many rows.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from penultimate.features.metrics.centred import centred_means, lengths, seen_classes, variances
+from penultimate.features.metrics.centred import ClassRows, Rows, variances
 from penultimate.features.metrics.frames import known_rows
+from penultimate.features.metrics.pair_kernels import add_angles, add_quotients
+from penultimate.features.metrics.sweeping import Leading, Tile, sampled, sweep
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.threads import over_blocks
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-# Rows and columns of the tile of a K × K table that a thread holds at a time: with two more of its size, made of it,
-# it stays in cache.
-_ROWS, _COLUMNS = 512, 512
-# Entries of differences of close means that are taken at a time.
-_ENTRIES = 1 << 19
-# Squared distances below this part of the squared norms have lost digits to cancellation and are taken anew.
-_CLOSE = 1e-6
+# Squared distances below this part of the squared norms have lost digits to cancellation and are taken anew: of
+# products in double and in single precision.
+_CLOSE, _CLOSE_NARROW = 1e-6, 1e-2
 
 
-def sweep(vectors: Floats, *readers: Callable[[slice, slice, Floats], object]) -> None:
-    """Show readers the Gram matrix of some vectors, in threads.
+class Estimate(NamedTuple):
+    """An average over all pairs, and its standard error where it is one over a sample of classes; else 0."""
 
-    Parameters
-    ----------
-    vectors : ndarray of shape (s, d)
-    *readers : callable
-        Called with rows, columns and their tile, which it leaves as it is. Tiles of the same rows come one after the
-        other; those of other rows may come at the same time, from other threads: what is kept is kept by row.
-    """
-
-    def show(rows: slice) -> None:
-        for columns in slices(len(vectors), _COLUMNS):
-            gram = vectors[rows] @ vectors[columns].T
-            for reader in readers:
-                reader(rows, columns, gram)
-
-    over_blocks(show, slices(len(vectors), _ROWS))
-
-
-def on_diagonal(rows: slice, columns: slice) -> tuple[Int[np.ndarray, " o"], Int[np.ndarray, " o"]]:
-    """Where a tile holds entries of the diagonal."""
-    first, last = int(max(rows.start, columns.start)), int(min(rows.stop, columns.stop))
-    own: NDArray[np.int64] = np.arange(first, last)
-    return own - int(rows.start), own - int(columns.start)
-
-
-class Leading:
-    """The largest entry of every row of a table that comes in tiles; the first one of several."""
-
-    def __init__(self, rows: int) -> None:
-        self.index, self.value = np.zeros(rows, dtype=np.int64), np.full(rows, -np.inf)
-
-    def add(self, rows: slice, columns: slice, tile: NDArray[np.floating]) -> None:
-        """Take in a tile; those of the same rows come in the order of their columns."""
-        index = tile.argmax(axis=1)
-        value = tile[np.arange(len(tile)), index]
-        better = value > self.value[rows]
-        self.index[rows] = np.where(better, index + columns.start, self.index[rows])
-        self.value[rows] = np.where(better, value, self.value[rows])
+    value: float
+    error: float
 
 
 class PairwiseVariance:
@@ -100,9 +65,12 @@ class PairwiseVariance:
     """
 
     def __init__(self, statistics: FeatureStatistics) -> None:
-        quotients = _Quotients(statistics)
+        quotients = _Quotients.of(statistics, ClassRows.means(statistics), None)
         sweep(quotients.means, quotients)
-        self.mean, self.of_class, self.worst = quotients.mean, quotients.of_class, quotients.worst
+        self.mean, self.of_class = quotients.mean.value, quotients.of_class
+        self.worst = np.full(statistics.classes, -1)
+        if len(quotients.means.classes) > 1:
+            self.worst[quotients.means.classes] = quotients.means.classes[quotients.worst.index]
 
 
 def equiangularity(vectors: Float[np.ndarray, "K d"]) -> tuple[float, float]:
@@ -125,10 +93,11 @@ def equiangularity(vectors: Float[np.ndarray, "K d"]) -> tuple[float, float]:
     >>> round(away, 12), round(deviation, 6)
     (0.0, 0.0)
     """
-    rows = vectors[_with_angle(vectors)]
-    cosines = _Cosines(rows)
-    sweep(rows, cosines)
-    return cosines.equiangularity
+    known = known_rows(vectors)
+    rows = vectors[known]
+    squares = np.einsum("kd,kd->k", rows, rows)
+    angles = angles_of(rows[squares > 0], squares[squares > 0], None)
+    return angles.away.value, angles.deviation.value
 
 
 @dataclass(frozen=True)
@@ -137,136 +106,167 @@ class MeanPairs:
 
     Attributes
     ----------
-    variance : float
+    variance : Estimate
         Mean of the `PairwiseVariance`.
     variance_of_class : ndarray of shape (K,)
         The same class by class.
-    equiangularity : tuple of float
-        Of the centred class means.
+    away, deviation : Estimate
+        `equiangularity` of the centred class means.
     nearest, nearest_cosine : ndarray of shape (K,)
         For each class the other one of largest cosine, and that cosine; −1 and NaN for means that are zero or unknown,
-        and where there is no other.
+        where there is no other, and outside of the sample.
+    sample : ndarray of shape (n,) or None
+        Classes that were held against all others, where it was not all of them.
     """
 
-    variance: float
+    variance: Estimate
     variance_of_class: Float[np.ndarray, " K"]
-    equiangularity: tuple[float, float]
+    away: Estimate
+    deviation: Estimate
     nearest: Int[np.ndarray, " K"]
     nearest_cosine: Float[np.ndarray, " K"]
+    sample: Int[np.ndarray, " n"] | None
 
     @classmethod
-    def of(cls, statistics: FeatureStatistics) -> "MeanPairs":
-        """Look at all pairs of the class means of some features."""
-        quotients, means = _Quotients(statistics), centred_means(statistics)
-        angled = _with_angle(means)
-        cosines = _Cosines(means[angled])
-        if angled.size == len(quotients.means):
-            sweep(quotients.means, quotients, cosines)
+    def of(cls, statistics: FeatureStatistics, means: ClassRows) -> "MeanPairs":
+        """Look at all pairs of the class means of some features, or at those of a sample of classes."""
+        sample = sampled(*means.shape)
+        quotients = _Quotients.of(statistics, means, sample)
+        angled = np.flatnonzero(means.squares > 0)
+        if angled.size == means.shape[0]:
+            angles = _Angles(means.squares, sample)
+            sweep(means, quotients, angles, sample=sample)
         else:
-            sweep(quotients.means, quotients)
-            sweep(means[angled], cosines)
-        nearest, cosine = np.full(len(means), -1), np.full(len(means), np.nan)
+            sweep(means, quotients, sample=sample)
+            angles = angles_of(means.some(angled), means.squares[angled], sampled(angled.size, means.shape[1]))
+        nearest, cosine = np.full(statistics.classes, -1), np.full(statistics.classes, np.nan)
         if angled.size > 1:
-            nearest[angled], cosine[angled] = angled[cosines.nearest.index], cosines.nearest.value
-        return cls(quotients.mean, quotients.of_class, cosines.equiangularity, nearest, cosine)
+            of = means.classes[angled if angles.sample is None else angled[angles.sample]]
+            nearest[of], cosine[of] = means.classes[angled[angles.nearest.index]], angles.nearest.value
+        looked_at = None if sample is None else means.classes[sample]
+        return cls(quotients.mean, quotients.of_class, angles.away, angles.deviation, nearest, cosine, looked_at)
+
+
+def angles_of(rows: Rows, squares: Floats, sample: Ints | None) -> "_Angles":
+    """What the angles between some rows tell, all of squared lengths above zero."""
+    angles = _Angles(squares, sample)
+    sweep(rows, angles, sample=sample)
+    return angles
 
 
 class _Quotients:
     """Of every row: the sum of the quotients with the others, and where the largest is."""
 
-    def __init__(self, statistics: FeatureStatistics) -> None:
-        self._classes, self._seen = statistics.classes, seen_classes(statistics)
-        self.means, self._spread = centred_means(statistics)[self._seen], variances(statistics)[self._seen]
-        self._squares = np.einsum("kd,kd->k", self.means, self.means)
-        self._totals, self._worst = np.zeros(self._seen.size), Leading(self._seen.size)
+    def __init__(self, means: ClassRows, spreads: Floats, sample: Ints | None, classes: int) -> None:
+        self.means, self._spreads, self._sample, self._classes = means, spreads, sample, classes
+        size = means.shape[0] if sample is None else sample.size
+        self._totals, self.worst = np.zeros(size), Leading(size)
 
-    def __call__(self, rows: slice, columns: slice, gram: Floats) -> None:
-        own, distances = on_diagonal(rows, columns), self._squared_distances(rows, columns, gram)
-        quotient = self._spread[rows, None] + self._spread[columns]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            quotient /= distances
-        # Two collapsed classes with one mean: nothing tells them apart.
-        quotient[np.isnan(quotient)] = np.inf
-        quotient[own] = 0.0
-        self._totals[rows] += 0.5 * quotient.sum(axis=1)
-        quotient[own] = -1.0
-        self._worst.add(rows, columns, quotient)
+    @classmethod
+    def of(cls, statistics: FeatureStatistics, means: ClassRows, sample: Ints | None) -> "_Quotients":
+        return cls(means, variances(statistics)[means.classes], sample, statistics.classes)
+
+    def part(self) -> "_Quotients":
+        return _Quotients(self.means, self._spreads, self._sample, self._classes)
+
+    def merge(self, other: "_Quotients") -> None:
+        self._totals += other._totals
+        self.worst.merge(other.worst)
+
+    def add(self, tile: Tile) -> None:
+        rows, columns = tile.rows, tile.columns
+        # Where a tile stands for itself alone the second of each pair is not written.
+        there = columns if tile.mirrored else rows
+        add_quotients.at(classes=self.means.shape[0])(
+            tile.gram,
+            (tile.left, tile.right),
+            tile.own,
+            (self.means.squares[tile.own], self.means.squares[columns]),
+            (self._spreads[tile.own], self._spreads[columns]),
+            _CLOSE if tile.gram.dtype == np.float64 else _CLOSE_NARROW,
+            tile.mirrored,
+            (self._totals[rows], self._totals[there]),
+            (self.worst.value[rows], self.worst.value[there]),
+            (self.worst.index[rows], self.worst.index[there]),
+            (rows.start, columns.start),
+        )
 
     @property
-    def mean(self) -> float:
-        others = self._seen.size - 1
-        return float(self._totals.sum() / (self._seen.size * others)) if others > 0 else float("nan")
+    def mean(self) -> Estimate:
+        return _average(self._of_row, self._sample, self.means.shape[0])
 
     @property
     def of_class(self) -> Float[np.ndarray, " K"]:
-        found, others = np.full(self._classes, np.nan), self._seen.size - 1
-        if others > 0:
-            found[self._seen] = self._totals / others
+        found = np.full(self._classes, np.nan)
+        found[self.means.classes if self._sample is None else self.means.classes[self._sample]] = self._of_row
         return found
 
     @property
-    def worst(self) -> Int[np.ndarray, " K"]:
-        found = np.full(self._classes, -1)
-        if self._seen.size > 1:
-            found[self._seen] = self._seen[self._worst.index]
-        return found
-
-    def _squared_distances(self, rows: slice, columns: slice, gram: Floats) -> Floats:
-        """Of some class means to some, without cancellation for close ones."""
-        sizes = self._squares[rows, None] + self._squares[columns]
-        distances = np.multiply(gram, -2.0)
-        distances += sizes
-        sizes *= _CLOSE
-        first, second = np.nonzero(distances < sizes)
-        step = max(1, _ENTRIES // self.means.shape[1])
-        for start in range(0, first.size, step):
-            one, other = first[start : start + step], second[start : start + step]
-            apart = self.means[rows.start + one] - self.means[columns.start + other]
-            distances[one, other] = np.einsum("kd,kd->k", apart, apart)
-        return distances
+    def _of_row(self) -> Floats:
+        others = self.means.shape[0] - 1
+        return self._totals / others if others > 0 else np.full(self._totals.size, np.nan)
 
 
-class _Cosines:
+class _Angles:
     """Of every row: how far its angles are from a simplex's, and which other row is nearest to it."""
 
-    def __init__(self, rows: Floats) -> None:
-        self._inverse = 1.0 / lengths(rows)
-        size = len(rows)
+    def __init__(self, squares: Floats, sample: Ints | None) -> None:
+        self.squares, self.sample = squares, sample
+        size = squares.size if sample is None else sample.size
+        self._inverse = 1.0 / np.sqrt(squares)
         # A simplex has this cosine, with the sign changed.
-        self._simplex = 1.0 / max(size - 1, 1)
-        self._away, self._total, self._square = np.zeros(size), np.zeros(size), np.zeros(size)
-        self.nearest = Leading(size)
+        self._simplex = 1.0 / max(squares.size - 1, 1)
+        self._sums, self.nearest = np.zeros((3, size)), Leading(size)
 
-    def __call__(self, rows: slice, columns: slice, gram: Floats) -> None:
-        own = on_diagonal(rows, columns)
-        cosines = gram * self._inverse[columns]
-        cosines *= self._inverse[rows, None]
-        cosines[own] = -np.inf
-        self.nearest.add(rows, columns, cosines)
-        # An angle is one of two rows: a row's own is put on the simplex, where it adds nothing to any sum.
-        cosines[own] = -self._simplex
-        cosines += self._simplex
-        self._total[rows] += cosines.sum(axis=1)
-        self._square[rows] += np.einsum("kl,kl->k", cosines, cosines)
-        self._away[rows] += np.abs(cosines, out=cosines).sum(axis=1)
+    def part(self) -> "_Angles":
+        return _Angles(self.squares, self.sample)
+
+    def merge(self, other: "_Angles") -> None:
+        self._sums += other._sums
+        self.nearest.merge(other.nearest)
+
+    def add(self, tile: Tile) -> None:
+        rows, columns = tile.rows, tile.columns
+        there = columns if tile.mirrored else rows
+        add_angles.at(classes=self.squares.size)(
+            tile.gram,
+            (tile.left, tile.right),
+            tile.own,
+            (self._inverse[tile.own], self._inverse[columns]),
+            self._simplex,
+            tile.slack,
+            tile.mirrored,
+            (tuple(self._sums[:, rows]), tuple(self._sums[:, there])),
+            (self.nearest.value[rows], self.nearest.value[there]),
+            (self.nearest.index[rows], self.nearest.index[there]),
+            (rows.start, columns.start),
+        )
 
     @property
-    def equiangularity(self) -> tuple[float, float]:
-        size = len(self._away)
-        if size < 2:
-            return float("nan"), float("nan")
-        pairs = size * (size - 1)
-        mean, square = float(self._total.sum()) / pairs, float(self._square.sum()) / pairs
-        return float(self._away.sum()) / pairs, float(np.sqrt(max(square - mean**2, 0.0)))
+    def away(self) -> Estimate:
+        """Average distance of a cosine from a simplex's."""
+        return _average(self._of_row[2], self.sample, self.squares.size)
+
+    @property
+    def deviation(self) -> Estimate:
+        """Standard deviation of the cosines."""
+        total, square, _ = self._of_row
+        value = float(np.sqrt(max(square.mean() - total.mean() ** 2, 0.0))) if total.size else float("nan")
+        # How a row moves the deviation, to first order.
+        moves = (square - 2.0 * total.mean() * total) / (2.0 * value) if value > 0 else np.zeros_like(total)
+        return Estimate(value, _average(moves, self.sample, self.squares.size).error)
+
+    @property
+    def _of_row(self) -> Floats:
+        others = self.squares.size - 1
+        return self._sums / others if others > 0 else np.full(self._sums.shape, np.nan)
 
 
-def _with_angle(vectors: Float[np.ndarray, "K d"]) -> Int[np.ndarray, " s"]:
-    """Vectors that are known, and not zero."""
-    known = known_rows(vectors)
-    return known[lengths(vectors)[known] > 0]
-
-
-def slices(size: int, step: int) -> Iterator[slice]:
-    """Ranges of so many, or fewer at the end, that make up 0 … size − 1."""
-    for start in range(0, size, step):
-        yield slice(start, min(start + step, size))
+def _average(of_row: Floats, sample: Ints | None, rows: int) -> Estimate:
+    """Over rows, and the standard error where they are drawn from more without being put back."""
+    if not of_row.size:
+        return Estimate(float("nan"), 0.0)
+    value = float(of_row.mean())
+    if sample is None or not np.isfinite(value):
+        return Estimate(value, 0.0)
+    return Estimate(value, float(of_row.std(ddof=1) / np.sqrt(sample.size) * np.sqrt(1.0 - sample.size / rows)))

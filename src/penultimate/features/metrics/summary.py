@@ -4,20 +4,23 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
-from penultimate.features.metrics.centred import centred_means, lengths
-from penultimate.features.metrics.collapse import nc1, signal_to_noise, variability_quotient
+from penultimate.errors import FeaturesError
+from penultimate.features.decisions import QUANTILE
+from penultimate.features.metrics.centred import ClassRows, Rows
+from penultimate.features.metrics.collapse import nc1_of, signal_of, variability_of
 from penultimate.features.metrics.frames import (
+    GramDistances,
     cosines_between,
-    effective_rank,
-    equinorm,
-    gram_distance,
-    known_rows,
-    norm_slope,
-    self_duality,
+    duality_of,
+    rank_of,
+    slope_of,
+    spread_of,
 )
-from penultimate.features.metrics.pairs import MeanPairs, equiangularity
+from penultimate.features.metrics.pairs import Estimate, MeanPairs, angles_of
+from penultimate.features.metrics.sweeping import sampled
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.minimisers import frames
 from penultimate.model.geometry import Geometry
@@ -152,7 +155,7 @@ def collapse_metrics(
     >>> pen.metrics.collapse_metrics(statistics).nc1, round(pen.metrics.collapse_metrics(statistics).effective_rank, 6)
     (0.0, 2.0)
     """
-    return _collapse(statistics, head, geometry, MeanPairs.of(statistics))
+    return measures(statistics, head, geometry)[0]
 
 
 def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None) -> ClassMetrics:
@@ -175,76 +178,139 @@ def class_metrics(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] 
     >>> pen.metrics.class_metrics(pen.FeatureStatistics.from_features(np.eye(3), np.arange(3))).nearest_cosine.round(6)
     array([-0.5, -0.5, -0.5])
     """
-    return _of_classes(statistics, head, MeanPairs.of(statistics))
+    return measures(statistics, head)[1]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Where pairs were too many, and a sample of classes was held against all.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n,)
+        The sample.
+    errors : dict of str to float
+        Standard errors of averages over all pairs, by the names of `CollapseMetrics`.
+    """
+
+    classes: Int[np.ndarray, " n"]
+    errors: dict[str, float]
+
+    def intervals(self, metrics: CollapseMetrics) -> dict[str, NDArray[np.float64]]:
+        """95 % intervals of these averages, as an audit names them."""
+        return {
+            f"metrics/{name}": getattr(metrics, name) + QUANTILE * error * np.array([-1.0, 1.0])
+            for name, error in self.errors.items()
+        }
 
 
 def measures(
-    statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None = None, geometry: Geometry | None = None
-) -> tuple[CollapseMetrics, ClassMetrics]:
-    """Both `collapse_metrics` and `class_metrics`, from one look at the pairs of classes."""
-    pairs = MeanPairs.of(statistics)
-    return _collapse(statistics, head, geometry, pairs), _of_classes(statistics, head, pairs)
+    statistics: FeatureStatistics, head: Rows | None = None, geometry: Geometry | None = None
+) -> tuple[CollapseMetrics, ClassMetrics, Sampled | None]:
+    """Both `collapse_metrics` and `class_metrics`, from one look at the pairs of classes, and of how many.
+
+    Parameters
+    ----------
+    statistics : FeatureStatistics
+    head : Rows of shape (K, d), optional
+        The head's rows, as an array or read some at a time.
+    geometry : Geometry, optional
+        The forecast's.
+
+    Returns
+    -------
+    tuple
+    """
+    if geometry is not None and geometry.counts.classes != statistics.classes:
+        raise FeaturesError(
+            f"a forecast for {geometry.counts.classes} classes and features of {statistics.classes}: give as many"
+        )
+    means = ClassRows.means(statistics)
+    rows = None if head is None else means.of(head)
+    pairs = MeanPairs.of(statistics, means)
+    angles = None if rows is None else _angles(rows)
+    collapse = _collapse(statistics, means, rows, geometry, pairs, angles)
+    found = _of_classes(statistics, means, rows, head, pairs)
+    if pairs.sample is None:
+        return collapse, found, None
+    estimates = {
+        "nc1_cdnv": pairs.variance,
+        "nc2_equiangular": pairs.away,
+        "nc2_cosine_deviation": pairs.deviation,
+    } | ({} if angles is None else {"head_equiangular": angles})
+    return collapse, found, Sampled(pairs.sample, {name: estimate.error for name, estimate in estimates.items()})
+
+
+def _angles(rows: ClassRows) -> Estimate:
+    """`equiangularity` of the rows of a head."""
+    some = np.flatnonzero(rows.squares > 0)
+    return angles_of(rows.some(some), rows.squares[some], sampled(some.size, rows.shape[1])).away
 
 
 def _collapse(
     statistics: FeatureStatistics,
-    head: Float[np.ndarray, "K d"] | None,
+    means: ClassRows,
+    rows: ClassRows | None,
     geometry: Geometry | None,
     pairs: MeanPairs,
+    angles: Estimate | None,
 ) -> CollapseMetrics:
-    means = centred_means(statistics)
     unknown = float("nan")
-    rows = None if head is None else np.where(statistics.counts[:, None] > 0, head, np.nan)
-    cosine = np.full(1, np.nan) if rows is None else cosines_between(rows, means)
-    aligned = cosine[np.isfinite(cosine)]
+    aligned = np.empty(0) if rows is None else cosines_between(rows, means)
+    aligned = aligned[np.isfinite(aligned)]
     # Lengths go with the counts of training, which those of test samples need not be.
-    counts = statistics.counts if geometry is None else geometry.counts.values
+    counts = (statistics.counts if geometry is None else geometry.counts.values)[means.classes]
+    norms = np.sqrt(means.squares)
     return CollapseMetrics(
-        classes=int(np.count_nonzero(statistics.counts)),
-        nc1=nc1(statistics),
-        variability_quotient=variability_quotient(statistics),
-        nc1_cdnv=pairs.variance,
-        nc2_equinorm=equinorm(means),
-        nc2_equiangular=pairs.equiangularity[0],
-        nc2_cosine_deviation=pairs.equiangularity[1],
-        head_equinorm=unknown if rows is None else equinorm(rows),
-        head_equiangular=unknown if rows is None else equiangularity(rows)[0],
-        nc3_duality=unknown if rows is None else self_duality(means, rows),
+        classes=means.shape[0],
+        nc1=nc1_of(statistics, means),
+        variability_quotient=variability_of(statistics, means),
+        nc1_cdnv=pairs.variance.value,
+        nc2_equinorm=spread_of(norms),
+        nc2_equiangular=pairs.away.value,
+        nc2_cosine_deviation=pairs.deviation.value,
+        head_equinorm=unknown if rows is None else spread_of(np.sqrt(rows.squares)),
+        head_equiangular=unknown if angles is None else angles.value,
+        nc3_duality=unknown if rows is None else duality_of(means, rows),
         nc3_cosine=float(aligned.mean()) if aligned.size else unknown,
-        effective_rank=effective_rank(means),
-        mean_norm_slope=norm_slope(means, counts)[0],
-        head_norm_slope=unknown if rows is None else norm_slope(rows, counts)[0],
+        effective_rank=rank_of(means),
+        mean_norm_slope=slope_of(norms, counts)[0],
+        head_norm_slope=unknown if rows is None else slope_of(np.sqrt(rows.squares), counts)[0],
         head_distance_to_forecast=(
-            unknown if rows is None or geometry is None else gram_distance(rows, geometry.product_gram)
+            unknown if rows is None or geometry is None else GramDistances(rows)(geometry.product_gram)
         ),
         **_distances(means, geometry),
     )
 
 
-def _of_classes(statistics: FeatureStatistics, head: Float[np.ndarray, "K d"] | None, pairs: MeanPairs) -> ClassMetrics:
-    means = centred_means(statistics)
+def _of_classes(
+    statistics: FeatureStatistics, means: ClassRows, rows: ClassRows | None, head: Rows | None, pairs: MeanPairs
+) -> ClassMetrics:
     unknown = np.full(statistics.classes, np.nan)
+    every = np.arange(statistics.classes)
     return ClassMetrics(
-        mean_norm=lengths(means),
-        head_norm=unknown if head is None else lengths(head),
-        signal_to_noise=signal_to_noise(statistics),
+        mean_norm=means.per_class(np.sqrt(means.squares)),
+        head_norm=unknown if head is None else np.sqrt(ClassRows.plain(head, every).squares),
+        signal_to_noise=signal_of(statistics, means),
         cdnv=pairs.variance_of_class,
-        head_cosine=unknown if head is None else cosines_between(head, means),
+        head_cosine=unknown if rows is None else means.per_class(cosines_between(rows, means)),
         nearest=pairs.nearest,
         nearest_cosine=pairs.nearest_cosine,
     )
 
 
-def _distances(means: Float[np.ndarray, "K d"], geometry: Geometry | None) -> dict[str, float]:
+def _distances(means: ClassRows, geometry: Geometry | None) -> dict[str, float]:
     names = ("distance_to_forecast", "distance_to_gof", "distance_to_seli", "distance_to_etf")
     if geometry is None:
         return dict.fromkeys(names, float("nan"))
-    counts, seen = geometry.counts, means[known_rows(means)]
+    counts, distance = geometry.counts, GramDistances(means)
+    seen = means.shape[0]
+    own = np.arange(seen)
     values = (
-        gram_distance(means, geometry.mean_gram),
-        gram_distance(means, frames.general_orthogonal_frame(counts).mean_gram),
-        gram_distance(seen, frames.seli(_seen_counts(counts)).mean_gram) if len(seen) == counts.seen else float("nan"),
-        gram_distance(seen, frames.simplex_etf(len(seen)).mean_gram) if len(seen) > 1 else float("nan"),
+        distance(geometry.mean_gram),
+        distance(frames.general_orthogonal_frame(counts).mean_gram),
+        distance(frames.seli(_seen_counts(counts)).mean_gram, own) if seen == counts.seen else float("nan"),
+        distance(frames.simplex_etf(seen).mean_gram, own) if seen > 1 else float("nan"),
     )
     return dict(zip(names, values, strict=True))
 

@@ -372,7 +372,11 @@ class Deciding:
 
 def _unit(values: Floats) -> float:
     """The power of two that makes the largest of some values about one; 1 for zeros."""
-    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    return unit_of(float(np.nanmax(np.abs(values), initial=0.0)))
+
+
+def unit_of(largest: float) -> float:
+    """The power of two that makes a size about one; 1 for zero."""
     return math.ldexp(1.0, -math.frexp(largest)[1]) if largest > 0 else 1.0
 
 

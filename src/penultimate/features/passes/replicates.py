@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, wide_of
 from penultimate.features.by_class import ByClass
+from penultimate.features.decisions import QUANTILE
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.threads import each, workers
-
-# Two-sided 95 % of the normal distribution.
-_QUANTILE = 1.959963984540054
 
 
 def deal(
@@ -114,8 +112,8 @@ class Replicates:
 
     @property
     def whole(self) -> FeatureStatistics:
-        """The statistic of all samples."""
-        return _merged(self.parts)
+        """The statistic of all samples; of a single part, that itself."""
+        return self.parts[0] if len(self.parts) == 1 else _merged(self.parts)
 
     @property
     def leave_one_out(self) -> list[FeatureStatistics]:
@@ -163,6 +161,11 @@ class Jackknife:
         self._whole = whole
         self._without = without
 
+    def intervals(self) -> dict[str, Float[np.ndarray, "... 2"]]:
+        """The interval of every figure that has one."""
+        found = {name: self.interval(name) for name in self._whole}
+        return {name: interval for name, interval in found.items() if interval is not None}
+
     def interval(self, name: str) -> Float[np.ndarray, "... 2"] | None:
         """Lower and upper end of the 95 % interval of one figure; None without parts, NaN where a part lacks it.
 
@@ -174,4 +177,4 @@ class Jackknife:
         groups = len(values)
         error = np.sqrt((groups - 1) / groups * np.sum((values - values.mean(axis=0)) ** 2, axis=0))
         middle = np.asarray(self._whole[name], dtype=np.float64)
-        return np.stack([middle - _QUANTILE * error, middle + _QUANTILE * error], axis=-1)
+        return np.stack([middle - QUANTILE * error, middle + QUANTILE * error], axis=-1)

@@ -5,7 +5,6 @@ import numpy as np
 from jaxtyping import Int
 
 from penultimate.audits.audit import Audit
-from penultimate.features.metrics.centred import centred_means
 from penultimate.report.kit.by_count import class_places, count_axis, count_domain, drawn_classes, not_drawn
 from penultimate.report.kit.chart_style import (
     HEIGHT,
@@ -64,8 +63,9 @@ def norms(audit: Audit) -> alt.LayerChart:
 
 def mean_cosines(audit: Audit) -> alt.LayerChart:
     """Draw the cosines between centred class means of at most 48 classes, most samples first."""
-    classes = chosen_classes(audit.counts)
-    return cosine_map(audit.counts, classes, cosines_of(centred_means(audit.statistics)[classes]), "class means")
+    classes, statistics = chosen_classes(audit.counts), audit.statistics
+    rows = statistics.means[classes] - statistics.global_mean
+    return cosine_map(audit.counts, classes, cosines_of(rows), "class means")
 
 
 def _to_name(audit: Audit) -> Int[np.ndarray, " w"]:

@@ -36,6 +36,10 @@ def record(audit: "Audit", classes: Classes = "all") -> dict[str, object]:
             "dtype": audit.dtype,
             "dropped": audit.statistics.dropped,
         },
+        "sampled": {
+            "classes": None if audit.sampled is None else audit.sampled.size,
+            "answers": audit.drawn,
+        },
         "gaps": None if audit.gaps is None else audit.gaps.to_dict(),
         keys.METRICS: {
             **audit.metrics.to_dict(),

@@ -5,6 +5,7 @@ import numpy as np
 from penultimate.audits.audit import Audit
 from penultimate.audits.gaps import GapsFound
 from penultimate.audits.layer import LayerAudit
+from penultimate.features.decisions import wilson
 from penultimate.noise.class_means import MeansOutcome
 from penultimate.noise.nearest_classes import GAP, MERGED_AT
 from penultimate.report.audit.record import answered_worst
@@ -46,6 +47,7 @@ def findings(audit: Audit) -> list[tuple[str, str]]:
     )
     if audit.gaps is not None:
         found.append(("Gaps", _gaps(audit.gaps)))
+    found.append(("On a sample", _on_sample(audit)))
     found += [("Nearest classes", _nearest_classes(audit)), ("Above the noise", _above_noise(audit))]
     if layer is not None and not layer.forecast.problem.is_plain_squared_error:
         found.append(("Its own loss", _own_law(layer)))
@@ -64,6 +66,12 @@ def _answers(audit: Audit) -> str:
     who = "The network" if audit.last_layer is not None else "The nearest class mean"
     samples = number(float(audit.decisions.answered.sum()))
     samples += " samples" if audit.gaps is None or not audit.gaps.missing else " samples without gaps"
+    if audit.drawn is not None:
+        low, high = wilson(np.array([audit.decisions.accuracy]), np.array([float(audit.decisions.answered.sum())]))[0]
+        return (
+            f"{who} classifies {percent(audit.decisions.accuracy, 3)} (95 %: {percent(low, 3)} to {percent(high, 3)}) "
+            f"of a sample of {samples} correctly."
+        )
     if recall[worst] == 1.0:
         return f"{who} classifies all of {samples} correctly."
     return (
@@ -102,6 +110,8 @@ def _merged(audit: Audit) -> str:
     if pairs.outcome is MeansOutcome.TOO_FEW_SAMPLES:
         return "There are too few samples to tell whether classes have merged."
     merged, undecided = pairs.pairs[pairs.merged], int(np.count_nonzero(pairs.undecided))
+    if audit.sampled is not None:
+        return _merged_in_sample(audit)
     if not len(merged):
         few = f", but for {_pairs(undecided)} there are too few samples to tell" if undecided else ""
         return f"No two classes have merged{few}."
@@ -111,6 +121,39 @@ def _merged(audit: Audit) -> str:
         classes = number(float(np.unique(merged).size))
         text = f"{number(float(len(merged)))} pairs of {classes} classes have merged, nearest of all {first}."
     return f"{text} For {_pairs(undecided)} more there are too few samples to tell." if undecided else text
+
+
+def _merged_in_sample(audit: Audit) -> str:
+    """Of how many classes of the sample it was seen that they have merged with their nearest."""
+    pairs, sample = audit.pairs, np.asarray(audit.pairs.sample)
+    merged = np.isin(sample, pairs.pairs[pairs.merged])
+    unsure = np.isin(sample, pairs.pairs[pairs.undecided]) & ~merged
+    low, high = wilson(np.array([merged.mean()]), np.array([float(sample.size)]))[0]
+    return (
+        f"Of a sample of {number(float(sample.size))} of {number(audit.metrics.classes)} classes, "
+        f"{number(float(merged.sum()))} have merged with the class nearest to them "
+        f"({percent(low, 2)} to {percent(high, 2)} of all classes, at 95 %); for {number(float(unsure.sum()))} there "
+        "are too few samples to tell."
+    )
+
+
+def _on_sample(audit: Audit) -> str:
+    """What is read off a sample, where classes or samples are too many, and what is not."""
+    if audit.sampled is None and audit.drawn is None:
+        return ""
+    parts: list[str] = []
+    if audit.sampled is not None:
+        parts.append(
+            f"There are too many classes to compare all with all. {number(float(audit.sampled.size))} of them, drawn "
+            "evenly, were compared with all others: nearest classes, merged classes, CDNV and angles (NC2) are of "
+            "these, and the intervals of averages are those of such a sample."
+        )
+    if audit.drawn is not None:
+        parts.append(
+            f"Answers are those to {number(float(audit.drawn))} samples, drawn evenly, so that "
+            "recall is not known of most classes."
+        )
+    return " ".join([*parts, "Everything else is exact, over all classes and samples."])
 
 
 def _pairs(count: int) -> str:
@@ -169,6 +212,8 @@ def _scatter(audit: Audit) -> str:
 
 
 def _head_or_features(audit: Audit) -> str:
+    if audit.drawn is not None:
+        return ""
     gain = audit.decisions.recall_by_means - audit.decisions.recall
     better = np.flatnonzero(gain > _IN_THE_WAY)
     if better.size == 0:
