@@ -77,7 +77,11 @@ def _angles(
     first: tuple[int, int],
 ) -> None:
     """`add_angles` by NumPy."""
-    table = (vectors[0] @ vectors[1].T if slack > 0.0 else gram) * inverse[1] * inverse[0][:, None]
+    table = (
+        (vectors[0] @ vectors[1].T if slack > 0.0 else gram.astype(np.float64, copy=False))
+        * inverse[1]
+        * inverse[0][:, None]
+    )
     _put_own(table, diagonal, first[1], -simplex)
     off = table + simplex
     parts = off, off**2, np.abs(off)
@@ -103,7 +107,7 @@ def _nearness(
     first: tuple[int, int],
 ) -> None:
     """`add_nearness` by NumPy."""
-    table = 2.0 * (vectors[0] @ vectors[1].T if slack > 0.0 else gram)
+    table = 2.0 * (vectors[0] @ vectors[1].T if slack > 0.0 else gram.astype(np.float64, copy=False))
     table -= squares[0][:, None] + squares[1]
     table /= noise[0][:, None] + noise[1]
     _put_own(table, diagonal, first[1], -np.inf)
