@@ -240,7 +240,7 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     announce_forecast(pen.ClassCounts(np.arange(1.0, 4_001)), *[entropy] * 3, searched=[entropy])  # on bins
     assert capsys.readouterr().err == ""
     announce_forecast(pen.ClassCounts(np.arange(1.0, 4_001)), *[entropy] * 3, searched=[entropy] * 3, every=True)
-    assert "31 seconds (4,000 classes" in capsys.readouterr().err
+    assert "41 seconds (4,000 classes" in capsys.readouterr().err
     announce_forecast(pen.ClassCounts(np.arange(1.0, 431)), entropy, searched=[entropy])  # the first death
     assert capsys.readouterr().err == ""
     announce_forecast(pen.ClassCounts(np.arange(1.0, 431)), entropy, searched=[entropy], every=True)

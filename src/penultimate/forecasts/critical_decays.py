@@ -31,14 +31,14 @@ from penultimate.spectrum.grouped_svd import GroupedSVD
 _CLOSELY, ALL_DEATHS, _FIRST_DEATH = 24, 128, 500
 # First deaths that are remembered: those of one set of counts under a few losses.
 _KEPT = 4
-# And up to which they are read off solutions on bins: ten seconds to half a minute, the first in two.
+# And up to which they are read off solutions on bins: half a minute for all, half of it for the first.
 _ON_BINS = 100_000
 _CLOSE, _LOOSE, _FIRST = 1e-6, 2e-2, 1e-3  # their brackets
 # Seconds of one core of a server of 2023: of a solution on bins (14 of 609 counts in 3, 20 of 3,303 in 11, 30 of 526
-# from 1 to 1e9 in 13), for each distinct count more (16 of 20,000 in 3, 17 of 100,000 in 12), and of all deaths for
-# each pair of counts (51 in 2.4, 104 in 11). The first takes some four solutions (246 counts in 4, 429 in 14), on bins
-# two.
-_BINNED, _COUNT, _PAIR, _SOLUTIONS, _ON_BINS_TAKES = 0.4, 5e-6, 1e-3, 4.0, 2.0
+# from 1 to 1e9 in 13), for each distinct count more (all of 10,000 in 6, of 100,000 in 30), and of all deaths for each
+# pair of counts (51 in 2.4, 104 in 11). The first takes some four solutions (246 counts in 4, 429 in 14), on bins two
+# at the smallest decays, which take twice as long (10,000 in 2.4, 100,000 in 13).
+_BINNED, _COUNT, _PAIR, _SOLUTIONS, _ON_BINS_TAKES = 0.4, 2e-5, 1e-3, 4.0, 4.0
 
 
 @dataclass(frozen=True, repr=False)
