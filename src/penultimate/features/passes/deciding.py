@@ -266,8 +266,10 @@ class Deciding:
         # Beyond these radii scores are formed, and every margin below these bounds is that of a sample beyond.
         products = statistics.samples * statistics.classes * statistics.dimension
         few = products <= max(_FEW_PRODUCTS, _SHARE * statistics.samples * statistics.dimension**2)
-        closer = 1.0 if not len(self.worst.row) else 0.0 if few else 0.5
-        self._looked_at = closer * self._safe
+        if not len(self.worst.row):
+            self._looked_at = self._safe
+        else:
+            self._looked_at = np.zeros(statistics.classes) if few else 0.5 * self._safe
         self._below = np.full(statistics.classes, np.inf) if few or not worth else least
 
     def update(self, features: object, labels: object, weights: object = None) -> None:
