@@ -253,11 +253,13 @@ def test_a_server_that_has_ended_is_told_and_what_to_do(opened):
     opened.said.clear()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
-def test_every_width_and_scheme_is_without_barriers(browser, address, width, scheme):
+@pytest.mark.parametrize(
+    ("query", "width", "scheme"), [(TAIL, 390, "dark"), (TAIL, 1280, "light"), ("?view=files", 390, "light")]
+)
+def test_every_view_width_and_scheme_is_without_barriers(browser, address, query, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.goto(address + TAIL)
-    settled(page, weight_decay="0.01")
+    page.goto(address + query)
+    expect(page.locator(".verdict")).to_be_visible(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert grave_barriers(page) == []
     page.close()

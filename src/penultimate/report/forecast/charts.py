@@ -153,7 +153,10 @@ _EDGE_POINTS = 400
 
 
 def _sized(layers: list[alt.Chart], height: int = HEIGHT) -> alt.LayerChart:
-    return alt.LayerChart(layer=layers, width=WIDTH, height=height)
+    chart = alt.LayerChart(width=WIDTH, height=height)
+    # Set, where Altair would copy every layer twice to join the sliders that these have not.
+    chart.layer = [*layers]
+    return chart
 
 
 def _by_rank(forecast: Forecast, rows: list[Row], y: alt.Y) -> list[alt.Chart]:
