@@ -47,10 +47,10 @@ def server_seconds(server: int) -> float:
 
 def redraws(page: Page) -> None:
     """Move the slider of weight decay, a step at a time."""
-    slider = page.get_by_role("slider", name="Weight decay, slider", exact=True)
+    page.get_by_role("slider", name="Weight decay, slider", exact=True).focus()
     for _ in range(STEPS):
         before = len(durations(page, "redraw"))
-        slider.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
         while len(durations(page, "redraw")) == before:
             page.wait_for_timeout(50)
 

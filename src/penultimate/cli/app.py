@@ -11,7 +11,7 @@ from penultimate.optional import needed
 
 
 @click.command(
-    short_help="A page to play with: counts, decay, losses.",
+    short_help="A page to play with: counts, losses, files.",
     epilog=examples("penultimate app", "penultimate app --port 8888 --no-browser"),
 )
 @click.option(
@@ -19,7 +19,7 @@ from penultimate.optional import needed
 )
 @click.option("--no-browser", is_flag=True, help="Do not open the page in a browser.")
 def app(port: int, no_browser: bool) -> None:
-    """Open a page on which class counts, weight decay and loss can be played with.
+    """Open a page on which class counts, weight decay and loss can be played with, and files of a network looked into.
 
     It is served to this machine alone and asks nothing of any other. Ctrl-C ends it.
     """
