@@ -176,3 +176,12 @@ def test_more_classes_than_are_searched_are_told_of_the_estimate():
     with pytest.raises(pen.ProblemError, match="--features"):
         pen.forecast(counts, 1e-4, loss="ce", width=64, feature_ratio=1)
     assert pen.forecast(counts, 1e-4, loss="ce", width=64, features="free").outcome is Outcome.ESTIMATED
+
+
+def test_the_page_says_once_how_it_was_computed_and_hides_no_hostile_name(tmp_path):
+    names = ["<script>alert(1)</script>", *(f"w{k}" for k in range(59))]
+    counts = pen.ClassCounts(dict(zip(names, ZIPF.values[::-1], strict=True)))
+    pen.forecast(counts, 3e-3, loss="ce", width=24, features="free").report(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert text.count("How this was computed") == 1 and "theory §11" in text
+    assert "<script>alert" not in text and "&lt;script&gt;alert" in text

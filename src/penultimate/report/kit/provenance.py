@@ -15,6 +15,8 @@ command: ContextVar[str | None] = ContextVar("command", default=None)
 _FORMULAS = {
     "forecast": "min over W, H, b of loss + λ‖W‖²/2 + λ_H‖H‖²/2; with squared error and one layer a direction of the "
     "label matrix keeps max(0, σ − N √(λ λ_H)) of its σ (theory §3 to §5)",
+    "narrow-forecast": "the minimum at full width, each margin z₀ raised to z = z₀ + v z²/4, v = (K − d)/(d (K − 1)), "
+    "or the law for features of one length; the bound is the full width's (theory §11)",
     "comparison": "min over W, H, b of each loss + λ‖W‖²/2 + λ_H‖H‖²/2 (theory §4, §5)",
     "audit": "T = Uᵀ W M diag(√n) V along the singular vectors of the label matrix, which is diagonal at a minimum; "
     "margin = score of the sample's class − the highest other score (theory §6, §12)",

@@ -29,7 +29,7 @@ def page(forecast: NarrowForecast) -> Document:
     return Document(
         "narrow_forecast.html.j2",
         {
-            "kind": "narrow_forecast",
+            "kind": "narrow-forecast",
             "title": "Forecast of a last layer with more classes than dimensions",
             "counts": forecast.counts,
             "sampled": "samples",
