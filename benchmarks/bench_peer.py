@@ -20,7 +20,7 @@ import penultimate as pen
 from bench_audit import DIMENSION, fill, trained
 from measure import alternately, console, table
 from penultimate.features import moments
-from penultimate.features.metrics.centred import centred_means
+from penultimate.features.metrics.centred import ClassRows
 from penultimate.features.metrics.frames import cosines_between
 from penultimate.features.passes import deciding as deciding_module
 from penultimate.features.passes.deciding import Deciding
@@ -38,13 +38,13 @@ def ours(features: np.ndarray, labels: np.ndarray, head: pen.Head) -> Figures:
     deciding = Deciding(statistics, head)
     deciding.update(features, labels)
     pen.metrics.collapse_metrics(statistics, head.product)
-    means = centred_means(statistics, "classes")
+    means = ClassRows.means(statistics, "classes")
     return {
         "NC1, pseudo-inverse": pen.metrics.nc1(statistics, "classes"),
         "NC1, quotient of traces": pen.metrics.variability_quotient(statistics, "classes"),
         "CDNV": pen.metrics.PairwiseVariance(statistics).mean,
-        "distance to the simplex": pen.metrics.gram_distance(means, pen.frames.simplex_etf(head.classes).mean_gram),
-        "cosine of head and means": float(cosines_between(head.product, means).mean()),
+        "distance to the simplex": pen.metrics.gram_distance(means[:], pen.frames.simplex_etf(head.classes).mean_gram),
+        "cosine of head and means": float(cosines_between(means.of(head), means).mean()),
         "agreement of head and nearest mean": float(
             np.average(deciding.decisions.agreement, weights=statistics.counts)
         ),

@@ -6,9 +6,9 @@ Where matrices are small BLAS is faster with one thread, too.
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar, cast
 
@@ -90,25 +90,6 @@ def over_rows(kernel: Callable[[int, int], object], rows: int, steps: int) -> No
     threads = workers() if rows * steps >= _ALONE else 1
     size = max(1, min(_STEPS // max(steps, 1), -(-rows // (4 * threads)) if threads > 1 else rows))
     _in_threads([partial(kernel, first, min(first + size, rows)) for first in range(0, rows, size)], threads)
-
-
-def over_blocks(function: Callable[[slice], object], blocks: Iterable[slice]) -> None:
-    """Call a function on blocks of rows, in threads with one thread of BLAS each where there are several.
-
-    Parameters
-    ----------
-    function : callable
-        Releases Python's lock for most of its time (NumPy's products do).
-    blocks : iterable of slice
-
-    Examples
-    --------
-    >>> over_blocks(print, [slice(0, 3)])
-    slice(0, 3, None)
-    """
-    tasks, threads = [partial(function, block) for block in blocks], workers()
-    with one_thread_of_blas() if len(tasks) > 1 else nullcontext():
-        _in_threads(tasks, threads)
 
 
 def _in_threads(tasks: list[Callable[[], object]], threads: int) -> None:

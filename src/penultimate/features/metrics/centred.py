@@ -55,7 +55,19 @@ class ClassRows:
 
     @classmethod
     def means(cls, statistics: FeatureStatistics, centre: Centre = "samples") -> "ClassRows":
-        """Class means of those that have samples, less the global mean."""
+        """Class means of those that have samples, less the global mean.
+
+        Parameters
+        ----------
+        statistics : FeatureStatistics
+        centre : {"samples", "classes"}, default "samples"
+            The mean of all samples (the model's h_G, docs/theory §6), or the plain mean of the classes, which papers on
+            balanced data use. For balanced counts they are one.
+
+        Returns
+        -------
+        ClassRows
+        """
         means = statistics.means
         return cls(means, mean_of(means, _weights(statistics, centre)), seen_classes(statistics))
 
@@ -196,25 +208,6 @@ def seen_classes(statistics: FeatureStatistics) -> Int[np.ndarray, " s"]:
     ndarray of shape (s,)
     """
     return np.flatnonzero(statistics.counts > 0)
-
-
-def centred_means(statistics: FeatureStatistics, centre: Centre = "samples") -> Float[np.ndarray, "K d"]:
-    """Class means less the global mean, one row a class.
-
-    Parameters
-    ----------
-    statistics : FeatureStatistics
-    centre : {"samples", "classes"}, default "samples"
-        The mean of all samples (the model's h_G, docs/theory §6), or the plain mean of the classes, which papers on
-        balanced data use. For balanced counts they are one.
-
-    Returns
-    -------
-    ndarray of shape (K, d)
-        NaN for classes without samples.
-    """
-    means = statistics.means
-    return means - mean_of(means, _weights(statistics, centre))
 
 
 def variances(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
