@@ -185,3 +185,9 @@ def test_the_page_says_once_how_it_was_computed_and_hides_no_hostile_name(tmp_pa
     text = (tmp_path / "page.html").read_text()
     assert text.count("How this was computed") == 1 and "theory §11" in text
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
+
+
+def test_equal_counts_have_one_length_and_no_most_frequent_class():
+    forecast = pen.forecast(EQUAL, 1e-3, loss="ce", width=30, features="sphere")
+    assert np.isnan(forecast.slope) and forecast.to_dict()["solution"]["length_slope"] is None
+    assert "most frequent" not in forecast.verdict and " to " not in forecast.verdict.split("expected to be")[1][:12]

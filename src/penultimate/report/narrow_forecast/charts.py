@@ -35,7 +35,9 @@ def lengths(forecast: NarrowForecast) -> alt.LayerChart:
     y = alt.Y("value:Q", title="length", scale=log_scale(domain), axis=log_axis(domain))
     places, x = class_places(forecast.counts, chosen), count_axis(forecast.counts)
     layers = points(series, places, x, y, where="class", floor=domain[0])
-    title = f"Rows grow with the count like {power_of_count(forecast.slope)}"
+    title = "Rows of one length, as all counts are alike"
+    if not np.isnan(forecast.slope):
+        title = f"Rows grow with the count like {power_of_count(forecast.slope)}"
     plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
     return titled(plot, title, not_drawn(forecast.counts, chosen))
 

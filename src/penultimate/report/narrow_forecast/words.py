@@ -17,7 +17,8 @@ def verdict(forecast: NarrowForecast) -> str:
 
 def paragraphs(forecast: NarrowForecast) -> list[str]:
     """The same in two parts: what rows will look like, and what that rests on."""
-    return [f"{_width(forecast)} {_rows(forecast)}", f"{_bound(forecast)} {_kept(forecast)} {_caveats(forecast)}"]
+    rest = f"{_bound(forecast)} {_kept(forecast)} {_caveats(forecast)}"
+    return [f"{_width(forecast)} {_rows(forecast)}", rest.strip()]
 
 
 def margin_words(forecast: NarrowForecast) -> str:
@@ -56,8 +57,15 @@ def lengths_words(forecast: NarrowForecast) -> str:
     """From the shortest row to the longest, and how they grow with the count."""
     if not forecast.is_known:
         return "not known"
-    norms = forecast.group_head_norms
-    return f"{number(float(norms.min()), 3)} … {number(float(norms.max()), 3)}, like {power_of_count(forecast.slope)}"
+    return ", like ".join(
+        [_span(forecast, " … "), *([] if np.isnan(forecast.slope) else [power_of_count(forecast.slope)])]
+    )
+
+
+def _span(forecast: NarrowForecast, between: str) -> str:
+    """The shortest and the longest row; one number where they are alike."""
+    ends = (number(float(end), 3) for end in (forecast.group_head_norms.min(), forecast.group_head_norms.max()))
+    return between.join(dict.fromkeys(ends))
 
 
 def _width(forecast: NarrowForecast) -> str:
@@ -79,9 +87,8 @@ def _rows(forecast: NarrowForecast) -> str:
     if not forecast.is_known:
         return "Widen the features or lower the weight decay, or train and audit the head."
     norms, counts = forecast.group_head_norms, forecast.counts
-    low, high = (number(float(end), 3) for end in (norms.min(), norms.max()))
-    text = f"Rows of the last layer are expected to be {low} to {high} long"
-    if np.ptp(counts.distinct) > 0.0:
+    text = f"Rows of the last layer are expected to be {_span(forecast, ' to ')} long"
+    if not np.isnan(forecast.slope):
         text += f" and to grow with the count like {power_of_count(forecast.slope)}"
     if forecast.radius is not None:
         binds = forecast.margin.width is Width.BINDS
@@ -104,14 +111,17 @@ def _bound(forecast: NarrowForecast) -> str:
 
 def _kept(forecast: NarrowForecast) -> str:
     width = number(forecast.margin.dimension)
+    whose = ", those of the most frequent classes" if np.ptp(forecast.counts.distinct) > 0.0 else ""
     return (
-        f"With squared error such a width keeps the {width} strongest directions, those of the most frequent classes; "
-        "cross-entropy keeps far more classes apart than it has dimensions."
+        f"With squared error such a width keeps the {width} strongest directions{whose}; cross-entropy keeps far more "
+        "classes apart than it has dimensions."
     )
 
 
 def _caveats(forecast: NarrowForecast) -> str:
     """What the estimate leaves out."""
+    if not forecast.is_known:
+        return ""
     unseen = forecast.counts.unseen.size
     text = "Classes are taken to be equally alike; what sets a real head's spectrum is which of them are."
     return (
