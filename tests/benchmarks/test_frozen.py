@@ -14,6 +14,7 @@ from benchmarks.frozen_rivals import RIVALS, tuned
 from benchmarks.frozen_sets import CHOSEN_ON, JUDGED_ON, QUICK, split
 from benchmarks.frozen_tables import ANY, HINDSIGHT, LINEAR, PICKED, PLAIN, claims, tables, values
 from penultimate.features.sources.in_memory import Samples
+from penultimate.heads.comparison.scoring import Answers, Scorer
 from seeds import SEED
 from studies import frozen as frozen_study
 from studies import zoo_data
@@ -84,6 +85,23 @@ def test_rivals_are_what_scikit_learn_gives():
     clear = np.sort(votes, axis=1)[:, -1] > np.sort(votes, axis=1)[:, -2]
     answers = settings["euclidean, k = 5, τ = 0"](asked).argmax(axis=1)
     np.testing.assert_array_equal(answers[clear], votes.argmax(axis=1)[clear])
+
+
+@pytest.mark.parametrize("away", [0.0, 0.1])
+def test_what_chance_adds_to_the_calibration_error_is_taken_off(away):
+    """Many small sets: their mean square is that of the probabilities, and the plain error is more than these have."""
+    rng = np.random.default_rng(SEED)
+    found = []
+    for _ in range(300):
+        labels = np.repeat([0, 1], [40, 20])
+        told = rng.uniform(0.6, 0.85, 60)
+        said = np.where(rng.random(60) < told + away, labels, 1 - labels).astype(np.int32)[None]
+        scorer, answers = Scorer(labels, np.array(["many", "few"])), Answers(said, told[None], np.zeros((1, 60)))
+        one = frozen.calibration(scorer, answers)
+        found.append((*one.values(), scorer.figures(answers)["calibration_error"]))
+    square, chance, plain = np.mean(found, axis=0)
+    assert square == pytest.approx(away**2, abs=4 * np.std(found, axis=0)[0] / 300**0.5)
+    assert plain > away + 0.01 and (away or plain == pytest.approx(chance, rel=0.1))
 
 
 def test_picks_among_rivals_are_by_the_part_they_are_said_to_be_by():
