@@ -159,8 +159,9 @@ def _headline(sets: Mapping[str, Facts]) -> str:
         # Of two rivals the one known in hindsight is ahead by how it is picked.
         over = {PLAIN: (), PICKED: (PLAIN,), HINDSIGHT: (PLAIN,)}.get(method, (PLAIN, PICKED, HINDSIGHT))
         gains = (str(overall(sets, method, one)) if one in over else "–" for one in (PLAIN, PICKED, HINDSIGHT))
-        known = (f"{level(sets, method, 'calibration_chance'):.1f} %", f"{unbiased(sets, method):.1f} %")
-        chance = known if method in OURS else ("–", "–")
+        chance = ("–", "–")
+        if method in OURS:
+            chance = (f"{level(sets, method, 'calibration_chance'):.1f} %", f"{unbiased(sets, method):.1f} %")
         told = (*levels, *chance, *gains, _seconds(sets, method))
         rows.append((f"**{method}**" if method in (LINEAR, ANY) else method, *told))
     head = (
