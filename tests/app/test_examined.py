@@ -86,7 +86,7 @@ def test_an_audited_network_is_forecast_as_the_command_does(view, tmp_path, monk
     _, *words = shlex.split(command(settings, (sent,)).split(" --html ")[0])
     status, out, err = penultimate(*words, "--json", "-")
     assert status == 0 and json.loads(out)["verdict"] == verdict, err
-    assert json.loads(views.view(settings, (), (sent,), at_once=True))["html"]
+    assert json.loads(views.view(settings, (), (sent,)))["html"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import json
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from importlib.resources import files
 from typing import Any, cast
 
 import anyio
 import anyio.to_process
+import anyio.to_thread
 import uvicorn
 from jinja2 import Environment, PackageLoader
 from starlette.applications import Starlette
@@ -83,6 +83,7 @@ def application() -> Starlette:
     routes = [
         Route("/", _page),
         Route("/view", _view, methods=["POST"]),
+        Route("/draft", _draft, methods=["POST"]),
         Route("/save", _save, methods=["POST"]),
         Route("/upload", _upload, methods=["POST"]),
         *(_file(path, kind, text) for path, (kind, text) in _files().items()),
@@ -162,8 +163,13 @@ async def _view(request: Request) -> Response:
     asked = await _asked(request)
     charts = asked.get("charts")
     names = tuple(map(str, cast(list[Any], charts))) if isinstance(charts, list) else ()
-    work = partial(views.view, at_once=asked.get("at_once") is True)
-    return _as_json(await _worked(request, work, _settings(asked), names, asked["files"]))
+    return _as_json(await _worked(request, views.view, _settings(asked), names, asked["files"]))
+
+
+async def _draft(request: Request) -> Response:
+    """What is known at once: said by a thread of this process, whatever the one beside it works on."""
+    words = await anyio.to_thread.run_sync(views.first_words, _settings(await _asked(request)))
+    return JSONResponse({"draft": words})
 
 
 async def _save(request: Request) -> Response:

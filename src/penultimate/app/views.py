@@ -1,7 +1,7 @@
 """From settings to what the page shows: results of the library as their reports show them, and files to keep.
 
-All of this runs in a process beside the server, so that it can be ended while it works. What came last is kept there:
-a chart that scrolls into view is drawn from the result that is at hand.
+All but the first words runs in a process beside the server, so that it can be ended while it works. What came last is
+kept there: a chart that scrolls into view is drawn from the result that is at hand.
 """
 
 import csv
@@ -55,11 +55,13 @@ _PAGES: dict[type, Callable[[Any], Document]] = {
     LabelForecast: label_forecast_page,
 }
 
+# Letters of a text of counts that is read in no time.
+_QUICKLY_READ = 100_000
 # The one shown, and the same in the two other views.
 _KEPT = 3
 
 
-def view(settings: Settings, charts: Sequence[str], files: tuple[Sent, ...] = (), *, at_once: bool = False) -> str:
+def view(settings: Settings, charts: Sequence[str], files: tuple[Sent, ...] = ()) -> str:
     """A result as the page shows it.
 
     Parameters
@@ -69,17 +71,12 @@ def view(settings: Settings, charts: Sequence[str], files: tuple[Sent, ...] = ()
         Names of those to draw: all that are in sight.
     files : tuple of Sent
         What the view "files" is of, or the audit of a network.
-    at_once : bool, default False
-        Whether to say first what is known at once, where the result takes longer.
 
     Returns
     -------
     str
-        JSON: the report's body in HTML, the charts asked for, and the same in Python; or a draft, in words.
+        JSON: the report's body in HTML, the charts asked for, and the same in Python.
     """
-    words = _draft(settings) if at_once else ""
-    if words:
-        return json.dumps({"draft": words})
     found = _document(settings, files)
     drawn = {figure.key: figure.spec for figure in found.figures if figure.key in charts}
     shown: dict[str, Any] = {
@@ -145,8 +142,9 @@ def result(settings: Settings, files: tuple[Sent, ...] = ()) -> Result:
     return cast(Forecast, forecast(counts, decay, **options))
 
 
-def _draft(settings: Settings) -> str:
-    if settings.view != "forecast" or settings.networks == AUDITED:
+def first_words(settings: Settings) -> str:
+    """What is known at once of a forecast that takes longer; nothing where nothing is."""
+    if settings.view != "forecast" or settings.networks == AUDITED or len(settings.text) > _QUICKLY_READ:
         return ""
     return draft(settings.read_counts(), before_training(settings.decay(), **settings.options()))
 

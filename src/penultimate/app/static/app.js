@@ -1,8 +1,10 @@
 const form = document.getElementById("settings");
 const result = document.getElementById("result");
 const at = (id) => document.getElementById(id);
-// Work that is over sooner shows no progress; what takes longer is given up when a setting changes.
+// Work that is over sooner shows no progress.
 const PATIENCE = 400;
+// What takes longer is given up when a setting has changed: to begin anew starts a process, which takes as long.
+const TOO_LONG = 2000;
 // Charts that may have to be solved for at many weight decays: after all others.
 const LATE = ["learning", "sweep", "slider"];
 // Letters of a link that the server reads.
@@ -92,6 +94,7 @@ let shown = "";
 let working = null;
 let again = false;
 let began = 0;
+let giving_up = 0;
 let touched = performance.now();
 // What was wrong with the link, said until something is set.
 let damaged = null;
@@ -107,7 +110,11 @@ function changed() {
   damaged = null;
   arrange();
   again = true;
-  if (working && performance.now() - began > PATIENCE) working.abort();
+  clearTimeout(giving_up);
+  if (working) {
+    giving_up = setTimeout(() => { if (again) working?.abort(); }, Math.max(PAUSE, TOO_LONG - (performance.now() - began)));
+    say(settings());
+  }
   show();
 }
 async function show() {
@@ -143,13 +150,8 @@ async function round(asked) {
     at("elapsed").textContent = `Computing for ${seconds.toFixed(0)} s …`;
   }, 100);
   try {
-    const fetched = async (at_once) => (await ask("view", sent({ settings: asked, charts, at_once }, files), working.signal)).json();
-    let found = await fetched(key !== shown);
-    if (found.draft) {
-      await say(found.draft);
-      found = await fetched(false);
-    }
-    at("draft").hidden = true;
+    if (key !== shown) say(asked);
+    const found = await (await ask("view", sent({ settings: asked, charts }, files), working.signal)).json();
     if (key !== shown) place(found, key);
     await Promise.all(Object.entries(found.charts).map(([name, spec]) => draw(name, spec, asked.view, key)));
   } finally {
@@ -160,13 +162,17 @@ async function round(asked) {
   document.body.dataset.report = asked.view;
   performance.measure("redraw", { start: touched, end: performance.now() });
 }
-// What is known at once, above figures that are still of the last setting.
-async function say(draft) {
+// What is known at once of a forecast that takes longer, above figures that are still of the last setting.
+async function say(asked) {
+  if (asked.view !== "forecast" || asked.loss === "mse") return;
+  const since = touched;
+  const { draft } = await ask("draft", sent({ settings: asked }, [])).then((answer) => answer.json()).catch(() => ({}));
+  if (!draft || !working || since !== touched) return;
   at("draft").textContent = draft;
   at("draft").hidden = false;
-  complain(null, true);
+  result.classList.add("old");
   await new Promise(requestAnimationFrame);
-  performance.measure("draft", { start: touched, end: performance.now() });
+  performance.measure("draft", { start: since, end: performance.now() });
 }
 // The report's body; its charts come right below the verdict, beside the sliders that move them, and those of the same
 // view stay where they are until they are drawn anew.
