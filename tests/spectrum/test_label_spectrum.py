@@ -115,3 +115,13 @@ def test_a_million_classes_take_no_square_array():
 
 def test_repr_says_what_it_is():
     assert "directions" in repr(pen.LabelSpectrum(pen.ClassCounts([3, 2])))
+
+
+def test_equal_counts_that_are_grouped_otherwise_have_a_spectrum_of_their_own():
+    counts = pen.ClassCounts([12, 7, 7, 4])
+    finer = counts.split([1, 1, 2, 1])
+    assert finer == counts
+    for grouped, groups in ((counts, 3), (finer, 4), (counts, 3)):
+        spectrum = pen.LabelSpectrum(grouped, centred=False)
+        assert spectrum.quotient.vectors("left", np.arange(groups)).shape == (groups, groups)
+        np.testing.assert_allclose(np.repeat(spectrum.sigma, spectrum.multiplicity), np.sqrt([12, 7, 7, 4]))

@@ -85,10 +85,16 @@ class LabelSpectrum(GroupedSVD):
         return above - 1 if float(np.sum(weights / distance)) >= 0 else above
 
 
-# Solved anew by nobody who tries one weight decay after the other: it depends on the counts alone.
-@lru_cache(2)
 def _quotient(counts: ClassCounts, *, centred: bool) -> Quotient:
     if not centred:
         return DiagonalQuotient(np.sqrt(counts.distinct))
-    multiplicity = counts.multiplicity.astype(np.float64)
-    return CauchyQuotient(CauchySystem.solve(counts.distinct, multiplicity, counts.distinct))
+    return _solved(counts.distinct.tobytes(), counts.multiplicity.astype(np.float64).tobytes())
+
+
+# Solved anew by nobody who tries one weight decay after the other: it depends on the groups of the counts alone. Counts
+# that are equal may be grouped otherwise.
+@lru_cache(2)
+def _solved(distinct: bytes, multiplicity: bytes) -> CauchyQuotient:
+    # Copies, for what is compiled takes arrays that can be written to.
+    poles, sizes = np.frombuffer(distinct).copy(), np.frombuffer(multiplicity).copy()
+    return CauchyQuotient(CauchySystem.solve(poles, sizes, poles))
