@@ -125,8 +125,14 @@ def test_small_problems_load_nothing_heavy():
     [(1000, 0, True), (1001, 0, False), (0, 49_999, True), (0, 50_000, False), (1000, 49_999, True)],
 )
 def test_the_size_of_the_problem_decides(classes, samples, small):
-    chosen = kernel(twin=sum)(total).at(classes=classes, samples=samples)
-    assert (chosen is sum) is small
+    made = kernel(twin=lambda x: "by NumPy")(total)
+    chosen = made.at(classes=classes, samples=samples)
+    assert (chosen is not made) is small and (not small or chosen(np.ones(2)) == "by NumPy")
+
+
+def test_a_twin_is_as_silent_as_its_loop():
+    halved = kernel(twin=lambda x: 1.0 / x, error_model="numpy")(lambda x: 1.0 / x)
+    assert halved.at()(np.zeros(1))[0] == np.inf == halved(np.zeros(1))[0]
 
 
 def test_what_has_no_twin_is_compiled_whatever_the_size():

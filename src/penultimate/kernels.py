@@ -16,6 +16,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
+import numpy as np
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -55,7 +57,8 @@ class Kernel(Generic[Parameters, Result]):
         options: dict[str, Any],
     ) -> None:
         self.function = function
-        self._twin = twin
+        # As the loops, which say nothing of divisions by zero either.
+        self._twin = None if twin is None else np.errstate(all="ignore")(twin)
         self._options = options
 
     def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
