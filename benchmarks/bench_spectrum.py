@@ -17,7 +17,7 @@ def counts_of(size: int) -> pen.ClassCounts:
 
 def ours(counts: pen.ClassCounts) -> tuple[np.ndarray, np.ndarray]:
     """All singular values, and what the vectors need: residues and norms; found anew."""
-    label_spectrum._quotient.cache_clear()
+    label_spectrum._solved.cache_clear()
     spectrum = pen.LabelSpectrum(counts)
     return spectrum.sigma, spectrum.quotient._norm
 

@@ -27,7 +27,7 @@ def clusters(size: int) -> pen.ClassCounts:
 
 def spectrum(counts: pen.ClassCounts) -> np.ndarray:
     """All singular values, and the norms of all vectors, found anew."""
-    label_spectrum._quotient.cache_clear()
+    label_spectrum._solved.cache_clear()
     return pen.LabelSpectrum(counts).quotient._norm
 
 
