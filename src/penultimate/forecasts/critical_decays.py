@@ -81,17 +81,23 @@ def find_first(solution: Solution) -> CriticalDecay | None:
     problem, groups = followed(solution), solution.counts.distinct.size
     if problem is None or groups > _FIRST_DEATH:
         return None
-    found = _first_by_kappa(solution.counts, problem.loss, problem.bias, _CLOSE if groups <= ALL_DEATHS else _FIRST)
+    counts, bracket = solution.counts, _CLOSE if groups <= ALL_DEATHS else _FIRST
+    found = _first_by_kappa(counts, counts.multiplicity.tobytes(), problem.loss, problem.bias, bracket)
     if found is None:
         return None
-    kappas, samples = (found.weight_decay, *found.bracket), solution.counts.samples
+    kappas, samples = (found.weight_decay, *found.bracket), counts.samples
     decay, low, high = (problem.decay_of(kappa, samples) for kappa in kappas)
     return replace(found, weight_decay=decay, bracket=(low, high))
 
 
 @lru_cache(_KEPT)
-def _first_by_kappa(counts: ClassCounts, loss: str | Loss, bias: Bias, bracket: float) -> CriticalDecay | None:
-    """The same with κ for weight decays: whoever tries one decay after the other has it searched for once."""
+def _first_by_kappa(
+    counts: ClassCounts, groups: bytes, loss: str | Loss, bias: Bias, bracket: float
+) -> CriticalDecay | None:
+    """The same with κ for weight decays: whoever tries one decay after the other has it searched for once.
+
+    Counts that are equal may be grouped otherwise, and where a direction stands is said by groups: the key has them.
+    """
     # With λ_H = λ_1, κ is λ_1.
     problem = Problem.from_decays(1.0, feature_ratio=counts.samples, loss=loss, bias=bias)
     return first_death(counts, problem, bracket)
