@@ -191,3 +191,23 @@ def test_equal_counts_have_one_length_and_no_most_frequent_class():
     forecast = pen.forecast(EQUAL, 1e-3, loss="ce", width=30, features="sphere")
     assert np.isnan(forecast.slope) and forecast.to_dict()["solution"]["length_slope"] is None
     assert "most frequent" not in forecast.verdict and " to " not in forecast.verdict.split("expected to be")[1][:12]
+
+
+@pytest.mark.parametrize(
+    ("counts", "width", "decay", "hint"),
+    [
+        ([100, 40, 10, 5], 2, 1e-6, "Widen the features, or raise the weight decay"),
+        ([100, 40, 10, 5], 2, 0.1, "Widen the features and lower the weight decay"),
+        (np.geomspace(5000, 2, 300).round(), 64, 3e-2, "Lower the weight decay"),
+    ],
+)
+def test_the_way_out_leads_out(counts, width, decay, hint):
+    forecast = pen.forecast(pen.ClassCounts(counts), decay, loss="ce", width=width, features="free")
+    assert not forecast.is_known and hint in forecast.verdict
+    # What is advised of the decay makes the margin smaller, or fewer classes die.
+    factor = 10.0 if "raise" in hint else 0.1
+    other = pen.forecast(pen.ClassCounts(counts), decay * factor, loss="ce", width=width, features="free")
+    if "raise" in hint:
+        assert other.margin.margin < forecast.margin.margin
+    else:
+        assert other.margin.near_death < forecast.margin.near_death

@@ -57,6 +57,11 @@ class WidthMargin:
         return self.margin / self.dimension
 
     @property
+    def is_too_large(self) -> bool:
+        """Whether the margin comes near the width, where the law breaks down."""
+        return self.share >= _BEYOND
+
+    @property
     def many_near_death(self) -> bool:
         """Whether more than a twentieth of the classes are near death."""
         return self.near_death > _MANY
@@ -64,7 +69,7 @@ class WidthMargin:
     @property
     def width(self) -> Width:
         """What follows."""
-        if self.share >= _BEYOND or self.many_near_death:
+        if self.is_too_large or self.many_near_death:
             return Width.BEYOND
         return Width.BINDS if self.share >= _BINDS else Width.FREE
 

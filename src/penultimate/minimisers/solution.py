@@ -55,7 +55,7 @@ class Outcome(Enum):
     )
     BOUNDED = (
         "a lower bound alone: the width is so narrow for the margins, or so many classes are near death, that no "
-        "estimate holds; widen the features, or lower the weight decay"
+        "estimate holds; widen the features for the one, lower the weight decay for the other"
     )
     INTERRUPTED = "interrupted: the best point so far, with its certificate; see gap"
 

@@ -85,7 +85,7 @@ def _width(forecast: NarrowForecast) -> str:
 
 def _rows(forecast: NarrowForecast) -> str:
     if not forecast.is_known:
-        return "Widen the features or lower the weight decay, or train and audit the head."
+        return f"{_way_out(forecast)}, or train and audit the head."
     norms, counts = forecast.group_head_norms, forecast.counts
     text = f"Rows of the last layer are expected to be {_span(forecast, ' to ')} long"
     if not np.isnan(forecast.slope):
@@ -97,6 +97,14 @@ def _rows(forecast: NarrowForecast) -> str:
     if ratio < 1.0 + _STRETCHED:
         return f"{text}."
     return f"{text}. That is {percent(ratio - 1.0, 2)} longer than in a network with room for every class."
+
+
+def _way_out(forecast: NarrowForecast) -> str:
+    """What brings an estimate: classes come back to life under less weight decay, which asks for larger margins."""
+    margin = forecast.margin
+    if not margin.many_near_death:
+        return "Widen the features, or raise the weight decay, which asks for smaller margins"
+    return "Widen the features and lower the weight decay" if margin.is_too_large else "Lower the weight decay"
 
 
 def _full_length(forecast: NarrowForecast) -> float:
