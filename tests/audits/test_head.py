@@ -189,7 +189,7 @@ def test_blocks_do_not_change_the_result(monkeypatch, dtype, layers):
 def test_beyond_a_budget_the_rarest_classes_are_compared_and_it_is_said(monkeypatch):
     counts = pen.ClassCounts(np.arange(40, 0, -1))
     head = random_head(40, 5, 2)
-    monkeypatch.setattr(head_rows, "_WORK", 40 * 5 * 6)
+    monkeypatch.setattr(head_rows, "WORK", 40 * 5 * 6)
     audit = pen.audit_head(head, counts, loss="mse")
     assert sorted(audit.neighbours.compared.tolist()) == [34, 35, 36, 37, 38, 39]
     assert np.all(audit.nearest[:34] == -1) and np.all(audit.nearest[34:] >= 0)
@@ -199,7 +199,7 @@ def test_beyond_a_budget_the_rarest_classes_are_compared_and_it_is_said(monkeypa
 
 def test_fifty_thousand_classes_take_memory_in_proportion_to_the_head(monkeypatch):
     classes, dimension, compared = 50_000, 64, 3_000
-    monkeypatch.setattr(head_rows, "_WORK", classes * dimension * compared)
+    monkeypatch.setattr(head_rows, "WORK", classes * dimension * compared)
     rng = np.random.default_rng(0)
     head = pen.Head((rng.normal(size=(classes, dimension)).astype(np.float16),), np.zeros(classes))
     counts = pen.ClassCounts(np.maximum(1.0, np.round(1e5 / np.arange(1, classes + 1))))

@@ -27,8 +27,8 @@ def draft(counts: ClassCounts, problem: Problem) -> str:
     Examples
     --------
     >>> counts = ClassCounts.long_tailed(100, 500, 100)
-    >>> print(draft(counts, Problem.from_decays(0.01, loss="ce")))
-    Being solved …
+    >>> draft(counts, Problem.from_decays(0.01, loss="ce")).partition(". ")[0]
+    'Being solved at weight decay 0.01'
     """
     if problem.is_plain_squared_error or problem.layers > 1 or expected(counts, problem).seconds < _AT_ONCE:
         return ""
