@@ -52,6 +52,8 @@ class FeatureStatistics:
         Samples used, whatever their weights, and samples left out because they held NaN or infinity.
     one_of : int
         How many statistics share the samples evenly, for the size of the whole; 1 unless set.
+    before : int
+        Samples that others see before these, for the size of the whole; 0 unless set.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class FeatureStatistics:
         self.rows = 0
         self.dropped = 0
         self.one_of = 1
+        self.before = 0
 
     @property
     def classes(self) -> int:
@@ -226,7 +229,7 @@ class FeatureStatistics:
             factor = factor[kept] if factor.size else factor
             answers = None if answers is None else answers[kept]
         self.rows += len(rows)
-        self._moments.add(rows, own, factor, self.rows * self.one_of)
+        self._moments.add(rows, own, factor, self.before + self.rows * self.one_of)
         if answers is not None:
             self.decisions.add(own, answers)
         self.dropped += 0 if kept is None else int((~kept).sum())

@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 import penultimate as pen
 from cluster_sources import Deadly, Shard
 from feature_files import arrays, write_npz
+from penultimate.features.metrics import sweeping
+from penultimate.features.passes import answering
 from penultimate.features.passes import distributed as clusters
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.replicates import Replicates
@@ -387,6 +389,28 @@ def test_an_interrupt_on_the_command_line_leaves_no_process(tmp_path):
     assert (told.splitlines()[0], process.returncode) == ("penultimate: interrupted", 130)
     left = [psutil.Process(int(file.name)) for file in tmp_path.iterdir() if psutil.pid_exists(int(file.name))]
     assert not psutil.wait_procs(left, timeout=60)[1]
+
+
+def test_very_many_classes_are_sampled_as_in_one_process(client, monkeypatch):
+    for module in (sweeping, answering):
+        monkeypatch.setattr(module, "SAMPLE", 25)
+    monkeypatch.setattr(sweeping, "WORK", 0)
+    monkeypatch.setattr(answering, "_WORK", 0)
+    monkeypatch.setattr("penultimate.audits.audit._PARTS_BYTES", 0)  # one part, without intervals
+    rng = np.random.default_rng(5)
+    means, labels = 2.0 * rng.normal(size=(40, 6)), rng.integers(0, 40, 600)
+    features = means[labels] + rng.normal(size=(600, 6))
+    features[17] = np.nan
+    given = {"head": pen.Head((means,), -0.5 * np.sum(means**2, axis=1)), "gaps": "drop"}
+    here = pen.audit(features, labels, **given)
+    there = pen.audit(da.from_array(features, chunks=(70, 6)), labels, dask=client, **given)
+    assert there.drawn == here.drawn == 25 and there.statistics.rows == 599
+    np.testing.assert_array_equal(there.sampled, here.sampled)
+    np.testing.assert_allclose(there.statistics.means, here.statistics.means, rtol=1e-12, atol=1e-12)
+    for name, counted in vars(here.decisions).items():
+        np.testing.assert_array_equal(counted, getattr(there.decisions, name), err_msg=name)
+    for name, value in here.metrics.to_dict().items():
+        assert there.metrics.to_dict()[name] == (value if value is None else pytest.approx(value, rel=1e-9)), name
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.randoms(use_true_random=False))

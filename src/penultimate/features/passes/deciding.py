@@ -351,7 +351,7 @@ class Deciding:
         dtype = np.float64 if features.dtype == np.float64 else np.float32
         centred = np.empty((min(ROWS, len(labels)), features.shape[1]), dtype=dtype)
         distance = np.empty(len(centred))
-        centre = _centre.at(classes=len(self._near), samples=self.rows + len(labels))
+        centre = _centre.at(classes=len(self._near), samples=self._read)
         for start in range(thread * ROWS, len(labels), threads * ROWS):
             rows = slice(start, min(start + ROWS, len(labels)))
             size = rows.stop - start

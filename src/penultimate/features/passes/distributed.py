@@ -22,6 +22,7 @@ from penultimate.errors import ClusterError, FeaturesError, MissingDependencyErr
 from penultimate.features.arrays import as_labels
 from penultimate.features.passes.accumulator import Accumulator
 from penultimate.features.passes.checkpoint import Checkpoint
+from penultimate.features.passes.kept_memory import kept_memory
 from penultimate.features.passes.one_process import inferred_classes, run
 from penultimate.features.sources.dask_arrays import DaskArrays
 from penultimate.features.sources.source import ArraySource, FeatureSource
@@ -336,7 +337,7 @@ def tree(items: Sequence[Item], merge: Callable[..., Item]) -> Item:
 def _fill(name: str, source: FeatureSource | None, before: Counts, blank: Accumulator, *arrays: NDArray[Any]) -> Arrays:
     """What a shard adds to an accumulator."""
     own = blank.fresh(before)
-    with _named(name), one_thread_of_blas():
+    with _named(name), one_thread_of_blas(), kept_memory():
         run(ArraySource(arrays[0], arrays[1]) if source is None else source, own, name)
     return own.arrays()
 
@@ -344,7 +345,7 @@ def _fill(name: str, source: FeatureSource | None, before: Counts, blank: Accumu
 def _merge(blank: Accumulator, *parts: Arrays) -> Arrays:
     # The first one is added to, and Dask may need it again.
     whole = _restored(blank, {name: array.copy() for name, array in parts[0].items()})
-    with one_thread_of_blas():
+    with one_thread_of_blas(), kept_memory():
         for part in parts[1:]:
             whole.merge(_restored(blank, part))
     return whole.arrays()

@@ -153,7 +153,7 @@ class ObservedEntries:
         own = as_labels(labels, len(rows), classes)
         wide = wide_of(rows)
         turn = deal(own, self._before, self._dealt, number)
-        add_seen = _add_seen.at(classes=classes, samples=self.rows + len(rows))
+        add_seen = _add_seen.at(classes=classes, samples=int(self._before.sum()) + self.rows + len(rows))
         whole = add_seen(wide, own, turn, self._shift, self.seen, self._total, self._square, self.samples)
         if whole < 0:
             raise FeaturesError(

@@ -1,6 +1,7 @@
 """Feature statistics in several parts, so that any figure of them has a jackknife interval after one pass."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -58,16 +59,34 @@ class Replicates:
         before: NDArray[np.int64] | None = None,
     ) -> None:
         self.gaps: Gaps = gaps
-        self.parts = [FeatureStatistics(classes, dimension) for _ in range(number)]
-        for part in self.parts:
-            part.one_of = number
+        self._shape, self._number = (classes, dimension), number
         self._before = np.zeros(classes, dtype=np.int64) if before is None else before
         self._dealt = np.zeros(classes, dtype=np.int64)
+        self._parts = self._empty()
 
     def fresh(self, before: NDArray[np.int64] | None = None) -> "Replicates":
-        """Empty parts of the same kind, for samples before which others deal out so many of each class."""
-        first = self.parts[0]
-        return Replicates(first.classes, first.dimension, len(self.parts), gaps=self.gaps, before=before)
+        """Empty parts of the same kind, for samples before which others deal out so many of each class.
+
+        They are made when they are asked for: what is sent to a worker, and what is restored, needs none.
+        """
+        other = copy(self)
+        other._before = np.zeros_like(self._before) if before is None else before
+        other._dealt, other._parts = np.zeros_like(self._dealt), []
+        return other
+
+    @property
+    def parts(self) -> list[FeatureStatistics]:
+        """The statistics, one a part."""
+        if not self._parts:
+            self._parts = self._empty()
+        return self._parts
+
+    def _empty(self) -> list[FeatureStatistics]:
+        return [self._in_place(FeatureStatistics(*self._shape)) for _ in range(self._number)]
+
+    def _in_place(self, part: FeatureStatistics) -> FeatureStatistics:
+        part.one_of, part.before = self._number, int(self._before.sum())
+        return part
 
     @property
     def rows(self) -> int:
@@ -131,11 +150,12 @@ class Replicates:
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `arrays` gave."""
-        for index in range(len(self.parts)):
-            prefix = f"{index}/"
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            self.parts[index] = FeatureStatistics.from_arrays(own)
-            self.parts[index].one_of = len(self.parts)
+        named: list[dict[str, NDArray[Any]]] = [{} for _ in range(self._number)]
+        for key, array in arrays.items():
+            index, _, name = key.partition("/")
+            if name:
+                named[int(index)][name] = array
+        self._parts = [self._in_place(FeatureStatistics.from_arrays(own)) for own in named]
         self._dealt = arrays["dealt"]
 
 
