@@ -111,7 +111,7 @@ def parts(network: str, draws: int, seed: int) -> tuple[float, float, float, flo
         scatters = Scatters(statistics, found.basis)
         scatters.update(rows, labels)
         pairs = np.column_stack(np.triu_indices(len(of), 1))
-        test = equal_means(found, found.coordinates, pairs, scatters.sums)
+        test = equal_means(found, found.basis, pairs, scatters.sums)
         value = fdtrc(test.rank, test.second, test.ratio)
         alike = np.array(of)[pairs[:, 0]] == np.array(of)[pairs[:, 1]]
         least = (pairs % len(SIZES) == len(SIZES) - 1).all(axis=1)
