@@ -413,6 +413,19 @@ def test_very_many_classes_are_sampled_as_in_one_process(client, monkeypatch):
         assert there.metrics.to_dict()[name] == (value if value is None else pytest.approx(value, rel=1e-9)), name
 
 
+def test_a_task_reads_as_much_as_its_statistic_holds(client, cnn, tmp_path, monkeypatch):
+    features, labels, head, here = cnn
+    folder = written(tmp_path, features, labels, [10, 20, 30, 3000, 9000, 9010])
+    numbers = 2 * here.statistics.classes * here.statistics.dimension + here.statistics.dimension**2
+    monkeypatch.setattr("penultimate.features.passes.shards._SMALL", 0)
+    rows = []
+    there = pen.audit(folder, head=head, dask=client, progress=lambda stage, n: rows.append((stage, n)))
+    assert_equal(here, there)
+    read = [n for stage, n in rows if stage == "features"]
+    assert sum(read) == len(labels) and len(read) == 3
+    assert all(n * here.statistics.dimension >= numbers for n in read)
+
+
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.randoms(use_true_random=False))
 def test_the_tree_merges_any_number_of_shards_in_any_order(sizes, random):
     rng = np.random.default_rng(len(sizes))

@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from importlib import import_module
 from pkgutil import resolve_name
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from penultimate.features.passes.accumulator import Accumulator
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.kept_memory import kept_memory
 from penultimate.features.passes.one_process import inferred_classes, run
-from penultimate.features.sources.dask_arrays import DaskArrays
+from penultimate.features.passes.shards import Shard, gathered, shards_of
 from penultimate.features.sources.source import ArraySource, FeatureSource
 from penultimate.threads import one_thread_of_blas
 from penultimate.version import __version__
@@ -39,25 +39,6 @@ _FAN = 4
 _GROUP = 16
 # How long a scheduler may take to answer, and its first worker to come.
 _SECONDS = 30
-
-
-class Shard(NamedTuple):
-    """What one task reads.
-
-    Attributes
-    ----------
-    name : str
-        For messages.
-    samples : int
-    source : FeatureSource or None
-    arrays : tuple of dask.delayed.Delayed
-        Without a source: features and labels, which are computed where the task runs.
-    """
-
-    name: str
-    samples: int
-    source: FeatureSource | None
-    arrays: tuple[Any, ...] = ()
 
 
 @contextmanager
@@ -161,19 +142,21 @@ class Cluster:
     Attributes
     ----------
     layout : dict
-        What a checkpoint has to agree in.
+        What a checkpoint has to agree in, once `classes` has been asked for.
     """
 
     def __init__(self, client: Any, source: FeatureSource) -> None:
         self._client = client
-        self._shards = _shards_of(source)
+        self._shards = shards_of(source)
         self._dimension = source.dimension
         self._before: Sequence[Counts] = []
-        self.layout: Mapping[str, object] = {"shards on a cluster": len(self._shards)}
+        self.layout: Mapping[str, object] = {}
 
     def classes(self, known: int | None) -> int:
         """K, as known or else as the largest label says; samples of each class before every shard are counted too."""
         classes = known or inferred_classes(self._of_labels(_largest), self._dimension)
+        self._shards = gathered(self._shards, 2 * classes * self._dimension + self._dimension**2)
+        self.layout = {"shards on a cluster": len(self._shards)}
         counts = np.array(self._of_labels(partial(_count, classes)))
         self._before = list(np.cumsum(counts, axis=0) - counts)
         return classes
@@ -280,12 +263,6 @@ def _library(name: str) -> Any:
         raise MissingDependencyError(
             "a Dask cluster needs dask and distributed, which are not installed: pip install 'penultimate[dask]'"
         ) from None
-
-
-def _shards_of(source: FeatureSource) -> list[Shard]:
-    if isinstance(source, DaskArrays):
-        return [Shard(block.name, block.samples, None, block.arrays) for block in source.blocks()]
-    return [Shard(str(shard), shard.samples, shard) for shard in source.shards()]
 
 
 def _tasks(accumulator: Accumulator, groups: list[list[tuple[Shard, Counts]]]) -> tuple[list[Any], list[Any]]:
