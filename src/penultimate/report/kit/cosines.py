@@ -88,7 +88,9 @@ def _axis(classes: int, angle: int) -> alt.Axis:
         labelAngle=angle,
         labelFontSize=10 if classes <= _ROOMY else 8,
         labelLimit=96,
-        labelOverlap=False,
+        # On a narrow screen names that would lie on one another are left out; where each just fits, all stay.
+        labelOverlap="greedy",
+        labelSeparation=-3,
         labelPadding=4,
         ticks=False,
     )
