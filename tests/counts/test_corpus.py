@@ -120,6 +120,16 @@ def test_the_command_writes_what_forecast_reads(penultimate, saved, tmp_path):
     assert status == 0 and json.loads(said)["counts"]["unseen"] == counts.unseen.size
 
 
+def test_a_count_that_is_cancelled_writes_nothing(penultimate, saved, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(corpus, "_batches", interrupted)
+    out = tmp_path / "counts.json"
+    status, said, _ = penultimate("count", "--tokenizer", str(saved), str(saved), "--json", str(out))
+    assert (status, said, out.exists()) == (130, "", False)
+
+
 def test_the_command_counts_standard_input_once(penultimate, saved, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"cat a")))
     status, said, _ = penultimate("count", "--tokenizer", str(saved), "-", "--json", "-")

@@ -170,6 +170,11 @@ def test_json(write):
 BAD_JSON = {
     "duplicate": ('{"cat": 3, "dog": 2, "cat": 1}', CountsError, ["'cat' is given twice"]),
     "truncated": ('{"cat": 3, "do', FileError, ["is no JSON", "line 1"]),
+    "tokenizer": (
+        '{"version": "1.0", "model": {"vocab": {"cat": 0}}}',
+        FileError,
+        ["is a tokenizer", "penultimate count"],
+    ),
     "list": ("[1, 2]", CountsError, ["occurs once", "--holds"]),
     "number": ("12", FileError, ["the JSON is of type int"]),
     "text": ('{"cat": 3, "dog": "2"}', CountsError, ["class 'dog' (index 1) has count '2' of type str"]),

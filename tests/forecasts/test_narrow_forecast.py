@@ -171,6 +171,14 @@ def test_the_command_says_the_same(monkeypatch, capsys, tmp_path):
         assert (code, out) == (2, "") and says in err and "Ctrl-C" not in err
 
 
+def test_what_takes_long_is_said_before_it_is_estimated(penultimate, monkeypatch, tmp_path):
+    np.save(tmp_path / "counts.npy", ZIPF.values)
+    monkeypatch.setattr("penultimate.cli.costs._SECONDS", 0.0)
+    asked = ("--holds", "counts", "--loss", "ce", "--width", 25, "--features", "free", "--json", "-")
+    status, out, err = penultimate("forecast", tmp_path / "counts.npy", *asked)
+    assert status == 0 and json.loads(out) and "60 classes of" in err and err.endswith("Ctrl-C ends it\n")
+
+
 def test_more_classes_than_are_searched_are_told_of_the_estimate():
     counts = pen.ClassCounts(np.repeat([900, 100, 10], 1000))
     with pytest.raises(pen.ProblemError, match="--features"):
