@@ -47,6 +47,7 @@ _SPREAD = 0.1  # standard deviation of log t below which strengths are too alike
 _FADES = 0.3  # below a tenth of σ strengths fade like λ^{−e/0.3}: a direction seen there died that much earlier
 _EDGE = 1e-3  # of log λ, this side of a death or that
 _KEPT = 1e-4  # of σ: less than this lost is nothing
+_LEFT = 5e-3  # of σ: less than this left says no more of how long ago a direction died
 _CLOSES = 0.5  # of the pull: a budget does not close with more of it unsettled
 _SAME_DECAY = 1e-6
 # Nine tenths of the deaths on these networks lie within, one run forecasting.
@@ -170,7 +171,7 @@ class Run(OneLine):
     @property
     def share(self) -> Float[np.ndarray, " t"]:
         """T over the target, held between what is next to nothing and what is next to all."""
-        return np.clip(np.array(self.strength) / self.target, GONE / 20.0, 1.0 - _KEPT)
+        return np.clip(np.array(self.strength) / self.target, _LEFT, 1.0 - _KEPT)
 
     @property
     def exponents(self) -> Float[np.ndarray, " t"]:

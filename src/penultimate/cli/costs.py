@@ -1,8 +1,8 @@
 """How long work will take, and how much memory, said before it begins where it is much.
 
 What a forecast takes stands in `penultimate.minimisers.cost`, and what its critical weight decays take where they are
-found. The constants here were measured on one core of a server of
-2023 (`audit --head-only` of 50,257 rows of width 768); other machines differ by a factor of two or three.
+found. The constants here were measured on one core of a server of 2023 (`audit --head-only` of 50,257 rows of width
+768); other machines differ by a factor of two or three.
 """
 
 from collections.abc import Sequence
@@ -90,14 +90,8 @@ def announce(seconds: float, size: float, what: str) -> None:
     """
     if seconds <= _SECONDS and size <= _BYTES:
         return
-    parts = [f"about {_time(seconds)}"] if seconds > _SECONDS else []
+    from penultimate.minimisers.cost import duration
+
+    parts = [f"about {duration(seconds)}"] if seconds > _SECONDS else []
     parts += [f"about {size / 2**30:.0f} GiB of memory"] if size > _BYTES else []
     note(f"this takes {' and '.join(parts)} ({what}); Ctrl-C ends it")
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90.0:
-        return f"{seconds:.0f} seconds"
-    if seconds < 5400.0:
-        return f"{seconds / 60.0:.0f} minutes"
-    return f"{seconds / 3600.0:.0f} hours"

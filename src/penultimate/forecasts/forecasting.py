@@ -13,7 +13,7 @@ from penultimate.errors import ProblemError
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.narrow_forecast import Features, NarrowForecast
-from penultimate.forecasts.narrowing import LABEL_SETS, narrow_forecast
+from penultimate.forecasts.narrowing import LABEL_SETS, RADIUS_ALONE, narrow_forecast
 from penultimate.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from penultimate.losses.binary_cross_entropy import sigmoids_of
 from penultimate.minimisers.label_sets.solution import MOST_SOLVED, how_large, solve_label_sets
@@ -125,7 +125,7 @@ def forecast(
     """
     sigmoids = sigmoids_of(loss)
     if radius is not None and features is None:
-        raise ProblemError("a radius is the length of features on a sphere: say features='sphere', or leave it out")
+        raise ProblemError(RADIUS_ALONE)
     if features is not None and like is not None:
         raise ProblemError(f"networks like {like!r} have fewer classes than dimensions: give the feature ratio c")
     if sigmoids is not None and not isinstance(counts, LabelScatter):

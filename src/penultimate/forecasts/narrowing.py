@@ -23,6 +23,7 @@ from penultimate.model.arguments import positive
 from penultimate.model.problem import Problem
 
 LABEL_SETS = "features are said for class counts, one label a sample: leave them out for several"
+RADIUS_ALONE = "a radius is the length of features on a sphere: say features='sphere', or leave it out"
 # The ratios c among which the lower bound of features on a sphere is looked for; any of them has one.
 _RATIOS = (1e-12, 1e12)
 
@@ -83,7 +84,7 @@ def _check_features(problem: Problem, features: str, radius: float | None) -> No
     if features not in ("free", "sphere"):
         raise ProblemError(f"unknown features {features!r}: give 'free' or 'sphere'")
     if features == "free" and radius is not None:
-        raise ProblemError("a radius is the length of features on a sphere: say features='sphere', or leave it out")
+        raise ProblemError(RADIUS_ALONE)
     if radius is not None:
         positive(radius, "the radius")
     if features == "free":

@@ -21,9 +21,6 @@ _COUNT = 2.5e-5
 # On bins: 256,000 distinct counts, decays 1e-6 to 1e-2, 1.5 to 4 s in all.
 _BINNED, _CLASS, _CLASS_BYTES = 2.0, 1e-5, 1500.0
 
-# Above this seconds are told in hours.
-_HOURS = 7200.0
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -41,8 +38,31 @@ class Cost:
     size: float
 
     def __str__(self) -> str:
-        time = f"{self.seconds:,.0f} seconds" if self.seconds < _HOURS else f"{self.seconds / 3600.0:,.0f} hours"
-        return f"about {time} and {self.size / 2**30:,.1f} GiB of memory"
+        return f"about {duration(self.seconds)} and {self.size / 2**30:,.1f} GiB of memory"
+
+
+def duration(seconds: float) -> str:
+    """A time in seconds, minutes or hours, whichever has few digits.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from penultimate.minimisers.cost import duration
+    >>> duration(75), duration(750), duration(75_000)
+    ('75 seconds', '12 minutes', '21 hours')
+    """
+    if seconds < 90.0:
+        return f"{seconds:.0f} seconds"
+    if seconds < 5400.0:
+        return f"{seconds / 60.0:.0f} minutes"
+    return f"{seconds / 3600.0:,.0f} hours"
 
 
 def expected(counts: ClassCounts, problem: Problem) -> Cost:
@@ -69,7 +89,7 @@ def expected(counts: ClassCounts, problem: Problem) -> Cost:
     >>> import penultimate as pen
     >>> counts = pen.ClassCounts(range(1, 2001))
     >>> print(expected(counts, pen.Problem.from_decays(1e-3, loss="smooth")))
-    about 560 seconds and 1.3 GiB of memory
+    about 9 minutes and 1.3 GiB of memory
     """
     if problem.is_plain_squared_error and isinstance(problem.bias, str):
         groups = counts.distinct.size

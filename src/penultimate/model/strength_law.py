@@ -26,9 +26,9 @@ BEND = 0.65
 REACH = 100.0
 # Directions are those of the audit where their singular values agree to this much.
 _SAME = 1e-6
-# Half the interval of log o, beside that of log λ, for each factor of e away from an audited weight decay: where all
-# that is lost is lost to scatter no other λ would explain a difference. With it nine tenths of the strengths on the
-# networks that the rule was chosen on lie within.
+# Half the interval of log o, beside that of log λ, for each factor of e away from an audited weight decay: of what is
+# lost to scatter alone no change of λ has a part. So wide, it holds nine tenths of the strengths on the networks that
+# the rule was chosen on.
 _ODDS = 0.2
 # Steps of Newton and of bisection, the least slope that the former divides by, and when they are done.
 _STEPS, _FLAT, _ROUNDING = 60, 1e-12, 1e-13
@@ -145,7 +145,7 @@ class StrengthLaw(OneLine):
         λ of the audited runs, rising: the geometric mean over the layers.
     usual : tuple of float
         The path of other directions: t/σ at a point of it, e there, and log λ where one with σ² = N is gone:
-        λ ∝ (σ²/N)^{1/2e}.
+        λ ∝ (σ²/N)^{1/2e}. For another loss than squared error only e has a meaning.
     sigma : tuple of float
         Distinct singular values that were measured, largest first; empty for another loss than squared error.
     place, share, exponent, below : tuple of float

@@ -91,8 +91,8 @@ def _quotient(counts: ClassCounts, *, centred: bool) -> Quotient:
     return _solved(counts.distinct.tobytes(), counts.multiplicity.astype(np.float64).tobytes())
 
 
-# Solved anew by nobody who tries one weight decay after the other: it depends on the groups of the counts alone. Counts
-# that are equal may be grouped otherwise.
+# The spectrum depends on the groups of the counts alone, so that whoever tries one weight decay after the other has it
+# solved once. The key is the groups, as counts that are equal may be grouped otherwise.
 @lru_cache(2)
 def _solved(distinct: bytes, multiplicity: bytes) -> CauchyQuotient:
     # Copies, for what is compiled takes arrays that can be written to.
