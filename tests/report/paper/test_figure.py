@@ -150,7 +150,8 @@ def test_the_style_of_the_session_is_left_alone_and_changes_nothing():
     before = dict(matplotlib.rcParams)
     plain = written(pen.figure(CASES["collapsed"]().plot("counts")), "pdf")
     assert dict(matplotlib.rcParams) == before
-    with matplotlib.rc_context({"font.size": 30, "pdf.fonttype": 3, "axes.facecolor": "black"}):
+    session = {"font.size": 30, "pdf.fonttype": 3, "axes.facecolor": "black", "axes.grid.which": "minor"}
+    with matplotlib.rc_context(session | {"figure.facecolor": "black", "savefig.transparent": True}):
         figure = pen.figure(CASES["collapsed"]().plot("counts"))
         assert written(figure, "pdf") == plain
 

@@ -5,17 +5,13 @@ import numpy as np
 from jaxtyping import Int
 
 from penultimate.audits.audit import Audit
-from penultimate.report.kit.by_count import class_places, count_axis, count_domain, drawn_classes, not_drawn
+from penultimate.report.kit.by_count import by_count, class_places, count_axis, count_domain, drawn_classes, not_drawn
 from penultimate.report.kit.chart_style import (
     HEIGHT,
     STATUS_COLOURS,
-    TALL,
     WIDTH,
     distinct_labels,
     inline,
-    log_axis,
-    log_scale,
-    positive_domain,
     titled,
 )
 from penultimate.report.kit.cosines import chosen_classes, cosine_map, cosines_of
@@ -51,11 +47,7 @@ def norms(audit: Audit) -> alt.LayerChart:
         geometry, group = layer.forecast.geometry, audit.counts.group[classes]
         series.append(of_head("head, forecast", geometry.group_product_norms[group], expected=True))
         series.append(of_means("means, forecast", geometry.group_mean_norms[group], expected=True))
-    domain = positive_domain(np.concatenate([one.values for one in series]))
-    x = count_axis(audit.counts)
-    y = alt.Y("value:Q", title="norm", scale=log_scale(domain), axis=log_axis(domain))
-    layers = points(series, class_places(audit.counts, classes), x, y, where="class", floor=domain[0])
-    plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
+    plot = by_count(series, audit.counts, classes, "norm")
     foreign = "" if layer is None or layer.fits_loss else layer.loss_words
     lines = [f"No forecast is drawn: this network does not look as {foreign} leaves one" if foreign else ""]
     return titled(plot, _slopes(audit), [*lines, *not_drawn(audit.counts, classes)])

@@ -5,35 +5,22 @@ from functools import partial
 
 import altair as alt
 import numpy as np
-from jaxtyping import Int
 
 from penultimate.audits.head import HeadAudit
-from penultimate.report.kit.by_count import class_places, count_axis, drawn_classes, not_drawn
-from penultimate.report.kit.chart_style import (
-    TALL,
-    WIDTH,
-    AnyChart,
-    log_axis,
-    log_scale,
-    positive_domain,
-    spread,
-    thinned,
-    titled,
-)
+from penultimate.report.kit.by_count import by_count, drawn_classes, not_drawn
+from penultimate.report.kit.chart_style import AnyChart, evenly, positive_domain, thinned, titled
 from penultimate.report.kit.cosines import chosen_classes, cosine_map, cosines_of
 from penultimate.report.kit.heat_map import LEADING, heat_map, leading_words
 from penultimate.report.kit.numbers import number, percent, power_of_count
-from penultimate.report.kit.series import GREY, Series, by_rank, forecast, measured, of_head, points
+from penultimate.report.kit.series import GREY, PLACES, Series, by_rank, forecast, measured, of_head
 
-# Singular values of one chart.
-_VALUES = 240
 _SIDE = 340
 
 
 def spectrum(audit: HeadAudit) -> alt.LayerChart:
     """Draw norms along the label directions and the singular values of the head, beside the scaled forecast."""
     size = audit.singular_values.size
-    picked: Int[np.ndarray, " b"] = spread(np.arange(1, size + 1), _VALUES, log=False)
+    picked = evenly(size, PLACES)
     along = np.full(size, np.nan)
     norms = np.repeat(audit.direction_norm, audit.multiplicity)[:size]
     along[: norms.size] = norms
@@ -56,11 +43,7 @@ def norms(audit: HeadAudit) -> alt.LayerChart:
     classes = drawn_classes(counts)
     series = [of_head("rows of the last layer", audit.norms[classes])]
     series.append(forecast(audit.expected_norms[classes] * audit.along.scale, "forecast, scaled"))
-    domain = positive_domain(np.concatenate([one.values for one in series]))
-    y = alt.Y("value:Q", title="length of the row", scale=log_scale(domain), axis=log_axis(domain))
-    x = count_axis(counts)
-    layers = points(series, class_places(counts, classes), x, y, where="class", floor=domain[0])
-    plot = alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
+    plot = by_count(series, counts, classes, "length of the row")
     slope, _, expected = audit.slopes
     title = "Lengths of rows" if np.isnan(slope) else f"Row lengths grow like {power_of_count(slope)}"
     title += "" if np.isnan(expected) or np.isnan(slope) else f", in the forecast like {power_of_count(expected)}"

@@ -1,21 +1,31 @@
 """What charts of classes against their counts share: which classes are drawn, their names, and the axis."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import numpy as np
 from jaxtyping import Int
 
 from penultimate.counts import ClassCounts
-from penultimate.report.kit.chart_style import Row, distinct_labels, log_axis, log_scale, spread, thinned
+from penultimate.report.kit.chart_style import (
+    TALL,
+    WIDTH,
+    Row,
+    distinct_labels,
+    evenly,
+    log_axis,
+    log_scale,
+    positive_domain,
+    thinned,
+)
 from penultimate.report.kit.numbers import number
-
-# Classes of one chart, of up to four marks each.
-_CLASSES = 240
+from penultimate.report.kit.series import PLACES, Series, points
 
 
 def drawn_classes(counts: ClassCounts) -> Int[np.ndarray, " b"]:
     """Choose the classes to draw, most samples first: all that have some, or evenly by rank where there are many."""
     order = np.argsort(-counts.values, kind="stable")[: counts.seen]
-    return order[spread(np.arange(1, order.size + 1), _CLASSES, log=False)]
+    return order[evenly(order.size, PLACES)]
 
 
 def class_places(counts: ClassCounts, classes: Int[np.ndarray, " b"]) -> list[Row]:
@@ -36,6 +46,17 @@ def count_axis(counts: ClassCounts) -> alt.X:
     domain = count_domain(counts)
     title = "training samples of the class, n"
     return alt.X("count:Q", title=title, scale=log_scale(domain), axis=log_axis(domain))
+
+
+def by_count(
+    series: Sequence[Series], counts: ClassCounts, classes: Int[np.ndarray, " b"], title: str
+) -> alt.LayerChart:
+    """Draw values of some classes over their counts, both on a logarithmic axis; the title is that of the values."""
+    domain = positive_domain(np.concatenate([one.values for one in series]))
+    y = alt.Y("value:Q", title=title, scale=log_scale(domain), axis=log_axis(domain))
+    places = class_places(counts, classes)
+    layers = points(series, places, count_axis(counts), y, where="class", floor=domain[0])
+    return alt.LayerChart(layer=layers, width=WIDTH, height=TALL)
 
 
 def not_drawn(counts: ClassCounts, classes: Int[np.ndarray, " b"]) -> list[str]:

@@ -204,6 +204,11 @@ def spread(first: Int[np.ndarray, " g"], limit: int = ROWS, *, log: bool) -> Int
     return np.unique(np.searchsorted(first, np.concatenate(ranks), side="right") - 1)
 
 
+def evenly(size: int, limit: int = ROWS) -> Int[np.ndarray, " b"]:
+    """Choose at most `limit` of so many places, evenly by rank."""
+    return spread(np.arange(1, size + 1), limit, log=False)
+
+
 def thinned(drawn: int, of: int, what: str) -> str:
     """Say so when not everything is drawn."""
     return f"{drawn:,} of {of:,} {what} drawn, evenly by rank" if drawn < of else ""

@@ -23,6 +23,8 @@ from penultimate.report.kit.chart_style import (
 from penultimate.report.kit.numbers import finite
 
 GREY = "#8793a0"
+# Places of one chart, of up to four marks each.
+PLACES = 240
 # More points than this run into one another.
 _MANY = 80
 _HEAD, _MEANS = STATUS_COLOURS["own"], STATUS_COLOURS["shared"]

@@ -16,11 +16,11 @@ from penultimate.report.kit.chart_style import (
     AnyChart,
     Row,
     dot_size,
+    evenly,
     inline,
     log_axis,
     log_scale,
     rank_axis,
-    spread,
     thinned,
     titled,
 )
@@ -56,7 +56,7 @@ def strengths(audit: LabelAudit) -> alt.LayerChart:
     """Draw the strength of each direction beside what it could be, and what the law says."""
     sigma, strength = audit.spectrum.sigma, audit.strength
     assert strength is not None
-    picked = spread(np.arange(1, sigma.size + 1), log=False)
+    picked = evenly(sigma.size)
     rows: list[Row] = [
         {"rank": i + 1, "could": float(sigma[i]), "strength": float(strength[i])} for i in picked.tolist()
     ]
@@ -95,7 +95,7 @@ def labels(audit: LabelAudit) -> alt.LayerChart:
     positives = audit.targets.positives
     shown = np.flatnonzero((audit.targets.variance > 0) & (positives > 0))
     order = shown[np.argsort(-positives[shown], kind="stable")]
-    picked = order[spread(np.arange(1, order.size + 1), log=False)]
+    picked = order[evenly(order.size)]
     rows: list[Row] = [
         {
             "label": str(audit.targets.names[k]),

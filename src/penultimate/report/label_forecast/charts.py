@@ -15,13 +15,13 @@ from penultimate.report.kit.chart_style import (
     AnyChart,
     Row,
     dot_size,
+    evenly,
     inline,
     level_layers,
     log_axis,
     log_domain,
     log_scale,
     rank_axis,
-    spread,
     status_encodings,
     thinned,
     titled,
@@ -38,7 +38,7 @@ _POINTS = 120
 def spectrum(forecast: LabelForecast) -> alt.LayerChart:
     """Draw the singular values of the targets, and what weight decay leaves of them."""
     sigma, strength, share = forecast.solution.sigma, forecast.geometry.strength, forecast.geometry.share
-    picked = spread(np.arange(1, sigma.size + 1), log=False)
+    picked = evenly(sigma.size)
     kept = np.where(share >= 1.0, "survives", np.where(share > 0.0, "partly survives", "dies"))
     rows: list[Row] = [
         {"rank": i + 1, "sigma": float(sigma[i]), "strength": float(strength[i]), "kept": str(kept[i])}
@@ -70,7 +70,7 @@ def labels(forecast: LabelForecast) -> alt.LayerChart:
     """Draw the score of each label where it is on, against its samples, and the threshold of ½."""
     varying = np.flatnonzero(forecast.varying & (forecast.targets.positives > 0))
     order = varying[np.argsort(-forecast.targets.positives[varying], kind="stable")]
-    picked = order[spread(np.arange(1, order.size + 1), log=False)]
+    picked = order[evenly(order.size)]
     known = np.where(
         forecast.answered, "answered", np.where(forecast.status == "lost", "lost", "known, never answered")
     )

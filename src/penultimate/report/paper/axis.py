@@ -50,7 +50,7 @@ class Place:
 
     def values(self, marks: Marks, second: bool = False) -> Float[np.ndarray, " n"]:
         """Where the marks lie along this axis; `second` for their other end."""
-        if self.categories is None or second:
+        if self.categories is None:
             return marks.numbers(f"{self.which}2" if second else self.which)
         places = {name: float(place) for place, name in enumerate(self.categories)}
         return np.array([places[name] for name in marks.column(self.which)])
@@ -95,7 +95,7 @@ class Place:
 
     def _starts_at_zero(self) -> bool:
         kinds = {layer.kind for layer in self.panel.layers if layer.has(self.which)}
-        return self._scale("type", "linear") != "log" and not kinds.isdisjoint(_FROM_ZERO)
+        return not kinds.isdisjoint(_FROM_ZERO)
 
     def _drawn(self) -> Float[np.ndarray, " n"]:
         """All values of a quantitative axis, both ends of what has two."""
@@ -110,10 +110,9 @@ class Place:
         if self.categories is not None:
             self._name(axes, points)
             return
-        low, high = sorted(axes.get_xlim() if self.which == "x" else axes.get_ylim())
         values = self._axis("values")
         if values is not None:
-            axis.set_major_locator(FixedLocator([value for value in values if low <= value <= high]))
+            axis.set_major_locator(FixedLocator(values))
         elif self._scale("type", "linear") == "linear":
             axis.set_major_locator(MaxNLocator(min(int(self._axis("tickCount", 6)), 6)))
         if self._axis("labels", True) is False:
@@ -152,7 +151,7 @@ def _order(layers: Sequence[Marks], which: str) -> list[Any]:
     asked: Any = next((channel["sort"] for channel in channels if "sort" in channel), "ascending")
     listed = next(domains, asked)
     if isinstance(listed, list):
-        return [value for value in cast(list[Any], listed) if value in found]
+        return cast(list[Any], listed)
     return found if listed is None else sorted(found)
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -50,7 +50,6 @@ _STYLE: dict[Any, Any] = {
     "ytick.major.size": 2,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
-    "text.usetex": False,
     "text.color": INK,
     # Embedded as TrueType, which venues ask for; their default, Type 3, is refused by some.
     "pdf.fonttype": 42,
@@ -63,7 +62,7 @@ _MARGIN, _INCHES = 60.0, 3.25 / 500
 # Inches of one row of a chart of names.
 _ROW = 0.14
 # What a file says of the day it was written on.
-_DATES = {".pdf": "CreationDate", ".svg": "Date"}
+_DATES = {"pdf": "CreationDate", "svg": "Date"}
 _DPI = 200
 
 
@@ -72,10 +71,10 @@ class _PaperFigure(Figure):
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
         """As Matplotlib's, without the date and with the caption as the file's title."""
-        kind = f".{kwargs.get('format') or str(fname).rpartition('.')[2]}".lower()
+        kind = str(kwargs.get("format") or fname).rpartition(".")[2].lower()
         known = {"Title": self.get_label(), _DATES[kind]: None} if kind in _DATES else {}
         kwargs["metadata"] = known | (kwargs.get("metadata") or {})
-        with rc_context(_STYLE):
+        with style.context(_STYLE, after_reset=True):
             super().savefig(fname, **kwargs)
 
     def _repr_png_(self) -> bytes:
@@ -88,14 +87,14 @@ class _PaperFigure(Figure):
 def drawn(chart: object, width: float) -> Figure:
     """Draw every panel of a chart; width in inches."""
     rows, told = read(chart)
-    with rc_context(_STYLE):
+    with style.context(_STYLE, after_reset=True):
         heights = [max(_height(panel, row, width) for panel in row) for row in rows]
         figure = _PaperFigure(figsize=(width, sum(heights) + _MARGIN * _INCHES), layout=_layout())
         figure.set_label(told)
         grid = figure.add_gridspec(len(rows), max(map(len, rows)), height_ratios=heights)
         for place, row in enumerate(rows):
             drawings = [_panel(figure.add_subplot(grid[place, k]), panel, width) for k, panel in enumerate(row)]
-            _key(figure, row, drawings)
+            _key(figure, drawings)
         return figure
 
 
@@ -131,10 +130,10 @@ def _panel(axes: Axes, panel: Panel, width: float) -> Drawing:
     return drawing
 
 
-def _key(figure: Figure, row: Sequence[Panel], drawings: Sequence[Drawing]) -> None:
+def _key(figure: Figure, drawings: Sequence[Drawing]) -> None:
     """One bar of colours for the matrices of a row."""
     meshes = [drawing.mesh for drawing in drawings if drawing.mesh is not None]
-    if meshes and row[0].first("color", "legend", {}) is not None:
+    if meshes:
         axes = [drawing.axes for drawing in drawings]
         bar = figure.colorbar(meshes[0], ax=axes, aspect=25, fraction=0.05, pad=0.02, shrink=0.8)
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]

@@ -59,15 +59,15 @@ def _entries(panel: Panel) -> tuple[dict[str, Artist], str | None]:
     # Points say more than the lines beside them.
     for marks in sorted(panel.layers, key=lambda layer: layer.kind in _LINES):
         named = [name for name in CHANNELS if marks.has(name) and marks.is_discrete(name)]
-        shown = [name for name in named if marks.channel(name).get("legend", {}) is not None]
+        shown = [name for name in named if marks.channel(name)["legend"] is not None]
         if not shown:
             continue
         channel = marks.channel(shown[0])
-        legend: Spec = channel.get("legend") or {}
+        legend: Spec = channel["legend"]
         title = title or legend.get("title", channel.get("title"))
         for value in channel["scale"]["domain"]:
-            alike = {name: value for name in named if marks.channel(name)["field"] == channel["field"]}
-            entries.setdefault(str(value), _symbol(marks, look(marks, alike)))
+            # All channels of a layer say the same.
+            entries.setdefault(str(value), _symbol(marks, look(marks, dict.fromkeys(named, value))))
     return entries, title
 
 

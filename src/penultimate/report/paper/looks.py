@@ -36,7 +36,7 @@ class Look:
 
 def groups(marks: Marks) -> Iterator[tuple[Look, Bool[np.ndarray, " n"]]]:
     """Each look, and which rows have it."""
-    named = [name for name in CHANNELS if marks.has(name) and marks.is_discrete(name)]
+    named = [name for name in CHANNELS if marks.has(name)]
     keys = list(zip(*(marks.column(name) for name in named), strict=True)) if named else [()] * len(marks.rows)
     for key in dict.fromkeys(keys):
         yield look(marks, dict(zip(named, key, strict=True))), np.array([one == key for one in keys], dtype=bool)

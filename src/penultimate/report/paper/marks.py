@@ -58,7 +58,7 @@ class Drawing:
     def _points(self, marks: Marks, look: Look, rows: Bool[np.ndarray, " n"]) -> None:
         area, width = float(marks.options.get("size", 60)), float(marks.options.get("strokeWidth", 1.0))
         tick = marks.kind == "tick"
-        marker = ("|" if self.y.categories is not None else "_") if tick else look.marker
+        marker = "|" if tick else look.marker
         line = tick or marker == "_"
         self.axes.plot(
             self.x.values(marks)[rows],
@@ -164,7 +164,7 @@ class Drawing:
                 align="edge",
                 facecolor=look.face,
                 edgecolor=look.edge,
-                linewidth=POINTS * float(marks.options.get("strokeWidth", 1.0)),
+                linewidth=POINTS * float(marks.options["strokeWidth"]),
                 alpha=look.alpha,
                 zorder=self._order,
             )
@@ -205,7 +205,7 @@ class Drawing:
                     xytext=(shift[0], shift[1]),
                     xycoords=(systems[0], systems[1]),
                     textcoords="offset points",
-                    ha=options.get("align", "center"),
+                    ha=options["align"],
                     va=_ALIGN[options.get("baseline", "middle")],
                     color=look.face,
                     fontsize=7,

@@ -96,12 +96,12 @@ def read(chart: Any) -> tuple[list[list[Panel]], str]:
     spec = chart.to_dict()
     if "params" in spec:
         raise ProblemError("this chart is moved by hand and belongs on a page: draw another of the result's charts")
-    data = cast(Spec, spec.get("datasets", {}))
+    data = cast(Spec, spec["datasets"])
     rows = spec.get("vconcat", [spec])
     beside = [row.get("hconcat", [row]) for row in rows]
     outer = len(rows) == 1 and len(beside[0]) == 1
     panels = [[_panel(panel, data, "" if outer else _title(panel)) for panel in row] for row in beside]
-    return panels, str(spec.get("description", ""))
+    return panels, str(spec["description"])
 
 
 def _panel(spec: Spec, data: Spec, title: str) -> Panel:
@@ -116,11 +116,10 @@ def _layers(spec: Spec, data: Spec, inherited: Spec) -> Iterator[Marks]:
         for layer in spec["layer"]:
             yield from _layers(layer, data, source)
         return
-    rows = source["values"] if "values" in source else data[source["name"]]
+    rows = data[source["name"]]
     for transform in spec.get("transform", ()):
         rows = _filtered(rows, transform)
-    options = cast(Spec, spec["mark"] if isinstance(spec["mark"], Mapping) else {"type": spec["mark"]})
-    yield Marks(options["type"], options, spec.get("encoding", {}), rows)
+    yield Marks(spec["mark"]["type"], spec["mark"], spec.get("encoding", {}), rows)
 
 
 def _filtered(rows: Sequence[Spec], transform: Spec) -> Sequence[Spec]:

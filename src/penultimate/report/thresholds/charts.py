@@ -20,10 +20,10 @@ from penultimate.report.kit.chart_style import (
     Row,
     distinct_labels,
     dot_size,
+    evenly,
     inline,
     log_axis,
     log_scale,
-    spread,
     thinned,
     titled,
 )
@@ -66,8 +66,8 @@ def thresholds(found: Thresholds) -> alt.LayerChart:
 def gains(found: Thresholds) -> alt.LayerChart:
     """Draw the expected F1 of the labels at ½ and with their thresholds, rarest first."""
     order = np.argsort(found.expected_positives, kind="stable")
-    drawn = order[spread(np.arange(1, order.size + 1), ROWS // 2, log=False)]
-    rank = np.arange(1, order.size + 1)[spread(np.arange(1, order.size + 1), ROWS // 2, log=False)]
+    places = evenly(order.size, ROWS // 2)
+    drawn, rank = order[places], places + 1
     names = _labels(found, drawn)
     series = {"with its threshold": found.expected_f, "at ½": found.expected_f_at_half}
     rows: list[Row] = [
@@ -107,7 +107,7 @@ def charts(found: Thresholds) -> dict[str, Callable[[], AnyChart]]:
 
 def _drawn(found: Thresholds) -> Int[np.ndarray, " b"]:
     order = np.argsort(-found.expected_positives, kind="stable")
-    return order[spread(np.arange(1, order.size + 1), log=False)]
+    return order[evenly(order.size)]
 
 
 def _labels(found: Thresholds, chosen: Int[np.ndarray, " b"]) -> list[str]:

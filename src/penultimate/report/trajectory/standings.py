@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from penultimate.noise.standing import Direction, Standing
-from penultimate.report.kit.chart_style import HEIGHT, WIDTH, Row, inline, log_axis, log_scale, spread, titled
+from penultimate.report.kit.chart_style import HEIGHT, WIDTH, Row, evenly, inline, log_axis, log_scale, titled
 from penultimate.report.kit.numbers import number
 
 # Classes of one chart.
@@ -18,9 +18,7 @@ def standings_chart(steps: Int[np.ndarray, " T"], classes: Sequence[Direction]) 
     """Draw the distance of classes from all other samples, points from where they are above noise until they died."""
     known: list[Direction] = [one for one in classes if np.isfinite(one.error)]
     known.sort(key=_by_samples)
-    picked: list[Direction] = [
-        known[place] for place in spread(np.arange(1, len(known) + 1), _SHOWN, log=False).tolist()
-    ]
+    picked: list[Direction] = [known[place] for place in evenly(len(known), _SHOWN).tolist()]
     labels = [f"{one.name} ({number(one.samples)} samples)" for one in picked]
     rows: list[Row] = [
         {"step": step, "strength": value, "class": label, "above": _above(one, step)}

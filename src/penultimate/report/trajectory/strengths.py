@@ -10,7 +10,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.foreseeing import Foreseen
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.timeline import Timeline
-from penultimate.report.kit.chart_style import ROWS, Row, inline, log_axis, log_scale, spread, titled
+from penultimate.report.kit.chart_style import ROWS, Row, evenly, inline, log_axis, log_scale, spread, titled
 from penultimate.report.kit.numbers import number
 from penultimate.report.trajectory.words import foreseen_line
 
@@ -39,7 +39,7 @@ def trajectory_chart(
 ) -> alt.LayerChart:
     """Draw measured strengths, solid, and dashed the timeline, or the values at the forecast's end; dotted the end."""
     sigma = forecast.solution.sigma[: strength.shape[1]]
-    picked = spread(np.arange(1, sigma.size + 1), _DIRECTIONS, log=False).tolist()
+    picked = evenly(sigma.size, _DIRECTIONS).tolist()
     squared = forecast.is_squared_error
     unit = sigma[picked] if squared else np.ones(len(picked))
     look = _Look(
