@@ -24,6 +24,8 @@ Result = TypeVar("Result")
 # Up to so many classes, and below so many samples, NumPy takes less time more than the loops than they take to load:
 # a tenth of a second for the roots of 1,000 distinct counts, and as long for 50,000 samples of width 512.
 FEW_CLASSES, FEW_SAMPLES = 1000, 50_000
+# Of loops whose sums may be taken in any order, and so be vectorised; NaN and infinity stay what they are.
+SUM_FLAGS = {"reassoc", "contract", "nsz"}
 
 
 def is_small(classes: int = 0, samples: int = 0) -> bool:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from penultimate.audits.head_noise import HeadNoise, head_noise
+from penultimate.features.blocks import blocks, slices
 from penultimate.features.head import Head
-from penultimate.features.metrics.sweeping import WORK, Leading, slices
+from penultimate.features.metrics.sweeping import WORK, Leading
 from penultimate.noise.row_directions import Shifted
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
@@ -206,7 +207,7 @@ class HeadRows:
         return units if self._last.dtype.itemsize > np.dtype(np.float32).itemsize else units.astype(np.float32)
 
     def _places(self) -> Iterator[slice]:
-        return slices(self.classes.size, max(1, _ENTRIES // max(self.dimension, self._last.shape[1])))
+        return blocks(self.classes.size, max(self.dimension, self._last.shape[1]), _ENTRIES)
 
     def _measured(self) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, "r r"]]:
         if self.classes.size <= self.dimension:

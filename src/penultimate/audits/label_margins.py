@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from penultimate.features.arrays import as_features
+from penultimate.features.blocks import blocks
 from penultimate.features.head import Head
 from penultimate.features.passes.worst import WorstSamples
 from penultimate.targets.indicators import indicators_of
@@ -55,16 +56,15 @@ class LabelMargins:
             0 and 1.
         """
         rows = as_features(features)
-        step = max(1, _ENTRIES // self._head.classes)
-        for start in range(0, len(rows) if len(self.worst.row) else 0, step):
-            some = targets[start : start + step]
+        for place in blocks(len(rows) if len(self.worst.row) else 0, self._head.classes, _ENTRIES):
+            some = targets[place]
             has = np.asarray(some.todense() if hasattr(some, "todense") else some) > 0
-            scores = self._head.logits(rows[start : start + step]).astype(np.float64)
+            scores = self._head.logits(rows[place]).astype(np.float64)
             others = np.where(has, -np.inf, scores)
             answer = others.argmax(axis=1)
             sample, label = np.nonzero(has)
             margin = scores[sample, label] - others[sample, answer[sample]]
-            self.worst.add(label, margin, self._read + start + sample, answer[sample])
+            self.worst.add(label, margin, self._read + place.start + sample, answer[sample])
         self._read += len(rows)
 
 

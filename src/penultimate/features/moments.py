@@ -21,9 +21,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.features.arrays import wide_of
-from penultimate.features.blocks import blocks
+from penultimate.features.blocks import CACHED, blocks
 from penultimate.features.by_class import ByClass
-from penultimate.kernels import kernel
+from penultimate.kernels import SUM_FLAGS, kernel
 from penultimate.threads import each, workers
 
 Floats = NDArray[np.float64]
@@ -40,10 +40,6 @@ _SAFE = (2.0**-30, 2.0**50)
 _FIRST = 32
 
 
-# Entries that are centred at a time by NumPy: 512 KiB stay in the cache of a core.
-_ENTRIES = 1 << 16
-
-
 def _add_rows_by_class(
     rows: NDArray[np.floating],
     labels: Ints,
@@ -55,9 +51,8 @@ def _add_rows_by_class(
     out: NDArray[np.floating],
 ) -> float:
     """`_add_rows` by NumPy, a few rows at a time."""
-    longest, step = 0.0, max(1, _ENTRIES // rows.shape[1])
-    for start in range(0, len(rows), step):
-        some = slice(start, start + step)
+    longest = 0.0
+    for some in blocks(len(rows), rows.shape[1], CACHED):
         own, w = labels[some], weights[some] if weights.size else np.ones(len(labels[some]))
         centred = rows[some] - shift[own]
         lengths = w * np.vecdot(centred, centred)
@@ -78,7 +73,7 @@ def _add_first_by_class(rows: NDArray[np.floating], labels: Ints, taken: Ints, t
     taken += np.bincount(labels[first], minlength=taken.size)
 
 
-@kernel(twin=_add_rows_by_class, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(twin=_add_rows_by_class, error_model="numpy", fastmath=SUM_FLAGS)
 def _add_rows(
     rows: NDArray[np.floating],
     labels: Ints,

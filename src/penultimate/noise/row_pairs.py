@@ -149,20 +149,17 @@ class _Nearness:
         self.leading.merge(other.leading)
 
     def add(self, tile: Tile) -> None:
-        rows, columns = tile.rows, tile.columns
-        # Where a tile stands for itself alone the second of each pair is not written.
-        there = columns if tile.mirrored else rows
         add_nearness.at(classes=self._noise.size)(
             tile.gram,
-            (tile.left, tile.right),
+            tile.vectors,
             tile.own,
-            (self._squares[tile.own], self._squares[columns]),
-            (self._noise[tile.own], self._noise[columns]),
+            tile.known(self._squares),
+            tile.known(self._noise),
             tile.slack,
             tile.mirrored,
-            (self.leading.value[rows], self.leading.value[there]),
-            (self.leading.index[rows], self.leading.index[there]),
-            (rows.start, columns.start),
+            tile.kept(self.leading.value),
+            tile.kept(self.leading.index),
+            tile.first,
         )
 
 

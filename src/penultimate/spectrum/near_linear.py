@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from penultimate.kernels import kernel
+from penultimate.kernels import SUM_FLAGS, kernel
 from penultimate.spectrum.cauchy_tree import Halving, Sources, chebyshev, gather
-from penultimate.spectrum.root_finding import SUM_FLAGS, Floats, Index, Ints, differences, doubled_residual, find_root
+from penultimate.spectrum.root_finding import Floats, Index, Ints, differences, doubled_residual, find_root
 from penultimate.threads import over_rows
 
 # Sums are right to some 1e-15, so offsets to 1e-12 up to here; beyond, a root takes O(m), and hardly any does.

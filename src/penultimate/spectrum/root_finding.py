@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.kernels import kernel
+from penultimate.kernels import SUM_FLAGS, kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,11 +25,8 @@ ILL_CONDITIONED, SETTLED = 16.0, 2.0**-50
 TOO_CLOSE = 1e-6
 _SPLITTER = 134217729.0  # 2^27 + 1, Veltkamp's constant: halves a 53-bit significand for exact products.
 
-# Sums may be re-associated (and so vectorised); the subtraction c_g − c_a must not, hence it lives in functions
-# that are compiled without these flags.
-SUM_FLAGS = {"reassoc", "contract", "nsz"}
 
-
+# The subtraction c_g − c_a must not be re-associated, hence it lives in functions that are compiled without SUM_FLAGS.
 @kernel(error_model="numpy")
 def differences(base: Floats, shift: Floats, origin: float, out: Floats) -> None:
     """Form ``out = (base − origin) + shift``, rounding each operation once."""

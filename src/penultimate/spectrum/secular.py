@@ -18,13 +18,12 @@ from functools import cached_property, partial
 import numpy as np
 from jaxtyping import Float, Int
 
-from penultimate.kernels import is_small, kernel
+from penultimate.kernels import SUM_FLAGS, is_small, kernel
 from penultimate.spectrum import dense
 from penultimate.spectrum.near_linear import tree_roots, tree_sum_over_poles, tree_sum_over_roots
 from penultimate.spectrum.root_finding import (
     ILL_CONDITIONED,
     SETTLED,
-    SUM_FLAGS,
     TOO_CLOSE,
     Floats,
     Index,

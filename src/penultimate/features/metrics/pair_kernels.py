@@ -7,7 +7,7 @@ kept as well. Arrays come in twos: of the rows, and of the columns.
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.kernels import kernel
+from penultimate.kernels import SUM_FLAGS, kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -16,13 +16,26 @@ Places = tuple[Ints, Ints]
 Sums = tuple[Floats, Floats, Floats]
 
 
-def _keep(table: Floats, best: Floats, place: Ints, first: int) -> None:
+def keep_largest(table: NDArray[np.floating], best: Floats, place: Ints, first: int) -> None:
     """Keep the largest entry of every row, and which column it is of: the first of several."""
     index = table.argmax(axis=1)
-    value = table[np.arange(len(table)), index]
-    index += first
+    keep_larger(table[np.arange(len(table)), index], index + first, best, place)
+
+
+def keep_larger(value: NDArray[np.floating], index: Ints, best: Floats, place: Ints) -> None:
+    """Keep values that are larger than the best so far, and where they are; of equal ones the first."""
     better = (value > best) | ((value == best) & (index < place))
     best[better], place[better] = value[better], index[better]
+
+
+def _keep_others(
+    table: Floats, diagonal: Ints, mirrored: bool, best: Two, place: Places, first: tuple[int, int]
+) -> None:
+    """Keep the largest entry of every row but its own, and of every column of a tile with a mirror image."""
+    _put_own(table, diagonal, first[1], -np.inf)
+    keep_largest(table, best[0], place[0], first[1])
+    if mirrored:
+        keep_largest(table.T, best[1], place[1], first[0])
 
 
 def _put_own(table: Floats, diagonal: Ints, first: int, value: float) -> None:
@@ -56,11 +69,9 @@ def _quotients(
         table = np.where(distances > 0.0, table / distances, np.inf)
     _put_own(table, diagonal, first[1], 0.0)
     totals[0][...] += table.sum(axis=1)
-    _put_own(table, diagonal, first[1], -np.inf)
-    _keep(table, worst[0], place[0], first[1])
     if mirrored:
         totals[1][...] += table.sum(axis=0)
-        _keep(table.T, worst[1], place[1], first[0])
+    _keep_others(table, diagonal, mirrored, worst, place, first)
 
 
 def _angles(
@@ -88,10 +99,7 @@ def _angles(
     for axis in (1, 0) if mirrored else (1,):
         for total, part in zip(sums[1 - axis], parts, strict=True):
             total[...] += part.sum(axis=axis)
-    _put_own(table, diagonal, first[1], -np.inf)
-    _keep(table, nearest[0], place[0], first[1])
-    if mirrored:
-        _keep(table.T, nearest[1], place[1], first[0])
+    _keep_others(table, diagonal, mirrored, nearest, place, first)
 
 
 def _nearness(
@@ -110,13 +118,10 @@ def _nearness(
     table = 2.0 * (vectors[0] @ vectors[1].T if slack > 0.0 else gram.astype(np.float64, copy=False))
     table -= squares[0][:, None] + squares[1]
     table /= noise[0][:, None] + noise[1]
-    _put_own(table, diagonal, first[1], -np.inf)
-    _keep(table, nearest[0], place[0], first[1])
-    if mirrored:
-        _keep(table.T, nearest[1], place[1], first[0])
+    _keep_others(table, diagonal, mirrored, nearest, place, first)
 
 
-@kernel(twin=_quotients, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(twin=_quotients, error_model="numpy", fastmath=SUM_FLAGS)
 def add_quotients(
     gram: NDArray[np.floating],
     vectors: Two,
@@ -152,7 +157,7 @@ def add_quotients(
             _keep_columns(quotient, worst[1], place[1], first[0] + i)
 
 
-@kernel(twin=_angles, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(twin=_angles, error_model="numpy", fastmath=SUM_FLAGS)
 def add_angles(
     gram: NDArray[np.floating],
     vectors: Two,
@@ -197,7 +202,7 @@ def add_angles(
             _keep_columns(cosine, nearest[1], place[1], first[0] + i)
 
 
-@kernel(twin=_nearness, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(twin=_nearness, error_model="numpy", fastmath=SUM_FLAGS)
 def add_nearness(
     gram: NDArray[np.floating],
     vectors: Two,
@@ -231,7 +236,7 @@ def add_nearness(
             _keep_columns(value, nearest[1], place[1], first[0] + i)
 
 
-@kernel(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(error_model="numpy", fastmath=SUM_FLAGS)
 def _distances(
     gram: NDArray[np.floating],
     row: Floats,
@@ -249,7 +254,7 @@ def _distances(
             out[j] = _apart(row, others[j])
 
 
-@kernel(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(error_model="numpy", fastmath=SUM_FLAGS)
 def _apart(one: Floats, other: Floats) -> float:
     """Squared distance, without cancellation."""
     square = 0.0
@@ -258,7 +263,7 @@ def _apart(one: Floats, other: Floats) -> float:
     return square
 
 
-@kernel(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(error_model="numpy", fastmath=SUM_FLAGS)
 def _dot(one: Floats, other: Floats) -> float:
     total = 0.0
     for k in range(one.size):
@@ -266,7 +271,7 @@ def _dot(one: Floats, other: Floats) -> float:
     return total
 
 
-@kernel(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(error_model="numpy", fastmath=SUM_FLAGS)
 def _add_off(cosine: Floats, simplex: float, sums: Sums) -> None:
     for j in range(cosine.size):
         off = cosine[j] + simplex

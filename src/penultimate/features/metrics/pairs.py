@@ -174,21 +174,18 @@ class _Quotients:
         self.worst.merge(other.worst)
 
     def add(self, tile: Tile) -> None:
-        rows, columns = tile.rows, tile.columns
-        # Where a tile stands for itself alone the second of each pair is not written.
-        there = columns if tile.mirrored else rows
         add_quotients.at(classes=self.means.shape[0])(
             tile.gram,
-            (tile.left, tile.right),
+            tile.vectors,
             tile.own,
-            (self.means.squares[tile.own], self.means.squares[columns]),
-            (self._spreads[tile.own], self._spreads[columns]),
+            tile.known(self.means.squares),
+            tile.known(self._spreads),
             _CLOSE if tile.gram.dtype == np.float64 else _CLOSE_NARROW,
             tile.mirrored,
-            (self._totals[rows], self._totals[there]),
-            (self.worst.value[rows], self.worst.value[there]),
-            (self.worst.index[rows], self.worst.index[there]),
-            (rows.start, columns.start),
+            tile.kept(self._totals),
+            tile.kept(self.worst.value),
+            tile.kept(self.worst.index),
+            tile.first,
         )
 
     @property
@@ -226,20 +223,19 @@ class _Angles:
         self.nearest.merge(other.nearest)
 
     def add(self, tile: Tile) -> None:
-        rows, columns = tile.rows, tile.columns
-        there = columns if tile.mirrored else rows
+        sums = tile.kept(self._sums)
         add_angles.at(classes=self.squares.size)(
             tile.gram,
-            (tile.left, tile.right),
+            tile.vectors,
             tile.own,
-            (self._inverse[tile.own], self._inverse[columns]),
+            tile.known(self._inverse),
             self._simplex,
             tile.slack,
             tile.mirrored,
-            (tuple(self._sums[:, rows]), tuple(self._sums[:, there])),
-            (self.nearest.value[rows], self.nearest.value[there]),
-            (self.nearest.index[rows], self.nearest.index[there]),
-            (rows.start, columns.start),
+            (tuple(sums[0]), tuple(sums[1])),
+            tile.kept(self.nearest.value),
+            tile.kept(self.nearest.index),
+            tile.first,
         )
 
     @property

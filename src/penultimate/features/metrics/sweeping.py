@@ -5,19 +5,22 @@ made in single precision, as the average over a sample has a larger error of its
 that what has to be exact is taken anew.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
 
+from penultimate.features.blocks import slices
 from penultimate.features.metrics.centred import Rows
+from penultimate.features.metrics.pair_kernels import keep_larger, keep_largest
 from penultimate.threads import each, workers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Found = TypeVar("Found", Floats, Ints)
 
 # Rows and columns of the tile of a table that a thread holds at a time, which stays in cache.
 _TILE = 512
@@ -38,8 +41,8 @@ class Tile:
         Where what is read off is kept: numbers of rows, or places in the sample, and numbers of columns.
     own : ndarray of shape (b,)
         The column that is the same row of the table.
-    left, right : ndarray
-        The rows themselves.
+    vectors : tuple of ndarray
+        The rows themselves, and the others.
     gram : ndarray
         Their inner products, of single precision in a sample.
     mirrored : bool
@@ -49,15 +52,27 @@ class Tile:
     rows: slice
     columns: slice
     own: Ints
-    left: Floats
-    right: Floats
+    vectors: tuple[Floats, Floats]
     gram: NDArray[np.floating]
     mirrored: bool
 
     @property
     def slack(self) -> float:
         """What a product in single precision may be off by, over the lengths of both vectors; 0 in float64."""
-        return 0.0 if self.gram.dtype == np.float64 else float(np.finfo(np.float32).eps) * self.left.shape[1]
+        return 0.0 if self.gram.dtype == np.float64 else float(np.finfo(np.float32).eps) * self.vectors[0].shape[1]
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """Number of the first row, and of the first column."""
+        return self.rows.start, self.columns.start
+
+    def known(self, values: Floats) -> tuple[Floats, Floats]:
+        """What is known of all rows of the table: of those of the tile, and of its columns."""
+        return values[self.own], values[self.columns]
+
+    def kept(self, found: Found) -> tuple[Found, Found]:
+        """Where to write what is found: of its rows, and of its columns, which only a tile with a mirror image has."""
+        return found[..., self.rows], found[..., self.columns if self.mirrored else self.rows]
 
 
 @runtime_checkable
@@ -116,7 +131,7 @@ def _all(table: Rows, readers: Sequence[Reader]) -> None:
         left, places = vectors[rows], every[rows]
         for columns in parts[first:]:
             right = left if columns is rows else vectors[columns]
-            tile = Tile(rows, columns, places, left, right, left @ right.T, columns is not rows)
+            tile = Tile(rows, columns, places, (left, right), left @ right.T, columns is not rows)
             for reader in own[thread]:
                 reader.add(tile)
 
@@ -134,7 +149,7 @@ def _some(vectors: Rows, readers: Sequence[Reader], sample: Int[np.ndarray, " n"
 
     def show(thread: int, columns: slice, right: Floats, turned: NDArray[np.float32]) -> None:
         for rows in parts[thread::threads]:
-            tile = Tile(rows, columns, sample[rows], left[rows], right, narrow[rows] @ turned, False)
+            tile = Tile(rows, columns, sample[rows], (left[rows], right), narrow[rows] @ turned, False)
             for reader in readers:
                 reader.add(tile)
 
@@ -142,12 +157,6 @@ def _some(vectors: Rows, readers: Sequence[Reader], sample: Int[np.ndarray, " n"
         right = vectors[columns]
         turned = np.ascontiguousarray(right.T, dtype=np.float32)
         each(lambda thread, c=columns, r=right, t=turned: show(thread, c, r, t), threads)
-
-
-def slices(size: int, step: int) -> Iterator[slice]:
-    """Ranges of so many, or fewer at the end, that make up 0 … size − 1."""
-    for start in range(0, size, step):
-        yield slice(start, min(start + step, size))
 
 
 class Leading:
@@ -158,15 +167,8 @@ class Leading:
 
     def add(self, rows: slice, columns: slice, tile: NDArray[np.floating]) -> None:
         """Take in a tile; those of the same rows come in the order of their columns."""
-        index = tile.argmax(axis=1)
-        self.keep(rows, index + columns.start, tile[np.arange(len(tile)), index])
-
-    def keep(self, rows: slice, index: Ints, value: NDArray[np.floating]) -> None:
-        """Take in the largest entries of some rows, and where they are."""
-        better = (value > self.value[rows]) | ((value == self.value[rows]) & (index < self.index[rows]))
-        self.index[rows] = np.where(better, index, self.index[rows])
-        self.value[rows] = np.where(better, value, self.value[rows])
+        keep_largest(tile, self.value[rows], self.index[rows], columns.start)
 
     def merge(self, other: "Leading") -> None:
         """Take in what was found elsewhere in the same table."""
-        self.keep(slice(None), other.index, other.value)
+        keep_larger(other.value, other.index, self.value, self.index)

@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
 from penultimate.features.arrays import Gaps, as_features, as_labels, wide_of
+from penultimate.features.blocks import CACHED, blocks
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.moments import ROWS
 from penultimate.features.passes.worst import WorstSamples
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.kernels import kernel
+from penultimate.kernels import SUM_FLAGS, kernel
 from penultimate.threads import each, workers
 
 Floats = NDArray[np.float64]
@@ -47,10 +48,6 @@ _FEW_PRODUCTS, _SHARE = 1 << 30, 0.25
 _FEW, _SAMPLES = 1000, 4
 
 
-# Entries that are centred at a time by NumPy: 512 KiB stay in the cache of a core.
-_CENTRED = 1 << 16
-
-
 def _centre_rows(
     rows: NDArray[np.floating],
     labels: Ints,
@@ -61,16 +58,14 @@ def _centre_rows(
     unit: float,
 ) -> None:
     """`_centre` by NumPy, a few rows at a time."""
-    step = max(1, _CENTRED // rows.shape[1])
-    for start in range(0, len(rows), step):
-        some = slice(start, min(start + step, len(rows)))
+    for some in blocks(len(rows), rows.shape[1], CACHED):
         z = rows[some] - origin
         centred[some] = z * unit
         z -= means[labels[some]]
         distance[some] = np.vecdot(z, z)
 
 
-@kernel(twin=_centre_rows, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@kernel(twin=_centre_rows, error_model="numpy", fastmath=SUM_FLAGS)
 def _centre(
     rows: NDArray[np.floating],
     labels: Ints,
@@ -136,11 +131,10 @@ class AffineScores:
         classes = len(self.offsets)
         squares = np.einsum("kd,kd->k", self.vectors, self.vectors)
         radii, least = np.zeros(classes), np.zeros(classes)
-        step = max(1, _ENTRIES // (4 * classes))
         # A single odd label may make millions of classes, nearly all without samples: they are passed over.
         known = np.flatnonzero(np.isfinite(points).all(axis=1) & np.isfinite(self.offsets))
-        for start in range(0, known.size, step):
-            rows = known[start : start + step]
+        for place in blocks(known.size, 4 * classes, _ENTRIES):
+            rows = known[place]
             scores = points[rows] @ self.vectors.T + self.offsets
             own = scores[np.arange(rows.size), rows]
             size = np.abs(own) + np.linalg.norm(points[rows], axis=1) * np.sqrt(squares.max(initial=0.0))
@@ -172,11 +166,10 @@ class AffineScores:
         """
         vectors, offsets = self._in(features.dtype)
         best = np.empty(len(features), dtype=np.int64)
-        step = max(1, _ENTRIES // len(offsets))
-        for start in range(0, len(features), step):
-            scores = features[start : start + step] @ vectors
+        for some in blocks(len(features), len(offsets), _ENTRIES):
+            scores = features[some] @ vectors
             scores += offsets
-            best[start : start + step] = np.argmax(scores, axis=1)
+            best[some] = np.argmax(scores, axis=1)
         return best
 
     def judged(self, features: NDArray[np.floating], labels: Ints) -> tuple[Ints, Floats]:
@@ -189,9 +182,7 @@ class AffineScores:
         """
         vectors, offsets = self._in(features.dtype)
         best, margin = np.empty(len(features), dtype=np.int64), np.empty(len(features))
-        step = max(1, _ENTRIES // len(offsets))
-        for start in range(0, len(features), step):
-            some = slice(start, start + step)
+        for some in blocks(len(features), len(offsets), _ENTRIES):
             scores = features[some] @ vectors
             scores += offsets
             best[some] = np.argmax(scores, axis=1)
@@ -327,15 +318,18 @@ class Deciding:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that was counted or kept, for a checkpoint."""
-        counts = {name: array for name, array in vars(self.decisions).items() if array is not None}
-        return counts | self.worst.arrays() | {"progress": np.array([self.rows, self.certified, self._read])}
+        return self._counts | self.worst.arrays() | {"progress": np.array([self.rows, self.certified, self._read])}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `arrays` gave."""
-        for name, array in self.arrays().items():
-            if name != "progress":
-                array[...] = arrays[name]
+        for name, array in self._counts.items():
+            array[...] = arrays[name]
+        self.worst.restore(arrays)
         self.rows, self.certified, self._read = (int(number) for number in arrays["progress"])
+
+    @property
+    def _counts(self) -> dict[str, NDArray[Any]]:
+        return {name: array for name, array in vars(self.decisions).items() if array is not None}
 
     def _decide(
         self,

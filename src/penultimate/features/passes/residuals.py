@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
 from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
+from penultimate.features.by_class import ByClass
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.losses import Loss
@@ -128,7 +129,6 @@ class Slopes:
 
     def _add(self, rows: NDArray[np.float64], own: NDArray[np.int64], size: NDArray[np.float64]) -> None:
         slopes = self._loss.slopes(self._head.logits(rows), own, self._counts) * size[:, None]
-        order = np.argsort(own, kind="stable")
-        classes, first = np.unique(own[order], return_index=True)
-        self._of_class[classes] += np.add.reduceat(slopes[order], first, axis=0)
+        by_class = ByClass.of(own)
+        self._of_class[by_class.classes] += by_class.sums(slopes)
         self._whole += slopes.T @ (rows - self._origin)
