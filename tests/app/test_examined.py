@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import penultimate as pen
-from sent_files import archive, features, layer
+from sent_files import archive, features, labelled, layer
 
 pytest.importorskip("starlette", reason="pip install 'penultimate[app]'")
 from penultimate.app import views
@@ -21,6 +21,7 @@ TAGS = b"tags\n" + b"cat;pet\n" * 60 + b"dog;pet\n" * 30 + b"newt\n" * 5
 CASES = {
     "bundled": ({"task": "audit", "first": "cnn-mse"}, ()),
     "audit": ({"task": "audit", "loss": "ce", "weight_decay": "0.01"}, (("first", "my features.npz", features),)),
+    "audit of label sets": ({"task": "audit", "loss": "bce"}, (("first", "tagged.npz", labelled),)),
     "drift": (
         {"task": "drift", "second": ""},
         (("first", "then.npz", features), ("second", "now.npz", lambda: features(1, 2.0))),
@@ -46,10 +47,11 @@ def test_the_python_lines_and_the_command_give_the_same(case, tmp_path, monkeypa
     for sent in files:
         (tmp_path / sent.name).write_bytes(sent.data)
     found: dict = {}
-    exec(python(settings, files).replace("print", "str"), found)
+    shown = json.loads(views.view(settings, (), files))
+    exec(shown["python"].replace("print", "str"), found)
     verdict = views.result(settings, files).verdict
     assert found["result"].verdict == verdict
-    first, *words = shlex.split(command(settings, files).split(" --html ")[0])
+    first, *words = shlex.split(shown["command"].split(" --html ")[0])
     status, out, err = penultimate(*words, "--json", "-")
     assert first == "penultimate" and status == 0, err
     assert json.loads(out)["verdict"] == verdict

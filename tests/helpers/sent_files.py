@@ -24,6 +24,14 @@ def features(seed: int = 0, shift: float = 0.0) -> bytes:
 
 
 @cache
+def labelled() -> bytes:
+    """Samples of which each has some of three labels."""
+    rng = np.random.default_rng(2)
+    sets = (rng.random((120, 3)) < [0.5, 0.3, 0.2]).astype(np.int64)
+    return archive(h=sets @ rng.normal(size=(3, 6)) + 0.2 * rng.normal(size=(120, 6)), y=sets)
+
+
+@cache
 def layer() -> bytes:
     """A last layer of which a third of the rows were never trained."""
     rng = np.random.default_rng(1)

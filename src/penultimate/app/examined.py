@@ -61,9 +61,9 @@ def examine(settings: Settings, files: Sequence[Sent]) -> Examined:
 
 
 def _audit(settings: Settings, paths: dict[str, Path]) -> Audit | LabelAudit:
-    head, separator = paths.get("second"), settings.separator or None
-    if "first" in paths and holds_label_sets(paths["first"], None, separator):
-        return audit_label_sets(paths["first"], head=head, loss=settings.loss, separator=separator)
+    head = paths.get("second")
+    if "first" in paths and holds_label_sets(paths["first"]):
+        return audit_label_sets(paths["first"], head=head, loss=settings.loss)
     given = _features(settings.first, paths, "first")
     return audit(given, head=head, weight_decay=settings.decay(), loss=settings.loss)
 

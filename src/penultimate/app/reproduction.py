@@ -15,7 +15,7 @@ _COMMANDS = {"forecast": "forecast", "losses": "compare", "advice": "advise"}
 _FUNCTIONS = {"forecast": "forecast", "losses": "compare_losses", "advice": "advise"}
 
 
-def python(settings: Settings, files: Sequence[Sent] = ()) -> str:
+def python(settings: Settings, files: Sequence[Sent] = (), label_sets: bool = False) -> str:
     """Python lines with the same result.
 
     Parameters
@@ -24,6 +24,8 @@ def python(settings: Settings, files: Sequence[Sent] = ()) -> str:
         Of a view that there is.
     files : sequence of Sent
         What the view "files" is of; they are read by the user's names.
+    label_sets : bool, default False
+        Whether features that are audited turned out to have several labels a sample.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def python(settings: Settings, files: Sequence[Sent] = ()) -> str:
     result.report("report.html")
     """
     if settings.view == "files":
-        return "\n".join(("import penultimate as pen", "", *_of_files(settings, files), *_SHOWN))
+        return "\n".join(("import penultimate as pen", "", *_of_files(settings, files, label_sets), *_SHOWN))
     if settings.networks == AUDITED:
         return "\n".join(("import penultimate as pen", "", *_of_audited(settings, files), *_SHOWN))
     arguments = ["counts", *([repr(settings.compared())] if settings.view == "losses" else []), repr(settings.decay())]
@@ -55,12 +57,12 @@ def python(settings: Settings, files: Sequence[Sent] = ()) -> str:
     return "\n".join(lines)
 
 
-def command(settings: Settings, files: Sequence[Sent] = ()) -> str:
+def command(settings: Settings, files: Sequence[Sent] = (), label_sets: bool = False) -> str:
     """The command with the same result; counts that are not bundled are read from `COUNTS_FILE`.
 
     Parameters
     ----------
-    settings, files
+    settings, files, label_sets
         As for `python`.
 
     Returns
@@ -73,7 +75,7 @@ def command(settings: Settings, files: Sequence[Sent] = ()) -> str:
     'penultimate compare wordnet --loss ce --loss la:1 --weight-decay 0.0001 --html report.html'
     """
     if settings.view == "files":
-        return shlex.join(["penultimate", *_words_of_files(settings, files), "--html", "report.html"])
+        return shlex.join(["penultimate", *_words_of_files(settings, files, label_sets), "--html", "report.html"])
     counts = settings.bundled if settings.source == "bundled" else COUNTS_FILE
     options: list[tuple[str, Any]] = [("loss", name) for name in settings.compared() if settings.view == "losses"]
     options += [("weight_decay", settings.decay()), *_settled(settings, files), ("html", "report.html")]
@@ -109,7 +111,7 @@ def _audit_name(files: Sequence[Sent]) -> str:
     return next((sent.name for sent in files if sent.slot == "audit"), "audit.json")
 
 
-def _of_files(settings: Settings, files: Sequence[Sent]) -> list[str]:
+def _of_files(settings: Settings, files: Sequence[Sent], label_sets: bool) -> list[str]:
     """Lines that end with the result."""
     first, second = _named(settings, files)
     trained = f"weight_decay={settings.decay()!r}, loss={settings.loss!r}"
@@ -121,19 +123,21 @@ def _of_files(settings: Settings, files: Sequence[Sent]) -> list[str]:
         ]
     if settings.task == "audit":
         head = f"head={second!r}, " if second else ""
+        if label_sets:
+            return [f"result = pen.audit_label_sets({first!r}, {head}loss={settings.loss!r})"]
         return [f"result = pen.audit({first!r}, {head}{trained})"]
     arguments = [repr(first), *([repr(second)] if settings.task == "drift" else [])]
     return [f"result = pen.{settings.task.replace('-', '_')}({', '.join(arguments)})"]
 
 
-def _words_of_files(settings: Settings, files: Sequence[Sent]) -> list[str]:
+def _words_of_files(settings: Settings, files: Sequence[Sent], label_sets: bool) -> list[str]:
     first, second = _named(settings, files)
-    trained = ["--weight-decay", str(settings.decay()), "--loss", settings.loss]
-    separator = ["--separator", settings.separator] if settings.separator else []
+    loss = ["--loss", settings.loss]
+    trained = loss if label_sets else ["--weight-decay", str(settings.decay()), *loss]
     if settings.task == "labels":
-        return ["forecast", first, *separator, *trained]
+        return ["forecast", first, *(["--separator", settings.separator] if settings.separator else []), *trained]
     if settings.task == "audit":
-        return ["audit", first, *(["--head", second] if second else []), *separator, *trained]
+        return ["audit", first, *(["--head", second] if second else []), *trained]
     return [settings.task, first, *([second] if settings.task == "drift" else [])]
 
 

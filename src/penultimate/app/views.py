@@ -78,12 +78,13 @@ def view(settings: Settings, charts: Sequence[str], files: tuple[Sent, ...] = ()
         JSON: the report's body in HTML, the charts asked for, and the same in Python.
     """
     found = _document(settings, files)
+    label_sets = isinstance(result(settings, files), LabelAudit)
     drawn = {figure.key: figure.spec for figure in found.figures if figure.key in charts}
     shown: dict[str, Any] = {
         "html": found.within(),
         "charts": drawn,
-        "python": python(settings, files),
-        "command": command(settings, files),
+        "python": python(settings, files, label_sets),
+        "command": command(settings, files, label_sets),
     }
     return json.dumps(shown, allow_nan=False, separators=(",", ":"))
 
