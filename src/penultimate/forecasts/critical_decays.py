@@ -172,7 +172,7 @@ def find_critical(
         out = _found_on_bins(solution, by_bins)
     if first_on_bins is not None:  # which says for itself what is the first
         out[-1] = first_on_bins.decay[0], *first_on_bins.bracket[0]
-        out[:, 0] = np.maximum(out[:, 0], first_on_bins.decay[0])
+        out[:, 0] = np.fmax(out[:, 0], first_on_bins.decay[0])
     deaths = {(death.kind, death.index): death for death in (() if by_bins else _deaths(solution, first))}
     if first is not None:  # which is bracketed more closely than the others
         deaths[first.kind, first.index] = first
@@ -243,7 +243,8 @@ def _note(solution: Solution, found: Float[np.ndarray, "t 3"]) -> str:
     if _by_bins(solution) is not None:
         return (
             "those of classes of equal count in closed form, the others read off solutions on bins of nearly equal "
-            "counts, without a proof: within 2 % in examples; critical_bracket says between what the bins have them"
+            "counts, without a proof: the first within 2 % in examples, and so all with a free bias, else within 9 %; "
+            "critical_bracket says between what the bins have them"
         )
     if not known.any():
         return f"not searched for among {groups:,} distinct counts: penultimate.solution_path finds them, in longer"

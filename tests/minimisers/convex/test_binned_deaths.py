@@ -38,6 +38,18 @@ def test_they_are_those_that_following_finds(followed):
     assert first.bracket[0, 0] <= exact[-1] <= first.bracket[0, 1] <= 1.4 * first.bracket[0, 0]
 
 
+def test_without_a_bias_they_are_less_near_but_for_the_first():
+    """Singular values of dead directions then move with the decay: theirs at the smallest dead decay says less."""
+    problem = pen.Problem.from_decays(1e-3, loss="ce", bias="none")
+    forecast = pen.Forecast(pen.minimise(COUNTS, problem))
+    exact = np.sort(np.repeat(forecast.critical_weight_decay, forecast.solution.multiplicity))[::-1]
+    found = binned_deaths(COUNTS, problem, np.arange(exact.size))
+    np.testing.assert_allclose(found.decay, exact, rtol=0.09)
+    assert np.all((found.bracket[:, 0] <= exact * 1.02) & (exact <= found.bracket[:, 1] * 1.02))
+    first = first_binned_death(COUNTS, problem, exact.size - 1)
+    assert first.decay[0] == pytest.approx(exact[-1], rel=0.01)
+
+
 def test_a_forecast_of_many_counts_knows_all_of_them(followed, many):
     exact, first = followed.critical_weight_decay, followed.largest_safe_weight_decay
     np.testing.assert_allclose(np.sort(many.critical_weight_decay), np.sort(exact), rtol=0.02)

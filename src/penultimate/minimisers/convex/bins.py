@@ -2,8 +2,7 @@
 
 A bin's classes are treated alike: all have the mean of its counts, and the mean of its weights. Its features and rows
 then cost exactly what they cost with the true counts, since both the loss and the decay of features are sums over
-samples (docs/theory §18); what is lost is how far a minimiser of the true problem treats
-them unlike.
+samples (docs/theory §18); what is lost is how far a minimiser of the true problem treats them unlike.
 """
 
 from dataclasses import dataclass, replace
