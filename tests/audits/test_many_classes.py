@@ -1,5 +1,7 @@
 """An audit of so many classes that pairs and answers are those of a sample: what is exact, and what has an error."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -103,6 +105,24 @@ def test_what_is_a_sample_is_said_so(few):
     assert record["sampled"] == {"classes": SAMPLE, "answers": DRAWN}
     assert f"of a sample of {DRAWN} samples correctly" in few.verdict
     assert f"Of a sample of {SAMPLE} of {CLASSES} classes" in few.verdict
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupt_ends_the_look_at_a_sample(threads, monkeypatch):
+    """A real SIGINT while the first tile is read: no columns after these are begun."""
+    monkeypatch.setattr(sweeping, "_TILE", 4)
+    monkeypatch.setattr(sweeping, "workers", lambda: threads)
+    seen = []
+
+    class Reader:
+        def add(self, tile):
+            seen.append(tile.columns.start)
+            if len(seen) == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        sweeping.sweep(np.random.default_rng(0).normal(size=(200, 3)), Reader(), sample=np.arange(12))
+    assert set(seen) == {0}
 
 
 def test_the_real_limits_take_a_sample_from_some_tens_of_thousands_of_classes_on():

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from penultimate.audits.alignment import align
-from penultimate.audits.beside_passes import checkpoint_of, of_loss, scatters_of, slopes_of
+from penultimate.audits.beside_passes import Told, checkpoint_of, of_loss, scatters_of, slopes_of, told_by
 from penultimate.audits.calibration import Calibration
 from penultimate.audits.gaps import GapsFound, read_observed
 from penultimate.audits.layer import LayerAudit, audit_layer
@@ -32,7 +32,7 @@ from penultimate.features.metrics.centred import ClassRows, variances
 from penultimate.features.metrics.summary import measures
 from penultimate.features.naming import doubts, one_order
 from penultimate.features.passes.accumulator import Accumulator, Together
-from penultimate.features.passes.answering import Drawn, answers, too_many
+from penultimate.features.passes.answering import Drawn, too_many
 from penultimate.features.passes.deciding import Deciding
 from penultimate.features.passes.distributed import on_cluster
 from penultimate.features.passes.one_process import OneProcess
@@ -290,14 +290,10 @@ def audit(
         passes.run(Together(second) if len(second) > 1 else deciding, "answers", held, _step(progress, "answers"))
     residuals = None if slopes is None else slopes.residuals()
     pairs = class_pairs(directions, None if scatters is None else scatters.sums)
-    if isinstance(deciding, Drawn):
-        drawn = len(deciding.sample[1])
-        told = answers(*deciding.sample, whole, last), WorstSamples.empty(classes), 0, drawn
-    else:
-        told = deciding.decisions, deciding.worst, deciding.certified, None
-    doubted = doubts(counts, whole.counts, told[0], None if task.classes is None else training.names)
+    told = told_by(deciding, whole, last)
+    doubted = doubts(counts, whole.counts, told.decisions, None if task.classes is None else training.names)
     noise = directions, pairs
-    places, dtype = places_of(source, told[1].row), source.dtype
+    places, dtype = places_of(source, told.worst.row), source.dtype
     result = _judge(
         whole, without, told, residuals, noise, training, last, model, dtype, doubted, task.notes, found, places
     )
@@ -309,7 +305,7 @@ def audit(
 def _judge(
     whole: FeatureStatistics,
     parts: list[FeatureStatistics],
-    told: tuple[Decisions, WorstSamples, int, int | None],
+    told: Told,
     residuals: Residuals | None,
     noise: tuple[ClassDirections, ClassPairs],
     counts: ClassCounts,
@@ -333,10 +329,10 @@ def _judge(
         counts=counts,
         statistics=whole,
         dtype=dtype,
-        decisions=told[0],
-        worst=told[1],
+        decisions=told.decisions,
+        worst=told.worst,
         places=places,
-        certified=told[2],
+        certified=told.certified,
         metrics=metrics,
         classes=classes,
         directions=noise[0],
@@ -348,7 +344,7 @@ def _judge(
         notes=(*doubted, *notes),
         gaps=gaps,
         sampled=None if sampled is None else sampled.classes,
-        drawn=told[3],
+        drawn=told.drawn,
     )
 
 

@@ -1,17 +1,22 @@
-"""What the passes of an audit fill and keep beside statistics and answers."""
+"""What the passes of an audit fill and keep beside statistics, and what they say of answers."""
 
 import hashlib
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from penultimate.counts import ClassCounts
 from penultimate.features.arrays import Gaps
+from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
+from penultimate.features.passes.answering import Drawn, answers
 from penultimate.features.passes.checkpoint import Checkpoint
+from penultimate.features.passes.deciding import Deciding
 from penultimate.features.passes.residuals import MOST_CLASSES, Slopes
 from penultimate.features.passes.scatters import MOST, Scatters
+from penultimate.features.passes.worst import WorstSamples
 from penultimate.features.sources import FeatureSource
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.losses import resolve
@@ -34,6 +39,34 @@ def scatters_of(statistics: FeatureStatistics, directions: ClassDirections, gaps
     if directions.outcome is MeansOutcome.TOO_FEW_SAMPLES or not rank or statistics.classes * rank**2 > MOST:
         return None
     return Scatters(statistics, directions.basis, gaps=gaps)
+
+
+class Told(NamedTuple):
+    """What the second pass says of answers.
+
+    Attributes
+    ----------
+    decisions : Decisions
+    worst : WorstSamples
+    certified : int
+        As in an `Audit`.
+    drawn : int or None
+        Of so many samples; None where it is of all.
+    """
+
+    decisions: Decisions
+    worst: WorstSamples
+    certified: int
+    drawn: int | None
+
+
+def told_by(second: Deciding | Drawn, statistics: FeatureStatistics, head: Head | None) -> Told:
+    """What a second pass says of all samples, or of those that it drew."""
+    if isinstance(second, Deciding):
+        return Told(second.decisions, second.worst, second.certified, None)
+    features, labels = second.sample
+    decisions = answers(features, labels, statistics, head)
+    return Told(decisions, WorstSamples.empty(statistics.classes), 0, len(labels))
 
 
 def of_loss(problem: Problem, counts: ClassCounts | None) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """How long work will take, and how much memory, said before it begins where it is much.
 
 What a forecast takes stands in `penultimate.minimisers.cost`, and what its critical weight decays take where they are
-found. The constants here were measured on one core of a server of 2023 (`audit --head-only` of 50,257 rows of width
-768); other machines differ by a factor of two or three.
+found. The constants here were timed on one core of a server of 2023, some by a benchmark that is named beside them and
+the others once by hand; other machines differ by a factor of two or three.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 _SECONDS = 30.0
 _BYTES = 2 << 30
 
-# Rows of a head are all compared with all: seconds for a product of two numbers.
+# Rows of a head are all compared with all: seconds for a product of two numbers (by hand: `audit --head-only` of 50,257
+# rows of width 768).
 _PRODUCT = 5e-11
-# All eigenvectors of a matrix, by the cube of its size (4,096 in 40 s).
+# All eigenvectors of a matrix, by the cube of its size (by hand: 4,096 in 40 s).
 _EIGEN = 6e-10
-# Solving over label sets: seconds for each of their numbers times the fewer of labels and sets (150 labels in 1,180
-# sets in 30 to 90 s, 40 in 1,323 in 3 s).
+# Solving over label sets: seconds for each of their numbers times the fewer of labels and sets (by hand: 150 labels in
+# 1,180 sets in 30 to 90 s, 40 in 1,323 in 3 s).
 _SOLVED = 2e-6
-# The same for an audit with a head (13 s for 10,000 classes of width 512), and how many times it holds the class means:
-# twice in sums, half as much in a head of single precision, and blocks.
+# The same for an audit with a head (benchmarks/bench_audit.py: 13 s for 10,000 classes of width 512), and how many
+# times it holds the class means: twice in sums, half as much in a head of single precision, and blocks.
 _AUDITED, _COPIES = 2.5e-10, 3
-# A scan passes over them some thirty times: seconds for each number of the head (50,000 × 1,000 in 6 s).
+# A scan passes over them some thirty times: seconds for each number of the head (benchmarks/bench_scan.py: 50,000 ×
+# 1,000 in 6 s).
 _SCANNED = 1.2e-7
 
 

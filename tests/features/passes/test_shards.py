@@ -1,5 +1,6 @@
 """What a shard costs on a worker: bytes that are sent to it, which loops it takes, and pages of memory."""
 
+import ctypes
 import os
 import pickle
 import platform
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from penultimate.features.moments import Moments
+from penultimate.features.passes import kept_memory as kept_memory_module
 from penultimate.features.passes.answering import Drawn
 from penultimate.features.passes.replicates import Replicates
 
@@ -41,7 +43,18 @@ def test_a_shard_is_summed_as_one_process_would_at_its_place(monkeypatch):
     np.testing.assert_allclose(sizes, alone, atol=6)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+@pytest.mark.parametrize("place", ["another system", "another library"])
+def test_another_allocator_is_left_alone(place, monkeypatch):
+    if place == "another system":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    else:
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    monkeypatch.setattr(kept_memory_module, "_allocator", kept_memory_module._allocator.__wrapped__)
+    with kept_memory_module.kept_memory():
+        assert kept_memory_module._allocator() is None
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what is said of pages is said of glibc")
 def test_the_blocks_of_a_task_share_their_pages():
     code = (
         "import resource, numpy as np\n"
