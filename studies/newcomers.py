@@ -1,5 +1,6 @@
-"""Networks that the law of §15 never saw: trained after its constants were chosen, three seeds each.
+"""Networks that took no part in choosing the constants of the law of §15, three seeds each.
 
+Those of `later` were trained after these had been chosen; on those of `recipes` an earlier law had been judged.
 Other data than the zoo's (digits of MNIST, verbs by their hypernyms), and every kind of network that is no perceptron
 and can be trained within seconds: with batch-norm, residual, a transformer over words, and linear probes on frozen
 encodings. They are not in the bundled table, which forecasts before training rest on.

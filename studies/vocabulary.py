@@ -9,11 +9,12 @@ starts.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 import penultimate as pen
+from penultimate.forecasts.narrow_forecast import Features
 from studies.data import require
 from studies.dimensions import descend
 from studies.results import NEVER, TENTH, Claim, Study, main, markdown
@@ -23,7 +24,7 @@ DECAYS = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 WIDTHS = (64, 256, 1024, 4096)
 # Classes of the same kind, the dimensions that they are descended in, and the starts.
 FEW, MORE = (40, (20,), 2), (300, (8, 16, 32, 64), 20)
-KINDS: tuple[Literal["free", "sphere"], ...] = ("free", "sphere")
+KINDS: tuple[Features, ...] = ("free", "sphere")
 # Weight decays of free features, and of features of one length, √d.
 FREE, SPHERE = 1e-3, 1e-4
 # The widths of a vocabulary's heads.
@@ -102,7 +103,7 @@ def _narrow(counts: pen.ClassCounts, width: int, decay: float) -> dict[str, floa
 
 
 def _descended(
-    counts: pen.ClassCounts, width: int, features: Literal["free", "sphere"], starts: int, seed: int
+    counts: pen.ClassCounts, width: int, features: Features, starts: int, seed: int
 ) -> dict[str, float | str]:
     """The estimate for a few dimensions against the best of several descents, in shares of what is learnt."""
     decay = FREE if features == "free" else SPHERE
@@ -129,7 +130,7 @@ def _off(measured: np.ndarray, said: np.ndarray) -> float:
     return float(np.linalg.norm(measured - said) / np.linalg.norm(measured))
 
 
-def _of_head(counts: pen.ClassCounts, width: int, features: Literal["free", "sphere"]) -> dict[str, float | str]:
+def _of_head(counts: pen.ClassCounts, width: int, features: Features) -> dict[str, float | str]:
     """What is said of all words in so many dimensions."""
     decay = DECAYS[0] if features == "free" else DECAYS[0] / 10.0
     found = pen.forecast(counts, decay, loss="ce", bias="none", width=width, features=features)
