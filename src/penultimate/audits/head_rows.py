@@ -83,9 +83,7 @@ class HeadRows:
         shift: Float[np.ndarray, " K"] | None,
         mean: Float[np.ndarray, " d"] | None = None,
     ) -> None:
-        self._last = head.weights[-1]
-        below = [layer.astype(np.float64) for layer in reversed(head.weights[:-1])]
-        self._below = None if not below else below[0] if len(below) == 1 else np.linalg.multi_dot(below)
+        self._head = head
         self.classes = classes
         self.dimension = head.dimension
         self.shift = np.zeros(head.classes) if shift is None else shift
@@ -100,8 +98,8 @@ class HeadRows:
     @cached_property
     def noise(self) -> HeadNoise:
         """Directions of the rows above the noise, and which rows are the same."""
-        last = self._last if self._below is None else self._as_stored(np.arange(len(self._last)))
-        return head_noise(Shifted(last, self.shift, self.mean).taken(self.classes))
+        stored = self._head.weights[0] if len(self._head.weights) == 1 else self._head[:]
+        return head_noise(Shifted(stored, self.shift, self.mean).taken(self.classes))
 
     def blocks(self) -> Iterator[tuple[slice, Float[np.ndarray, "b d"]]]:
         """Rows a block at a time, with their places among `classes`."""
@@ -110,11 +108,7 @@ class HeadRows:
 
     def rows(self, classes: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b d"]:
         """The rows of some classes."""
-        return self._as_stored(classes) - self.shift[classes][:, None] * self.mean
-
-    def _as_stored(self, classes: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b d"]:
-        last = self._last[classes].astype(np.float64)
-        return last if self._below is None else last @ self._below
+        return self._head[classes] - self.shift[classes][:, None] * self.mean
 
     def project(
         self, svd: GroupedSVD, count: int, classes: Int[np.ndarray, " s"] | slice = slice(None)
@@ -124,13 +118,8 @@ class HeadRows:
         `classes` are those that the directions are of.
         """
         out = np.empty((count, self.dimension))
-        step = max(1, _ENTRIES // self._last.shape[0])
-        for start in range(0, self.dimension, step):
-            columns = slice(start, start + step)
-            last = (
-                self._last[classes, columns] if self._below is None else self._last[classes] @ self._below[:, columns]
-            )
-            centred = last.astype(np.float64) - self.shift[classes, None] * self.mean[columns]
+        for columns in blocks(self.dimension, self._head.classes, _ENTRIES):
+            centred = self._head.columns(columns)[classes] - self.shift[classes, None] * self.mean[columns]
             out[:, columns] = svd.project("left", centred, count)
         return out
 
@@ -158,7 +147,7 @@ class HeadRows:
         group = np.empty(self.classes.size, dtype=np.int64)
         for place in self._places():
             # Adding zero makes −0 the same as 0.
-            for index, row in enumerate(self._as_stored(self.classes[place]) + 0.0, start=place.start):
+            for index, row in enumerate(self._head[self.classes[place]] + 0.0, start=place.start):
                 digest = hashlib.blake2b(row.tobytes(), digest_size=16).digest()
                 group[index] = label.setdefault(digest, len(label))
         return groups_of(group, self.classes)
@@ -204,10 +193,11 @@ class HeadRows:
     def _units(self, places: Int[np.ndarray, " b"]) -> NDArray[np.floating]:
         """Rows of length one; in single precision where the head itself has no more."""
         units = self.rows(self.classes[places]) / self.norms[places, None]
-        return units if self._last.dtype.itemsize > np.dtype(np.float32).itemsize else units.astype(np.float32)
+        stored = self._head.weights[-1].dtype
+        return units if stored.itemsize > np.dtype(np.float32).itemsize else units.astype(np.float32)
 
     def _places(self) -> Iterator[slice]:
-        return blocks(self.classes.size, max(self.dimension, self._last.shape[1]), _ENTRIES)
+        return blocks(self.classes.size, max(self.dimension, self._head.weights[-1].shape[1]), _ENTRIES)
 
     def _measured(self) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, "r r"]]:
         if self.classes.size <= self.dimension:

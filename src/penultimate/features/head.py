@@ -84,8 +84,7 @@ class Head(OneLine):
     @cached_property
     def product(self) -> NDArray[np.float64]:
         """``W_L ⋯ W_1``, shape (K, d), float64."""
-        wide = [layer.astype(np.float64) for layer in reversed(self.weights)]
-        return wide[0] if len(wide) == 1 else np.linalg.multi_dot(wide)
+        return _multiplied(self.weights)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -106,8 +105,7 @@ class Head(OneLine):
     @cached_property
     def _below(self) -> NDArray[np.float64] | None:
         """The product of all layers but the last; None where there is one."""
-        wide = [layer.astype(np.float64) for layer in reversed(self.weights[:-1])]
-        return None if not wide else wide[0] if len(wide) == 1 else np.linalg.multi_dot(wide)
+        return _multiplied(self.weights[:-1]) if len(self.weights) > 1 else None
 
     @cached_property
     def offset(self) -> NDArray[np.float64]:
@@ -304,6 +302,12 @@ def head_of(archive: "Archive", dimension: int | None, taken: Collection[str]) -
     """
     arrays = read_beside(archive, dimension, taken)
     return None if arrays is None else Head(*arrays)
+
+
+def _multiplied(layers: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+    """``W_L ⋯ W_1``."""
+    wide = [layer.astype(np.float64) for layer in reversed(layers)]
+    return wide[0] if len(wide) == 1 else np.linalg.multi_dot(wide)
 
 
 def _chained(layers: Sequence[object]) -> tuple[NDArray[np.floating], ...]:
