@@ -190,7 +190,7 @@ class Reported:
         MissingDependencyError
             Without the extra ``penultimate[report]``.
         """
-        write_whole(path, self._part("page").page(self).whole())
+        write_whole(path, page_of(self).whole())
 
     def _repr_html_(self) -> str | None:
         try:
@@ -211,6 +211,25 @@ class Reported:
         for library in _LIBRARIES.get(part, ()):
             needed(library, "report", _CALLED[part])
         return import_module(f"penultimate.report.{self._presenter}.{part}")
+
+
+def page_of(result: Reported) -> Any:
+    """The page of a result: whole for its report, or for a frame of another's.
+
+    Parameters
+    ----------
+    result : Reported
+
+    Returns
+    -------
+    penultimate.report.kit.html.Document
+
+    Raises
+    ------
+    MissingDependencyError
+        Without the extra ``penultimate[report]``.
+    """
+    return result._part("page").page(result)  # pyright: ignore[reportPrivateUsage]
 
 
 class OneLine:

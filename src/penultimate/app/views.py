@@ -6,54 +6,26 @@ kept there: a chart that scrolls into view is drawn from the result that is at h
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from io import StringIO
 from typing import Any, cast
 
-from penultimate.advice.advice import Advice, advise
+from penultimate.advice.advice import advise
 from penultimate.app.calibrated import calibrated
 from penultimate.app.drafts import draft
-from penultimate.app.examined import Examined, examine
+from penultimate.app.examined import examine
 from penultimate.app.reproduction import command, python
 from penultimate.app.settings import AUDITED, VIEWS, Settings
 from penultimate.app.uploads import Sent, as_text, read_counts
-from penultimate.audits.audit import Audit
 from penultimate.audits.label_audit import LabelAudit
-from penultimate.drifts.drift import Drift
 from penultimate.errors import ProblemError
-from penultimate.forecasts.comparison import LossComparison, compare_losses
-from penultimate.forecasts.forecast import Forecast
+from penultimate.forecasts.comparison import compare_losses
 from penultimate.forecasts.forecasting import forecast
-from penultimate.forecasts.label_forecast import LabelForecast
-from penultimate.learning_curves.curve import LearningCurve
 from penultimate.model.before_training import before_training
-from penultimate.report.advice.page import page as advice_page
-from penultimate.report.audit.page import page as audit_page
-from penultimate.report.comparison.page import page as comparison_page
-from penultimate.report.drift.page import page as drift_page
-from penultimate.report.forecast.page import page as forecast_page
 from penultimate.report.kit.frame import LISTS, columns
 from penultimate.report.kit.html import Document
-from penultimate.report.label_audit.page import page as label_audit_page
-from penultimate.report.label_forecast.page import page as label_forecast_page
-from penultimate.report.learning_curve.page import page as learning_curve_page
-from penultimate.report.scan.page import page as scan_page
-from penultimate.scans.scan import Scan
-
-Result = Forecast | LossComparison | Advice | Examined
-
-_PAGES: dict[type, Callable[[Any], Document]] = {
-    Forecast: forecast_page,
-    LossComparison: comparison_page,
-    Advice: advice_page,
-    Audit: audit_page,
-    LabelAudit: label_audit_page,
-    Drift: drift_page,
-    LearningCurve: learning_curve_page,
-    Scan: scan_page,
-    LabelForecast: label_forecast_page,
-}
+from penultimate.reported import Reported, page_of
 
 # Letters of a text of counts that is read in no time.
 _QUICKLY_READ = 100_000
@@ -127,7 +99,7 @@ def save(settings: Settings, kind: str, files: tuple[Sent, ...] = ()) -> str:
 
 
 @lru_cache(_KEPT)
-def result(settings: Settings, files: tuple[Sent, ...] = ()) -> Result:
+def result(settings: Settings, files: tuple[Sent, ...] = ()) -> Reported:
     """What the library says to these settings."""
     if settings.view not in VIEWS:
         raise ProblemError(f"there is no view {settings.view!r}: choose one of {', '.join(VIEWS)}")
@@ -140,7 +112,7 @@ def result(settings: Settings, files: tuple[Sent, ...] = ()) -> Result:
         return compare_losses(counts, settings.compared(), decay, **options)
     if settings.view == "advice":
         return advise(counts, decay, **options)
-    return cast(Forecast, forecast(counts, decay, **options))
+    return cast(Reported, forecast(counts, decay, **options))
 
 
 def first_words(settings: Settings) -> str:
@@ -158,8 +130,7 @@ def warm() -> None:
 
 @lru_cache(_KEPT)
 def _document(settings: Settings, files: tuple[Sent, ...] = ()) -> Document:
-    found = result(settings, files)
-    return _PAGES[type(found)](found)
+    return page_of(result(settings, files))
 
 
 def _classes(record: dict[str, Any]) -> str:

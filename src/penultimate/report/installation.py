@@ -31,9 +31,11 @@ def _facts() -> Iterator[tuple[str, str]]:
     said = os.environ.get("OMP_NUM_THREADS")
     why = f"OMP_NUM_THREADS is {said}" if said else "OMP_NUM_THREADS can say fewer"
     yield "threads", f"{threads.workers()} of {_cores()} cores ({why})"
-    folder, none = kernels.cache_folder(), "no folder can be written to, set NUMBA_CACHE_DIR to one that can"
-    how = f"compiled once, kept in {folder}" if folder else f"compiled anew by every process: {none}"
-    yield "kernels", f"for {kernels.FEW_CLASSES:,} classes or {kernels.FEW_SAMPLES:,} samples and more; {how}"
+    folder = kernels.cache_folder()
+    how = f"compiled once, kept in {folder}"
+    if not folder:
+        how = "compiled anew by every process: no folder can be written to, set NUMBA_CACHE_DIR to one that can"
+    yield "kernels", f"above {kernels.FEW_CLASSES:,} classes and from {kernels.FEW_SAMPLES:,} samples on; {how}"
 
 
 def _cores() -> int:
