@@ -1,9 +1,9 @@
 """How far class counts explain the lengths of a head's rows: by the law, and by any function of counts at all.
 
 The law is that of features of one length (`penultimate.forecasts.sphere_law`), with its one free number and a scale
-fitted. That for free features, ‖w‖ ∝ n^¼, misses the lengths of all heads looked at by half and more (docs/theory
-§11.4). The most that any function of counts can explain is measured by the mean length in each of up to fifty
-quantiles of count. Classes of equal count always share one.
+fitted. That for free features, ‖w‖ ∝ n^¼, misses the lengths of all heads looked at by two fifths and more
+(docs/theory §11.4). The most that any function of counts can explain is measured by the mean length in each of up to
+fifty quantiles of count. Classes of equal count always share one.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from penultimate.features.metrics.frames import slope_of
 from penultimate.forecasts.sphere_law import sphere_margins
 from penultimate.reported import OneLine
 
@@ -87,9 +88,7 @@ class RowLengths(OneLine):
     @cached_property
     def slope(self) -> float:
         """Of log length on log count."""
-        x = np.log(self.counts)
-        x -= x.mean()
-        return float(x @ np.log(self.lengths) / (x @ x))
+        return slope_of(self.lengths, self.counts)[0]
 
 
 def row_lengths(lengths: Float[np.ndarray, " n"], counts: Float[np.ndarray, " n"]) -> RowLengths | None:
