@@ -115,6 +115,14 @@ def test_where_the_law_breaks_down_only_the_bound_is_said(width, decay):
     assert forecast.margin.share > 2 / 3 or forecast.margin.near_death > 0.05
 
 
+@pytest.mark.parametrize("bias", ["free", "none"])
+@pytest.mark.parametrize("radius", [1e-9, 1e-6, 1e-3])
+def test_features_so_short_that_every_class_is_near_death_have_a_bound_alone(bias, radius):
+    forecast = pen.forecast(ZIPF, 1e-4, loss="ce", width=24, features="sphere", radius=radius, bias=bias)
+    assert forecast.outcome is Outcome.BOUNDED and forecast.margin.near_death == 1.0
+    assert "100 % of the classes are near death" in forecast.verdict
+
+
 def test_classes_without_samples_have_no_figures_and_are_named():
     counts = pen.ClassCounts(np.append(ZIPF.values, [0, 0, 0]))
     forecast = pen.forecast(counts, 3e-3, loss="ce", width=24, features="free")

@@ -100,9 +100,10 @@ def _on_sphere(counts: ClassCounts, problem: Problem, width: int, radius: float)
     groups, samples, decay = counts.split(), counts.samples, problem.weight_decay[0]
     shares, room = groups.distinct / samples, radius**2 / decay
     margins = sphere_margins_of(shares, groups.multiplicity, room, free_bias=problem.bias == "free")
-    miss = margins / (shares * room)
-    sizes = groups.multiplicity / groups.seen
-    margin = WidthMargin(decay, None, float(sizes @ margins), width, float(sizes @ (miss > MISS)))
+    # Without any margin a class misses all of its samples.
+    miss = np.where(margins > 0.0, margins / (shares * room), 1.0)
+    mean, near_death = (float(groups.multiplicity @ values) / groups.seen for values in (margins, miss > MISS))
+    margin = WidthMargin(decay, None, mean, width, near_death)
     ratio = _ratio_of(groups, decay, radius)
     charged = replace(problem, width=None, feature_decay=None, networks=None, feature_ratio=ratio)
     full = minimise(counts, charged)
