@@ -278,17 +278,17 @@ class Moments:
         buffer: NDArray[np.floating],
     ) -> None:
         wide = wide_of(features)
-        if len(self.moment) > 1:  # together, the samples of a class are one product
-            order = np.argsort(labels, kind="stable")
+        by_class = ByClass.of(labels) if len(self.moment) > 1 else None
+        if by_class is not None:  # together, the samples of a class are one product
+            order = by_class.order
             wide, labels, weights = wide[order], labels[order], weights[order] if weights.size else weights
         out = buffer[: len(wide)]
         longest = add_rows(wide, labels, weights, self.shift, self.weight, self.total, self.square, out)
-        if len(self.moment) == 1:
+        if by_class is None:
             self.moment[0] += _products(out, longest)
             return
-        starts = np.flatnonzero(np.diff(labels, prepend=-1))
-        for start, end in zip(starts, [*starts[1:], len(labels)], strict=True):
-            self.moment[labels[start]] += _products(out[start:end], longest)
+        for k, start, size in zip(by_class.classes, by_class.starts, by_class.sizes, strict=True):
+            self.moment[k] += _products(out[start : start + size], longest)
 
     def _settle_when_doubled(self) -> None:
         samples = float(self.weight.sum())

@@ -140,9 +140,8 @@ def _sums(weights: Floats, delta: Matrix, offset: Floats, above: Matrix) -> tupl
 def _quadratic_step(a: Floats, b: Floats, c: Floats) -> Floats:
     """Solve a η² − b η + c = 0 for the η between the two poles, without cancellation."""
     root = np.sqrt(np.maximum(b * b - 4.0 * a * c, 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        negative = np.where(a != 0.0, (b - root) / (2.0 * a), np.inf)
-        return np.where(b <= 0.0, negative, 2.0 * c / (b + root))
+    negative = np.where(a != 0.0, (b - root) / (2.0 * a), np.inf)
+    return np.where(b <= 0.0, negative, 2.0 * c / (b + root))
 
 
 def _inside(low: Floats, high: Floats) -> Floats:

@@ -65,8 +65,7 @@ def _quotients(
         apart = vectors[0][i] - vectors[1][near[i]]
         distances[i, near[i]] = np.vecdot(apart, apart)
     table = 0.5 * (spreads[0][:, None] + spreads[1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        table = np.where(distances > 0.0, table / distances, np.inf)
+    table = np.where(distances > 0.0, table / distances, np.inf)
     _put_own(table, diagonal, first[1], 0.0)
     totals[0][...] += table.sum(axis=1)
     if mirrored:
