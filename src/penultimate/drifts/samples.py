@@ -1,15 +1,15 @@
 """The second look at a side: each class's scatter along its own directions, and what the head answers."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from penultimate.drifts.groups import Groups, design_effect
 from penultimate.drifts.neighbours import Neighbours
 from penultimate.errors import FeaturesError
+from penultimate.features.by_class import ByClass
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.passes.deciding import AffineScores
@@ -136,7 +136,7 @@ def second_look(
             best, margin = judge.judged(np.asarray(batch.features, dtype=np.float64), labels)
             worst.add(labels, margin, rows_read + np.arange(labels.size), best)
         rows_read += labels.size
-        for k, rows in _by_class(labels):
+        for k, rows in ByClass.of(labels).rows():
             z = batch.features[rows].astype(np.float64) @ about.basis[k] - origin[k]
             scatter[k] += z.T @ z
             if k in kept:
@@ -166,7 +166,7 @@ def _correlated(
     independent, design, effective = counts.copy(), np.ones_like(counts), counts.copy()
     if groups is None:
         return independent, design, effective
-    for k, rows in _by_class(labels):
+    for k, rows in ByClass.of(labels).rows():
         own = groups[rows]
         independent[k] = np.unique(own).size
         design[k] = design_effect(coordinates[k], own)
@@ -179,11 +179,3 @@ def _means(statistics: FeatureStatistics, about: Neighbours) -> Floats:
     seen = statistics.counts > 0
     apart = np.where(seen[:, None], statistics.means - about.centres, 0.0)
     return np.matmul(apart[:, None, :], about.basis)[:, 0]
-
-
-def _by_class(labels: Int[np.ndarray, " N"]) -> Iterator[tuple[int, Int[np.ndarray, " n"]]]:
-    order = np.argsort(labels, kind="stable")
-    own = labels[order]
-    starts = np.flatnonzero(np.diff(own, prepend=-1))
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(own)], strict=True):
-        yield int(own[start]), order[start:end]

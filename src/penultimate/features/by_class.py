@@ -1,5 +1,6 @@
 """Rows put in the order of their classes, for sums over the rows of each by NumPy."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,10 @@ class ByClass(NamedTuple):
     def sizes(self) -> Int[np.ndarray, " g"]:
         """Rows of each class, shape (g,)."""
         return np.diff(self.starts, append=self.order.size)
+
+    def rows(self) -> Iterator[tuple[int, Int[np.ndarray, " m"]]]:
+        """Every class, and its rows."""
+        yield from zip(self.classes.tolist(), np.split(self.order, self.starts[1:]), strict=False)
 
     def sums(self, rows: NDArray[Any]) -> Float[np.ndarray, "g ..."]:
         """Sum of the rows of each class, in float64, shape (g, …)."""

@@ -15,6 +15,7 @@ from penultimate.archives.sharded import open_checkpoint
 from penultimate.counts.class_names import as_names
 from penultimate.errors import CountsError, FeaturesError
 from penultimate.features.arrays import as_array, as_features
+from penultimate.features.blocks import blocks
 from penultimate.features.checkpoints.reading import check_chain, read_beside, read_checkpoint, refuse_bias
 from penultimate.reported import OneLine
 
@@ -153,9 +154,8 @@ class Head(OneLine):
         """
         rows = as_features(features, self.dimension)
         best = np.empty(len(rows), dtype=np.int64)
-        step = max(1, _ENTRIES // self.classes)
-        for start in range(0, len(rows), step):
-            best[start : start + step] = np.argmax(self.logits(rows[start : start + step]), axis=1)
+        for some in blocks(len(rows), self.classes, _ENTRIES):
+            best[some] = np.argmax(self.logits(rows[some]), axis=1)
         return best
 
     def check(self, classes: int, dimension: int) -> None:

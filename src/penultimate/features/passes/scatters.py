@@ -8,6 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
+from penultimate.features.by_class import ByClass
 from penultimate.features.moments import ROWS
 from penultimate.features.statistics import FeatureStatistics
 
@@ -89,10 +90,7 @@ class Scatters:
         self.rows = int(arrays["rows"][0])
 
     def _add(self, rows: Floats, own: NDArray[np.int64], size: Floats) -> None:
-        order = np.argsort(own, kind="stable")
-        own = own[order]
-        along = ((rows[order] - self._origin) @ self._basis - self._means[own]) * np.sqrt(size[order])[:, None]
-        starts = np.flatnonzero(np.diff(own, prepend=-1))
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(own)], strict=True):
-            part = along[start:end]
-            self.sums[own[start]] += part.T @ part
+        along = ((rows - self._origin) @ self._basis - self._means[own]) * np.sqrt(size)[:, None]
+        for k, mine in ByClass.of(own).rows():
+            part = along[mine]
+            self.sums[k] += part.T @ part
