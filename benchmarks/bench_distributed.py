@@ -17,11 +17,10 @@ from threadpoolctl import threadpool_limits
 
 import penultimate as pen
 from measure import alternately, best, console, once, table
+from penultimate.archives.blocks import _SHARD_BLOCKS, block_rows
+from penultimate.features.passes.distributed import _FAN, _GROUP
 
 SAMPLES, DIMENSION, CLASSES, SHARDS = 320_000, 256, 100, 8
-# What `features.passes.distributed` does: so many statistics are merged at a time, and so many on workers before
-# they come to the process that asked.
-FAN, GROUP = 4, 16
 
 
 def write(folder: Path) -> pen.Head:
@@ -119,23 +118,23 @@ def constants() -> Constants:
     return Constants(product, filled - features.shape[1] * product, merged, moved, task)
 
 
-def costs(measured: Constants, samples: float, classes: float, width: float, workers: int) -> dict[str, float]:
+def costs(measured: Constants, samples: float, classes: float, width: int, workers: int) -> dict[str, float]:
     """What the first pass takes, of features in float32: it costs more than the second. Disks are not counted."""
-    shard = 16 * max(1024, (1 << 22) // width) * width  # numbers of a shard of a large file
+    shard = _SHARD_BLOCKS * block_rows(width) * width  # numbers of a shard of a large file
     table_, scatter = 2 * classes * width, width**2
     tasks = samples * width / max(shard, table_ + scatter)
     moved = 8 * (table_ + scatter) * tasks  # at most: every statistic is merged once, where another one is
     return {
         "features, TB": 4e-12 * samples * width,
         "statistic, GB": 8e-9 * (table_ + scatter),
-        "memory of a worker, GB": 8e-9 * (table_ + scatter) * (FAN + 1),
+        "memory of a worker, GB": 8e-9 * (table_ + scatter) * (_FAN + 1),
         "tasks": tasks,
         "moved, TB": 1e-12 * moved,
         "arithmetic, h": pass_seconds(measured, samples, width) / workers / 3600,
         "merging, h": moved * measured.merged / workers / 3600,
         "moving, h": moved * measured.byte / workers / 3600,
-        "merging and moving in the process that asked, h": moved / GROUP * (measured.merged + measured.byte) / 3600,
-        "scheduler, h": (1 + 1 / FAN) * tasks * measured.task / 3600,
+        "merging and moving in the process that asked, h": moved / _GROUP * (measured.merged + measured.byte) / 3600,
+        "scheduler, h": (1 + 1 / _FAN) * tasks * measured.task / 3600,
         "memory, classes split over workers, GB": 8e-9 * (table_ / workers + scatter),
     }
 
