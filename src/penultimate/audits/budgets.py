@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from penultimate.audits.last_layer import LastLayer
 from penultimate.features.blocks import blocks
-from penultimate.features.metrics.centred import Rows
+from penultimate.features.metrics.centred import Rows, squares_of
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
@@ -143,7 +143,7 @@ def class_budget(layer: LastLayer, decay: float) -> Budget:
         layer.lift,
         lost,
         pulled / own,
-        decay * layer.counts.samples * quadratic(last) / own,
+        decay * layer.counts.samples * squares_of(last) / own,
         None if noise is None else noise / own,
         target=target,
     )
@@ -196,10 +196,10 @@ def row_dots(one: Float[np.ndarray, "r d"], other: Float[np.ndarray, "r d"]) -> 
     return np.einsum("rd,rd->r", one, other)
 
 
-def quadratic(rows: Rows, form: Float[np.ndarray, "d d"] | None = None) -> Float[np.ndarray, " r"]:
-    """``xᵀ F x`` of every row x; by default F is the identity."""
+def quadratic(rows: Rows, form: Float[np.ndarray, "d d"]) -> Float[np.ndarray, " r"]:
+    """``xᵀ F x`` of every row x."""
     out = np.empty(rows.shape[0])
     for place in blocks(*rows.shape):
         some = rows[place]
-        out[place] = row_dots(some if form is None else some @ form, some)
+        out[place] = row_dots(some @ form, some)
     return out

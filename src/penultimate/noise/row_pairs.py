@@ -4,7 +4,6 @@ Noise in d coordinates hides what r of them show: cosines and distances of whole
 same, and cannot say of others whether they differ (docs/theory §12.3).
 """
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from typing import Literal
@@ -15,8 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, chndtrinc
 
 from penultimate.errors import ProblemError
-from penultimate.features.blocks import blocks
-from penultimate.features.metrics.centred import Rows
+from penultimate.features.metrics.centred import Rows, squares_of
 from penultimate.features.metrics.pair_kernels import add_nearness
 from penultimate.features.metrics.sweeping import WORK, Leading, Tile, sweep
 from penultimate.noise.row_directions import Directions
@@ -137,7 +135,7 @@ class _Nearness:
 
     def __init__(self, points: Rows, noise: Floats, sample: NDArray[np.int64] | None) -> None:
         self._points, self._noise, self._sample = points, noise, sample
-        self._squares = np.concatenate([np.einsum("kr,kr->k", rows, rows) for rows in _blocks_of(points)])
+        self._squares = squares_of(points)
         self.leading = Leading(len(noise) if sample is None else sample.size)
 
     def part(self) -> "_Nearness":
@@ -161,11 +159,6 @@ class _Nearness:
             tile.kept(self.leading.index),
             tile.first,
         )
-
-
-def _blocks_of(points: Rows) -> Iterator[Floats]:
-    for place in blocks(*points.shape):
-        yield points[place]
 
 
 def holm(p_value: Floats) -> Floats:

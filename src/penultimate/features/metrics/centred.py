@@ -101,10 +101,7 @@ class ClassRows:
     @cached_property
     def squares(self) -> Float[np.ndarray, " s"]:
         """Squared length of every row."""
-        out = np.empty(self.classes.size)
-        for place, rows in self.blocks():
-            out[place] = np.einsum("kd,kd->k", rows, rows)
-        return out
+        return squares_of(self)
 
     @cached_property
     def triangle(self) -> Float[np.ndarray, "r d"]:
@@ -214,6 +211,15 @@ def variances(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
     """``E ‖h − h̄_k‖²`` of each class, shape (K,); NaN for classes without samples."""
     counts = statistics.counts
     return np.divide(statistics.spreads, counts, out=np.full(counts.size, np.nan), where=counts > 0)
+
+
+def squares_of(rows: Rows) -> Float[np.ndarray, " s"]:
+    """Squared length of every row, some at a time."""
+    out = np.empty(rows.shape[0])
+    for place in blocks(*rows.shape):
+        some = rows[place]
+        out[place] = np.einsum("kd,kd->k", some, some)
+    return out
 
 
 def lengths(rows: Float[np.ndarray, "k d"]) -> Float[np.ndarray, " k"]:
