@@ -65,8 +65,10 @@ def send(run: object, figures: Mapping[str, float], step: SupportsIndex | None) 
 
 
 def _step(step: Any) -> int | None:
-    if step is None or (isinstance(step, SupportsIndex) and not isinstance(step, bool)):
-        return None if step is None else index(step)
+    if step is None:
+        return None
+    if isinstance(step, SupportsIndex) and not isinstance(step, bool):
+        return index(step)
     raise ProblemError(f"step is {step!r}: give a whole number, or nothing")
 
 

@@ -38,7 +38,7 @@ def draft(counts: ClassCounts, problem: Problem) -> str:
     return (
         f"Being solved at weight decay {number(problem.weight_decay[0])}. Known in closed form: a class needs "
         f"{_span(float(needed.min()), float(needed.max()))} to keep a direction of its own, and {below}. The rest of "
-        "the page is still of the last setting."
+        "the page still shows the previous setting."
     )
 
 

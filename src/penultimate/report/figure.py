@@ -22,7 +22,7 @@ _LEAST, _MOST = 2.0, 40.0
 def figure(chart: "AnyChart", *, width: float | Literal["column", "text", "page"] = "column") -> "Figure":
     """Draw a chart of a result for a paper: the same numbers, by Matplotlib, at the width of a column.
 
-    The title and the notes of the chart belong into the caption: they are the figure's label, and not drawn.
+    The title and the notes of the chart belong in the caption: they are the figure's label, and not drawn.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ let shown = "";
 let working = null;
 let again = false;
 let began = 0;
-let giving_up = 0;
+let givingUp = 0;
 let touched = performance.now();
 // What was wrong with the link, said until something is set.
 let damaged = null;
@@ -110,9 +110,9 @@ function changed() {
   damaged = null;
   arrange();
   again = true;
-  clearTimeout(giving_up);
+  clearTimeout(givingUp);
   if (working) {
-    giving_up = setTimeout(() => { if (again) working?.abort(); }, Math.max(PAUSE, TOO_LONG - (performance.now() - began)));
+    givingUp = setTimeout(() => { if (again) working?.abort(); }, Math.max(PAUSE, TOO_LONG - (performance.now() - began)));
     say(settings());
   }
   show();
@@ -162,7 +162,7 @@ async function round(asked) {
   document.body.dataset.report = asked.view;
   performance.measure("redraw", { start: touched, end: performance.now() });
 }
-// What is known at once of a forecast that takes longer, above figures that are still of the last setting.
+// What is known at once of a forecast that takes longer, above figures that are still of the previous setting.
 async function say(asked) {
   if (asked.view !== "forecast" || asked.loss === "mse") return;
   const since = touched;
