@@ -1,4 +1,4 @@
-"""Heads that are linear in the features: scores ``W h + b``, and the way out to a network.
+"""Heads with scores ``W h + b``, and perhaps a kernel beside them, and the way out to a network.
 
 Two kinds of heads differ in what they are fitted on: `StatisticsHead` needs no more than counts, means and scatter, so
 one streaming pass is enough; `SamplesHead` needs the samples themselves.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError, MissingDependencyError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.heads.kernel_head import KernelHead
 from penultimate.heads.scikit import BaseEstimator, check_fitted
 from penultimate.heads.scoring_head import ScoringHead, text_names
 
@@ -27,12 +28,15 @@ NEVER = -1e30
 
 
 class Exported(BaseEstimator):
-    """What a network can take: rows `coef_` and biases `intercept_`, one for each of `classes_`."""
+    """Rows `coef_` and biases `intercept_`, one for each of `classes_`, which a network can take if that is all."""
 
     classes_: NDArray[Any]
     coef_: NDArray[np.float64]
     intercept_: NDArray[np.float64]
     n_features_in_: int
+    # The whole of a head that is not linear, and where messages say that it is to be had.
+    _kernel: KernelHead | None = None
+    _whole = "keep the estimator"
 
     def head(self) -> Head:
         """W and b for a network, a file or an audit.
@@ -44,10 +48,14 @@ class Exported(BaseEstimator):
 
         Raises
         ------
+        FeaturesError
+            When the head is not linear, which only one with ``linear=False`` may be.
         NotFittedError
             Before `fit`.
         """
         check_fitted(self)
+        if self._kernel is not None:
+            raise FeaturesError(f"the head is not linear, W and b are a part of it: {self._whole}, or linear=True")
         return Head((self.coef_,), self.intercept_, text_names(self.classes_))
 
     def to_torch(self) -> "torch.nn.Linear":
@@ -73,8 +81,13 @@ class Exported(BaseEstimator):
             layer.bias.copy_(torch.as_tensor(head.offset))
         return layer
 
+    def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+        if self._kernel is not None:
+            return self._kernel.logits(rows)
+        return rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
 
-class LinearHead(ScoringHead, Exported):
+
+class LinearHead(Exported, ScoringHead):
     """A classifier whose scores are linear in the features; the base of all heads that a network can take.
 
     Attributes
@@ -90,9 +103,6 @@ class LinearHead(ScoringHead, Exported):
     n_features_in_ : int
         d.
     """
-
-    def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
-        return rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
 
     def _settle(self, weights: Weights, counts: Float[np.ndarray, " K"], prior: NDArray[np.float64] | None) -> Self:
         """Note the fitted head; classes without samples are switched off."""

@@ -88,7 +88,6 @@ class MultiLabelHead(ClassifierMixin, Exported):
     outcomes_: NDArray[Any]
     weight_decays_: dict[str, float]
     shares_: dict[str, float]
-    _kernel: KernelHead | None
 
     def __init__(self, *, linear: bool = True, folds: int = FOLDS, seed: int = 0) -> None:
         self.linear = linear
@@ -129,26 +128,6 @@ class MultiLabelHead(ClassifierMixin, Exported):
         with one_thread_of_blas():
             self._fit(features, truth, vary, fold)
         return self
-
-    def head(self) -> Head:
-        """W and b for a network, a file or an audit.
-
-        Returns
-        -------
-        Head
-            Named by `classes_` where these are texts.
-
-        Raises
-        ------
-        FeaturesError
-            When the head is not linear.
-        NotFittedError
-            Before `fit`.
-        """
-        check_fitted(self)
-        if self._kernel is not None:
-            raise FeaturesError("the head is not linear, W and b are a part of it: keep the estimator, or linear=True")
-        return super().head()
 
     def decision_function(self, X: object) -> NDArray[np.floating]:
         """Logits less those of the thresholds: yes where they are zero or above.
@@ -197,10 +176,7 @@ class MultiLabelHead(ClassifierMixin, Exported):
 
     def _logits(self, X: object) -> NDArray[np.floating]:
         check_fitted(self)
-        rows = checked_rows(self, X)
-        if self._kernel is not None:
-            return self._kernel.logits(rows)
-        return rows @ self.coef_.T.astype(rows.dtype) + self.intercept_.astype(rows.dtype)
+        return self._scores_of(checked_rows(self, X))
 
     def _fit(
         self,

@@ -3,10 +3,8 @@
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.head import Head
 from penultimate.features.sources.in_memory import Samples
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import Training, affordable, candidates
@@ -61,7 +59,7 @@ class BestHead(LinearHead):
 
     linear: bool
     random_state: int
-    kernel_: KernelHead | None
+    _whole = "take kernel_head()"
 
     def __init__(self, *, linear: bool = True, random_state: int = 0) -> None:
         self.linear = linear
@@ -110,28 +108,13 @@ class BestHead(LinearHead):
                     for one in range(FOLDS)
                 ]
         mean = added(chosen, [1.0 / len(chosen)] * len(chosen))
-        self.kernel_, line = (mean, mean.linear) if isinstance(mean, KernelHead) else (None, mean)
+        self._kernel, line = (mean, mean.linear) if isinstance(mean, KernelHead) else (None, mean)
         return self._settle((line.product, line.offset), np.ones(classes), np.full(classes, 1.0 / classes))
 
-    def head(self) -> Head:
-        """W and b for a network, a file or an audit.
-
-        Returns
-        -------
-        Head
-            Named by `classes_` where these are texts.
-
-        Raises
-        ------
-        FeaturesError
-            When the head is not linear.
-        NotFittedError
-            Before `fit`.
-        """
-        check_fitted(self)
-        if self.kernel_ is not None:
-            raise FeaturesError("the head is not linear, W and b are a part of it: take kernel_head(), or linear=True")
-        return super().head()
+    @property
+    def kernel_(self) -> KernelHead | None:
+        """The whole of a head that is not linear."""
+        return self._kernel
 
     def kernel_head(self) -> KernelHead:
         """The whole head, for a file, where it is not linear.
@@ -149,12 +132,9 @@ class BestHead(LinearHead):
             Before `fit`.
         """
         check_fitted(self)
-        if self.kernel_ is None:
+        if self._kernel is None:
             raise FeaturesError("the head is linear: take head()")
-        return renamed(self.kernel_, text_names(self.classes_))
-
-    def _scores_of(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
-        return super()._scores_of(rows) if self.kernel_ is None else self.kernel_.logits(rows)
+        return renamed(self._kernel, text_names(self.classes_))
 
     def _chosen(self, train: Samples, valid: Samples, classes: int) -> AnyHead:
         """The blend of heads of one part, chosen on another."""

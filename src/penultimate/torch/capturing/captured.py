@@ -1,6 +1,7 @@
 """Features that a model computes while they are read: with one label a sample, and with several."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ class _Forward(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class _Captured:
+class _Captured(ABC):
     """A model, its head as it was when captured, and a loader; every pass runs the one over the other."""
 
     head: Head
@@ -101,8 +102,9 @@ class _Captured:
         kinds = [layer.weight.dtype for layer in self._layers] + ([] if autocast is None else [autocast])
         return gap(self.head, forward.features, forward.logits, kinds)
 
+    @abstractmethod
     def _checked(self, labels: NDArray[Any], first: int) -> NDArray[np.integer]:
-        raise NotImplementedError
+        """Labels of a batch as whole numbers; the first row has this number in messages."""
 
     def _compare(self, seen: Pass) -> None:
         if self._first is None:
