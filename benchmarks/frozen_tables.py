@@ -195,9 +195,13 @@ def _pairs(sets: Mapping[str, Facts]) -> str:
         levels = [f"{100 * values(one, method).mean():.1f} %" for method in (PLAIN, top)]
         gains = [str(gain(one, method, top)) for method in (LINEAR, ANY)]
         rare = [_with_error(gain(one, method, top, "few")) for method in (LINEAR, ANY)]
-        rows.append((name, levels[0], f"{levels[1]} {top}", *gains, *rare))
+        errors = [f"{unbiased({name: one}, method):.1f} %" for method in (LINEAR, ANY)]
+        rows.append((name, levels[0], f"{levels[1]} {top}", *gains, *rare, *errors))
     head = ("", PLAIN, "best rival in hindsight", f"{LINEAR} gains on it", f"{ANY} gains on it")
-    return markdown((*head, f"rarest third, {LINEAR}", f"rarest third, {ANY}"), rows)
+    more = [
+        f"{what}, {method}" for what in ("rarest third", "calibration error, chance off") for method in (LINEAR, ANY)
+    ]
+    return markdown((*head, *more), rows)
 
 
 def _with_error(found: Mean) -> str:

@@ -35,6 +35,16 @@ def efficientnet() -> Any:
     return network.eval()
 
 
+def by_efficientnet(images: torch.Tensor, side: int) -> np.ndarray:
+    """Images with values from 0 to 1, of shape (N, 3, H, W), in front of EfficientNet-Lite0's last layer."""
+    network, parts = efficientnet(), []
+    with torch.inference_mode():
+        for batch in images.split(64):
+            large = torch.nn.functional.interpolate(batch, size=(side, side), mode="bilinear", align_corners=False)
+            parts.append(network.extract_features((large - 0.5) / 0.5).mean(dim=(2, 3)).numpy())
+    return np.concatenate(parts)
+
+
 def minilm() -> tuple[Any, Any]:
     """Tokenizer and network of all-MiniLM-L6-v2, in evaluation mode; a new network each time."""
     from transformers import AutoModel, AutoTokenizer

@@ -8,14 +8,12 @@ said. Features are kept in ``.studies``.
 
 import gzip
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
-from studies import encoders
+from studies import debian, encoders
 from studies.data import FASHION, WORDNET, fashion_images
 from studies.multi_label_sets import LabelledFeatures, indicators
 from studies.multi_label_unseen import UNSEEN
@@ -31,20 +29,15 @@ _BRACES = re.compile(r"([\w+:-]+)::\{([^}]*)\}")
 
 def debian_packages() -> tuple[list[str], list[list[str]], list[str]]:
     """Descriptions, tags and sources of all packages that have tags; none where apt has no such lists."""
-    if shutil.which("apt-cache") is None:
-        return [], [], []
-    told = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True, check=False).stdout
     found: dict[str, tuple[str, list[str], str]] = {}
-    for entry in told.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Source|Tag|Description(?:-en)?): *((?:.*)(?:\n .*)*)", entry, re.M))
-        name, tags = fields.get("Package", ""), fields.get("Tag")
+    for fields in debian.packages("Source", "Tag"):
+        name, tags = fields["Package"], fields.get("Tag")
         if not tags or name in found:
             continue
         # "a::{b,c}" stands for a::b and a::c.
         flat = _BRACES.sub(lambda part: ",".join(f"{part[1]}::{end}" for end in part[2].split(",")), tags)
-        text = fields.get("Description", fields.get("Description-en", "")).split("\n")[0]
         held = sorted({tag.strip() for tag in flat.split(",") if tag.strip()})
-        found[name] = f"{name}: {text}", held, fields.get("Source", name).split(" ")[0]
+        found[name] = f"{name}: {fields['Description']}", held, fields.get("Source", name).split(" ")[0]
     texts, sets, sources = zip(*found.values(), strict=True) if found else ((), (), ())
     return list(texts), list(sets), list(sources)
 
@@ -149,7 +142,7 @@ def load(name: str) -> LabelledFeatures | str:
             return f"{needs} is not installed"
         found = make()
         if found is None:
-            return "apt has no lists with tags: run apt-get update on a Debian"
+            return "apt has no such lists: run apt-get update on a Debian"
         SCRATCH.mkdir(exist_ok=True)
         np.savez(kept, **found._asdict())
     with np.load(kept) as held:

