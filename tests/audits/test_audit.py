@@ -265,6 +265,7 @@ def test_the_command_audits_and_forecasts_from_the_audit(penultimate, tmp_path):
         (("audit", "cnn-ce", "--loss", "ce", "--torch-loss", "mse"), "--torch-loss mse beside --loss ce"),
         (("forecast", "lvis", "--calibrate", "nowhere.json"), "nowhere.json: "),
         (("forecast", "lvis", "--calibrate", "nowhere.json", "--bias", "none"), "--bias beside --calibrate"),
+        (("forecast", "lvis", "--weight-decay", "1,2", "--layers", "1"), "2 weight decays for 1 layer:"),
     ],
 )
 def test_the_command_says_in_one_line_what_is_wrong(penultimate, arguments, message):

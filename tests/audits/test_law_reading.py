@@ -286,3 +286,25 @@ def test_fates_and_intervals_are_those_of_both_ends():
         0
     ] == found.strength_interval[0, 0]
     assert set(found.group_fate) <= {"survives", "dies", "uncertain"}
+
+
+def test_the_command_takes_the_audited_weight_decay_where_none_is_given(penultimate, audit_json):
+    other = changed(audit_json, "own.json", weight_decay=[5e-3])
+    _, out, _ = penultimate("forecast", "fashion-mnist-lt", "--calibrate", other, "--json", "-")
+    expected = Calibration.read(other).forecast(pen.datasets.counts("fashion-mnist-lt"))
+    assert json.loads(out)["problem"]["weight_decay"] == list(expected.problem.weight_decay) == [5e-3]
+
+
+@pytest.mark.parametrize("command", [("forecast", "--calibrate"), ("advise", "--audit")])
+def test_decays_in_pytorchs_units_are_read_by_the_loss_that_was_audited(penultimate, audit_json, command):
+    verb, option = command
+    given = (verb, "fashion-mnist-lt", option, audit_json, "--torch-loss", "mse")
+    status, out, _ = penultimate(*given, "--weight-decay", "1e-3", "--json", "-")
+    assert status == 0 and json.loads(out)["problem"]["weight_decay"] == [pytest.approx(5e-3)]  # times K/2
+    status, _, err = penultimate(*given)
+    assert status == 2 and "the audited one is taken" in err
+    of_entropy = changed(audit_json, "ce.json", loss="ce")
+    for torch_loss in ("mse", "bce"):
+        options = (option, of_entropy, "--torch-loss", torch_loss, "--weight-decay", "1e-3")
+        status, _, err = penultimate(verb, "fashion-mnist-lt", *options)
+        assert status == 2 and f"--torch-loss {torch_loss} beside --loss ce" in err

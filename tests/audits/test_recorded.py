@@ -1,5 +1,6 @@
 """The JSON of an audit that was changed by hand or damaged is refused in words, whatever stands where."""
 
+import gzip
 import json
 
 import pytest
@@ -61,6 +62,55 @@ def test_what_was_written_is_read(tmp_path):
 def test_fields_of_another_type(tmp_path, change):
     with pytest.raises(pen.FileError, match="damaged"):
         Calibration.read(written(tmp_path, GOOD | change))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marks_of_an_encoding_and_compression_are_undone(tmp_path, encoding):
+    # What PowerShell writes where `--json -` is sent to a file, and what gzip makes of it.
+    path, packed = tmp_path / "audit.json", tmp_path / "audit.json.gz"
+    path.write_text(json.dumps({"calibration": GOOD}), encoding=encoding)
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    for one in (path, packed):
+        assert Calibration.read(one).to_dict() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("version", "message"), [("9.1.0", "later than this"), (None, "no version"), ("old", "no version")]
+)
+def test_a_record_of_a_later_version_is_refused_by_whoever_reads_it(tmp_path, version, message):
+    record = pen.audit("cnn-mse-test").to_dict("all") | {"penultimate": version}
+    path = written(tmp_path, json.dumps(record))
+    for read in (
+        Calibration.read,
+        lambda path: pen.advise("fashion-mnist-lt", audit=path),
+        lambda path: pen.advise("fashion-mnist-lt", drift=path),
+        lambda path: pen.check(path, min_recall=0.5),
+    ):
+        with pytest.raises(pen.FileError, match=message) as raised:
+            read(path)
+        assert str(raised.value).startswith(f"{path}: ")
+
+
+def test_a_loss_without_a_name_is_refused_with_the_path(tmp_path):
+    path = written(tmp_path, GOOD | {"loss": "my own"})
+    with pytest.raises(pen.FileError, match="the loss 'my own' has no name") as raised:
+        Calibration.read(path)
+    assert str(raised.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.reverse(), "not in order"),
+        (lambda rows: rows.insert(0, rows[0]), "not in order"),
+        (lambda rows: rows[0].update(multiplicity=10**308), "more than any layer has"),
+    ],
+)
+def test_directions_that_no_audit_lists(tmp_path, change, message):
+    record = pen.audit("cnn-mse").to_dict()
+    change(record["alignment"]["directions"])
+    with pytest.raises(pen.FileError, match=message):
+        Calibration.read(written(tmp_path, json.dumps(record)))
 
 
 @pytest.mark.parametrize(

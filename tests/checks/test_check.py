@@ -17,7 +17,7 @@ def own(name, **figures):
 
 
 def audit_of(*classes):
-    return {"counts": {"classes": len(classes)}, "classes": list(classes)}
+    return {"counts": {"classes": len(classes)}, "metrics": {}, "classes": list(classes)}
 
 
 def moved(name, **figures):
@@ -42,6 +42,17 @@ def test_two_audits_are_compared_by_the_names_of_their_classes():
     after = audit_of(own("newt", recall=0.5), own("cat", recall=0.95))
     found = pen.check(after, against=before, max_recall_lost=0.2)
     assert [(breach.name, round(breach.value, 9)) for breach in found.breaches] == [("newt", 0.3)]
+
+
+@pytest.mark.parametrize("of", ["recalls alone", "forecast"])
+def test_what_is_neither_an_audit_nor_a_drift_is_refused_though_it_lists_recalls(of):
+    record = audit_of(own("cat"))
+    del record["metrics"]
+    record = record if of == "recalls alone" else pen.forecast([9, 3], 0.01, feature_ratio=1).to_dict("all")
+    with pytest.raises(pen.FileError, match="the result is no audit of features and no drift"):
+        pen.check(record, min_recall=0.5)
+    with pytest.raises(pen.FileError, match="the earlier result is no audit of features and no drift"):
+        pen.check(audit_of(own("cat")), against=record, max_recall_lost=0.5)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +131,20 @@ def test_what_cannot_be_checked_is_refused(result, how, message):
     [
         ("{", "no JSON"),
         ("[]", "no audit"),
-        ("{}", "has no"),
-        ('{"classes": [{"class": 3}], "counts": {"classes": 1}}', "no text|is no|class"),
-        ('{"classes": [], "counts": {"classes": 4}}', "0 of 4 classes"),
-        ('{"classes": [], "counts": {"classes": 0}}', "0 of 0 classes"),
-        ('{"classes": [{"class": "a", "recall": "x", "recall_interval": null}], "counts": {"classes": 1}}', "recall"),
-        ('{"classes": [{"class": "a", "recall": 1, "recall_interval": [1]}], "counts": {"classes": 1}}', "interval"),
+        ("{}", "no audit"),
+        ('{"metrics": {}, "classes": [{"class": 3}], "counts": {"classes": 1}}', "no text|is no|class"),
+        ('{"metrics": {}, "classes": [], "counts": {"classes": 4}}', "0 of 4 classes"),
+        ('{"metrics": {}, "classes": [], "counts": {"classes": 0}}', "0 of 0 classes"),
+        (
+            '{"metrics": {}, "classes": [{"class": "a", "recall": "x", "recall_interval": null}], '
+            '"counts": {"classes": 1}}',
+            "recall",
+        ),
+        (
+            '{"metrics": {}, "classes": [{"class": "a", "recall": 1, "recall_interval": [1]}], '
+            '"counts": {"classes": 1}}',
+            "interval",
+        ),
     ],
 )
 def test_files_that_are_none_are_refused(tmp_path, text, message):

@@ -181,7 +181,10 @@ def test_the_command_says_what_pos_weight_mends_and_how_pytorch_counts(tmp_path,
     assert f'"threshold": {forecast.threshold}' in out
     _, out, _ = run(monkeypatch, capsys, "forecast", "cifar10-lt", "--loss", "bce:sqrt", "--json", "-")
     assert '"loss": "bce:sqrt"' in out
-    for more, words in ((("--torch-loss", "bce"), "say --loss bce too"), (("--loss", "bce:x"), "unknown loss 'bce:x'")):
+    for more, words in (
+        (("--torch-loss", "bce"), "it is for sigmoids, whose loss is bce"),
+        (("--loss", "bce:x"), "unknown loss 'bce:x'"),
+    ):
         status, _, err = run(monkeypatch, capsys, "forecast", tmp_path / "y.npy", *more)
         assert status == 2 and words in err
 

@@ -137,7 +137,7 @@ class Options(TypedDict, total=False):
     bias: Bias | None
     width: int | None
     problem: Problem | None
-    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None"
+    audit: "Audit | HeadAudit | RowAudit | Audited | os.PathLike[str] | str | None"
     goal: str
     train: "Features | None"
     valid: "Features | None"
@@ -167,7 +167,7 @@ def advise(
     bias: Bias | None = None,
     width: int | None = None,
     problem: Problem | None = None,
-    audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None" = None,
+    audit: "Audit | HeadAudit | RowAudit | Audited | os.PathLike[str] | str | None" = None,
     goal: str = "consistent",
     train: "Features | None" = None,
     valid: "Features | None" = None,
@@ -296,9 +296,9 @@ def _options(problem: Problem) -> dict[str, object]:
     return {"loss": problem.loss, "layers": problem.layers, "bias": problem.bias, **feature}
 
 
-def _audited(audit: "Audit | HeadAudit | RowAudit | os.PathLike[str] | str | None") -> Audited | None:
-    if audit is None:
-        return None
+def _audited(audit: "Audit | HeadAudit | RowAudit | Audited | os.PathLike[str] | str | None") -> Audited | None:
+    if audit is None or isinstance(audit, Audited):
+        return audit
     if isinstance(audit, RowAudit):
         raise ProblemError(ROWS_ALONE)
     return Audited.from_audit(audit) if isinstance(audit, Audit | HeadAudit) else Audited.read(audit)

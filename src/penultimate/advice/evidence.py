@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from penultimate.audits import keys
 from penultimate.audits.audit import Audit
-from penultimate.audits.calibration import Calibration
+from penultimate.audits.calibration import Calibration, check_loss
 from penultimate.audits.head import HeadAudit
 from penultimate.audits.recorded import Record, read_record
 from penultimate.counts import ClassCounts
 from penultimate.counts.matching import compared, places
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasts.forecast import Forecast
-from penultimate.losses import check_name, plainly
+from penultimate.losses import plainly
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
-from penultimate.version import __version__
 
 if TYPE_CHECKING:
     import os
@@ -85,7 +84,7 @@ class Audited(OneLine):
         """
         found = _of_record(read_record(path), str(path))
         if found.calibration is not None:
-            _check_loss(str(found.calibration.loss), str(path))
+            check_loss(str(found.calibration.loss), path)
         return found
 
     @classmethod
@@ -123,8 +122,8 @@ class Audited(OneLine):
         for key in _SAME:
             if not math.isclose(own[key], self.counts[key], rel_tol=1e-9):
                 raise ProblemError(
-                    f"the audit is of other counts ({key}: {self.counts[key]:,} there, {own[key]:,} here): give the "
-                    "counts that the network was trained on"
+                    f"the audit is of other counts ({key}: {self.counts[key]:,.10g} there, {own[key]:,.10g} here): "
+                    "give the counts that the network was trained on"
                 )
         names = [name for name, _ in self.classes]
         if not compared(names, counts.names):
@@ -214,7 +213,6 @@ def _of_record(record: Mapping[str, Any], where: str) -> Audited:
     missing = [key for key in (keys.VERSION, keys.COUNTS, *_KEYS[of]) if key not in record]
     if missing:
         raise FileError(f"{where}: {missing[0]!r} is missing, so this is no whole audit: give what audit --json wrote")
-    _check_version(record[keys.VERSION], where)
     try:
         held = Record(record, "the audit")
         return _features_of_record(held) if of == "features" else _head_of_record(held)
@@ -269,27 +267,6 @@ def _listed_in(record: Record) -> tuple[tuple[str, float], ...]:
 
 def _summary(counts: Record) -> dict[str, float]:
     return {key: counts.number(key) for key in _SAME}
-
-
-def _check_version(version: object, where: str) -> None:
-    try:
-        written, own = (tuple(map(int, str(v).split(".")[:2])) for v in (version, __version__))
-    except ValueError:
-        raise FileError(f"{where}: {version!r} is no version of penultimate: give what audit --json wrote") from None
-    if written > own:
-        raise FileError(
-            f"{where}: written by penultimate {version}, later than this {__version__}: update this, or "
-            "write the audit again"
-        )
-
-
-def _check_loss(loss: str, where: str) -> None:
-    try:
-        check_name(loss)
-    except ProblemError:
-        raise FileError(
-            f"{where}: the loss {loss!r} has no name to make it from: give the audit itself, in Python"
-        ) from None
 
 
 def _finite(value: float) -> float | None:

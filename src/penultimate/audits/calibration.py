@@ -28,7 +28,7 @@ from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.forecasting import forecast
-from penultimate.losses import Loss
+from penultimate.losses import Loss, check_name
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
 from penultimate.model.strength_law import StrengthLaw
@@ -209,7 +209,10 @@ class Calibration:
     ) -> Problem:
         decays = self.weight_decay if weight_decay is None else weight_decay
         if len(decays) not in (1, len(self.weight_decay)):
-            raise ProblemError(f"{len(decays)} weight decays for {len(self.weight_decay)} layers: give one, or as many")
+            layers = len(self.weight_decay)
+            raise ProblemError(
+                f"{len(decays)} weight decays for {layers} layer{'s' if layers > 1 else ''}: give one, or as many"
+            )
         decays = decays * len(self.weight_decay) if len(decays) == 1 else decays
         scale = 1.0 if samples is None else self.samples / samples
         return Problem(decays, feature_decay * scale, bias=self.bias, loss=self.loss, measured=source)
@@ -371,6 +374,18 @@ class Calibration:
         if held is None:
             raise FileError(f"{path}: no calibration in it: give the JSON of an audit of features and their head")
         try:
-            return cls.from_dict(held, audit.get(keys.ALIGNMENT))
+            found = cls.from_dict(held, audit.get(keys.ALIGNMENT))
         except ValueError as error:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
+        check_loss(str(found.loss), path)
+        return found
+
+
+def check_loss(loss: str, path: "str | os.PathLike[str]") -> None:
+    """Check that the loss of a record can be made from its name; FileError, with the path, if not."""
+    try:
+        check_name(loss)
+    except ProblemError:
+        raise FileError(
+            f"{path}: the loss {loss!r} has no name to make it from: give the audit itself, in Python"
+        ) from None

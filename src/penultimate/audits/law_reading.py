@@ -50,6 +50,7 @@ _KEPT = 1e-4  # of σ: less than this lost is nothing
 _LEFT = 5e-3  # of σ: less than this left says no more of how long ago a direction died
 _CLOSES = 0.5  # of the pull: a budget does not close with more of it unsettled
 _SAME_DECAY = 1e-6
+_MOST_DIRECTIONS = 100_000_000  # of a record: forty times the largest of vocabularies, and still held in memory
 # Nine tenths of the deaths on these networks lie within, one run forecasting.
 _OWN_WIDTH, _COMMON_WIDTH = Width(0.5, 0.1), Width(0.5, 0.6)
 
@@ -107,6 +108,10 @@ class Run(OneLine):
         multiplicity = tuple(row.count("multiplicity") for row in rows)
         if min(sigma) <= 0.0 or min(multiplicity) < 1:
             raise ValueError("directions have a singular value or a multiplicity that is not positive")
+        if any(one <= other for one, other in pairwise(sigma)):
+            raise ValueError("directions are not in order, the largest singular value first, each once")
+        if sum(multiplicity) > _MOST_DIRECTIONS:
+            raise ValueError(f"there are {sum(multiplicity):,} directions, more than any layer has")
         columns = (_column(rows, name) for name in ("measured", "cosine", "lost", "lost_to_decay", "unsettled"))
         return (cls(mean_decay(weight_decay), samples, sigma, tuple(map(float, multiplicity)), *columns),)
 

@@ -3,12 +3,15 @@
 import json
 import math
 import os
-import sys
 from collections.abc import Mapping
-from typing import Any, cast
+from pathlib import Path
+from typing import IO, Any, cast
 
+from penultimate.audits import keys
+from penultimate.counts.opening import opened
+from penultimate.counts.readers import named, whole_text
 from penultimate.errors import FileError
-from penultimate.files import regular
+from penultimate.version import __version__
 
 
 def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mapping[str, Any]:
@@ -17,7 +20,7 @@ def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mappi
     Parameters
     ----------
     path : path-like
-        As written by ``penultimate COMMAND --json``; ``-`` is standard input.
+        As written by ``penultimate COMMAND --json``, perhaps compressed; ``-`` is standard input.
     command : str, default "audit"
         Named in messages.
 
@@ -28,23 +31,34 @@ def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mappi
     Raises
     ------
     FileError
-        When the file is missing, or holds no JSON object.
+        When the file is missing, holds no JSON object, or was written by a later version.
     """
+    with named(path):
+        try:
+            with opened(Path(path), "json") as file:
+                record = cast(object, json.loads(whole_text(cast("IO[str]", file.text))))
+        except UnicodeDecodeError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise FileError(f"this is no JSON ({error}): give what {command} --json wrote") from None
+        if not isinstance(record, dict):
+            raise FileError(f"this JSON is no {command}: give what {command} --json wrote")
+        held = cast(Mapping[str, Any], record)
+        if keys.VERSION in held:
+            _check_version(held[keys.VERSION], command)
+        return held
+
+
+def _check_version(version: object, command: str) -> None:
     try:
-        record = cast(object, json.loads(_content(path)))
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror or error}): check the path") from None
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path}: this is no JSON ({error}): give what {command} --json wrote") from None
-    if not isinstance(record, dict):
-        raise FileError(f"{path}: this JSON is no {command}: give what {command} --json wrote")
-    return cast(Mapping[str, Any], record)
-
-
-def _content(path: "str | os.PathLike[str]") -> str:
-    return (sys.stdin.buffer.read() if os.fspath(path) == "-" else regular(path).read_bytes()).decode("utf-8")
+        written, own = (tuple(map(int, str(v).split(".")[:2])) for v in (version, __version__))
+    except ValueError:
+        raise FileError(f"{version!r} is no version of penultimate: give what {command} --json wrote") from None
+    if written > own:
+        raise FileError(
+            f"written by penultimate {version}, later than this {__version__}: update this, or write the "
+            f"{command} again"
+        )
 
 
 class Record:

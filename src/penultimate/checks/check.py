@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from penultimate.audits import keys
 from penultimate.audits.recorded import Record, read_record
 from penultimate.checks import breaches
 from penultimate.checks.breaches import Checked
@@ -109,11 +110,12 @@ def check(
 
 
 def _check(held: Mapping[str, Any], before: Mapping[str, Any] | None, bounds: Mapping[str, float | None]) -> Check:
-    classes, drifted = _classes(held, "the result"), "classes_moved" in held
+    drifted = _is_drift(held, "the result")
     if drifted and before is not None:
         raise ProblemError("a drift beside an earlier audit: a drift compares two sides already, leave the audit out")
-    if before is not None and "classes_moved" in before:
+    if before is not None and _is_drift(before, "the earlier result"):
         raise ProblemError("the earlier result is a drift: give an audit, or check the drift by itself")
+    classes = _classes(held, "the result")
     earlier = None if before is None else _by_name(classes, _classes(before, "the earlier audit"))
     checked: list[Checked] = []
     least, lost, moved = bounds["min_recall"], bounds["max_recall_lost"], bounds["max_drift"]
@@ -143,6 +145,13 @@ def _possible(bounds: Mapping[str, float | None]) -> None:
             raise ProblemError(
                 f"{name} is {bound:g}: give a number {'from 0 on' if name == 'max_drift' else 'from 0 to 1'}"
             )
+
+
+def _is_drift(held: Mapping[str, Any], name: str) -> bool:
+    """Whether it is a drift, and not an audit of features; a learning curve has recalls too, and is neither."""
+    if "classes_moved" not in held and keys.METRICS not in held:
+        raise ValueError(f"{name} is no audit of features and no drift")
+    return "classes_moved" in held
 
 
 def _classes(held: Mapping[str, Any], name: str) -> list[Record]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penultimate.cli.beside import given, one_of, refuse, scaled, scaled_bias, torch_scale
+from penultimate.cli.beside import AUDITED_DECAY, given, one_of, refuse, scaled, scaled_bias, torch_scale
 from penultimate.cli.costs import announce_forecast
 from penultimate.cli.options import (
     BIAS,
@@ -98,6 +98,7 @@ def advise(
     if out is not None and train is None:
         raise ProblemError("--out writes a head for the features of TRAIN: give --train beside it")
     from penultimate.advice.advice import advise as make_advice
+    from penultimate.advice.evidence import Audited
     from penultimate.counts import ClassCounts
     from penultimate.model.problem import Problem
 
@@ -121,10 +122,14 @@ def advise(
         return
     if pos_weight is not None:
         raise ProblemError("--pos-weight is for several labels a sample: one label a sample has class weights")
-    scale = torch_scale(torch_loss, loss, class_counts.classes)
+    audited = None if audit_path is None else Audited.read(audit_path)
+    audits_own = audited is not None and not given("weight_decay")
+    if audits_own and torch_loss is not None:
+        raise ProblemError(AUDITED_DECAY)
+    trained = loss if audited is None or audited.calibration is None else str(audited.calibration.loss)
+    scale = torch_scale(torch_loss, trained, class_counts.classes)
     problem = Problem.from_decays(scaled(weight_decay, scale), loss=loss)
     announce_forecast(class_counts, *[problem] * 5, searched=[problem])  # advice forecasts a handful
-    audits_own = audit_path is not None and not given("weight_decay")
     with progress("weighing changes", "parts") as step:
         result = make_advice(
             class_counts,
@@ -136,7 +141,7 @@ def advise(
             like=like,
             bias=scaled_bias(bias, scale) if given("bias") else None,
             width=width,
-            audit=audit_path,
+            audit=audited,
             goal=goal,
             train=train,
             valid=valid,

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from penultimate.model.problem import Bias
 
 
+AUDITED_DECAY = "--torch-loss says how --weight-decay is read, and the audited one is taken: leave it out"
+
+
 def one_of(feature_decay: float | None, feature_ratio: float | None) -> None:
     """Refuse both."""
     if feature_decay is not None and feature_ratio is not None:
@@ -36,7 +39,7 @@ def torch_scale(torch_loss: str | None, loss: str, classes: int) -> float:
     if torch_loss == "bce" and loss.startswith("bce"):
         return float(classes)
     if torch_loss == "bce":
-        raise ProblemError(f"--torch-loss bce beside --loss {loss}: say --loss bce too")
+        raise ProblemError(f"--torch-loss bce beside --loss {loss}: it is for sigmoids, whose loss is bce")
     if not loss.startswith("mse"):
         raise ProblemError(
             f"--torch-loss {torch_loss} beside --loss {loss}: cross-entropy's decays are read as they are"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from penultimate.cli.beside import one_of, refuse, scaled, scaled_bias, torch_scale
+from penultimate.cli.beside import AUDITED_DECAY, given, one_of, refuse, scaled, scaled_bias, torch_scale
 from penultimate.cli.costs import announce_forecast, announce_targets
 from penultimate.cli.options import (
     BIAS,
@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     "--calibrate",
     metavar="AUDIT.json",
     multiple=True,
-    help="Take layers, bias and the law of strengths from an audited network; twice, for two weight decays.",
+    help="Take layers, bias, the law of strengths, and the weight decay if none is given, from an audited network; "
+    "twice, for two weight decays.",
 )
 @BIAS
 @WIDTH
@@ -106,12 +107,12 @@ def forecast(
 
         targets = LabelScatter.from_counts(targets)
     outputs = targets.classes if isinstance(targets, ClassCounts) else targets.labels
-    scale = torch_scale(torch_loss, loss, outputs)
-    decays = scaled(weight_decay, scale)
     if calibrate:
         _refuse_beside_calibrate()
-        result = _calibrated(targets, decays, calibrate, width)
+        result = _calibrated(targets, weight_decay if given("weight_decay") else None, torch_loss, calibrate, width)
     else:
+        scale = torch_scale(torch_loss, loss, outputs)
+        decays = scaled(weight_decay, scale)
         problem = before_training(
             decays,
             layers=layers,
@@ -161,9 +162,13 @@ def _narrow(
 
 
 def _calibrated(
-    targets: "ClassCounts | LabelScatter", decays: tuple[float, ...], paths: tuple[str, ...], width: int | None
+    targets: "ClassCounts | LabelScatter",
+    decays: tuple[float, ...] | None,
+    torch_loss: str | None,
+    paths: tuple[str, ...],
+    width: int | None,
 ) -> "Reported":
-    """By the law of audited networks."""
+    """By the law of audited networks, at the first one's own weight decay if none is given."""
     from penultimate.audits.calibration import Calibration
     from penultimate.counts import ClassCounts
 
@@ -173,6 +178,10 @@ def _calibrated(
         raise ProblemError(f"the law is read off one audit or two, not {len(paths)}: leave some out")
     first, *second = (Calibration.read(path) for path in paths)
     calibration = first.joined(second[0]) if second else first
+    if torch_loss is not None and decays is None:
+        raise ProblemError(AUDITED_DECAY)
+    if decays is not None:
+        decays = scaled(decays, torch_scale(torch_loss, str(calibration.loss), targets.classes))
     with progress("forecasting"):
         return calibration.forecast(targets, decays, width=width)
 

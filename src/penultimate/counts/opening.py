@@ -127,7 +127,7 @@ def _check(path: Path) -> None:
     if not path.exists():
         raise FileError("there is no such file or folder: check the path")
     if path.is_file() and not path.stat().st_size and not str(path).startswith(_OPEN_PIPES):
-        raise FileError("the file is empty: give one with counts or labels")
+        raise FileError("the file is empty: check whether it was written to its end")
     if not path.is_file() and not str(path).startswith(_OPEN_PIPES):
         raise FileError("this is neither a regular file nor a folder: give one of these")
 
@@ -140,7 +140,7 @@ def _spooled(stream: IO[bytes]) -> Generator[Path]:
         with copy.open("wb") as file:
             shutil.copyfileobj(stream, file, 1 << 20)
         if not copy.stat().st_size:
-            raise FileError("the input is empty: give counts or labels")
+            raise FileError("the input is empty: check what was to write it")
         yield copy
 
 

@@ -131,8 +131,8 @@ class Problem:
             given = given * layers if len(given) == 1 and layers <= _MOST_LAYERS else given
             if len(given) != layers:
                 raise ProblemError(
-                    f"{len(given)} weight decays for {layers} layers: give one for all or one for each, of at most "
-                    f"{_MOST_LAYERS} layers"
+                    f"{len(given)} weight decays for {layers} layer{'s' if layers > 1 else ''}: give one for all or "
+                    f"one for each, of at most {_MOST_LAYERS} layers"
                 )
         return cls(given, feature_decay, feature_ratio, bias, width, loss)
 

@@ -14,7 +14,9 @@ def number(value: float | None, digits: int = 4) -> str:
         return "–"
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) >= 1e15:  # beyond what a double holds to a unit, digits would be made up
+        return f"{value:.{digits}g}"
+    if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
 
