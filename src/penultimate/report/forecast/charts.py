@@ -130,9 +130,9 @@ CHARTS: dict[str, Callable[[Forecast], AnyChart]] = {
     "retained": retained,
     "cosines": cosines,
     "geometry": geometry,
+    "slider": slider,
     "learning": learning,
     "sweep": sweep,
-    "slider": slider,
 }
 
 

@@ -41,6 +41,10 @@ _READINGS = {
         "Classes that kept their direction are far from all others; those that lost theirs lie on one another. "
         "The slider turns the view.",
     ),
+    "slider": Reading(
+        "Try another weight decay",
+        "Ten steps are a factor of ten in the weight decay. All of them were solved when this page was written.",
+    ),
     "learning": Reading(
         "When directions are learnt",
         "Strong directions, those of frequent classes, come first. A training that ends early leaves the last ones "
@@ -51,11 +55,6 @@ _READINGS = {
         "Other weight decays",
         "Above: what would be left of some directions, from the strongest to the weakest. Below: how many directions "
         "would survive in all.",
-        wide=True,
-    ),
-    "slider": Reading(
-        "Try another weight decay",
-        "Ten steps are a factor of ten in the weight decay. All of them were solved when this page was written.",
         wide=True,
     ),
 }

@@ -16,9 +16,11 @@ from penultimate.forecasts.over_decay import can_sweep
 from penultimate.forecasts.status import STATUSES
 from penultimate.minimisers.cost import expected
 from penultimate.report.kit.chart_style import (
+    HEIGHT,
     INK,
     STATUS_COLOURS,
     STATUS_SHAPES,
+    WIDTH,
     Row,
     dot_size,
     inline,
@@ -32,7 +34,6 @@ from penultimate.report.kit.chart_style import (
 )
 from penultimate.report.kit.numbers import finite, first_ranks, number
 
-_WIDTH, _HEIGHT = 780, 260
 # Weight decays from a hundredth of the chosen one to a hundredfold, ten a decade.
 _DECADE, _EACH_WAY = 10, 20
 # Seconds that all solutions may take.
@@ -54,7 +55,7 @@ def slider(forecast: Forecast) -> alt.LayerChart:
     rows = _class_rows(forecast, np.stack([one.group_status for one in found], axis=1))
     domain = forecast.counts.smallest / 1.6, forecast.counts.largest * 1.6
     layers = [_classes(forecast, rows, domain), *_lines([_step_row(one) for one in found], forecast)]
-    chart = alt.LayerChart(layer=layers, width=_WIDTH, height=_HEIGHT).add_params(*_params(forecast))
+    chart = alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT).add_params(*_params(forecast))
     one_line = not math.isnan(forecast.samples_needed)
     lines = [
         "Move the slider" + (". A class above the dashed line keeps a direction of its own" if one_line else ""),
@@ -167,5 +168,5 @@ def _lines(rows: list[Row], forecast: Forecast) -> list[alt.Chart]:
     )
     return [
         line.encode(y=alt.Y("needed:Q")),
-        words.encode(x=alt.XValue(0), y=alt.YValue(_HEIGHT + _BELOW), text=alt.Text("text:N")),
+        words.encode(x=alt.XValue(0), y=alt.YValue(HEIGHT + _BELOW), text=alt.Text("text:N")),
     ]
