@@ -33,6 +33,7 @@ def shuffled(text):
 
 
 SPECIES = {"eel": 5, "newt": 20}
+INDEXED = "".join(f"{row},{label}\n" for row, label in enumerate("0" * 40 + "1" * 12 + "2" * 3))
 ONE_A_LINE = "newt\n" * 20 + "eel\n" * 5
 
 # name: (file name, content, options, right value or words of the refusal)
@@ -320,6 +321,20 @@ K6 = {
         {},
         {"a\x1b]0;title\x07": 100, "b\x1b[31m": 40},
     ),
+    # What pandas writes of columns and indices without a name.
+    "pandas-sizes": ("a.csv", "class,0\ncat,100\ndog,40\neel,7\n", {}, PETS),
+    "pandas-series": ("a.csv", ",0\ncat,100\ndog,40\neel,7\n", {}, PETS),
+    "pandas-frame": ("a.csv", f",0\n{INDEXED}", {}, LIST),
+    "pandas-frame-column": ("a.csv", f",0\n{INDEXED}", {"column": "2", "holds": "labels"}, LIST),
+    "pandas-frame-again": ("a.csv", f"Unnamed: 0,0\n{INDEXED}", {}, LIST),
+    "pandas-text": ("a.csv", listed("{label}\n", "0\n", PETS), {}, PETS),
+    "pandas-no-index": ("a.csv", listed("{name}.png,{label}\n", "0,1\n", PETS), {}, PETS),
+    "pandas-features": ("a.csv", listed("0.5,{i}.25,{label}\n", "0,1,label\n"), {}, LIST),
+    "pandas-unlisted": ("a.csv", "taxon,0\ncat,100\ndog,40\neel,7\n", {}, "--column 0 if it is the header"),
+    "pandas-unlisted-header": ("a.csv", "taxon,0\ncat,100\ndog,40\neel,7\n", {"column": "0"}, PETS),
+    "pandas-unlisted-class": ("a.csv", "yak,0\ncat,100\ndog,40\n", {"column": "2"}, {"yak": 0, "cat": 100, "dog": 40}),
+    "zeros-first": ("a.csv", "yak,0\nemu,0\ncat,100\ndog,40\n", {}, {"yak": 0, "emu": 0, "cat": 100, "dog": 40}),
+    "label-0-first": ("a.csv", listed("{path},{label}\n"), {}, LIST),
     "44-bom-crlf": ("a.csv", "\ufeffclass,count\r\ncat,100\r\ndog,40\r\neel,7\r\n", {}, PETS),
     "44-cr": ("a.csv", "class,count\rcat,100\rdog,40\reel,7\r", {}, PETS),
     "44-names": ("a.csv", "class,count\n日本,100\nà la carte,40\n", {}, {"日本": 100, "à la carte": 40}),

@@ -94,6 +94,15 @@ def test_features_whose_squares_are_no_numbers_are_refused(dtype, size):
         pen.audit(features, np.array([0, 0, 1, 1]))
 
 
+@pytest.mark.parametrize("size", [1e-160, 1e-200, 5e-324])
+def test_features_whose_squares_are_zero_are_refused_and_zeros_are_not(size):
+    features, labels = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [0.0, 2.0]]), np.array([0, 1, 0, 1])
+    with pytest.raises(pen.FeaturesError, match="multiply them all by one number"):
+        pen.audit(features * size, labels)
+    assert pen.audit(features * 1e-140, labels).metrics.nc1 == pytest.approx(pen.audit(features, labels).metrics.nc1)
+    assert pen.audit(features * 0.0, labels).metrics.nc1 is not None
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e4, 1e7, 1e8])
 def test_nc1_of_an_enormous_offset(offset):
     """Two means differ in one direction, however far they lie from the origin."""

@@ -275,7 +275,10 @@ def audit(
             passes.run(replicates, "features", held, _step(progress, "features"))
             whole, without = replicates.whole, replicates.leave_one_out
         if not whole.samples > 0:
-            raise FeaturesError("there are no samples: give features of at least two classes")
+            raise FeaturesError(
+                f"there are no samples{', all rows had gaps' if gaps == 'drop' else ''}: give features of at least two "
+                "classes"
+            )
         if not without:
             whole.freeze()
         training = ClassCounts(whole.counts, task.names) if counts is None else counts

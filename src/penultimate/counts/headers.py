@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from penultimate.counts.columns import is_known
+from penultimate.counts.deciding import are_ids
 from penultimate.counts.texts import is_file, number
 from penultimate.errors import FileError
 
@@ -13,7 +14,8 @@ def find_header(rows: Sequence[Sequence[str]], column: str | None) -> tuple[bool
 
     It is one when a column of that name is asked for, when it holds a usual name and no number, when it is the only row
     without numbers or without files in a column of them, or when it has a word that occurs nowhere else in a column
-    where all others repeat.
+    where all others repeat. Numbers that pandas gives to columns without a name, 0, 1, 2, … in order, do not count as
+    numbers here; and where nothing but the first row of a column is a number, it is such a name.
 
     Parameters
     ----------
@@ -45,18 +47,51 @@ def find_header(rows: Sequence[Sequence[str]], column: str | None) -> tuple[bool
     columns = list(zip(*body, strict=True)) or [()] * len(first)
     if column is not None and column.strip().casefold() in (name.casefold() for name in first):
         return True, ""
-    if any(number(name) is not None or is_file(name) for name in first):
+    # What pandas calls columns without a name is no more a name than a label, unless something else tells.
+    counted = _counts_on(first)
+    if any(is_file(name) or (number(name) is not None and not counted) for name in first):
         return False, ""
+    said = [(name, held) for name, held in zip(first, columns, strict=True) if number(name) is None]
+    known = any(is_known(name) for name, _ in said)
     if not body:
-        return any(map(is_known, first)), ""
-    again = any(name in held for name, held in zip(first, columns, strict=True))
-    if (any(map(is_known, first)) or "" in first) and not again:
+        return known and len(said) == len(first), ""
+    again = any(name in held for name, held in said)
+    if (known or any(not name for name, _ in said)) and not again:
         return True, ""
-    if any(all(number(text) is not None for text in held) or all(map(is_file, held)) for held in columns):
+    if any(all(number(text) is not None for text in held) or all(map(is_file, held)) for _, held in said):
+        return True, ""
+    if counted and any(
+        number(name) is not None and all(number(text) is None for text in held)
+        for name, held in zip(first, columns, strict=True)
+    ):
         return True, ""
     if again or (column is not None and column.isdecimal()):
         return False, ""
+    if len(said) < len(first):
+        _check_no_class(first, columns)
+        return False, ""
     return _by_repeats(first, columns, column)
+
+
+def _check_no_class(first: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+    """Refuse ``taxon,0`` above a table without another zero: a class without samples, or what pandas made of sizes."""
+    places = [place for place, name in enumerate(first) if number(name) is not None]
+    if len(first) != 2 or len(places) != 1:
+        return
+    sizes, names = columns[places[0]], columns[1 - places[0]]
+    found = [value for text in sizes if (value := number(text)) is not None]
+    # 0, 1, 2, … are ids, which are told as such.
+    if len(found) == len(sizes) and all(found) and len(set(names)) == len(names) and not are_ids([0.0, *found]):
+        raise FileError(
+            f"line 1, {','.join(first)!r}, may be a class without samples, or a header as pandas writes it: say "
+            f"--column {places[0] + 1} if it is a class, --column 0 if it is the header"
+        )
+
+
+def _counts_on(first: Sequence[str]) -> bool:
+    """Whether all numbers among some names are 0, 1, 2, … in this order."""
+    numbers = [name for name in first if number(name) is not None]
+    return numbers == [str(place) for place in range(len(numbers))]
 
 
 def _by_repeats(first: Sequence[str], columns: Sequence[Sequence[str]], column: str | None) -> tuple[bool, str]:

@@ -14,6 +14,8 @@ Gaps = Literal["refuse", "drop", "observed"]
 _FLOATS = (np.float16, np.float32, np.float64)
 # Largest features: differences of two still are numbers of their type, and sums of squares of 1e18 such are in float64.
 _MOST = {"float16": np.inf, "float32": 1e38, "float64": 1e145}
+# And what their sum of squares must not fall below, unless all are zero: the smallest such features are 1e-145.
+_LEAST_SQUARES = 1e-290
 
 
 def as_array(values: object, what: str) -> NDArray[Any]:
@@ -35,19 +37,30 @@ def as_array(values: object, what: str) -> NDArray[Any]:
     FeaturesError
         When it is no array of numbers (objects are refused, whatever they hold).
     """
-    if isinstance(values, np.ndarray):
-        array = cast(NDArray[Any], values)
-    elif _is_tensor(values):
-        array = _of_tensor(values)
-    elif hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
-        array = np.from_dlpack(cast(Any, values))
-    else:
-        array = np.asarray(values)
+    if np.ma.is_masked(values):
+        raise FeaturesError(
+            f"{what} hold masked entries, of which nothing is known: fill them, or leave their samples out"
+        )
+    try:
+        if _is_tensor(values):
+            array = _of_tensor(values)
+        elif hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+            array = np.from_dlpack(cast(Any, values))
+        else:
+            array = np.asarray(values)  # of a matrix or a masked array without a mask the plain array
+    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+        raise FeaturesError(
+            f"{what} cannot be read as one array ({_first_line(error)}): give numbers, dense and on this machine"
+        ) from None
     if array.dtype.name == "bfloat16":  # of the library ml_dtypes
         array = array.astype(np.float32)
     if array.dtype.kind not in "fiub":
         raise FeaturesError(f"{what} are of type {array.dtype}, not numbers: give an array of numbers")
     return array
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
 def _is_tensor(values: object) -> bool:
@@ -121,13 +134,18 @@ def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
     Raises
     ------
     FeaturesError
-        When some are too large for their squares to be summed.
+        When some are too large for their squares to be summed, or all are too small.
     """
     with np.errstate(all="ignore"):
         wide = wide_of(features)
         sums = np.vdot(wide, wide)  # squares of large float32 numbers overflow: then every row is looked at
-    if np.isfinite(sums):
+    if np.isfinite(sums) and (sums >= _LEAST_SQUARES or not features.any()):
         return None
+    if np.isfinite(sums) and wide.dtype == np.float64:
+        raise FeaturesError(
+            f"features are no larger than {np.abs(features).max():.3g}, so that their squares leave the range of "
+            "numbers: multiply them all by one number, which no measure of collapse sees"
+        )
     rows = np.asarray(np.isfinite(features).all(axis=1))
     largest = float(np.abs(features[rows]).max(initial=0.0))
     if largest > _MOST[features.dtype.name]:
