@@ -52,7 +52,10 @@ def test_names_decide_which_is_which(tmp_path):
     path, plain = tmp_path / "costs.csv", tmp_path / "plain.csv"
     path.write_text("true,newt,cat\nnewt,0,20\ncat,1,0\n")
     plain.write_text("0,1\n20,0\n")
-    for given_ in (turned, crossed, columns_alone, path, plain):
+    pandas, indexed = tmp_path / "pandas.csv", tmp_path / "indexed.csv"
+    pandas.write_text("0,1\n0,1\n20,0\n")
+    indexed.write_text(",0,1\n0,0,1\n1,20,0\n")
+    for given_ in (turned, crossed, columns_alone, path, plain, pandas, indexed):
         assert pen.decide(shares, given_, names=names).tolist() == [1]
     np.save(tmp_path / "costs.npy", costs)
     assert pen.decide(shares, tmp_path / "costs.npy").tolist() == [1]

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import PenultimateError
 from penultimate.probabilities.given import probabilities_of
 
@@ -23,6 +24,9 @@ def written(path, text):
         ("0.25,0.75\n0.5,0.125\n1,0\n\n", ["0", "1"]),
         ("cat,dog,y\n0.25,0.75,1\n0.5,0.125,0\n1,0,0\n", ["cat", "dog"]),
         ("\ufeff2.5e-1,7.5e-1\r\n0.5,0.125\r\n1,0\r\n", ["0", "1"]),
+        # As pandas writes columns without a name, with its index and without.
+        ("0,1\n0.25,0.75\n0.5,0.125\n1.0,0.0\n", ["0", "1"]),
+        (",0,1\n0,0.25,0.75\n1,0.5,0.125\n2,1.0,0.0\n", ["0", "1"]),
     ],
 )
 def test_tables(tmp_path, text, names):
@@ -54,10 +58,19 @@ def test_parquet_by_columns_and_by_lists(tmp_path):
         np.testing.assert_array_equal(probabilities_of(tmp_path / name).values, VALUES)
 
 
+def test_numbers_of_columns_are_no_names_and_a_sample_is_no_header(tmp_path):
+    three = written(tmp_path / "p.csv", "0,1,2\n0.5,0.25,0.25\n")
+    assert isinstance(probabilities_of(three).names, NumberedNames) and len(probabilities_of(three).values) == 1
+    assert isinstance(probabilities_of(Frame((0, 1))).names, NumberedNames)
+    certain = written(tmp_path / "q.csv", "0,1\n1,0\n1,0\n0,1\n")
+    assert len(probabilities_of(certain).values) == 4
+
+
 class Frame:
     """What pandas and polars have in common here."""
 
-    columns = ("cat", "dog")
+    def __init__(self, columns=("cat", "dog")):
+        self.columns = columns
 
     def __array__(self, dtype=None, copy=None):
         return VALUES

@@ -126,7 +126,9 @@ def _names(given: Any, size: int, what: str) -> Sequence[str]:
         raise ProblemError(f"{what}: {error}") from None
     if len(names) != size:
         raise ProblemError(f"{what}: {len(names)} names for {size} columns: give one for each")
-    return names
+    # Numbers from 0 on are what pandas calls columns that nobody named.
+    numbered = NumberedNames(size)
+    return numbered if names == tuple(numbered) else names
 
 
 def _check(values: Float[np.ndarray, "N K"], names: Sequence[str], what: str) -> None:

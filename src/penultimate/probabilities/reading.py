@@ -126,7 +126,7 @@ def _rows_of_table(lines: list[str], suffix: str) -> tuple[list[str] | None, lis
     with long_fields():
         mark = find_delimiter(lines[:_HEAD], suffix, cut=len(lines) > _HEAD)
         rows = [[field.strip() for field in row] for row in mark.rows(lines) if any(field.strip() for field in row)]
-    header = rows[0] if any(number(field) is None for field in rows[0]) else None
+    header = rows[0] if any(number(field) is None for field in rows[0]) or _counts_columns(rows) else None
     body = rows if header is None else rows[1:]
     if not body:
         raise FileError("there is a header and nothing below it: give one row a sample")
@@ -139,6 +139,16 @@ def _rows_of_table(lines: list[str], suffix: str) -> tuple[list[str] | None, lis
     if mark.mark != ",":  # then a comma is that of a number: 0,25
         body = [[field.replace(",", ".") for field in row] for row in body]
     return header, body
+
+
+def _counts_columns(rows: list[list[str]]) -> bool:
+    """Whether the first row is 0, 1, 2, … as pandas calls columns without a name, and not the first of the numbers."""
+    first, body = rows[0], rows[1:]
+    if first != [str(place) for place in range(len(first))]:
+        return False
+    # A row of costs may count so, in a square; probabilities end at 1, and are hardly ever written without a fraction.
+    fractions = any("." in field or "," in field or "e" in field.casefold() for row in body for field in row)
+    return len(body) == len(first) or (len(rows) != len(first) and (len(first) > 2 or fractions))
 
 
 def _columns(header: list[str] | None, body: list[list[str]]) -> Read:
