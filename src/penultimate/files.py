@@ -94,6 +94,35 @@ def write_whole(path: "str | os.PathLike[str]", content: str | bytes) -> None:
         file.write(content if isinstance(content, bytes) else content.encode("utf-8", errors="replace"))
 
 
+def check_writable(path: "str | os.PathLike[str]") -> None:
+    """Make sure, as far as that can be known before, that a file can be written: for what takes long to make.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Raises
+    ------
+    FileError
+        If its folder is missing or closed to the user, or the path is a folder; in the words of `write_whole`.
+
+    Examples
+    --------
+    >>> check_writable("/no/such/folder/report.html")
+    Traceback (most recent call last):
+    ...
+    penultimate.errors.FileError: cannot write '/no/such/folder/report.html': no such file or directory; make ...
+    """
+    if _is_stream(path):
+        return
+    target = _target(path)
+    with reporting_refusal(path):
+        os.stat(os.path.join(target.parent, ""))  # says that it is missing, or no folder
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 @contextmanager
 def open_whole(path: "str | os.PathLike[str]") -> Generator[IO[bytes]]:
     """Open a file for writing in steps; it takes its name when the block ends well, and is gone when it does not.
@@ -120,10 +149,7 @@ def open_whole(path: "str | os.PathLike[str]") -> Generator[IO[bytes]]:
             with reporting_refusal(path):
                 file.flush()
         return
-    # A link stays a link.
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise FileError(f"cannot write {os.fspath(path)!r}: it is a folder; give the name of a file")
+    target = _target(path)
     with reporting_refusal(path):
         draft = _Draft(target)
     try:
@@ -137,6 +163,14 @@ def open_whole(path: "str | os.PathLike[str]") -> Generator[IO[bytes]]:
     except BaseException:
         draft.discard()
         raise
+
+
+def _target(path: "str | os.PathLike[str]") -> Path:
+    """What is replaced: where a link leads to, for a link stays a link."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise FileError(f"cannot write {os.fspath(path)!r}: it is a folder; give the name of a file")
+    return target
 
 
 class _Draft:

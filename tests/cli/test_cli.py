@@ -288,7 +288,7 @@ def test_quiet_leaves_results_and_errors(penultimate, tmp_path):
 
 def test_a_result_is_checked_from_a_pipe(penultimate, monkeypatch):
     _, record, _ = penultimate("audit", "cnn-mse-test", "--json", "-")
-    for content, status, said in ((record, 1, "recall"), ("", 2, "this is no JSON"), ("[1]", 2, "this JSON is no")):
+    for content, status, said in ((record, 1, "recall"), ("", 2, "the input is empty"), ("[1]", 2, "this JSON is no")):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
         found = penultimate("check", "-", "--min-recall", "0.9")
         assert found[0] == status and said in found[1] + found[2]

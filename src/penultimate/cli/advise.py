@@ -100,7 +100,11 @@ def advise(
     from penultimate.advice.advice import advise as make_advice
     from penultimate.advice.evidence import Audited
     from penultimate.counts import ClassCounts
+    from penultimate.features.sources.writing import check_head_name
     from penultimate.model.problem import Problem
+
+    if out is not None:
+        check_head_name(out)
 
     class_counts = read_targets(counts, counts_file)
     if not isinstance(class_counts, ClassCounts):

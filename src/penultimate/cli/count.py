@@ -8,6 +8,7 @@ import click
 
 from penultimate.cli.options import JSON, examples
 from penultimate.cli.output import as_json, is_unicode, note, write
+from penultimate.cli.outputs import STDOUT
 from penultimate.cli.results import progress
 from penultimate.files import write_whole
 
@@ -38,7 +39,7 @@ def count(texts: tuple[str, ...], tokenizer: str, json_path: str | None) -> None
             [_standard_input() if text == "-" else text for text in texts], tokenizer, on_progress=step
         )
     record: dict[str, object] = {str(name): int(value) for name, value in zip(counts.names, counts.values, strict=True)}
-    if json_path in ("-", "/dev/stdout"):
+    if json_path in STDOUT:
         write(as_json(record, ascii_only=not is_unicode(sys.stdout)) + "\n")
         return
     if json_path is not None:

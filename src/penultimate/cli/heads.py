@@ -15,6 +15,8 @@ _USE = """    import penultimate as pen
 _USE_GRAPH = """    onnxruntime.InferenceSession({out!r}).run(["scores"], {{"features": features}})"""
 _USE_KERNEL = """    import penultimate as pen
     pen.heads.KernelHead.read({out!r}).predict(features)"""
+# What a head may be written as that is not linear.
+_KERNELS = (".safetensors", ".onnx")
 _THIRDS = "gains are told by thirds of the labels, leave it out"
 
 
@@ -78,9 +80,12 @@ def heads(
     """
     from penultimate.features.head import Head
     from penultimate.features.sources.label_files import holds_label_sets
+    from penultimate.features.sources.writing import check_head_name
     from penultimate.heads.comparison.comparison import compare_heads
     from penultimate.heads.comparison.label_comparison import compare_label_heads
 
+    if out is not None and not (non_linear and out.endswith(_KERNELS)):
+        check_head_name(out)
     if labels is not None or holds_label_sets(train, column, separator):
         if costs is not None:
             raise FeaturesError("costs of one answer a sample do not fit several labels a sample: leave --costs out")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from penultimate.cli.output import as_json, is_quiet, is_unicode, note, show, write
+from penultimate.cli.outputs import STDOUT
 from penultimate.errors import PenultimateError, ProblemError
 from penultimate.files import write_whole
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 # Work that is over sooner shows nothing.
 _DELAY = 1.0
-# Where JSON printed among nothing else goes.
-_STDOUT = ("-", "/dev/stdout")
 
 
 def read(counts: str, how: "CountsFile") -> "ClassCounts":
@@ -74,29 +73,33 @@ def read_targets(counts: str, how: "CountsFile") -> "ClassCounts | LabelScatter"
 
 def deliver(result: "Reported", json_path: str | None, html_path: str | None, classes: "Classes | None" = None) -> None:
     """Write and print a result, or of its classes what is selected."""
-    written = [path for path in (html_path, json_path) if path is not None and path not in _STDOUT]
+    written = [path for path in (html_path, json_path) if path is not None and path not in STDOUT]
     with progress("writing"):
-        if html_path is not None:
-            _write_page(result, html_path)
+        page = None if html_path is None else _page(result)
+        if page is not None and html_path in written:
+            write_whole(str(html_path), page)
         record = None if json_path is None else result.to_dict(classes)
         if record is not None and json_path in written:
             write_whole(str(json_path), as_json(record) + "\n")
-        table = None if {html_path, json_path}.intersection(_STDOUT) else result.table(classes)
+        table = None if {html_path, json_path}.intersection(STDOUT) else result.table(classes)
     for path in written:
         note(f"wrote {path}")
+    if page is not None and html_path not in written:
+        write(page)
     if record is not None and json_path not in written:
         write(as_json(record, ascii_only=not is_unicode(sys.stdout)) + "\n")
     if table is not None:
         show(table)
 
 
-def _write_page(result: "Reported", path: str) -> None:
+def _page(result: "Reported") -> str:
     """The report, which says by what command it was made."""
     from penultimate.report.kit.provenance import command
+    from penultimate.reported import page_of
 
     typed = command.set(shlex.join(["penultimate", *sys.argv[1:]]))
     try:
-        result.report(path)
+        return page_of(result).whole()
     finally:
         command.reset(typed)
 
@@ -107,9 +110,9 @@ def deliver_all(results: "Iterable[Reported]", json_path: str | None) -> None:
     for result in results:
         if json_path is not None:
             records.append(result.to_dict())
-        if json_path not in _STDOUT:
+        if json_path not in STDOUT:
             show(result.table())
-    if json_path in _STDOUT:
+    if json_path in STDOUT:
         write(as_json(records, ascii_only=not is_unicode(sys.stdout)) + "\n")
     elif json_path is not None:
         write_whole(json_path, as_json(records) + "\n")

@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import click
 
+from penultimate.cli.outputs import checked
+
 
 class Sections(click.Group):
     """A group whose help lists its commands under headings."""
@@ -14,10 +16,11 @@ class Sections(click.Group):
         self._sections: dict[str, list[str]] = {}
 
     def add_sections(self, sections: Mapping[str, Sequence[click.Command]]) -> None:
-        """Add commands by heading; each takes ``--quiet`` too, which users say where they notice that they want it."""
+        """Add commands by heading; each takes ``--quiet`` too, and looks first whether its outputs can be written."""
         for heading, commands in sections.items():
             for command in commands:
                 command.params.append(_quiet())
+                command.callback = command.callback and checked(command.callback)
                 self.add_command(command)
                 self._sections.setdefault(heading, []).append(str(command.name))
 

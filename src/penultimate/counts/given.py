@@ -56,6 +56,11 @@ def counts_of(
         return ClassCounts(value)
     path = fspath(value)
     if path in BUNDLED and not Path(path).exists():
+        if column is not None or holds not in (None, "counts") or order != "number" or format is not None:
+            raise FileError(
+                f"{path} is bundled, and no file that can be read in several ways: leave column, holds, order and "
+                "format out"
+            )
         return bundled_counts(path)
     if isinstance(value, str) and not Path(path).exists() and path != "-":
         raise FileError(

@@ -131,8 +131,8 @@ class Problem:
             given = given * layers if len(given) == 1 and layers <= _MOST_LAYERS else given
             if len(given) != layers:
                 raise ProblemError(
-                    f"{len(given)} weight decays for {layers} layer{'s' if layers > 1 else ''}: give one for all or "
-                    f"one for each, of at most {_MOST_LAYERS} layers"
+                    f"{_several(len(given), 'weight decay')} for {_several(layers, 'layer')}: give one for all or one "
+                    f"for each, of at most {_MOST_LAYERS:,} layers"
                 )
         return cls(given, feature_decay, feature_ratio, bias, width, loss)
 
@@ -284,6 +284,10 @@ class Problem:
             "bias": self.bias,
             "width": self.width,
         }
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def _checked_bias(bias: object) -> Bias:

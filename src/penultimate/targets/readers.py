@@ -129,7 +129,7 @@ def holds_label_sets(path: str | Path, column: str | None = None, format: str | 
     bool
         False for what can be read only once, and for files that cannot be read: who reads them says why.
     """
-    if not Path(path).is_file():
+    if str(path) == "-" or not Path(path).is_file():
         return False
     try:
         with opened(Path(path), format) as file:

@@ -140,6 +140,18 @@ def _arrays_of(head: "Head | None") -> dict[str, NDArray[Any]]:
     return arrays if head.bias is None else arrays | {"b": head.bias}
 
 
+def check_head_name(path: "str | os.PathLike[str]") -> None:
+    """Check the name of a file for a head, as `save_head` does: for what takes long to make.
+
+    Raises
+    ------
+    FeaturesError
+        When it does not end in ``.npz``.
+    """
+    if Path(path).suffix != ".npz":
+        raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
+
+
 def save_head(head: "Head", names: Sequence[str], path: "str | os.PathLike[str]", **beside: Any) -> None:
     """Write W (the product of the layers), b and class names as ``.npz``, whole or not at all; `Head.read` reads it.
 
@@ -160,8 +172,7 @@ def save_head(head: "Head", names: Sequence[str], path: "str | os.PathLike[str]"
     FileError
         When the file cannot be written.
     """
-    if Path(path).suffix != ".npz":
-        raise FeaturesError(f"{path}: heads are written as .npz: give a name that ends so")
+    check_head_name(path)
     buffer = io.BytesIO()
     weight, bias = head.product.astype(np.float32), head.offset.astype(np.float32)
     np.savez(buffer, W=weight, b=bias, classes=np.array(list(names)), **beside)
