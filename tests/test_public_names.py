@@ -1,5 +1,6 @@
 """What the package promises of its public names."""
 
+import dataclasses
 import inspect
 import re
 import subprocess
@@ -44,6 +45,17 @@ def test_the_pages_list_every_public_name_once():
     listed = listed_in_the_pages()
     assert len(set(listed)) == len(listed)
     assert set(listed) ^ PUBLIC.keys() <= PLAIN
+
+
+ARRAYS = re.compile(r"ndarray|NDArray|\bFloats\b|\bRows\b")
+
+
+def test_records_of_arrays_are_compared_without_asking_whether_an_array_is_true():
+    """What `dataclass` writes for ``==`` does, and raises; so it is not asked to."""
+    records = [one for one in PUBLIC.values() if dataclasses.is_dataclass(one)]
+    of_arrays = [one for one in records if any(ARRAYS.search(str(field.type)) for field in dataclasses.fields(one))]
+    assert len(of_arrays) > 30
+    assert [one.__name__ for one in of_arrays if one.__dataclass_params__.eq] == []
 
 
 def test_a_star_leaves_out_what_needs_another_library():

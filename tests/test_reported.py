@@ -1,8 +1,10 @@
 """One surface for all results."""
 
+import copy
 import importlib
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 from functools import cache
@@ -113,6 +115,15 @@ def test_says_writes_and_draws_the_same_things(name, tmp_path):
     assert found._repr_html_().startswith("<table>")
     for chart in found.charts:
         assert found.plot(chart).to_dict()
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_are_kept_sent_and_looked_up_like_any_object(name):
+    found = result(name)
+    sent = pickle.loads(pickle.dumps(found))
+    assert sent.verdict == found.verdict == copy.deepcopy(found).verdict
+    # Each is itself alone: whether arrays are equal has no one answer, and comparing records has.
+    assert found == found and found != sent and found in [sent, found] and len({found, sent}) == 2
 
 
 # Charts that a reader moves, which paper does not.

@@ -32,7 +32,10 @@ _CALLED = {"charts": "a chart", "page": "an HTML report"}
 
 
 class Reported:
-    """A result that can be read, drawn and written as one page; made by inheriting, with the name of its presenter."""
+    """A result that can be read, drawn and written as one page; made by inheriting, with the name of its presenter.
+
+    Two results are equal where they are the same object. Their numbers are compared as ``to_dict("all")``.
+    """
 
     _presenter: ClassVar[str]
 

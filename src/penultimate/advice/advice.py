@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _DECAY = 5e-4
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Advice(Reported, presenter="advice"):
     """What to change, piece by piece.
 

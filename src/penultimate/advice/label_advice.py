@@ -21,7 +21,7 @@ from penultimate.targets.label_scatter import LabelScatter
 _MARGIN = 0.5
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelAdvice(Reported, presenter="label_advice"):
     """What to change so that labels are answered, cheapest first.
 

@@ -62,7 +62,7 @@ _PARTS_BYTES = 128 << 20
 Progress = Callable[[str, int], object]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Audit(Reported, presenter="audit"):
     """What a trained network made of its classes.
 

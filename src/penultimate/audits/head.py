@@ -42,7 +42,7 @@ _SHORT = 0.01
 _LEADING = 64
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HeadAudit(Reported, presenter="head_audit"):
     """What the rows of a head tell about its classes.
 

@@ -60,7 +60,7 @@ class LabelMeasures:
     cosine: float | None
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelAudit(Reported, presenter="label_audit"):
     """What a trained network made of its labels.
 

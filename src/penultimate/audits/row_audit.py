@@ -27,7 +27,7 @@ from penultimate.scans.scan import Scan, scan
 _LISTED = 10
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RowAudit(Reported, presenter="row_audit"):
     """What the rows of a head with more classes than d + 1 tell.
 

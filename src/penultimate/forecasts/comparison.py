@@ -17,7 +17,7 @@ from penultimate.model.problem import Bias
 from penultimate.reported import Reported
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LossComparison(Reported, presenter="comparison"):
     """Forecasts that differ in their loss alone.
 

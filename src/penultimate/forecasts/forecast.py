@@ -35,7 +35,7 @@ from penultimate.model.strength_law import GONE
 from penultimate.reported import Reported
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forecast(Reported, presenter="forecast"):
     """The geometry that class counts and decays force on the last layer, read for every class.
 

@@ -36,7 +36,7 @@ from penultimate.reported import Reported
 from penultimate.targets.label_scatter import LabelScatter
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelForecast(Reported, presenter="label_forecast"):
     """The geometry that targets of any kind and decays force on the last layer, read for every label.
 

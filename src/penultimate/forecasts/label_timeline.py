@@ -10,7 +10,7 @@ from penultimate.forecasts.timeline import Timeline
 from penultimate.minimisers.label_solution import LabelSolution
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelTimeline(Timeline):
     """Strength of every direction of several labels a sample over training.
 

@@ -23,7 +23,7 @@ from penultimate.reported import Reported
 Features = Literal["free", "sphere"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NarrowForecast(Reported, presenter="narrow_forecast"):
     """What class counts do to a last layer with more classes than dimensions, trained with cross-entropy: an estimate.
 

@@ -13,7 +13,7 @@ from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Timeline(OneLine):
     """Strength of every direction over training.
 

@@ -71,7 +71,7 @@ _UNPROVEN = (
 )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution(OneLine):
     """A minimiser of the unconstrained feature model.
 

@@ -21,7 +21,7 @@ from penultimate.spectrum.grouped_svd import GroupedSVD, UnseenRows
 from penultimate.spectrum.quotient import Side
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Factors(OneLine):
     """Explicit matrices of one minimiser, in PyTorch's shapes: ``logits = means @ W_1.T @ … @ W_L.T + bias``.
 
@@ -60,7 +60,7 @@ class Factors(OneLine):
         return self.means @ self.product.T + self.bias
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Geometry(OneLine):
     """Class means, head and bias of a minimiser, as operators over the classes.
 

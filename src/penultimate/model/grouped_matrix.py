@@ -23,7 +23,7 @@ from penultimate.spectrum.quotient import Gram, shared
 _BLOCK_ENTRIES = 200_000
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroupedMatrix(OneLine):
     """A K × K matrix constant on pairs of groups, but for its diagonal.
 

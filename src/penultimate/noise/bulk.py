@@ -18,7 +18,7 @@ _ROWS, _WITHIN = 1024, 0.1
 _POINTS = 4000
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bulk(OneLine):
     """Quartiles of the singular values that are left without the directions above the noise.
 

@@ -42,7 +42,7 @@ class MeansOutcome(Enum):
     )
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassDirections(OneLine):
     """Directions of K class means that stand above the noise of their samples.
 

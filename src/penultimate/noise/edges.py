@@ -73,7 +73,7 @@ def edge_of_groups(variance: Floats, times: Floats, columns: int) -> float:
     return float(np.sqrt(noise.z(noise.turning)))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Strengths(OneLine):
     """What directions that are seen above the edge are worth.
 

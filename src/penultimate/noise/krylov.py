@@ -28,7 +28,7 @@ _PROBES, _SHARE = 10, 0.4
 _SETTLING, _MOST = 2, 12
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Leading(OneLine):
     """Leading singular values and vectors of a matrix.
 

@@ -38,7 +38,7 @@ _NODES = 1024
 _HALVINGS = 40
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassPairs(OneLine):
     """Every class with the one nearest to it.
 

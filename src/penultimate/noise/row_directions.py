@@ -32,7 +32,7 @@ _KEPT, _LEVERAGE = 1e-6, 0.9
 _FIRST, _READS, _MANY = 16, 3, 8
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Directions(OneLine):
     """Directions of a matrix of K rows and d columns that stand above its noise.
 

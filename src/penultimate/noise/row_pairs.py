@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 LEVEL, POWER = 0.01, 0.8
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EqualRows(OneLine):
     """Pairs of rows, tested for being the same.
 

@@ -17,7 +17,7 @@ from penultimate.noise.row_directions import LEAST
 from penultimate.reported import OneLine
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ScatterDirections(OneLine):
     """Directions of the scatter within classes that independent features would not have.
 

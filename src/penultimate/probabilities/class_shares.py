@@ -30,7 +30,7 @@ FEW = 10
 SIZE = 0.05
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassShares(Reported, presenter="class_shares"):
     """Shares of classes in samples without labels, with their intervals; made by `class_shares`.
 

@@ -27,7 +27,7 @@ FEW = 5.0
 _FAR = 5.0
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Thresholds(Reported, presenter="thresholds"):
     """One threshold a label, with the F1 to be expected from it; made by `expected_f_thresholds`.
 

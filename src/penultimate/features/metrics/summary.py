@@ -92,7 +92,7 @@ class CollapseMetrics(OneLine):
         return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassMetrics(OneLine):
     """The same class by class, each array of shape (K,); NaN (or −1) where there is none.
 

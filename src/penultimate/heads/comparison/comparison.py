@@ -90,7 +90,7 @@ class HeadResult:
     curve: Curve | None = None
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HeadComparison(Reported, presenter="head_comparison"):
     """Heads for the same features, judged on held-out samples.
 

@@ -67,7 +67,7 @@ class LabelHeadResult:
     gains: dict[str, Interval]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelHeadComparison(Reported, presenter="label_head_comparison"):
     """Heads for several labels a sample, fitted to TRAIN and judged on VALID; made by `compare_label_heads`.
 

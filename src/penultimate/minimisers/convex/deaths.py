@@ -43,7 +43,7 @@ Found = tuple[float, float, float]  # log μ of a death, and of the ends of its 
 Side = list[tuple[float, float]]  # log μ and log(σ/Nμ)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CriticalDecay(OneLine):
     """Where a direction dies.
 

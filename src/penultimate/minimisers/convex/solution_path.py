@@ -19,7 +19,7 @@ from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SolutionPath(OneLine):
     """Solutions over weight decay.
 
