@@ -6,7 +6,7 @@ Where matrices are small BLAS is faster with one thread, too.
 
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from threadpoolctl import ThreadpoolController
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _lock = threading.Lock()
@@ -67,6 +68,40 @@ def each(function: Callable[[int], Result], number: int) -> list[Result]:
         return [function(0)]
     with one_thread_of_blas(), ThreadPoolExecutor(number) as pool:
         return list(pool.map(function, range(number)))
+
+
+def at_once(tasks: int) -> int:
+    """How many threads so many tasks are given."""
+    return max(1, min(workers(), tasks))
+
+
+def in_turns(function: Callable[[int, Item], object], items: Sequence[Item], threads: int) -> None:
+    """Call a function on all items, so many at a time in threads, each with one thread of BLAS.
+
+    Which thread gets which item is always the same, so that what each adds up has the same roundings. Between two turns
+    an interrupt is heeded.
+
+    Parameters
+    ----------
+    function : callable
+        Called with the number of the thread, from 0, and the item; releases Python's lock for most of its time.
+    items : sequence
+    threads : int
+        One is the calling thread, and BLAS has all of its own.
+
+    Examples
+    --------
+    >>> in_turns(lambda thread, item: print(thread, item), ["a", "b"], 1)
+    0 a
+    0 b
+    """
+    if threads == 1:
+        for item in items:
+            function(0, item)
+        return
+    with one_thread_of_blas(), ThreadPoolExecutor(threads) as pool:
+        for first in range(0, len(items), threads):
+            list(pool.map(function, range(threads), items[first : first + threads]))
 
 
 def over_rows(kernel: Callable[[int, int], object], rows: int, steps: int) -> None:

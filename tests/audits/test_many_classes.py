@@ -110,11 +110,14 @@ def test_what_is_a_sample_is_said_so(few):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_interrupt_ends_the_look_at_a_sample(threads, monkeypatch):
     """A real SIGINT while the first tile is read: no columns after these are begun."""
-    monkeypatch.setattr(sweeping, "_TILE", 4)
-    monkeypatch.setattr(sweeping, "workers", lambda: threads)
+    monkeypatch.setattr(sweeping, "at_once", lambda tasks: threads)
+    monkeypatch.setattr(sweeping, "_TILE", 8)
     seen = []
 
     class Reader:
+        def part(self):
+            return self
+
         def add(self, tile):
             seen.append(tile.columns.start)
             if len(seen) == 1:
@@ -122,7 +125,7 @@ def test_an_interrupt_ends_the_look_at_a_sample(threads, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         sweeping.sweep(np.random.default_rng(0).normal(size=(200, 3)), Reader(), sample=np.arange(12))
-    assert set(seen) == {0}
+    assert set(seen) <= {0, 32} and 0 in seen
 
 
 def test_the_real_limits_take_a_sample_from_some_tens_of_thousands_of_classes_on():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import penultimate as pen
+from penultimate.features import blocks, moments
 
 
 def spread_by_fractions(rows):
@@ -129,3 +130,40 @@ def test_weights_of_any_other_size_are_audited(size):
     assert audit.along.error == pytest.approx(expected.along.error)
     # The root of what rounding leaves of one less one.
     assert audit.off_diagonal_share == pytest.approx(expected.off_diagonal_share, abs=1e-7)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("per_class", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_batches_of_fewer_samples_than_classes_are_added_class_by_class(threads, per_class, dtype, monkeypatch):
+    """Each thread takes some classes; weights, classes in many batches, in one, and in none."""
+    monkeypatch.setattr(moments, "at_once", lambda tasks: threads)
+    rng = np.random.default_rng(4)
+    labels = np.concatenate([rng.integers(0, 70, 400), np.full(90, 3)])
+    features = (10.0 + rng.normal(size=(labels.size, 5))).astype(dtype)
+    weights = rng.uniform(0.5, 2.0, labels.size)
+    statistics = pen.FeatureStatistics(100, 5, per_class=per_class)
+    for first in range(0, labels.size, 35):
+        some = slice(first, first + 35)
+        statistics.update(features[some], labels[some], weights[some])
+    wide = features.astype(np.float64)
+    for k in range(100):
+        mine, w = wide[labels == k], weights[labels == k]
+        if not w.size:
+            assert np.isnan(statistics.means[k]).all() and statistics.spreads[k] == 0.0
+            continue
+        mean = w @ mine / w.sum()
+        np.testing.assert_allclose(statistics.means[k], mean, rtol=1e-13)
+        np.testing.assert_allclose(statistics.spreads[k], w @ np.sum((mine - mean) ** 2, axis=1), rtol=1e-10, atol=1e-9)
+    centred = (wide - statistics.means[labels]) * np.sqrt(weights)[:, None]
+    np.testing.assert_allclose(statistics.within_scatter, centred.T @ centred, rtol=1e-5, atol=1e-4)
+
+
+def test_sums_over_blocks_in_threads_are_those_of_one(monkeypatch):
+    rows = np.random.default_rng(5).normal(size=(1000, 8))
+    monkeypatch.setattr(blocks, "blocks", lambda rows, width: blocks.slices(rows, 96))
+    wanted = rows.T @ rows
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(blocks, "at_once", lambda tasks, threads=threads: threads)
+        found = blocks.sum_over_blocks(*rows.shape, lambda place: rows[place].T @ rows[place])
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)

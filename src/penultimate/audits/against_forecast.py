@@ -14,7 +14,7 @@ from jaxtyping import Float
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.budgets import quadratic
 from penultimate.audits.last_layer import LastLayer
-from penultimate.features.blocks import blocks
+from penultimate.features.blocks import sum_over_blocks
 from penultimate.losses import Loss, resolve, unseen_shift
 from penultimate.minimisers.solution import Solution
 from penultimate.model.problem import Problem
@@ -39,10 +39,9 @@ class SeenHead:
     def __init__(self, layer: LastLayer, loss: str | Loss) -> None:
         self._head, self._shift = layer.head, unseen_shift(loss, layer.counts)
         self._along = np.zeros(layer.head.dimension)
-        if self._shift is not None:
-            for place in blocks(*layer.head.shape):
-                self._along += self._shift[place] @ layer.head[place]
-            self._along /= self._shift @ self._shift
+        if (shift := self._shift) is not None:
+            self._along = sum_over_blocks(*layer.head.shape, lambda place: shift[place] @ layer.head[place])
+            self._along /= shift @ shift
 
     @property
     def shape(self) -> tuple[int, int]:

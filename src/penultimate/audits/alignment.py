@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from penultimate.audits.budgets import Budget, direction_budget, row_dots
 from penultimate.audits.last_layer import LastLayer
-from penultimate.features.blocks import blocks
+from penultimate.features.blocks import over_blocks
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
 
@@ -127,13 +127,16 @@ def leading_directions(svd: GroupedSVD) -> Int[np.ndarray, " r"]:
 
 def factors(layer: LastLayer, svd: GroupedSVD, count: int) -> tuple[Float[np.ndarray, "r d"], Float[np.ndarray, "r d"]]:
     """P and Qᵀ along the leading directions of the label matrix, one row a direction, each of shape (count, d)."""
-    seen, root = layer.counts.values[:, None] > 0, np.sqrt(layer.counts.values)[:, None]
+    seen, root, middle = layer.counts.values[:, None] > 0, np.sqrt(layer.counts.values)[:, None], layer.global_mean
     head, means = np.empty((count, layer.head.dimension)), np.empty((count, layer.head.dimension))
     # Some columns at a time: the SVD looks at all classes at once.
-    for columns in blocks(layer.head.dimension, layer.head.classes):
-        scaled = np.where(seen, (layer.means[:, columns] - layer.global_mean[columns]) * root, 0.0)
+
+    def write(columns: slice) -> None:
+        scaled = np.where(seen, (layer.means[:, columns] - middle[columns]) * root, 0.0)
         head[:, columns] = svd.project("left", layer.head.columns(columns), count)
         means[:, columns] = svd.project("right", scaled, count)
+
+    over_blocks(layer.head.dimension, layer.head.classes, write)
     return head, means
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.audits.last_layer import LastLayer
-from penultimate.features.blocks import blocks
+from penultimate.features.blocks import over_blocks
 from penultimate.features.metrics.centred import Rows, squares_of
 from penultimate.reported import OneLine
 from penultimate.spectrum.grouped_svd import GroupedSVD
@@ -199,7 +199,10 @@ def row_dots(one: Float[np.ndarray, "r d"], other: Float[np.ndarray, "r d"]) -> 
 def quadratic(rows: Rows, form: Float[np.ndarray, "d d"]) -> Float[np.ndarray, " r"]:
     """``xᵀ F x`` of every row x."""
     out = np.empty(rows.shape[0])
-    for place in blocks(*rows.shape):
+
+    def write(place: slice) -> None:
         some = rows[place]
         out[place] = row_dots(some @ form, some)
+
+    over_blocks(rows.shape[0], rows.shape[1], write)
     return out

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
-from penultimate.features.blocks import blocks
+from penultimate.features.blocks import over_blocks
 from penultimate.features.head import Head
 from penultimate.features.metrics.centred import ClassRows
 from penultimate.features.moments import mean_of
@@ -93,8 +93,13 @@ class LastLayer(OneLine):
     @cached_property
     def bias(self) -> Float[np.ndarray, " K"]:
         """``b + W h_G``, the bias that is left when features are centred, shape (K,)."""
-        shift = [self.head[place] @ self.global_mean for place in blocks(*self.head.shape)]
-        return self.head.offset + np.concatenate(shift)
+        out = self.head.offset.copy()
+
+        def add(place: slice) -> None:
+            out[place] += self.head[place] @ self.global_mean
+
+        over_blocks(*self.head.shape, add)
+        return out
 
     @cached_property
     def bias_error(self) -> float:

@@ -313,7 +313,7 @@ def _multiplied(layers: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
 def _chained(layers: Sequence[object]) -> tuple[NDArray[np.floating], ...]:
     arrays = tuple(_finite(layer, f"layer {index} of the head") for index, layer in enumerate(layers, start=1))
     check_chain([array.shape for array in arrays])
-    sizes = [float(np.abs(array).max(initial=0.0)) for array in arrays]
+    sizes = [_largest(array) for array in arrays]
     if all(sizes) and not 1.0 / _BEYOND <= math.prod(sizes) <= _BEYOND:
         raise FeaturesError("the product of the layers is of a size which no training gives: check them")
     return arrays
@@ -330,11 +330,16 @@ def _finite(values: object, what: str) -> NDArray[np.floating]:
     array = as_array(values, what)
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
-    if not np.isfinite(array).all():
+    largest = _largest(array)
+    if not math.isfinite(largest):
         raise FeaturesError(f"{what} holds NaN or infinity: give the weights of a training that did not diverge")
-    largest = float(np.abs(array).max(initial=0.0))
     if largest and not 1.0 / _BEYOND <= largest <= _BEYOND:
         raise FeaturesError(
             f"{what} has numbers of a size of {largest:.0e}, which no training gives: it is damaged, write it again"
         )
     return array
+
+
+def _largest(array: NDArray[np.floating]) -> float:
+    """The largest size of a number, with no copy of them; not finite if one is not."""
+    return max(-float(array.min(initial=0.0)), float(array.max(initial=0.0)))

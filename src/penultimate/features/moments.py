@@ -14,104 +14,27 @@ Where their squares would leave the range of float32 the block is scaled by a po
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.features.arrays import wide_of
-from penultimate.features.blocks import CACHED, blocks
+from penultimate.features.blocks import over_blocks, sum_over_blocks
 from penultimate.features.by_class import ByClass
-from penultimate.kernels import SUM_FLAGS, kernel
-from penultimate.threads import each, workers
+from penultimate.features.moment_kernels import FIRST, add_first, add_rows, products
+from penultimate.threads import at_once, each
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # Rows whose products are summed at once: on 2 cores, d = 512, 1,024 rows take 10 % longer and 8,192 gain nothing.
 ROWS = 4096
+# A thread that adds some classes of a block has so many rows at least: fewer make slow products.
+_LEAST = 1024
 # Shifts move when the correction for them exceeds this part of the sums, which costs two bits at most.
 _EXCESS = 0.25
-# Longest rows between which float32 holds the products of a block with all digits that count: 4,096 squares of 2^50 add
-# up to 2^112, and what is 2^-20 of 2^-30 still has a square of 2^-100, where the range is 2^-126 to 2^128.
-_SAFE = (2.0**-30, 2.0**50)
-# A class's first shift is the mean of its first samples, at most so many.
-_FIRST = 32
-
-
-def _add_rows_by_class(
-    rows: NDArray[np.floating],
-    labels: Ints,
-    weights: Floats,
-    shift: Floats,
-    weight: Floats,
-    total: Floats,
-    square: Floats,
-    out: NDArray[np.floating],
-) -> float:
-    """`_add_rows` by NumPy, a few rows at a time."""
-    longest = 0.0
-    for some in blocks(len(rows), rows.shape[1], CACHED):
-        own, w = labels[some], weights[some] if weights.size else np.ones(len(labels[some]))
-        centred = rows[some] - shift[own]
-        lengths = w * np.vecdot(centred, centred)
-        by_class = ByClass.of(own)
-        total[by_class.classes] += by_class.sums(centred * w[:, None] if weights.size else centred)
-        weight += np.bincount(own, w, len(weight))
-        square += np.bincount(own, lengths, len(square))
-        out[some] = np.sqrt(w)[:, None] * centred if weights.size else centred
-        longest = max(longest, float(lengths.max()))
-    return float(np.sqrt(longest))
-
-
-def _add_first_by_class(rows: NDArray[np.floating], labels: Ints, taken: Ints, total: Floats) -> None:
-    """`_add_first` by NumPy."""
-    first = ByClass.of(labels).places() + taken[labels] < _FIRST
-    by_class = ByClass.of(labels[first])
-    total[by_class.classes] += by_class.sums(rows[first])
-    taken += np.bincount(labels[first], minlength=taken.size)
-
-
-@kernel(twin=_add_rows_by_class, error_model="numpy", fastmath=SUM_FLAGS)
-def _add_rows(
-    rows: NDArray[np.floating],
-    labels: Ints,
-    weights: Floats,
-    shift: Floats,
-    weight: Floats,
-    total: Floats,
-    square: Floats,
-    out: NDArray[np.floating],
-) -> float:
-    """Add rows to the sums and write ``√w (x − s)`` into out, whose longest row is returned; no weights mean 1."""
-    longest = 0.0
-    for i in range(rows.shape[0]):
-        k = labels[i]
-        w = weights[i] if weights.size else 1.0
-        root = np.sqrt(w)
-        row, own_shift, own_total, own_out = rows[i], shift[k], total[k], out[i]
-        length = 0.0
-        for j in range(row.size):
-            z = np.float64(row[j]) - own_shift[j]
-            own_total[j] += w * z
-            own_out[j] = root * z
-            length += z * z
-        weight[k] += w
-        square[k] += w * length
-        longest = max(longest, w * length)
-    return np.sqrt(longest)
-
-
-@kernel(twin=_add_first_by_class)
-def _add_first(rows: NDArray[np.floating], labels: Ints, taken: Ints, total: Floats) -> None:
-    """Sum of the first rows of each class."""
-    for i in range(rows.shape[0]):
-        k = labels[i]
-        if taken[k] < _FIRST:
-            taken[k] += 1
-            for j in range(rows.shape[1]):
-                total[k, j] += rows[i, j]
 
 
 @dataclass
@@ -134,6 +57,7 @@ class Moments:
     square: Floats
     moment: Floats
     looked_at: float = 0.0
+    _centre: Floats | None = field(default=None, init=False)
 
     @classmethod
     def empty(cls, classes: int, dimension: int, moments: int) -> "Moments":
@@ -158,6 +82,13 @@ class Moments:
         return means
 
     @property
+    def centre(self) -> Floats:
+        """Mean of all samples, shape (d,); NaN without samples. Of what is frozen it is found once."""
+        if self._centre is None or not self.frozen:
+            self._centre = mean_of(self.mean, self.weight)
+        return self._centre
+
+    @property
     def spread(self) -> Floats:
         """``Σ w ‖x − mean‖²`` of each class, shape (K,); 0 without samples."""
         return np.maximum(self.square - self._excess, 0.0)
@@ -176,6 +107,7 @@ class Moments:
     def _thaw(self) -> None:
         if self.frozen:
             self.shift, self.total = self.shift.copy(), np.zeros_like(self.shift)
+            self._centre = None
 
     @property
     def scatter(self) -> Floats:
@@ -193,10 +125,12 @@ class Moments:
         if self.frozen:
             return whole
         root = np.sqrt(self._divisor)
-        for place in blocks(*self.total.shape):
+
+        def off(place: slice) -> Floats:
             scaled = self.total[place] / root[place, None]
-            whole -= scaled.T @ scaled
-        return whole
+            return scaled.T @ scaled
+
+        return whole - sum_over_blocks(len(self.total), self.total.shape[1], off)
 
     def scatter_along(self, basis: Floats) -> Floats:
         """``B_kᵀ (scatter of class k) B_k`` for bases of shape (K, d, r), where each class has its own moment."""
@@ -210,7 +144,9 @@ class Moments:
     @property
     def _excess(self) -> Floats:
         """How much of each square is due to the shift, shape (K,)."""
-        return np.einsum("kd,kd->k", self.total, self.total) / self._divisor
+        if self.frozen:
+            return np.zeros_like(self.weight)
+        return np.vecdot(self.total, self.total) / self._divisor
 
     def add(self, features: NDArray[np.floating], labels: Ints, weights: Floats, samples: int) -> None:
         """Add samples that have been checked.
@@ -226,26 +162,72 @@ class Moments:
         """
         self._thaw()
         size = {"classes": len(self.weight), "samples": samples}
-        self._place_shifts(features, labels, _add_first.at(**size))
-        add_rows = _add_rows.at(**size)
-        # Sums of other threads have the size of these: with more classes than samples they are not worth it.
-        threads = max(1, min(workers(), -(-len(labels) // ROWS))) if len(self.weight) <= len(labels) else 1
-        parts = [self] + [self._beside() for _ in range(threads - 1)]
+        loops = add_first.at(**size), add_rows.at(**size)
+        if len(self.weight) <= len(labels):
+            others = self._add_by_rows(features, labels, weights, *loops)
+        else:
+            others = self._add_by_classes(features, labels, weights, *loops)
+        for part in others:
+            for own, other in zip(self._sums, part._sums, strict=True):
+                if own is not other:
+                    own += other
+        self._settle_when_doubled()
 
-        narrow = np.float64 if features.dtype == np.float64 else np.float32
+    def _add_by_rows(
+        self,
+        features: NDArray[np.floating],
+        labels: Ints,
+        weights: Floats,
+        add_first: Callable[..., None],
+        add_rows: Callable[..., float],
+    ) -> list["Moments"]:
+        """Add blocks of rows in threads; what the others have added is returned."""
+        self._place_shifts(features, labels, add_first)
+        threads = at_once(-(-len(labels) // ROWS))
+        parts = [self, *(self._beside() for _ in range(threads - 1))]
+        starts = [range(thread * ROWS, len(labels), threads * ROWS) for thread in range(threads)]
+        each(lambda thread: parts[thread]._add_blocks(features, labels, weights, starts[thread], add_rows), threads)
+        return parts[1:]
+
+    def _add_by_classes(
+        self,
+        features: NDArray[np.floating],
+        labels: Ints,
+        weights: Floats,
+        add_first: Callable[..., None],
+        add_rows: Callable[..., float],
+    ) -> list["Moments"]:
+        """The same where sums of other threads would be larger than the rows: each thread takes some classes."""
+        threads = at_once(len(labels) // _LEAST)
+        order = np.argsort(labels, kind="stable")
+        own = labels[order]
+        cuts = np.searchsorted(own, own[np.arange(1, threads) * own.size // threads])
+        parts = [self, *(self._of_other_classes() for _ in cuts)]
 
         def work(thread: int) -> None:
-            # One buffer for all blocks: fresh pages for each would take as long as the sums.
-            centred = np.empty((min(ROWS, len(labels)), features.shape[1]), dtype=narrow)
-            for start in range(thread * ROWS, len(labels), threads * ROWS):
-                rows = slice(start, start + ROWS)
-                parts[thread]._add_block(add_rows, features[rows], labels[rows], weights[rows], centred)
+            mine = shares[thread]
+            rows, weight = features[mine], weights[mine] if weights.size else weights
+            parts[thread]._place_shifts(rows, labels[mine], add_first)
+            parts[thread]._add_blocks(rows, labels[mine], weight, range(0, len(mine), ROWS), add_rows)
 
+        shares = np.split(order, cuts)
         each(work, threads)
-        for part in parts[1:]:
-            for own, other in zip(self._sums, part._sums, strict=True):
-                own += other
-        self._settle_when_doubled()
+        return parts[1:]
+
+    def _add_blocks(
+        self,
+        features: NDArray[np.floating],
+        labels: Ints,
+        weights: Floats,
+        starts: range,
+        add_rows: Callable[..., float],
+    ) -> None:
+        # One buffer for all blocks: fresh pages for each would take as long as the sums.
+        narrow = np.float64 if features.dtype == np.float64 else np.float32
+        centred = np.empty((min(ROWS, len(labels)), features.shape[1]), dtype=narrow)
+        for start in starts:
+            rows = slice(start, start + ROWS)
+            self._add_block(add_rows, features[rows], labels[rows], weights[rows], centred)
 
     @property
     def _sums(self) -> tuple[Floats, ...]:
@@ -256,18 +238,23 @@ class Moments:
         weight, total, square, moment = map(np.zeros_like, self._sums)
         return Moments(weight, self.shift, total, square, moment)
 
+    def _of_other_classes(self) -> "Moments":
+        """Sums for another thread that adds samples of other classes: nothing but what all classes share is its own."""
+        moment = np.zeros_like(self.moment) if len(self.moment) == 1 else self.moment
+        return Moments(self.weight, self.shift, self.total, self.square, moment)
+
     def _place_shifts(self, features: NDArray[np.floating], labels: Ints, add_first: Callable[..., None]) -> None:
-        wanted = np.where(self.weight == 0, _FIRST, 0)
-        found = np.flatnonzero(wanted[labels])
+        found = np.flatnonzero(self.weight[labels] == 0)
         if found.size == 0:
             return
-        taken = np.zeros_like(wanted)
-        self.shift[wanted > 0] = 0.0
+        taken, new = np.zeros(len(self.weight), dtype=np.int64), np.unique(labels[found])
+        self.shift[new] = 0.0
         for start in range(0, found.size, ROWS):
             rows = found[start : start + ROWS]
-            rows = rows[taken[labels[rows]] < _FIRST]
+            rows = rows[taken[labels[rows]] < FIRST]
             add_first(wide_of(features[rows]), labels[rows], taken, self.shift)
-        self.shift[taken > 0] /= taken[taken > 0, None]
+        several = new[taken[new] > 1]
+        self.shift[several] /= taken[several, None]
 
     def _add_block(
         self,
@@ -285,10 +272,10 @@ class Moments:
         out = buffer[: len(wide)]
         longest = add_rows(wide, labels, weights, self.shift, self.weight, self.total, self.square, out)
         if by_class is None:
-            self.moment[0] += _products(out, longest)
+            self.moment[0] += products(out, longest)
             return
         for k, start, size in zip(by_class.classes, by_class.starts, by_class.sizes, strict=True):
-            self.moment[k] += _products(out[start : start + size], longest)
+            self.moment[k] += products(out[start : start + size], longest)
 
     def _settle_when_doubled(self) -> None:
         samples = float(self.weight.sum())
@@ -304,19 +291,25 @@ class Moments:
             return
         self.square[...] = self.spread
         self.moment[...] = self.scatter
-        for place in blocks(*self.total.shape):
-            self._place(place, self.weight[place], self.total[place] / self._divisor[place, None])
+        divisor = self._divisor
+
+        def place_some(place: slice) -> None:
+            self._place(place, self.weight[place], self.total[place] / divisor[place, None])
+
+        over_blocks(len(self.total), self.total.shape[1], place_some)
 
     def merge(self, other: "Moments") -> None:
         """Add the sums of other samples, which may be about other shifts."""
         self._thaw()
         moment, spread = self.scatter + other.scatter, self.spread + other.spread
-        for place in blocks(*self.total.shape):
-            self._merge(place, other, moment, spread)
-        self.moment[...] = moment
 
-    def _merge(self, place: slice, other: "Moments", moment: Floats, spread: Floats) -> None:
-        """Merge some classes; what lies between their means is added to moments and spreads."""
+        def merge(place: slice) -> Floats:
+            return self._merge(place, other, moment, spread)
+
+        self.moment[...] = moment + sum_over_blocks(len(self.total), self.total.shape[1], merge)
+
+    def _merge(self, place: slice, other: "Moments", moment: Floats, spread: Floats) -> Floats:
+        """Merge some classes; what lies between their means is added to spreads, and to moments or returned."""
         one, two = self.weight[place], other.weight[place]
         both, new = (one > 0) & (two > 0), (one == 0) & (two > 0)
         weight = one + two
@@ -326,39 +319,30 @@ class Moments:
         gap = np.where(both[:, None], (other.shift[place] - self.shift[place]) + (left - rest), 0.0)
         scaled = gap * np.sqrt(np.divide(one * two, weight, out=np.zeros_like(weight), where=both))[:, None]
         spread[place] += np.einsum("kd,kd->k", scaled, scaled)
-        if len(moment) == 1:
-            moment[0] += scaled.T @ scaled
-        else:
-            moment[place] += scaled[:, :, None] * scaled[:, None, :]
         self.shift[place][new] = other.shift[place][new]
         rest[new] = left[new]
         gap *= np.divide(two, weight, out=np.zeros_like(weight), where=both)[:, None]
         self.square[place] = spread[place]
         self._place(place, weight, rest + gap)
+        if len(moment) == 1:
+            return scaled.T @ scaled
+        moment[place] += scaled[:, :, None] * scaled[:, None, :]
+        return np.zeros(())
 
     def _place(self, place: slice, weight: Floats, rest: Floats) -> None:
         """Put the shifts of some classes where their means are, which lie `rest` from them; squares are about those.
 
         Of the products of what rounding leaves the scatter takes no note: they are 1e-32 of the squared offset.
         """
-        seen = weight > 0
-        before = self.shift[place][seen]
-        after = before + rest[seen]
-        left = rest[seen] - (after - before)
-        self.shift[place][seen] = after
+        before, unseen = self.shift[place], weight == 0
+        if unseen.any():
+            before[unseen] = rest[unseen] = 0.0
+        after = before + rest
+        rest -= after - before
+        before[...] = after
         self.weight[place] = weight
-        self.total[place] = 0.0
-        self.total[place][seen] = left * weight[seen, None]
-        self.square[place][seen] += np.einsum("kd,kd->k", left, left) * weight[seen]
-
-
-def _products(rows: NDArray[np.floating], longest: float) -> NDArray[np.floating]:
-    """``rowsᵀ rows``, of rows that are scaled by a power of two where their products leave the range of float32."""
-    if rows.dtype == np.float64 or longest == 0.0 or _SAFE[0] <= longest <= _SAFE[1]:
-        return rows.T @ rows
-    exponent = int(np.frexp(longest)[1])
-    scaled = np.ldexp(rows, -exponent)
-    return np.ldexp((scaled.T @ scaled).astype(np.float64), 2 * exponent)
+        self.square[place] += np.vecdot(rest, rest) * weight
+        np.multiply(rest, weight[:, None], out=self.total[place])
 
 
 def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -> Float[np.ndarray, " d"]:
@@ -381,9 +365,10 @@ def mean_of(means: Float[np.ndarray, "K d"], weights: Float[np.ndarray, " K"]) -
     # About the first mean, so that a common offset does not cost digits.
     origin: NDArray[np.float64] = means[int(np.argmax(seen))]
     share: NDArray[np.float64] = weights / weights[seen].sum()
-    off = np.zeros_like(origin)
-    for place in blocks(*means.shape):
+
+    def off(place: slice) -> Floats:
         known = seen[place]
         rows = means[place] if known.all() else means[place][known]
-        off += share[place][known] @ (rows - origin)
-    return origin + off
+        return share[place][known] @ (rows - origin)
+
+    return origin + sum_over_blocks(len(means), int(means.shape[1]), off)

@@ -13,7 +13,7 @@ from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FeaturesError, FileError
 from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, finite_rows
 from penultimate.features.decisions import Decisions
-from penultimate.features.moments import Moments, mean_of
+from penultimate.features.moments import Moments
 from penultimate.files import write_whole
 
 FORMAT = "penultimate feature statistics 2"
@@ -116,7 +116,7 @@ class FeatureStatistics:
     @property
     def global_mean(self) -> Float[np.ndarray, " d"]:
         """Mean of all samples, shape (d,)."""
-        return mean_of(self.means, self._moments.weight)
+        return self._moments.centre
 
     @property
     def spreads(self) -> Float[np.ndarray, " K"]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, chndtrinc
 
 from penultimate.errors import ProblemError
-from penultimate.features.metrics.centred import Rows, squares_of
+from penultimate.features.metrics.centred import Rows
 from penultimate.features.metrics.pair_kernels import add_nearness
 from penultimate.features.metrics.sweeping import WORK, Leading, Tile, sweep
 from penultimate.noise.row_directions import Directions
@@ -125,7 +125,7 @@ def _nearest_pairs(directions: Directions) -> NDArray[np.int64]:
 
 def nearest_of(points: Rows, noise: Floats, sample: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """For every point, or those of a sample, the one at the least squared distance over the sum of their noise."""
-    nearness = _Nearness(points, noise, sample)
+    nearness = _Nearness(noise, sample)
     sweep(points, nearness, sample=sample)
     return nearness.leading.index
 
@@ -133,9 +133,8 @@ def nearest_of(points: Rows, noise: Floats, sample: NDArray[np.int64] | None = N
 class _Nearness:
     """Of every row, the nearest other one."""
 
-    def __init__(self, points: Rows, noise: Floats, sample: NDArray[np.int64] | None) -> None:
-        self._points, self._noise, self._sample = points, noise, sample
-        self._squares = squares_of(points)
+    def __init__(self, noise: Floats, sample: NDArray[np.int64] | None) -> None:
+        self._noise = noise
         self.leading = Leading(len(noise) if sample is None else sample.size)
 
     def part(self) -> "_Nearness":
@@ -151,7 +150,7 @@ class _Nearness:
             tile.gram,
             tile.vectors,
             tile.own,
-            tile.known(self._squares),
+            tile.squares,
             tile.known(self._noise),
             tile.slack,
             tile.mirrored,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from penultimate.features.blocks import sum_over_blocks
 from penultimate.features.metrics.centred import ClassRows
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.noise.class_means import ROUNDING, class_sizes
@@ -85,7 +86,7 @@ def scatter_directions(statistics: FeatureStatistics) -> ScatterDirections:
     freedom = float(statistics.samples - np.count_nonzero(seen))
     within, means = statistics.within_scatter, ClassRows.means(statistics)
     scatter = np.diag(within)
-    between = sum((counts[means.classes[place]] @ rows**2 for place, rows in means.blocks()), np.zeros(scatter.size))
+    between = sum_over_blocks(*means.shape, lambda place: counts[means.classes[place]] @ np.square(means[place]))
     # Features that differ by rounding alone have no correlations.
     varies = scatter > ROUNDING * (scatter + between).max(initial=0.0)
     dimension = int(np.count_nonzero(varies))

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from penultimate.features.blocks import blocks
+from penultimate.features.blocks import blocks, over_blocks, sum_over_blocks
 from penultimate.features.moments import mean_of
 from penultimate.features.statistics import FeatureStatistics
 
@@ -68,8 +68,10 @@ class ClassRows:
         -------
         ClassRows
         """
-        means = statistics.means
-        return cls(means, mean_of(means, _weights(statistics, centre)), seen_classes(statistics))
+        means, seen = statistics.means, seen_classes(statistics)
+        if centre == "samples":
+            return cls(means, statistics.global_mean, seen)
+        return cls(means, mean_of(means, (statistics.counts > 0).astype(np.float64)), seen)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,7 +80,14 @@ class ClassRows:
 
     def __getitem__(self, place: Any, /) -> Float[np.ndarray, "b d"]:
         """Some rows, by a slice or their numbers."""
-        return self.table[self.classes[place]] - self.centre
+        # A range of a table is no copy, as rows picked from it are.
+        return self.table[place if self._every else self.classes[place]] - self.centre
+
+    @cached_property
+    def _every(self) -> bool:
+        """Whether rows are those of the table, in its order."""
+        every = np.arange(self.table.shape[0])
+        return np.array_equal(self.classes, every)
 
     @classmethod
     def plain(cls, table: Rows, classes: Int[np.ndarray, " s"]) -> "ClassRows":
@@ -104,24 +113,26 @@ class ClassRows:
         return squares_of(self)
 
     @cached_property
-    def triangle(self) -> Float[np.ndarray, "r d"]:
-        """At most d rows with the same singular values and right singular vectors: the R of a QR decomposition.
+    def axes(self) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, "r d"]]:
+        """At most d singular values, largest first, and right singular vectors.
 
-        Of very many rows it comes from their Gram matrix, in a fifth of the time.
+        Of very many rows they come from their Gram matrix, in a fifth of the time.
         """
         if self.classes.size >= _TALL:
             squares, vectors = np.linalg.eigh(self.gram)
-            return np.sqrt(np.maximum(squares[::-1], 0.0))[:, None] * vectors[:, ::-1].T
+            return np.sqrt(np.maximum(squares[::-1], 0.0)), vectors[:, ::-1].T
+        # A QR decomposition leaves both as they are.
         rest: NDArray[np.float64] = np.empty((0, self.centre.size))
         for _, rows in self.blocks():
             rest = compressed(np.vstack([rest, rows]))
-        return rest
+        _, sizes, directions = np.linalg.svd(rest, full_matrices=False)
+        return sizes, directions
 
     @cached_property
     def gram_norm(self) -> float:
         """Frobenius norm of the Gram matrix of the rows."""
         if self.classes.size <= self.centre.size:
-            return float(np.linalg.norm(self.triangle @ self.triangle.T))
+            return float(np.linalg.norm(self.axes[0] ** 2))
         return float(np.linalg.norm(self.gram))
 
     @cached_property
@@ -132,25 +143,33 @@ class ClassRows:
     def beside(self, other: "ClassRows") -> Float[np.ndarray, " s"]:
         """Inner product of every row with that of the same class."""
         out = np.empty(self.classes.size)
-        for place, rows in self.blocks():
-            out[place] = np.einsum("kd,kd->k", rows, other[place])
+
+        def write(place: slice) -> None:
+            out[place] = np.vecdot(self[place], other[place])
+
+        over_blocks(*self.shape, write)
         return out
 
     def scatter(self, weights: Float[np.ndarray, " s"]) -> Float[np.ndarray, "d d"]:
         """``Σ_k w_k m_k m_kᵀ`` over the rows m_k."""
-        out = np.zeros((self.centre.size, self.centre.size))
-        for place, rows in self.blocks():
+
+        def of(place: slice) -> Float[np.ndarray, "d d"]:
+            rows = self[place]
             rows *= np.sqrt(weights[place, None])
-            out += rows.T @ rows
-        return out
+            return rows.T @ rows
+
+        return sum_over_blocks(*self.shape, of)
 
     def sums(self, group: Int[np.ndarray, " s"], groups: int) -> Float[np.ndarray, "m d"]:
         """Sum of the rows of each group."""
-        out = np.zeros((groups, self.centre.size))
-        for place, rows in self.blocks():
+
+        def of(place: slice) -> Float[np.ndarray, "m d"]:
             own = group[place]
-            out += csr_array((np.ones(own.size), own, np.arange(own.size + 1)), shape=(own.size, groups)).T @ rows
-        return out
+            return (
+                csr_array((np.ones(own.size), own, np.arange(own.size + 1)), shape=(own.size, groups)).T @ self[place]
+            )
+
+        return sum_over_blocks(*self.shape, of)
 
     def per_class(self, values: Float[np.ndarray, " s"]) -> Float[np.ndarray, " K"]:
         """What is known of every row, by class; NaN for the others."""
@@ -184,13 +203,12 @@ class Projected:
     def per_class(self) -> Float[np.ndarray, "K r"]:
         """All of them, by class; NaN for classes without samples."""
         out = np.full((self.rows.table.shape[0], self.basis.shape[1]), np.nan)
-        for place, rows in self.rows.blocks():
-            out[self.rows.classes[place]] = rows @ self.basis
+
+        def write(place: slice) -> None:
+            out[self.rows.classes[place]] = self[place]
+
+        over_blocks(*self.rows.shape, write)
         return out
-
-
-def _weights(statistics: FeatureStatistics, centre: Centre) -> Float[np.ndarray, " K"]:
-    return statistics.counts if centre == "samples" else (statistics.counts > 0).astype(np.float64)
 
 
 def seen_classes(statistics: FeatureStatistics) -> Int[np.ndarray, " s"]:
@@ -216,9 +234,12 @@ def variances(statistics: FeatureStatistics) -> Float[np.ndarray, " K"]:
 def squares_of(rows: Rows) -> Float[np.ndarray, " s"]:
     """Squared length of every row, some at a time."""
     out = np.empty(rows.shape[0])
-    for place in blocks(*rows.shape):
+
+    def write(place: slice) -> None:
         some = rows[place]
-        out[place] = np.einsum("kd,kd->k", some, some)
+        out[place] = np.vecdot(some, some)
+
+    over_blocks(rows.shape[0], rows.shape[1], write)
     return out
 
 

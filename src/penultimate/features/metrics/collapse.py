@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 
 from penultimate.features.metrics.centred import Centre, ClassRows, variances
 from penultimate.features.statistics import FeatureStatistics
@@ -41,9 +40,8 @@ def nc1_of(statistics: FeatureStatistics, means: ClassRows) -> float:
     seen = means.shape[0]
     if seen == 0:
         return float("nan")
-    # Σ_B = MᵀM for M = QR, of which R is enough.
-    directions: NDArray[np.float64]
-    _, sizes, directions = np.linalg.svd(means.triangle / np.sqrt(seen), full_matrices=False)
+    # Σ_B = MᵀM over the number of classes.
+    sizes, directions = means.axes[0] / np.sqrt(seen), means.axes[1]
     kept = sizes**2 > 1e-15 * max(means.shape) * sizes[0] ** 2
     # Means about their own mean span K − 1 directions; one more would be rounding, which an enormous offset magnifies.
     kept[seen - 1 :] = False

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError
+from penultimate.features.blocks import sum_over_blocks
 from penultimate.features.metrics.centred import ClassRows, lengths
 from penultimate.features.metrics.sweeping import WORK
 from penultimate.model.grouped_matrix import GroupedMatrix
@@ -150,12 +151,13 @@ def duality_of(means: ClassRows, head: ClassRows) -> float:
     sizes = np.sqrt(float(means.squares.sum())), np.sqrt(float(head.squares.sum()))
     if not min(sizes) > 0:
         return float("nan")
-    apart = 0.0
-    for place, one in means.blocks():
-        one /= sizes[0]
+
+    def apart(place: slice) -> Float[np.ndarray, " d"]:
+        one = means[place] / sizes[0]
         one -= head[place] / sizes[1]
-        apart += float(np.einsum("kd,kd->", one, one))
-    return float(np.sqrt(apart))
+        return np.einsum("kd,kd->d", one, one)
+
+    return float(np.sqrt(sum_over_blocks(*means.shape, apart).sum()))
 
 
 def cosines_between(one: ClassRows, other: ClassRows) -> Float[np.ndarray, " s"]:
@@ -187,7 +189,7 @@ def effective_rank(vectors: Float[np.ndarray, "K d"]) -> float:
 
 def rank_of(rows: ClassRows) -> float:
     """`effective_rank` of the rows of some classes."""
-    sizes = np.linalg.svd(rows.triangle, compute_uv=False) if rows.classes.size else np.zeros(1)
+    sizes = rows.axes[0] if rows.classes.size else np.zeros(1)
     if not sizes.sum() > 0:
         return float("nan")
     share = sizes[sizes > 0] / sizes.sum()

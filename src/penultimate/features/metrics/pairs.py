@@ -178,7 +178,7 @@ class _Quotients:
             tile.gram,
             tile.vectors,
             tile.own,
-            tile.known(self.means.squares),
+            tile.squares,
             tile.known(self._spreads),
             _CLOSE if tile.gram.dtype == np.float64 else _CLOSE_NARROW,
             tile.mirrored,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from penultimate.features.blocks import slices
 from penultimate.features.metrics.centred import Rows
 from penultimate.features.metrics.pair_kernels import keep_larger, keep_largest
-from penultimate.threads import each, workers
+from penultimate.threads import at_once, in_turns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,8 +41,8 @@ class Tile:
         Where what is read off is kept: numbers of rows, or places in the sample, and numbers of columns.
     own : ndarray of shape (b,)
         The column that is the same row of the table.
-    vectors : tuple of ndarray
-        The rows themselves, and the others.
+    vectors, squares : tuple of ndarray
+        The rows themselves, and the others; their squared lengths.
     gram : ndarray
         Their inner products, of single precision in a sample.
     mirrored : bool
@@ -53,6 +53,7 @@ class Tile:
     columns: slice
     own: Ints
     vectors: tuple[Floats, Floats]
+    squares: tuple[Floats, Floats]
     gram: NDArray[np.floating]
     mirrored: bool
 
@@ -119,44 +120,53 @@ def _all(table: Rows, readers: Sequence[Reader]) -> None:
     # Each row is read many times over.
     vectors: Floats = table[:]
     every: Ints = np.arange(len(vectors))
+    squares: Floats = np.vecdot(vectors, vectors)
     parts = list(slices(len(vectors), _TILE))
-    threads = max(1, min(workers(), len(parts)))
+    threads = at_once(len(parts))
     # Which thread reads which tile is always the same, and so are the roundings of sums.
     own = [readers, *([reader.part() for reader in readers] for _ in range(threads - 1))]
 
     def show(thread: int, first: int) -> None:
-        if first >= len(parts):
-            return
         rows = parts[first]
         left, places = vectors[rows], every[rows]
         for columns in parts[first:]:
             right = left if columns is rows else vectors[columns]
-            tile = Tile(rows, columns, places, (left, right), left @ right.T, columns is not rows)
+            lengths = squares[rows], squares[columns]
+            tile = Tile(rows, columns, places, (left, right), lengths, left @ right.T, columns is not rows)
             for reader in own[thread]:
                 reader.add(tile)
 
-    for start in range(0, len(parts), threads):
-        each(lambda thread, start=start: show(thread, start + thread), threads)
-    for others in own[1:]:
-        for reader, other in zip(readers, others, strict=True):
-            reader.merge(other)
+    in_turns(show, range(len(parts)), threads)
+    _merge(own)
 
 
 def _some(vectors: Rows, readers: Sequence[Reader], sample: Int[np.ndarray, " n"]) -> None:
     left = vectors[sample]
+    squares: Floats = np.vecdot(left, left)
     narrow, parts = left.astype(np.float32), list(slices(sample.size, _TILE))
-    threads = max(1, min(workers(), len(parts)))
+    every = list(slices(vectors.shape[0], 4 * _TILE))
+    threads = at_once(len(every))
+    own = [readers, *([reader.part() for reader in readers] for _ in range(threads - 1))]
 
-    def show(thread: int, columns: slice, right: Floats, turned: NDArray[np.float32]) -> None:
-        for rows in parts[thread::threads]:
-            tile = Tile(rows, columns, sample[rows], (left[rows], right), narrow[rows] @ turned, False)
-            for reader in readers:
+    def show(thread: int, columns: slice) -> None:
+        # Rows that are made when read are made here, in as many threads.
+        right = vectors[columns]
+        turned, others = right.astype(np.float32).T, np.vecdot(right, right)
+        for rows in parts:
+            both = left[rows], right
+            tile = Tile(rows, columns, sample[rows], both, (squares[rows], others), narrow[rows] @ turned, False)
+            for reader in own[thread]:
                 reader.add(tile)
 
-    for columns in slices(vectors.shape[0], 4 * _TILE):
-        right = vectors[columns]
-        turned = np.ascontiguousarray(right.T, dtype=np.float32)
-        each(lambda thread, c=columns, r=right, t=turned: show(thread, c, r, t), threads)
+    in_turns(show, every, threads)
+    _merge(own)
+
+
+def _merge(readers: Sequence[Sequence[Any]]) -> None:
+    """Let those of the first thread take in what the others have read."""
+    for others in readers[1:]:
+        for reader, other in zip(readers[0], others, strict=True):
+            reader.merge(other)
 
 
 class Leading:

@@ -20,6 +20,7 @@ from penultimate.features.metrics.centred import Rows
 from penultimate.features.metrics.sweeping import SAMPLE, Leading
 from penultimate.features.passes.deciding import unit_of
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.threads import at_once, in_turns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -80,13 +81,16 @@ class Drawn:
         """Keep what was drawn of a batch; answers are counted without weights."""
         rows = as_features(features, self._dimension)
         own = as_labels(labels, len(rows), self._classes)
-        kept = FeatureStatistics.finite(rows, self._next, gaps=self._gaps)
         first, last = np.searchsorted(self._chosen, [self._next, self._next + len(rows)])
         mine = self._chosen[first:last] - self._next
-        mine = mine if kept is None else mine[kept[mine]]
+        chosen, labels = rows[mine], own[mine]
+        # The first pass has seen all rows; here those matter that are kept.
+        kept = FeatureStatistics.finite(chosen, self._next, gaps=self._gaps)
         self._next += len(rows)
-        if mine.size:
-            self._kept.append((rows[mine], own[mine]))
+        if kept is not None:
+            chosen, labels = chosen[kept], labels[kept]
+        if labels.size:
+            self._kept.append((chosen, labels))
 
     def fresh(self, before: Ints | None = None) -> "Drawn":
         """One that has kept nothing, for samples before which others see so many of each class."""
@@ -144,8 +148,8 @@ def _nearest(features: NDArray[np.floating], statistics: FeatureStatistics) -> I
     def score(place: slice) -> tuple[Floats, Floats]:
         rows = means[place] - origin
         seen = np.isfinite(rows[:, 0])
-        rows = np.where(seen[:, None], rows, 0.0)
-        return rows, np.where(seen, -0.5 * np.einsum("kd,kd->k", rows, rows), -np.inf)
+        rows[~seen] = 0.0
+        return rows, np.where(seen, -0.5 * np.vecdot(rows, rows), -np.inf)
 
     return _best(features, origin, means, score, 1.0)
 
@@ -166,10 +170,18 @@ def _best(features: NDArray[np.floating], origin: Floats, table: Rows, score: Sc
     narrow = np.float64 if features.dtype == np.float64 else np.float32
     # Units in which neither features nor weights leave the range of single precision.
     unit, factor = unit_of(float(np.abs(centred).max(initial=0.0))), unit_of(float(largest))
-    points, leading = (centred * unit).astype(narrow), Leading(len(features))
-    for place in blocks(*table.shape):
+    points = (centred * unit).astype(narrow)
+    places = list(blocks(table.shape[0], table.shape[1]))
+    threads = at_once(len(places))
+    leading, *others = found = [Leading(len(features)) for _ in range(threads)]
+
+    def show(thread: int, place: slice) -> None:
         rows, offsets = score(place)
         scores = points @ (rows * factor).astype(narrow).T
         scores += (offsets * (unit * factor)).astype(narrow)
-        leading.add(slice(None), place, scores)
+        found[thread].add(slice(None), place, scores)
+
+    in_turns(show, places, threads)
+    for other in others:
+        leading.merge(other)
     return leading.index
