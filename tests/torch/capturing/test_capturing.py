@@ -381,3 +381,18 @@ def test_memory_holds_a_block_however_many_samples(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 45e6
     finally:
         tracemalloc.stop()
+
+
+def test_a_model_without_numbers_is_told():
+    with pytest.raises(pen.FeaturesError, match="meta device"):
+        pen.torch.capture(perceptron().to("meta"), loader())
+
+
+def test_inputs_with_gaps_are_told_by_sample_and_can_be_dropped():
+    inputs, labels = next(iter(loader()))
+    inputs = inputs.clone()
+    inputs[3, 0] = float("nan")
+    captured = pen.torch.capture(trained(), [(inputs, labels)])
+    with pytest.raises(pen.FeaturesError, match="the first is sample 3"):
+        pen.audit(captured)
+    assert pen.audit(captured, gaps="drop").statistics.samples == len(labels) - 1

@@ -158,13 +158,18 @@ def gap(head: Head, features: torch.Tensor, logits: torch.Tensor, rounding: Sequ
     Returns
     -------
     float
-        Infinite when shapes do not fit or numbers are not finite.
+        Infinite when shapes do not fit, no features are finite, or logits of finite ones are not. Rows of other
+        features say nothing here; who reads them refuses them.
     """
     rows, given = features.reshape(-1, features.shape[-1]), logits.reshape(-1, logits.shape[-1])
     if len(rows) != len(given) or given.shape[1] != head.classes or rows.shape[1] != head.dimension:
         return float("inf")
-    wide = as_array(rows[:_ROWS], "features").astype(np.float64)
-    ours, theirs = head.logits(wide), as_array(given[:_ROWS], "logits").astype(np.float64)
+    wide, theirs = (as_array(part[:_ROWS], "features").astype(np.float64) for part in (rows, given))
+    finite = np.isfinite(wide).all(axis=1)
+    if not finite.any():
+        return float("inf")
+    wide, theirs = wide[finite], theirs[finite]
+    ours = head.logits(wide)
     coarse = max(float(torch.finfo(kind).eps) for kind in (features.dtype, logits.dtype, *rounding))
     if features.device.type != "cpu" and coarse > float(torch.finfo(torch.float64).eps):
         coarse = max(coarse, _TF32)

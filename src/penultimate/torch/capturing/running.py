@@ -8,6 +8,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from penultimate.errors import FeaturesError
+
 
 @contextmanager
 def evaluating(model: nn.Module, autocast: torch.dtype | None = None) -> Generator[None]:
@@ -49,8 +51,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter lies; the CPU for a model without any."""
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    """Where the model's first parameter lies, with numbers; the CPU for a model without any."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    if device.type == "meta":
+        raise FeaturesError("the model is on the meta device, where weights have no numbers: load them first")
+    return device
 
 
 def autocast_now(device: torch.device) -> torch.dtype | None:
