@@ -152,3 +152,9 @@ def test_a_real_run_is_foreseen_no_worse_than_by_its_last_value():
 def test_constrained_dynamics_err_by_the_trace_of_the_inverse_information(length):
     found, formula, free = constrained(length, 200, SEED)
     assert 0.85 < found / formula < 1.2 and free > 10 * found
+
+
+@pytest.mark.parametrize("until", [float("nan"), "the end", 20.5])
+def test_an_end_that_is_no_step_is_refused(until):
+    with pytest.raises(pen.ProblemError, match="until must be"):
+        foresee(np.arange(8), np.full((8, 1), 0.01), np.ones(1), until)

@@ -215,3 +215,11 @@ def test_names_that_are_none_do_not_count(names):
 def test_other_names_are_refused():
     with pytest.raises(pen.FeaturesError, match="the head and the model's configuration name different classes"):
         put_head(Named(["ant", "bee", "cat", "eel"]), a_head(names=("ant", "bee", "cat", "dog")))
+
+
+def test_names_in_place_of_what_they_name_are_told():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    with pytest.raises(pen.FeaturesError, match="is no head: give a pen"):
+        pen.torch.put_head(model, "head.npz")
+    with pytest.raises(pen.FeaturesError, match="and not on '2'"):
+        pen.torch.Tap("2")

@@ -1,6 +1,7 @@
 """What to keep of a stream of features that cannot all be logged: whole samples, as many of a rare class as of any."""
 
 import os
+from numbers import Integral
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -53,9 +54,9 @@ class Reservoir:
 
     def __init__(self, classes: int, dimension: int, per_class: int = 200, *, seed: int = 0) -> None:
         for what, value in (("classes", classes), ("dimension", dimension), ("per_class", per_class)):
-            if value < 1:
-                raise FeaturesError(f"{what}={value}: give at least 1")
-        self.dimension, self.per_class = dimension, per_class
+            if not isinstance(value, Integral) or value < 1:
+                raise FeaturesError(f"{what}={value}: give a whole number, at least 1")
+        self.dimension, self.per_class = int(dimension), int(per_class)
         self.seen: Int[np.ndarray, " K"] = np.zeros(classes, dtype=np.int64)
         self._kept: list[list[Float[np.ndarray, " d"]]] = [[] for _ in range(classes)]
         self._rng = np.random.default_rng(seed)

@@ -67,7 +67,9 @@ class FeatureStatistics:
 
     def __init__(self, classes: int, dimension: int, *, per_class: bool = False) -> None:
         if classes < 2:
-            raise FeaturesError(f"{classes} class: an audit compares classes, so give at least two")
+            raise FeaturesError(
+                f"{classes} class{'' if classes == 1 else 'es'}: an audit compares classes, so give at least two"
+            )
         if dimension < 1:
             raise FeaturesError(f"features of width {dimension}: give at least one column")
         try:

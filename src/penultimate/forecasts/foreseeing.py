@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
+from penultimate.model.arguments import whole
 from penultimate.reported import OneLine
 
 Floats = NDArray[np.float64]
@@ -117,6 +118,7 @@ def foresee(
         raise FeaturesError(f"the end cannot be foreseen from {len(steps)} looks: take {FEWEST} at least")
     if not np.isfinite(strength).all():
         raise FeaturesError("a strength is NaN or infinite: the training diverged, and nothing can be foreseen of it")
+    until = whole(until, "until", least=0)
     if until < steps[-1]:
         raise FeaturesError(f"until={until} lies before the last look, at step {steps[-1]}: give the end of the run")
     prefix = float(steps[-1] - steps[0]) / float(max(until - steps[0], 1))

@@ -62,6 +62,8 @@ def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None)
     Parameter containing:
     tensor([0., 1., 2.], requires_grad=True)
     """
+    if not isinstance(head, Head):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise FeaturesError(f"{head!r} is no head: give a pen.Head; pen.Head.read(path) reads one")
     inner = unwrapped(model)
     targets = _layers(inner, head, layer)
     order = _order(head, names_of_model(inner, head.classes))

@@ -168,6 +168,11 @@ def test_bad_values_are_left_out_and_told_when_figures_are_asked_for():
         ((torch.zeros(3, 7), torch.zeros(3)), "labels are torch.float32"),
         ((torch.zeros(3, 7), torch.zeros(3, dtype=torch.long), torch.zeros(3)), "ids are torch.float32"),
         ((torch.zeros(3, 7), torch.zeros(3, dtype=torch.long), torch.zeros(3, dtype=torch.long)), "with dataset_size="),
+        ((np.zeros((3, 7)), torch.zeros(3, dtype=torch.long)), "features are of type ndarray: give a tensor"),
+        ((torch.zeros(3, 7), [0, 1, 2]), "labels are of type list"),
+        ((torch.zeros(3, 7).to_sparse(), torch.zeros(3, dtype=torch.long)), "features are a sparse tensor"),
+        ((torch.zeros(3, 7, device="meta"), torch.zeros(3, dtype=torch.long)), "features are on meta and the monitor"),
+        ((torch.zeros(3, 7), torch.zeros(3, dtype=torch.long, device="meta")), "labels are on meta and the monitor"),
     ],
 )
 def test_batches_that_do_not_fit_are_refused_and_change_nothing(batch, message):
@@ -182,7 +187,9 @@ def test_batches_that_do_not_fit_are_refused_and_change_nothing(batch, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"classes": 1, "dimension": 7}, "at least two"),
+        ({"classes": 1, "dimension": 7}, "1 class: .* at least two"),
+        ({"classes": 0, "dimension": 7}, "0 classes: .* at least two"),
+        ({"classes": 5, "dimension": 7, "dtype": torch.int32}, "give a floating type"),
         ({"classes": 5, "dimension": 0}, "at least one column"),
         ({"classes": 5, "dimension": 7, "head": nn.Linear(6, 5)}, "reads features of width 6"),
         ({"classes": 5, "dimension": 7, "head": nn.Linear(7, 4)}, "4 classes"),
@@ -196,6 +203,18 @@ def test_batches_that_do_not_fit_are_refused_and_change_nothing(batch, message):
 def test_monitors_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(pen.FeaturesError, match=message):
         pen.torch.FeatureMonitor(**arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"classes": 3.5}, {"dimension": "7"}, {"directions": -1}], ids=str)
+def test_numbers_that_are_none_are_refused(arguments):
+    with pytest.raises(pen.ProblemError, match="must be"):
+        pen.torch.FeatureMonitor(**{"classes": 5, "dimension": 7} | arguments)
+
+
+def test_one_figure_may_be_named_without_a_list():
+    monitor = pen.torch.FeatureMonitor(5, 7, figures="nc1")
+    monitor.update(*samples(8))
+    assert list(monitor.compute()) == ["nc1"]
 
 
 # ---- figures

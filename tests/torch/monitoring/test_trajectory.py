@@ -55,6 +55,8 @@ def test_what_does_not_belong_is_refused(forecast):
         trajectory.add(300, {"nc1": 0.1})
     with pytest.raises(pen.FeaturesError, match="step 200 does not come after step 200"):
         trajectory.add(200, {f"direction/{i}": 1.0 for i in (1, 2, 3)})
+    with pytest.raises(pen.ProblemError, match="the step must be a number, got 'last'"):
+        trajectory.add("last", {"direction/1": 1.0, "direction/2": 1.0, "direction/3": 1.0})
     with pytest.raises(pen.FeaturesError, match="there are 2 directions and were 3"):
         trajectory.add(300, {"direction/1": 1.0, "direction/2": 1.0})
     with pytest.raises(pen.FeaturesError, match="no steps to draw"):

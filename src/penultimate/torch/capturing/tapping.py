@@ -36,6 +36,8 @@ class Tap:
     def __init__(self, layer: nn.Module) -> None:
         self.times = 0
         self._held: torch.Tensor | None = None
+        if not isinstance(layer, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise FeaturesError(f"a tap is on a layer, such as model.fc, and not on {layer!r}")
         self._handle = layer.register_forward_pre_hook(self._keep)
 
     def _keep(self, module: nn.Module, arguments: tuple[Any, ...]) -> None:

@@ -32,7 +32,8 @@ class Chosen:
     def __init__(
         self, patterns: Sequence[str] | None, names: Sequence[str], each: Sequence[str], of: str, members: Sequence[str]
     ) -> None:
-        self._patterns = None if patterns is None else tuple(patterns)
+        # One pattern is a sequence too, of letters.
+        self._patterns = (patterns,) if isinstance(patterns, str) else None if patterns is None else tuple(patterns)
         self._each, self._listed = tuple(f"{name}/" for name in each), len(members) <= _LISTED
         for pattern in self._patterns or ():
             possible = (*names, *(f"{name}{member}" for name in self._each for member in members))

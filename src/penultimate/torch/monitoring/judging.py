@@ -11,9 +11,19 @@ BAD, OUTSIDE, STRANGE, REPEATED = range(4)
 
 
 def check_batch(
-    features: Tensor, labels: Tensor, ids: Tensor | None, dimension: int, form: Form, *, countable: bool
+    features: Tensor,
+    labels: Tensor,
+    ids: Tensor | None,
+    dimension: int,
+    form: Form,
+    device: torch.device,
+    *,
+    countable: bool,
 ) -> None:
-    """Refuse shapes and types that do not fit, and ids where it is not known how many there can be."""
+    """Refuse shapes, types and places that do not fit, and ids where it is not known how many there can be."""
+    for what, given in (("features", features), ("labels", labels), ("ids", ids)):
+        if given is not None:
+            _check_tensor(given, what, device)
     shape = tuple(features.shape)
     if len(shape) < 2 or shape[-1] != dimension or not features.is_floating_point():
         raise FeaturesError(
@@ -33,6 +43,15 @@ def check_batch(
         )
     if ids is not None and not countable:
         raise FeaturesError("ids need to know how many there can be: make the monitor with dataset_size=")
+
+
+def _check_tensor(given: object, what: str, device: torch.device) -> None:
+    if not isinstance(given, Tensor):
+        raise FeaturesError(f"{what} are of type {type(given).__name__}: give a tensor, torch.as_tensor makes one")
+    if given.layout != torch.strided:
+        raise FeaturesError(f"{what} are a sparse tensor: give a dense one, to_dense() makes it")
+    if given.device != device:
+        raise FeaturesError(f"{what} are on {given.device} and the monitor is on {device}: move one of them, .to(…)")
 
 
 def refuse_out_of_range(tally: Tensor, seen: Tensor, form: Form) -> None:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from numbers import Integral
+from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -16,6 +16,7 @@ from penultimate.features.label_statistics import LabelStatistics
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.label_forecast import LabelForecast
+from penultimate.model.arguments import whole
 from penultimate.optional import needed
 from penultimate.torch.class_order import contradiction
 from penultimate.torch.fixed_head import Linear
@@ -144,10 +145,13 @@ class FeatureMonitor(Metric, Tracked):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        names = None if isinstance(classes, Integral) else checked_names(classes)
-        self.classes = len(names) if names is not None else int(cast(int, classes))
-        self.dimension = dimension
+        names = None if isinstance(classes, Real) else checked_names(classes)
+        self.classes = len(names) if names is not None else whole(classes, "the number of classes", least=0)
+        self.dimension = whole(dimension, "the width of the features", least=0)
         self.forecast = forecast
+        if not dtype.is_floating_point:
+            raise FeaturesError(f"dtype={dtype}: give a floating type, in which sums are kept")
+        directions = whole(directions, "directions", least=0)
         self.dataset_size, self.ignore_index, self.keep_means = dataset_size, ignore_index, keep_means
         self._head = None if head is None else WatchedLayers.from_head(head, dtype)
         self._of_batch = False
@@ -200,7 +204,9 @@ class FeatureMonitor(Metric, Tracked):
             For shapes and types that do not fit; the sums stay as they were.
         """
         form = self._form
-        judging.check_batch(features, labels, ids, self.dimension, form, countable=bool(self.dataset_size))
+        judging.check_batch(
+            features, labels, ids, self.dimension, form, self.tally.device, countable=bool(self.dataset_size)
+        )
         # Under inference mode (Lightning's validation) tensors are made that nothing else may change in place.
         with torch.inference_mode(False), torch.no_grad():
             for name in self.metric_state:

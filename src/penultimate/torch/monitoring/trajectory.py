@@ -16,6 +16,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.foreseeing import Foreseen, foresee
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.timeline import Timeline, has_timeline
+from penultimate.model.arguments import whole
 from penultimate.torch.monitoring.parts import KeptMeans
 from penultimate.torch.monitoring.standings import SharedDirection, Standings, share, stand
 
@@ -88,6 +89,7 @@ class Trajectory:
             )
         if self._strength and len(row) != len(self._strength[0]):
             raise FeaturesError(f"there are {len(row)} directions and were {len(self._strength[0])}: use one monitor")
+        step = whole(step, "the step", least=0)
         if self._steps and step <= self._steps[-1]:
             raise FeaturesError(f"step {step} does not come after step {self._steps[-1]}: begin another trajectory")
         if means is not None:
