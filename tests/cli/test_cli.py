@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -304,3 +305,20 @@ def test_what_cannot_come_through_a_pipe_is_said(penultimate, command):
 def test_an_empty_argument_is_no_folder(monkeypatch, capsys, arguments):
     status, out, err = run(monkeypatch, capsys, *arguments)
     assert (status, out) == (2, "") and "an argument is empty, as where a shell variable is not set" in err
+
+
+@pytest.mark.parametrize("colours", [None, "1"])
+def test_names_give_no_orders_to_the_terminal(penultimate, tmp_path, monkeypatch, colours):
+    """A title, a colour, the clipboard: in tables and in the verdict, where there are colours of our own and not."""
+    orders = ["\x1b]0;mine\x07", "\x1b[31m", "\x1b]52;c;bWluZQ==\x1b\\", "\x9b31m"]
+    if colours:
+        monkeypatch.setenv("FORCE_COLOR", colours)
+    path = tmp_path / "counts.json"
+    path.write_text(
+        json.dumps(
+            {f"{order}{i}": count for i, (order, count) in enumerate(zip(orders, [600, 300, 9, 4], strict=True))}
+        )
+    )
+    status, out, _ = penultimate("forecast", path, "--weight-decay", "0.05", "--feature-ratio", "1", "--classes", "all")
+    assert status == 0 and "\\x1b[31m1" in out and ("\x1b[" in out) == bool(colours)
+    assert not re.search("\x07|\x9b|\x1b(?!\\[[0-9;]*m)|\x1b\\[31m", out)

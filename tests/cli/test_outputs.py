@@ -40,6 +40,7 @@ def place(tmp_path, monkeypatch):
         (("heads", "cnn-ce", "cnn-ce-test", "--out", "head.onnx"), "heads are written as .npz"),
         (("advise", "counts.csv", "--train", "cnn-ce", "--out", "head.onnx"), "heads are written as .npz"),
         (("scan", "nothing.npz", "--fix", "mask", "--out", "none/head.npz"), "make its folder first"),
+        (("scan", "nothing.npz", "--fix", "mask", "--out", "head.safetensors"), "heads are written as .npz"),
     ],
 )
 def test_places_that_cannot_be_are_refused_before_any_work(penultimate, place, arguments, says):

@@ -70,7 +70,7 @@ def test_output_in_any_encoding(named, encoding):
     done = command("compare", str(named), "--loss", "ce", env={"PYTHONIOENCODING": encoding})
     text = (done.stdout + done.stderr).decode(encoding.partition(":")[0])
     assert done.returncode == 0, text
-    assert not re.search("[\u202e\x07]", text)
+    assert not re.search("[\u202e\x07\x1b]", text)
 
 
 @pytest.mark.parametrize("arguments", [("advise", "cifar10-lt"), ("data",)], ids=" ".join)

@@ -200,3 +200,8 @@ def test_a_head_brings_bias_and_names():
 def test_bad_input(weight, more, match):
     with pytest.raises(pen.FeaturesError, match=match):
         pen.scan(weight, **more)
+
+
+def test_rows_of_zeros_are_not_said_to_have_been_seen():
+    verdict = pen.scan(np.zeros((300, 32))).verdict
+    assert "every class whose row is not zero was seen" in verdict and "300 rows are all zeros" in verdict

@@ -51,17 +51,19 @@ def prepare() -> None:
 
 def visible(text: str) -> str:
     """A text with what would not be seen, or would turn what follows, by its number."""
-    return _ORDERS.sub(r"\\x1b", _shown(text))
+    return _told(_shown(text))
 
 
 def show(renderable: Any) -> None:
     """Print what the library rich draws."""
     from rich.console import Console
+    from rich.segment import Segment, Segments
 
     console = Console(width=_columns())
+    # Names may hold orders to the terminal. In segments colours are apart from the text, so that these can be told.
+    parts = [Segment(_told(part.text), part.style, part.control) for part in console.render(renderable)]
     with console.capture() as captured:
-        console.print(renderable)
-    # The library takes orders to the terminal out of names; those that are left are its own colours.
+        console.print(Segments(parts), end="")
     write(_shown(captured.get()))
 
 
@@ -108,6 +110,10 @@ def _columns() -> int | None:
     if given.isdecimal():
         return max(int(given), _NARROWEST)
     return None if sys.stdout is not None and sys.stdout.isatty() else _WIDTH  # pyright: ignore[reportUnnecessaryComparison]
+
+
+def _told(text: str) -> str:
+    return _ORDERS.sub(r"\\x1b", text)
 
 
 def _shown(text: str) -> str:

@@ -51,11 +51,14 @@ def scan(
     MODEL is a .safetensors, .npz, .npy, .onnx, .gguf or PyTorch file (of tensors alone), a folder of shards, or their
     index. No sample and no count is needed: the rows of such classes are one vector and little noise.
     """
+    from penultimate.features.sources.writing import check_head_name
     from penultimate.scans.reading import read_layers
     from penultimate.scans.scan import scan as make_scan
 
     if (fix is None) != (out is None):
         raise click.UsageError("--fix and --out go together: say what to do, and where to write the head")
+    if out is not None:
+        check_head_name(out)
     if not all_layers:
         found = make_scan(model, key=key, names=names_path, seed=seed)
         deliver(found, json_path, html_path)

@@ -247,8 +247,8 @@ def _asked(of: str | int | None, counts: ClassCounts) -> int | None:
         return list(counts.names).index(of)
     number = int(of) if isinstance(of, int) or of.isdecimal() else -1
     if isinstance(of, bool) or not 0 <= number < counts.classes:
-        some = ", ".join(counts.names[:_LISTED])
-        raise ProblemError(f"there is no class {of!r}: give a name or number of these {counts.classes}: {some} …")
+        some = ", ".join(counts.names[:_LISTED]) + (" …" if counts.classes > _LISTED else "")
+        raise ProblemError(f"there is no class {of!r}: give a name or number of these {counts.classes}: {some}")
     return number
 
 

@@ -98,8 +98,9 @@ def _nothing(scan: Scan) -> str:
             f"With fewer than {FEWEST} classes only copies and zero rows can be looked for, not rows that were never "
             "trained."
         )
+    seen = "every class whose row is not zero" if scan.zero.size else "every class"
     return (
-        "No group of untrained rows stands out. If the network was trained for long this means that every class was "
+        f"No group of untrained rows stands out. If the network was trained for long this means that {seen} was "
         "seen; if it was trained briefly, this scan cannot tell."
     )
 
