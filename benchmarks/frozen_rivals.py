@@ -1,7 +1,8 @@
 """What others do with features of a frozen encoder, each tuned on VALID over a grid that stands here.
 
 A method yields every setting it has with the log-probabilities that it gives; `tuned` keeps the setting of most
-balanced accuracy on VALID, of those that tie the first. Features are standardised by TRAIN.
+balanced accuracy on VALID, of those that tie the first, and fits it to TRAIN and VALID together, as scikit-learn's
+searches do. Features are standardised by what is learnt from.
 """
 
 import warnings
@@ -59,22 +60,47 @@ class Rival(NamedTuple):
     affordable: Callable[[int, int], bool] = lambda classes, width: True
 
 
-def tuned(rival: Rival, train: Samples, valid: Samples, classes: int, seed: int) -> tuple[str, Scores]:
-    """The setting that is best on VALID, and its log-probabilities for features as they come."""
-    scaler = StandardScaler().fit(train.features)
-    inputs = Samples(scaler.transform(train.features).astype(np.float32), train.labels)
-    held_out = scaler.transform(valid.features).astype(np.float32)
-    best: tuple[float, str, Scores] | None = None
+class Tuned(NamedTuple):
+    """A method as it was tuned.
+
+    Attributes
+    ----------
+    setting : str
+    scores : callable
+        Log-probabilities for features as they come, of the method fitted to TRAIN and VALID.
+    valid : float or None
+        Balanced accuracy on VALID when it was fitted to TRAIN alone; None for what does not choose by it.
+    """
+
+    setting: str
+    scores: Scores
+    valid: float | None = None
+
+
+def tuned(rival: Rival, train: Samples, valid: Samples, classes: int, seed: int) -> Tuned:
+    """The setting that is best on VALID, fitted to both."""
+    best = ("", -1.0)
+    place, inputs = _standardised(train)
+    held_out = place(valid.features)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The number of unique classes|y_pred contains classes", UserWarning)
         for setting, scores in rival.settings(inputs, classes, seed):
-            score = balanced_accuracy_score(valid.labels, scores(held_out).argmax(axis=1))
-            if best is None or score > best[0]:
-                best = score, setting, scores
-    assert best is not None
-    _, setting, scores = best
-    return setting, lambda rows: scores(scaler.transform(rows).astype(np.float32))
+            score = float(balanced_accuracy_score(valid.labels, scores(held_out).argmax(axis=1)))
+            best = max(best, (setting, score), key=lambda one: one[1])
+        place, inputs = _standardised(train.joined(valid))
+        scores = next(scores for setting, scores in rival.settings(inputs, classes, seed) if setting == best[0])
+    return Tuned(best[0], lambda rows: scores(place(rows)), best[1])
+
+
+def _standardised(samples: Samples) -> tuple[Callable[[np.ndarray], np.ndarray], Samples]:
+    """What standardises by these samples, and they themselves so."""
+    scaler = StandardScaler().fit(samples.features)
+
+    def place(rows: np.ndarray) -> np.ndarray:
+        return scaler.transform(rows).astype(np.float32)
+
+    return place, Samples(place(samples.features), samples.labels)
 
 
 def _logistic(train: Samples, **settings: Any) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:

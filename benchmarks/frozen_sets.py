@@ -115,7 +115,7 @@ def _cities() -> zoo_data.Labelled:
     return read_cities(10)
 
 
-def _sections() -> zoo_data.Labelled:
+def sections() -> tuple[list[str], list[str]]:
     """Names and short descriptions of one in twelve of Debian's packages, and the section each is in."""
     found = {
         one["Package"]: (f"{one['Package']}: {one['Description']}", one["Section"].split("/")[-1])
@@ -123,7 +123,12 @@ def _sections() -> zoo_data.Labelled:
         if one["Description"] and "Section" in one
     }
     some = [found[name] for name in sorted(found)][::12]
-    return [text for text, _ in some], np.unique([section for _, section in some], return_inverse=True)[1]
+    return [text for text, _ in some], [section for _, section in some]
+
+
+def _sections() -> zoo_data.Labelled:
+    texts, told = sections()
+    return texts, np.unique(told, return_inverse=True)[1]
 
 
 def _language_names() -> zoo_data.Labelled:

@@ -132,7 +132,7 @@ def logistic_heads(train: Samples, valid: Samples, seed: int) -> Iterator[tuple[
     balanced = {"class_weight": "balanced"}
     strength, head = fitted(train, valid, STRENGTHS, **balanced)
     yield "balanced logistic regression", head
-    both = Samples(*(np.concatenate(parts) for parts in zip(train, valid, strict=True)))
+    both = train.joined(valid)
     yield "balanced logistic regression on TRAIN and VALID", fitted(both, valid, (strength,), **balanced)[1]
     for name, resample in resamplers(train.labels, seed).items():
         yield name, fitted(train, valid, STRENGTHS, resample)[1]

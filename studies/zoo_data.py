@@ -209,16 +209,30 @@ def _frequent(labelled: Labelled, classes: int) -> Labelled:
 def labelled_hypernyms(part: str = "noun", every: int = 3) -> Labelled:
     """Glosses, and which of the most frequent hypernyms each has."""
     require("wordnet-base")
+    found, largest = _glosses_below(part)
+    kept = [(text, largest[name]) for name, text in found if name in largest][::every]
+    return [text for text, _ in kept], np.array([label for _, label in kept])
+
+
+def _glosses_below(part: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
+    """The number of a hypernym with each gloss, and labels of those that have most."""
     found: list[tuple[str, str]] = []
     for line in (WORDNET / f"data.{part}").read_text(encoding="utf-8").splitlines():
         words = line.partition("|")[0].split()
         if not line.startswith(" ") and "@" in words:
             found.append((words[words.index("@") + 1], line.partition("|")[2]))
-    largest = {
-        name: place for place, (name, _) in enumerate(Counter(name for name, _ in found).most_common(_HYPERNYMS))
-    }
-    kept = [(text, largest[name]) for name, text in found if name in largest][::every]
-    return [text for text, _ in kept], np.array([label for _, label in kept])
+    most = Counter(name for name, _ in found).most_common(_HYPERNYMS)
+    return found, {name: place for place, (name, _) in enumerate(most)}
+
+
+def verb_hypernyms() -> list[str]:
+    """The words of each class of `labelled_verbs`."""
+    words: dict[str, str] = {}
+    for line in (WORDNET / "data.verb").read_text(encoding="utf-8").splitlines():
+        if not line.startswith(" "):
+            parts = line.split()
+            words[parts[0]] = ", ".join(parts[4 : 4 + 2 * int(parts[3], 16) : 2]).replace("_", " ")
+    return [words[name] for name in _glosses_below("verb")[1]]
 
 
 def labelled_verbs() -> Labelled:

@@ -84,3 +84,28 @@ def test_the_pool_is_the_product_of_probabilities():
     np.testing.assert_allclose(
         chances / chances.sum(axis=1, keepdims=True), softmax(np.einsum("j,jnk->nk", shares, scores), axis=1)
     )
+
+
+@given(st.integers(1, 6), st.integers(6, 60), st.integers(2, 4), st.integers(0, 10**6))
+def test_weights_stray_no_farther_than_the_loss_at_the_centre_pays_for(heads, samples, classes, seed):
+    """docs/theory §13.5: ‖a − e‖² ≤ (2M/J) ℓ(e)."""
+    scores, labels = several(heads, samples, classes, seed)
+    centre = seed % heads
+    found = pool_weights(scores, labels, [centre])
+    of_class = np.bincount(labels)
+    weights = 1.0 / (np.count_nonzero(of_class) * of_class[labels])
+    loss_there = -weights @ log_softmax(scores[centre], axis=1)[np.arange(samples), labels]
+    reach = 2.0 / (heads * np.sum(weights**2)) * loss_there
+    assert np.sum((found - np.eye(heads)[centre]) ** 2) <= reach + 1e-6
+
+
+def test_with_many_samples_a_factor_and_an_adjustment_are_found():
+    """Scores twice as sure as they are right and leaning to frequent classes: two weights mend both."""
+    rng = np.random.default_rng(0)
+    counts = np.array([1000.0, 100.0, 10.0])
+    labels = np.arange(30_000) % 3
+    right = 2.0 * np.eye(3)[labels] + rng.normal(size=(30_000, 3)) * np.sqrt(2.0)
+    # Log likelihoods of Gaussians of variance 2 about corners at a distance of 2 are these scores.
+    told = 2.0 * (right + 0.3 * np.log(counts))
+    found = pool_weights(np.stack([told, np.tile(-np.log(counts), (30_000, 1))]), labels, [0])
+    np.testing.assert_allclose(found, (0.5, 0.3), atol=0.02)

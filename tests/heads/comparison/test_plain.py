@@ -75,7 +75,7 @@ def test_samples_of_both_are_told():
     assert repeat_notes(Samples(X, labels), Samples(V, others)) == () == repeat_notes(None, Samples(V, others))
     V[:7], V[7:9], X[:2] = X[:7], 0.0, 0.0
     (note,) = repeat_notes(Samples(X, labels), Samples(V, others))
-    assert note.startswith("5 of 80 samples of VALID have exactly the features") and len(compared().notes) == 1
+    assert note.startswith("5 of 80 samples of VALID have exactly the features") and len(compared().notes) == 2
     V[20:23] = V[19]
     leak, again = repeat_notes(Samples(X, labels), Samples(V, others))
     assert leak == note and again.startswith("3 of 80 samples of VALID have exactly the features of another of VALID")

@@ -39,6 +39,10 @@ class Samples(NamedTuple):
         """These rows."""
         return self.take(self.evenly(limit))
 
+    def joined(self, others: "Samples") -> "Samples":
+        """These and others."""
+        return Samples(*(np.concatenate(parts) for parts in zip(self, others, strict=True)))
+
 
 def gather(source: FeatureSource) -> Samples:
     """All samples of a source in memory.

@@ -6,10 +6,10 @@ import numpy as np
 
 from penultimate.errors import FeaturesError
 from penultimate.features.sources.in_memory import Samples
-from penultimate.features.statistics import FeatureStatistics
-from penultimate.heads.comparison.candidates import Training, affordable, candidates
-from penultimate.heads.comparison.plain import plain_head
-from penultimate.heads.comparison.selection import FOLDS, INNER, Tried, deal_known
+from penultimate.heads.comparison.candidates import affordable, candidates
+from penultimate.heads.comparison.frozen import fitted_to_both, frozen_training
+from penultimate.heads.comparison.plain import plain_decay
+from penultimate.heads.comparison.selection import FOLDS, INNER, Blend, Chosen, Tried, deal_known
 from penultimate.heads.kernel_head import AnyHead, KernelHead, added, renamed
 from penultimate.heads.linear_head import LinearHead
 from penultimate.heads.scikit import check_fitted, checked_rows
@@ -23,8 +23,9 @@ _LEAST = 2 * INNER
 class BestHead(LinearHead):
     """The head that `compare_heads` hands out, for features without a head: many kinds tried, the good ones added.
 
-    Every kind of head gets its setting on held-out samples, and all are added with weights found there. Without `valid`
-    the samples are dealt into four parts; each is held out once, and the four heads are averaged. How good the head is
+    Every kind of head gets its setting on held-out samples, and all are added with weights found there. Then they are
+    fitted once more, to the held-out samples too. Without `valid` the samples are dealt into four parts; each is held
+    out once, and the four heads are averaged instead. How good the head is
     on new samples it does not say: `compare_heads` does, or scikit-learn's ``cross_val_score``.
 
     Parameters
@@ -96,18 +97,18 @@ class BestHead(LinearHead):
                 f"{len(own)} samples of width {rows.shape[1]} and {classes} classes are too many to fit all heads to: "
                 "fit one, as LogisticHead"
             )
+        seed = self.random_state
         with one_thread_of_blas():
             if valid is not None:
-                chosen = [self._chosen(train, self._held_out(valid), classes)]
+                held, decay = self._held_out(valid), plain_decay(train, classes, seed)
+                found, blend = self._chosen(train, held, classes, decay)
+                both = fitted_to_both(found, blend, train, held, decay=decay, linear=self.linear, seed=seed)
+                heads = [both.head]
             else:
-                part = deal_known(own, FOLDS, self.random_state)
-                chosen = [
-                    self._chosen(
-                        train.take(np.flatnonzero(part != one)), train.take(np.flatnonzero(part == one)), classes
-                    )
-                    for one in range(FOLDS)
-                ]
-        mean = added(chosen, [1.0 / len(chosen)] * len(chosen))
+                part = deal_known(own, FOLDS, seed)
+                sides = ((np.flatnonzero(part != one), np.flatnonzero(part == one)) for one in range(FOLDS))
+                heads = [self._of_part(train.take(rest), train.take(held), classes) for rest, held in sides]
+        mean = added(heads, [1.0 / len(heads)] * len(heads))
         self._kernel, line = (mean, mean.linear) if isinstance(mean, KernelHead) else (None, mean)
         return self._settle((line.product, line.offset), np.ones(classes), np.full(classes, 1.0 / classes))
 
@@ -136,18 +137,20 @@ class BestHead(LinearHead):
             raise FeaturesError("the head is linear: take head()")
         return renamed(self._kernel, text_names(self.classes_))
 
-    def _chosen(self, train: Samples, valid: Samples, classes: int) -> AnyHead:
-        """The blend of heads of one part, chosen on another."""
+    def _of_part(self, train: Samples, valid: Samples, classes: int) -> AnyHead:
+        return self._chosen(train, valid, classes, plain_decay(train, classes, self.random_state))[1].head
+
+    def _chosen(self, train: Samples, valid: Samples, classes: int, decay: float) -> tuple[dict[str, Chosen], Blend]:
+        """All kinds of heads of some samples, and their blend, chosen on others."""
         samples, seen = len(valid.labels), np.unique(valid.labels).size
         if samples < _LEAST or seen < 2:
             raise FeaturesError(
                 f"{samples} samples of {seen} classes are held out, and choosing needs {_LEAST} of two: give more "
                 "samples, or valid="
             )
-        present = plain_head(train, classes, self.random_state)
-        training = Training(present, FeatureStatistics.from_features(*train, classes), train)
+        training = frozen_training(train, classes, decay)
         tried = Tried(candidates(training, valid, linear=self.linear)[0], valid, training.statistics.counts)
-        return tried.choose(np.arange(len(valid.labels)), np.random.default_rng(self.random_state))[1].head
+        return tried.choose(np.arange(samples), np.random.default_rng(self.random_state))
 
     def _held_out(self, valid: tuple[object, object]) -> Samples:
         rows, labels = checked_rows(self, valid[0]), np.asarray(valid[1])

@@ -22,7 +22,8 @@ from penultimate.features.sources.in_memory import Samples, gather
 from penultimate.features.sources.writing import save_head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
-from penultimate.heads.comparison.plain import plain_head
+from penultimate.heads.comparison.frozen import fitted_to_both, frozen_training
+from penultimate.heads.comparison.plain import plain_decay
 from penultimate.heads.comparison.samples import check_varied, held_out, order_notes, repeat_notes
 from penultimate.heads.comparison.scoring import COST, Answers, Scorer
 from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, cross_fit
@@ -45,6 +46,7 @@ Interval = tuple[float, float, float]
 
 PRESENT, PLAIN, BLEND = "present", "plain", "blend"
 _FITTED_HERE = "No head came with the features, so a plain cross-entropy head was fitted to TRAIN to compare with."
+_LEARNT_BOTH = "The blend was fitted to TRAIN and VALID in the end; its figures are of blends that learnt less."
 # Repeats of the cross-fitting, and the scores that it may look at in all.
 _REPEATS = 3
 _SCORES = 3e6
@@ -118,7 +120,8 @@ class HeadComparison(Reported, presenter="head_comparison"):
         Each other kind, most balanced accuracy first; settings chosen on other parts of VALID than it is judged on.
     blend : HeadResult or None
         All kinds added, settings and weights chosen on other parts than it is judged on: its figures are the honest
-        expectation of what its head does. None without VALID.
+        expectation of what its head does. Where no head came with the features, that head was fitted to VALID too and
+        should do a little better than they say. None without VALID.
     left_out : dict of str to str
         What was not tried, and why.
     notes : tuple of str
@@ -257,7 +260,9 @@ def compare_heads(
     given = source.head if head is None else head_given(head, dimension=source.dimension)
     task = one_order(source.names, given, None)
     names = None if task.names is None else tuple(task.names)
-    training = _plain(source, task.classes, seed) if task.head is None else _trained(source, task.head, valid)
+    training, decay = (
+        _plain(source, task.classes, seed) if task.head is None else (_trained(source, task.head, valid), None)
+    )
     present, statistics = training.present, training.statistics
     by_theory, changed = training.by_theory
     counts = ClassCounts(statistics.counts, task.names)
@@ -273,7 +278,7 @@ def compare_heads(
         notes=task.notes if task.head is not None else (*task.notes, _FITTED_HERE),
         costs=None if costs is None else costs_of(costs, counts.names),
     )
-    return unjudged if valid is None else _judged(unjudged, training, source_of(valid), names, linear, progress)
+    return unjudged if valid is None else _judged(unjudged, training, source_of(valid), names, decay, linear, progress)
 
 
 def _judged(
@@ -281,10 +286,11 @@ def _judged(
     training: Training,
     valid: "FeatureSource",
     names: tuple[str, ...] | None,
+    decay: float | None,
     linear: bool,
     progress: Callable[[int], object] | None,
 ) -> HeadComparison:
-    """Try every kind of head on held-out samples, and their blend."""
+    """Try every kind of head on held-out samples, and their blend; a decay is that of the plain head of an encoder."""
     present, counts, seed = training.present, unjudged.counts, unjudged.seed
     samples = held_out(valid, present, counts, FOLDS)
     kinds, left_out = candidates(training, samples, linear=linear)
@@ -294,6 +300,8 @@ def _judged(
     with one_thread_of_blas():
         answers, blended = cross_fit(tried, repeats, seed, unjudged.costs, progress)
         final, blend = tried.choose(np.arange(len(samples.labels)), np.random.default_rng(seed))
+        if decay is not None and training.samples is not None:
+            blend = fitted_to_both(final, blend, training.samples, samples, decay=decay, linear=linear, seed=seed)
     heads = [unjudged.present, *(_fitted(kind, final[kind.name], blend, names) for kind in kinds)]
     what, tau = "all of them added, − τ log π", blend.adjustment
     heads.append(HeadResult(BLEND, what, renamed(blend.head, names), "valid", "τ", tau))
@@ -317,6 +325,7 @@ def _judged(
         left_out=left_out,
         notes=(
             *unjudged.notes,
+            *([] if decay is None else [_LEARNT_BOTH]),
             *order_notes(valid, samples, present, counts),
             *repeat_notes(training.samples, samples),
             *([] if trees is None else [trees]),
@@ -362,8 +371,8 @@ def _trained(source: "FeatureSource", present: Head, valid: "Features | None") -
     return Training(present, statistics, gather(source) if afford else None)
 
 
-def _plain(source: "FeatureSource", classes: int | None, seed: int) -> Training:
-    """Features without a head, and a plain one fitted to them."""
+def _plain(source: "FeatureSource", classes: int | None, seed: int) -> tuple[Training, float]:
+    """Features without a head, and a plain one fitted to them; with its weight decay."""
     if classes is None:
         classes = 1 + max((int(labels.max(initial=-1)) for labels in source.labels()), default=-1)
     if not affordable(source.samples, source.dimension, classes):
@@ -375,6 +384,6 @@ def _plain(source: "FeatureSource", classes: int | None, seed: int) -> Training:
     if np.unique(samples.labels).size < 2:
         raise FeaturesError("TRAIN has samples of fewer than two classes: a head needs two to tell apart")
     check_varied(samples, "TRAIN")
-    statistics = FeatureStatistics.from_features(*samples, classes)
     with one_thread_of_blas():
-        return Training(plain_head(samples, classes, seed), statistics, samples)
+        decay = plain_decay(samples, classes, seed)
+        return frozen_training(samples, classes, decay), decay

@@ -26,7 +26,7 @@ FOLDS = 4
 # Parts within these, for heads that learn from them.
 INNER = 3
 # Scores from which temperatures, settings and weights of the blend are found, and the samples that are the least.
-_ENTRIES, _FEWEST = 500_000, 100
+ENTRIES, _FEWEST = 500_000, 100
 # What the blend may be around, whichever has less loss: a loss may have adjusted for imbalance already.
 CENTRES = (TEMPERATURE, BY_THEORY)
 # Where kinds are not all linear theory says little: then it is around the mean of so many of least loss.
@@ -42,6 +42,8 @@ class Chosen:
     head : Head or KernelHead
         Fitted, its scores divided by the temperature.
     setting : float
+    factor : float
+        What its scores were multiplied with: one over the temperature.
     curve : Curve
     scores : ndarray of shape (m, K)
         Of samples that it did not learn from, divided by the temperature.
@@ -49,6 +51,7 @@ class Chosen:
 
     head: AnyHead
     setting: float
+    factor: float
     curve: Curve
     scores: Float[np.ndarray, "m K"]
 
@@ -92,9 +95,7 @@ class Tried:
         self.candidates = candidates
         self.samples = samples
         self._classes = len(counts)
-        # Classes without samples are never the answer, whatever is added.
-        rarity = -np.log(np.maximum(counts, 1.0))
-        self._rarity = Head((np.zeros((len(counts), samples.features.shape[1])),), rarity - rarity.mean())
+        self._rarity = rarity(counts, samples.features.shape[1])
 
     @cached_property
     def _fixed(self) -> dict[str, tuple[list[AnyHead], Int[np.ndarray, "S M"]]]:
@@ -172,7 +173,7 @@ class Tried:
         curve = Curve(np.array(candidate.settings), rates, errors, np.array(losses), picked)
         factor = factors[picked]
         tempered = added([made(picked)], [factor])
-        return Chosen(tempered, candidate.settings[picked], curve, scores[picked] * np.float32(factor))
+        return Chosen(tempered, candidate.settings[picked], factor, curve, scores[picked] * np.float32(factor))
 
     def _blended(self, chosen: dict[str, Chosen], part: Samples) -> Blend:
         labels, kinds = part.labels[self._some(part)], list(chosen.values())
@@ -182,14 +183,21 @@ class Tried:
         else:
             centre = [name for name in by_loss if name in CENTRES][:1]
         places = [list(chosen).index(name) for name in centre]
-        rarity = np.broadcast_to(self._rarity.offset.astype(np.float32), kinds[0].scores.shape)
-        weights = pool_weights(np.stack([*(one.scores for one in kinds), rarity]), labels, places)
+        rare = np.broadcast_to(self._rarity.offset.astype(np.float32), kinds[0].scores.shape)
+        weights = pool_weights(np.stack([*(one.scores for one in kinds), rare]), labels, places)
         head = added([*(one.head for one in kinds), self._rarity], weights.tolist())
         return Blend(head, dict(zip(chosen, weights[:-1].tolist(), strict=True)), float(weights[-1]))
 
     def _some(self, part: Samples) -> Int[np.ndarray, " m"]:
         """Rows to find settings, temperatures and weights from."""
-        return part.evenly(max(_ENTRIES // self._classes, _FEWEST))
+        return part.evenly(max(ENTRIES // self._classes, _FEWEST))
+
+
+def rarity(counts: Float[np.ndarray, " K"], dimension: int) -> Head:
+    """The head that answers −log n_k whatever the features; what τ is the weight of."""
+    # Classes without samples are never the answer, whatever is added.
+    scores = -np.log(np.maximum(counts, 1.0))
+    return Head((np.zeros((len(counts), dimension)),), scores - scores.mean())
 
 
 def deal(labels: Int[np.ndarray, " M"], parts: int, rng: np.random.Generator) -> Int[np.ndarray, " M"]:
