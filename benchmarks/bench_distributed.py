@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 import penultimate as pen
 from measure import alternately, best, console, once, table
 from penultimate.archives.blocks import _SHARD_BLOCKS, block_rows
-from penultimate.features.passes.distributed import _FAN, _GROUP
+from penultimate.features.passes.distributed import _GROUP
+from penultimate.features.passes.tasks import _FAN
 
 SAMPLES, DIMENSION, CLASSES, SHARDS = 320_000, 256, 100, 8
 

@@ -49,6 +49,8 @@ class Moments:
     moment : ndarray of shape (1, d, d), or (K, d, d) for one of each class
     looked_at : float
         Weight of all samples when `settle` was last due.
+    settled : bool
+        Whether all that is known lies next to its shift, so that nothing is to be taken off the moments.
     """
 
     weight: Floats
@@ -57,6 +59,7 @@ class Moments:
     square: Floats
     moment: Floats
     looked_at: float = 0.0
+    settled: bool = False
     _centre: Floats | None = field(default=None, init=False)
 
     @classmethod
@@ -122,7 +125,7 @@ class Moments:
         """The sum of all scatters, shape (d, d)."""
         # One product reads all moments at the speed of memory; a sum over the first axis takes half as long again.
         whole = (np.ones(len(self.moment)) @ self.moment.reshape(len(self.moment), -1)).reshape(self.moment.shape[1:])
-        if self.frozen:
+        if self.frozen or self.settled:
             return whole
         root = np.sqrt(self._divisor)
 
@@ -161,6 +164,7 @@ class Moments:
             Of the whole problem up to these: how large it is.
         """
         self._thaw()
+        self.settled = False
         size = {"classes": len(self.weight), "samples": samples}
         loops = add_first.at(**size), add_rows.at(**size)
         if len(self.weight) <= len(labels):

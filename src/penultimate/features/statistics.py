@@ -307,6 +307,10 @@ class FeatureStatistics:
         self.dropped += other.dropped
         return self
 
+    def settle(self) -> None:
+        """Move all sums next to the means: samples that are added, and statistics that are merged, change nothing."""
+        self._moments.settle()
+
     def freeze(self) -> None:
         """Keep means and scatter, and let go of sums that only more samples need: half of the memory of K d numbers.
 

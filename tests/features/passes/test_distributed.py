@@ -26,7 +26,7 @@ import penultimate as pen
 from cluster_sources import Deadly, Shard
 from feature_files import arrays, write_npz
 from penultimate.features.metrics import sweeping
-from penultimate.features.passes import answering
+from penultimate.features.passes import answering, tasks
 from penultimate.features.passes import distributed as clusters
 from penultimate.features.passes.checkpoint import Checkpoint
 from penultimate.features.passes.replicates import Replicates
@@ -72,7 +72,7 @@ def client():
 @pytest.fixture(autouse=True)
 def _small_groups(monkeypatch):
     monkeypatch.setattr(clusters, "_GROUP", 3)
-    monkeypatch.setattr(clusters, "_FAN", 2)
+    monkeypatch.setattr(tasks, "_FAN", 2)
 
 
 @pytest.fixture(scope="module")
@@ -441,7 +441,7 @@ def test_the_tree_merges_any_number_of_shards_in_any_order(sizes, random):
         before = before + np.bincount(labels[rows], minlength=3)
     random.shuffle(shards)
     merged = whole.fresh()
-    merged.restore(clusters.tree(shards, lambda *parts: clusters._merge(whole, *parts)))
+    merged.restore(tasks.tree(shards, lambda *parts: tasks.merge_parts(whole, *parts)))
     for part, other in zip(whole.parts, merged.parts, strict=True):
         np.testing.assert_array_equal(part.counts, other.counts)
         np.testing.assert_allclose(part.means, other.means, rtol=1e-12)
@@ -454,7 +454,7 @@ def test_merging_leaves_its_parts_alone():
     for own, part in zip((first, second), parts(2), strict=True):
         own.update(*part_arrays(part))
     kept = {name: array.copy() for name, array in first.arrays().items()}
-    clusters._merge(first, first.arrays(), second.arrays())
+    tasks.merge_parts(first, first.arrays(), second.arrays())
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, kept[name])
 
@@ -499,3 +499,75 @@ def test_a_scheduler_that_is_gone_is_told_wherever_it_is_noticed(lost):
     ]
     with pytest.raises(pen.ClusterError, match="was lost"), _reporting_loss(distributed):
         raise error("gone")
+
+
+@pytest.fixture
+def ranges(monkeypatch):
+    """Statistics of three classes a range, one part, and tasks of a shard each."""
+    monkeypatch.setattr("penultimate.audits.audit._PARTS_BYTES", 0)
+    monkeypatch.setattr("penultimate.features.passes.shards._SMALL", 0)
+    monkeypatch.setattr("penultimate.features.passes.class_ranges.RANGE", 24)
+
+
+def wide_parts(count, spoil=None):
+    rng = np.random.default_rng(7)
+    means = 3.0 * rng.normal(size=(11, 4))
+    for index in range(count):
+        labels = rng.choice([0, 2, 3, 5, 8, 9, 10], 60)
+        features = means[labels] + rng.normal(size=(60, 4))
+        if index == spoil:
+            features[7] = np.nan
+        yield ArraySource(features, labels)
+
+
+def test_statistics_split_by_class_are_those_of_one_process(client, ranges):
+    source = Joined(list(wide_parts(8, spoil=3)))
+    given = {"counts": np.ones(11), "gaps": "drop", "head": pen.Head((np.random.default_rng(0).normal(size=(11, 4)),))}
+    given["counts"][[1, 4, 6, 7]] = 0
+    here, read = pen.audit(source, **given), []
+    there = pen.audit(source, dask=client, progress=lambda stage, rows: read.append((stage, rows)), **given)
+    np.testing.assert_array_equal(there.statistics.counts, here.statistics.counts)
+    assert (there.statistics.rows, there.statistics.dropped) == (479, 1)
+    np.testing.assert_allclose(there.statistics.means, here.statistics.means, rtol=1e-12)
+    np.testing.assert_allclose(there.statistics.spreads, here.statistics.spreads, rtol=1e-12)
+    for name, value in here.metrics.to_dict().items():
+        assert there.metrics.to_dict()[name] == (value if value is None else pytest.approx(value, rel=1e-9)), name
+    for name, counted in vars(here.decisions).items():
+        np.testing.assert_array_equal(counted, getattr(there.decisions, name), err_msg=name)
+    assert [rows for stage, rows in read if stage == "features"] == [60] * 8
+
+
+def test_a_worker_lost_over_ranges_costs_a_retry(client, ranges, tmp_path):
+    calm, memory = list(wide_parts(7)), tmp_path / "killed"
+    deadly = [Deadly(*part_arrays(part), memory) if index == 5 else part for index, part in enumerate(calm)]
+    one, other = pen.audit(Joined(calm), dask=client), pen.audit(Joined(deadly), dask=client)
+    assert memory.exists()
+    for name, array in one.statistics.arrays().items():
+        np.testing.assert_array_equal(array, other.statistics.arrays()[name])
+
+
+def test_an_interrupted_audit_of_ranges_goes_on_to_the_same_bits(client, ranges, tmp_path, monkeypatch):
+    source, path, keep = Joined(list(wide_parts(11))), tmp_path / "audit.checkpoint", Checkpoint.keep
+    whole = pen.audit(source, dask=client)
+
+    def interrupt(self, name, accumulator, rows, *, done=False):
+        keep(self, name, accumulator, rows, done=done)
+        if name == "features":
+            assert rows == 180
+            raise Stop
+
+    monkeypatch.setattr(Checkpoint, "keep", interrupt)
+    monkeypatch.setattr(Checkpoint, "due", True)
+    with pytest.raises(Stop):
+        pen.audit(source, dask=client, checkpoint=path)
+    monkeypatch.setattr(Checkpoint, "keep", keep)
+    read = []
+    again = pen.audit(source, dask=client, checkpoint=path, progress=lambda name, rows: read.append((name, rows)))
+    assert [rows for name, rows in read if name == "features"] == [180, *[60] * 8]
+    for name, array in whole.statistics.arrays().items():
+        np.testing.assert_array_equal(array, again.statistics.arrays()[name])
+
+
+def test_bad_rows_in_ranges_are_told_with_the_name_of_the_shard(client, ranges):
+    with pytest.raises(pen.FeaturesError, match=r"arrays: 1 of 60 rows hold NaN or infinity, the first is sample 7"):
+        pen.audit(Joined(list(wide_parts(5, spoil=2))), dask=client)

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 class Accumulator(Protocol):
     """What a pass fills: `Replicates` in the first one, `Deciding` in the second."""
 
+    @property
+    def deals(self) -> bool:
+        """Whether it deals out the samples of each class, and so has to know how many of each come before."""
+        ...
+
     def update(self, features: object, labels: object, weights: object = None) -> None:
         """Add a batch."""
         ...
@@ -24,7 +29,10 @@ class Accumulator(Protocol):
         ...
 
     def fresh(self, before: NDArray[np.int64] | None = None) -> Self:
-        """An empty one of the same kind, for samples before which others see so many of each class."""
+        """An empty one of the same kind, for samples before which others see so many of each class.
+
+        One number alone, of all classes, is enough where none are dealt out.
+        """
         ...
 
     def merge(self, other: Self) -> Self:
@@ -43,6 +51,11 @@ class Together:
 
     def __init__(self, parts: Mapping[str, Accumulator]) -> None:
         self.parts = parts
+
+    @property
+    def deals(self) -> bool:
+        """Whether one of them does."""
+        return any(part.deals for part in self.parts.values())
 
     def update(self, features: object, labels: object, weights: object = None) -> None:
         """Add a batch to each."""

@@ -60,6 +60,8 @@ class Drawn:
     1.0
     """
 
+    deals = False
+
     def __init__(self, statistics: FeatureStatistics, *, gaps: Gaps = "refuse") -> None:
         self._gaps: Gaps = gaps
         self._classes, self._dimension = statistics.classes, statistics.dimension

@@ -57,9 +57,14 @@ class Checkpoint:
         accumulator.restore(self._arrays[stage])
         return self._rows[stage]
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        return time.monotonic() - self._written >= self._seconds
+
     def keep(self, stage: str, accumulator: Accumulator, rows: int, *, done: bool = False) -> None:
         """Note how far a pass has come; the file is written when it is time to, and when the pass is done."""
-        if not done and time.monotonic() - self._written < self._seconds:
+        if not done and not self.due:
             return
         self._rows[stage] = rows
         self._arrays[stage] = {name: np.ascontiguousarray(array) for name, array in accumulator.arrays().items()}

@@ -233,6 +233,8 @@ class Deciding:
     The nearest class mean as a decision: Papyan, Han and Donoho 2020 (arXiv 2008.08186), NC4.
     """
 
+    deals = False
+
     def __init__(self, statistics: FeatureStatistics, head: Head | None, *, gaps: Gaps = "refuse") -> None:
         self.gaps: Gaps = gaps
         self.decisions = Decisions.empty(statistics.classes)

@@ -3,7 +3,8 @@
 Which accumulators are merged, and in which order, follows from the order of the shards alone, so the result is the
 same whatever the number of workers and whichever is done first. Nothing on a worker is needed that cannot be made
 again: when one is lost, Dask repeats its tasks on another. Groups of shards are merged on the workers, and the groups
-here, in order; after each of them a checkpoint can be written.
+here, in order; after each of them a checkpoint can be written. Large statistics are merged on the workers to the end,
+each range of classes on its own (`penultimate.features.passes.class_ranges`).
 """
 
 import gc
@@ -11,31 +12,38 @@ import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from importlib import import_module
 from pkgutil import resolve_name
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from penultimate.errors import ClusterError, FeaturesError, MissingDependencyError, PenultimateError
-from penultimate.features.arrays import as_labels
+from penultimate.errors import ClusterError, PenultimateError
+from penultimate.features.passes import class_ranges
 from penultimate.features.passes.accumulator import Accumulator
 from penultimate.features.passes.checkpoint import Checkpoint
-from penultimate.features.passes.kept_memory import kept_memory
-from penultimate.features.passes.one_process import inferred_classes, run
-from penultimate.features.passes.shards import Shard, gathered, shards_of
-from penultimate.features.sources.source import ArraySource, FeatureSource
-from penultimate.threads import one_thread_of_blas
+from penultimate.features.passes.one_process import inferred_classes
+from penultimate.features.passes.replicates import Replicates
+from penultimate.features.passes.shards import gathered, large, shards_of
+from penultimate.features.passes.tasks import (
+    Counts,
+    Group,
+    count,
+    largest,
+    library,
+    look,
+    restored,
+    tasks_of,
+    tasks_of_ranges,
+    told,
+)
+from penultimate.features.sources.source import FeatureSource
+from penultimate.features.statistics import FeatureStatistics
 from penultimate.version import __version__
 
 Item = TypeVar("Item")
-Counts = NDArray[np.int64]
-Arrays = Mapping[str, NDArray[Any]]
 
-# So many are merged at a time, and so many shards before they come here: 4 GiB of features, if shards are large, for
-# the 128 MiB that an accumulator takes at most.
-_FAN = 4
+# So many shards are merged before they come here: 4 GiB of features, if shards are large, for the 128 MiB that an
+# accumulator takes at most.
 _GROUP = 16
 # How long a scheduler may take to answer, and its first worker to come.
 _SECONDS = 30
@@ -62,7 +70,7 @@ def on_cluster(place: object, source: FeatureSource) -> Generator["Cluster"]:
     MissingDependencyError
         When Dask is not installed.
     """
-    dask, distributed = _library("dask"), _library("distributed")
+    dask, distributed = library("dask"), library("distributed")
     with _reporting_loss(distributed), ExitStack() as stack:
         if isinstance(place, distributed.Client):
             client = cast(Any, place)
@@ -90,7 +98,7 @@ def _reporting_loss(distributed: Any) -> Generator[None]:
 
 
 def _local_cluster() -> Any:
-    distributed, system = _library("distributed"), _library("dask.system")
+    distributed, system = library("distributed"), library("dask.system")
     try:
         return distributed.LocalCluster(
             host="127.0.0.1",
@@ -110,7 +118,7 @@ def _local_cluster() -> Any:
 
 
 def _connect(place: Any, stack: ExitStack) -> Any:
-    distributed, client, failure = _library("distributed"), None, ""
+    distributed, client, failure = library("distributed"), None, ""
     try:
         client = distributed.Client(place, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -149,17 +157,30 @@ class Cluster:
         self._client = client
         self._shards = shards_of(source)
         self._dimension = source.dimension
-        self._before: Sequence[Counts] = []
-        self.layout: Mapping[str, object] = {}
+        self._classes = 0
+        self._counts: list[Counts] | None = None
+        self.layout: dict[str, object] = {}
 
     def classes(self, known: int | None) -> int:
-        """K, as known or else as the largest label says; samples of each class before every shard are counted too."""
-        classes = known or inferred_classes(self._of_labels(_largest), self._dimension)
-        self._shards = gathered(self._shards, 2 * classes * self._dimension + self._dimension**2)
+        """K, as known or else as the largest label says."""
+        self._classes = known or inferred_classes(self._of_labels(largest), self._dimension)
+        # A task has no statistic of all classes, but one of those that it meets.
+        most = max(class_ranges.RANGE, self._dimension**2)
+        self._shards = gathered(self._shards, min(self._numbers, most))
         self.layout = {"shards on a cluster": len(self._shards)}
-        counts = np.array(self._of_labels(partial(_count, classes)))
-        self._before = list(np.cumsum(counts, axis=0) - counts)
-        return classes
+        if large(self._numbers):
+            self.layout |= {"ranges of classes": len(self._bounds) - 1}
+        return self._classes
+
+    @property
+    def _numbers(self) -> int:
+        """Of a statistic of all classes."""
+        return 2 * self._classes * self._dimension + self._dimension**2
+
+    @property
+    def _bounds(self) -> Counts:
+        """Ranges of classes, each of which is merged on its own."""
+        return class_ranges.bounds_of(self._classes, self._dimension)
 
     def run(
         self,
@@ -179,10 +200,12 @@ class Cluster:
         rows = 0 if checkpoint is None else checkpoint.resume(stage, accumulator)
         if progress is not None and rows:
             progress(rows)
-        groups = self._groups(rows)
-        roots, leaves = _tasks(accumulator, groups)
-        names = ["several shards"] * len(roots) + [shard.name for group in groups for shard, _ in group]
-        sizes = [shard.samples for group in groups for shard, _ in group]
+        groups = self._groups(accumulator, rows)
+        if large(self._numbers) and (sums := _of_one_part(accumulator)) is not None:
+            self._run_in_ranges(sums, stage, groups, rows, checkpoint, progress)
+            return
+        roots, leaves = tasks_of(accumulator, groups)
+        names, sizes = told(roots, groups)
         merged: dict[int, Any] = {}
         turn = 0
         with closing(self._finished([*roots, *leaves], names)) as finished:
@@ -194,7 +217,7 @@ class Cluster:
                     if progress is not None:
                         progress(sizes[index - len(roots)])
                 while turn in merged:
-                    accumulator.merge(_restored(accumulator, _result(merged[turn], names[turn])))
+                    accumulator.merge(restored(accumulator, _result(merged[turn], names[turn])))
                     merged.pop(turn).release()
                     rows += sum(shard.samples for shard, _ in groups[turn])
                     turn += 1
@@ -203,19 +226,62 @@ class Cluster:
         if checkpoint is not None:
             checkpoint.keep(stage, accumulator, rows, done=True)
 
-    def _groups(self, rows: int) -> list[list[tuple[Shard, Counts]]]:
-        """Groups of shards that begin at some row or after it, with the samples of each class before every shard."""
-        shards = list(zip(self._shards, self._before, strict=True))
+    def _run_in_ranges(
+        self,
+        accumulator: Replicates,
+        stage: str,
+        groups: list[Group],
+        rows: int,
+        checkpoint: Checkpoint | None,
+        progress: Callable[[int], object] | None,
+    ) -> None:
+        """The first pass with a large statistic: ranges of classes are merged on the workers, and come here once each.
+
+        What has been merged goes on from group to group. It comes here in between for a checkpoint alone.
+        """
+        bounds, parts = self._bounds, list[Any]()
+        if rows:
+            parts = list[Any](class_ranges.split(accumulator.parts[0].arrays(), bounds))
+        most = len(groups) if checkpoint is None else max(1, 2 * len(self._client.nthreads()) // _GROUP)
+        while groups:
+            some, groups = groups[:most], groups[most:]
+            roots, leaves = tasks_of_ranges(accumulator.gaps, bounds, some, parts, last=not groups)
+            names, sizes = told(roots, some)
+            held: dict[int, Any] = {}
+            with closing(self._finished([*roots, *leaves], names)) as finished:
+                for index, future in finished:
+                    if index < len(roots):
+                        held[index] = future
+                        continue
+                    future.release()
+                    if progress is not None:
+                        progress(sizes[index - len(roots)])
+            parts = [held[number] for number in range(len(roots))]
+            rows += sum(sizes)
+            if not groups or (checkpoint is not None and checkpoint.due):
+                whole = class_ranges.whole_of(map(_result, parts, names), self._classes, self._dimension)
+                accumulator.take(FeatureStatistics.from_arrays(whole))
+                if checkpoint is not None:
+                    checkpoint.keep(stage, accumulator, rows, done=not groups)
+
+    def _groups(self, accumulator: Accumulator, rows: int) -> list[Group]:
+        """Groups of shards that begin at some row or after it, with the samples before every shard.
+
+        Those of each class are counted where the accumulator deals them out.
+        """
+        if accumulator.deals and self._counts is None:
+            self._counts = self._of_labels(partial(count, self._classes))
+        counts = np.array(self._counts if accumulator.deals else [[shard.samples] for shard in self._shards])
+        shards = list(zip(self._shards, np.cumsum(counts, axis=0) - counts, strict=True))
         starts = np.cumsum([0, *(shard.samples for shard in self._shards)])
         bounds = range(0, len(shards), _GROUP)
         return [shards[first : first + _GROUP] for first in bounds if starts[first] >= rows]
 
     def _of_labels(self, function: Callable[..., Item]) -> list[Item]:
         """What a function finds in the labels of every shard, in order."""
-        dask = _library("dask")
+        dask = library("dask")
         tasks = [
-            dask.delayed(partial(_look, function, shard.name, shard.source))(*shard.arrays[1:])
-            for shard in self._shards
+            dask.delayed(partial(look, function, shard.name, shard.source))(*shard.arrays[1:]) for shard in self._shards
         ]
         found: dict[int, Item] = {}
         names = [shard.name for shard in self._shards]
@@ -227,7 +293,7 @@ class Cluster:
 
     def _finished(self, tasks: Sequence[Any], names: Sequence[str]) -> Generator[tuple[int, Any]]:
         """Compute tasks, and give index and future of each when it is done; the rest is given up if something fails."""
-        distributed = _library("distributed")
+        distributed = library("distributed")
         futures: list[Any] = self._client.compute(list(tasks))
         index = {future.key: i for i, future in enumerate(futures)}
         waiting = dict(enumerate(futures))
@@ -244,6 +310,11 @@ class Cluster:
                 future.release()
 
 
+def _of_one_part(accumulator: Accumulator) -> Replicates | None:
+    """Statistics that are kept as a whole, which are what is split by class."""
+    return accumulator if isinstance(accumulator, Replicates) and not accumulator.deals else None
+
+
 def _check_versions(client: Any) -> None:
     """Make sure of our package on the workers: one without it would leave tasks undone, and say nothing."""
     try:
@@ -255,115 +326,9 @@ def _check_versions(client: Any) -> None:
             raise ClusterError(f"the worker {worker} has penultimate {version}, and here is {__version__}: install one")
 
 
-def _library(name: str) -> Any:
-    # Dask's own types say less than none would.
-    try:
-        return import_module(name)
-    except ImportError:
-        raise MissingDependencyError(
-            "a Dask cluster needs dask and distributed, which are not installed: pip install 'penultimate[dask]'"
-        ) from None
-
-
-def _tasks(accumulator: Accumulator, groups: list[list[tuple[Shard, Counts]]]) -> tuple[list[Any], list[Any]]:
-    """The tasks that merge each group, and those that read the shards."""
-    dask = _library("dask")
-    blank = dask.delayed(accumulator.fresh(), traverse=False)
-    merge = partial(dask.delayed(_merge), blank)
-    roots: list[Any] = []
-    leaves: list[Any] = []
-    for index, group in enumerate(groups):
-        with dask.annotate(priority=-index):  # else merged groups would wait on the workers for the first ones
-            own = [
-                dask.delayed(partial(_fill, shard.name, shard.source, before))(blank, *shard.arrays)
-                for shard, before in group
-            ]
-            # Even a single leaf is merged, so that no task is both.
-            roots.append(tree(own, merge) if len(own) > 1 else merge(*own))
-            leaves += own
-    return roots, leaves
-
-
-def tree(items: Sequence[Item], merge: Callable[..., Item]) -> Item:
-    """Merge neighbours, then neighbours of what that gave, until one is left.
-
-    Parameters
-    ----------
-    items : sequence
-        At least one.
-    merge : callable
-        Makes one of two, three or four.
-
-    Returns
-    -------
-    object
-
-    Examples
-    --------
-    >>> from penultimate.features.passes.distributed import tree
-    >>> tree("abcdefghi", lambda *items: f"({''.join(items)})")
-    '((abcd)(efgh)i)'
-    """
-    left = list(items)
-    while len(left) > 1:
-        groups: list[list[Item]] = [left[first : first + _FAN] for first in range(0, len(left), _FAN)]
-        left = [group[0] if len(group) == 1 else merge(*group) for group in groups]
-    return left[0]
-
-
-def _fill(name: str, source: FeatureSource | None, before: Counts, blank: Accumulator, *arrays: NDArray[Any]) -> Arrays:
-    """What a shard adds to an accumulator."""
-    own = blank.fresh(before)
-    with _named(name), one_thread_of_blas(), kept_memory():
-        run(ArraySource(arrays[0], arrays[1]) if source is None else source, own, name)
-    return own.arrays()
-
-
-def _merge(blank: Accumulator, *parts: Arrays) -> Arrays:
-    # The first one is added to, and Dask may need it again.
-    whole = _restored(blank, {name: array.copy() for name, array in parts[0].items()})
-    with one_thread_of_blas(), kept_memory():
-        for part in parts[1:]:
-            whole.merge(_restored(blank, part))
-    return whole.arrays()
-
-
-def _restored(kind: Accumulator, arrays: Arrays) -> Accumulator:
-    accumulator = kind.fresh()
-    accumulator.restore(arrays)
-    return accumulator
-
-
-def _look(function: Callable[[Any], Item], name: str, source: FeatureSource | None, *labels: NDArray[Any]) -> Item:
-    with _named(name):
-        return function(labels if source is None else source.labels())
-
-
-def _largest(blocks: Sequence[NDArray[Any]]) -> tuple[int, int]:
-    """The largest label of a shard, and how many there are."""
-    found = [(int(labels.max(initial=0)), len(labels)) for labels in blocks]
-    return max(top for top, _ in found), sum(number for _, number in found)
-
-
-def _count(classes: int, blocks: Sequence[NDArray[Any]]) -> Counts:
-    counts = np.zeros(classes, dtype=np.int64)
-    for labels in blocks:
-        counts += np.bincount(as_labels(labels, len(labels), classes), minlength=classes)
-    return counts
-
-
-@contextmanager
-def _named(name: str) -> Generator[None]:
-    """Put the name of the shard before errors that lack it; those of files have it."""
-    try:
-        yield
-    except FeaturesError as error:
-        raise FeaturesError(f"{name}: {error}") from None
-
-
 def _result(future: Any, name: str) -> Any:
     """What a task returned, or its error as it would be without a cluster."""
-    distributed = _library("distributed")
+    distributed = library("distributed")
     try:
         return future.result()
     except PenultimateError as error:

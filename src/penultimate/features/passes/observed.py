@@ -129,6 +129,11 @@ class ObservedEntries:
         self._counted = np.zeros(2)
 
     @property
+    def deals(self) -> bool:
+        """Whether there is more than one part."""
+        return self._shape[2] > 1
+
+    @property
     def rows(self) -> int:
         """All rows."""
         return int(self._counted[0])
@@ -227,6 +232,11 @@ class ObservedPairs:
         seen = first.seen.sum(axis=0)
         # What the mean takes of a residual, so that without gaps nothing of the scatter is lost.
         self._factor = np.sqrt(np.divide(seen, seen - 1.0, out=np.zeros_like(seen), where=seen > 1))
+
+    @property
+    def deals(self) -> bool:
+        """Whether there is more than one part."""
+        return self._number > 1
 
     def update(self, features: object, labels: object, weights: object = None) -> None:
         """Add a batch."""

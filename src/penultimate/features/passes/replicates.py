@@ -75,6 +75,15 @@ class Replicates:
         return other
 
     @property
+    def deals(self) -> bool:
+        """Whether there is more than one part."""
+        return self._number > 1
+
+    def take(self, whole: FeatureStatistics) -> None:
+        """Hold what others have gathered of all samples, as the only part."""
+        self._parts = [self._in_place(whole)]
+
+    @property
     def parts(self) -> list[FeatureStatistics]:
         """The statistics, one a part."""
         if not self._parts:

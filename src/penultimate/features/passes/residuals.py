@@ -71,6 +71,8 @@ class Slopes:
            [ 0.27, -0.27]])
     """
 
+    deals = False
+
     def __init__(
         self, statistics: FeatureStatistics, head: Head, loss: Loss, counts: ClassCounts, *, gaps: Gaps = "refuse"
     ) -> None:

@@ -45,6 +45,8 @@ class Scatters:
     array([2., 0.])
     """
 
+    deals = False
+
     def __init__(
         self, statistics: FeatureStatistics, basis: Float[np.ndarray, "d r"], *, gaps: Gaps = "refuse"
     ) -> None:

@@ -38,9 +38,14 @@ def shards_of(source: FeatureSource) -> list[Shard]:
     return [Shard(str(shard), shard.samples, shard) for shard in source.shards()]
 
 
+def large(numbers: int) -> bool:
+    """Whether a statistic of so many numbers takes longer to be merged than a task takes in itself."""
+    return numbers > _SMALL
+
+
 def gathered(shards: Sequence[Shard], numbers: int) -> list[Shard]:
     """Neighbours together until they hold as many numbers as a statistic, where that is large."""
-    if numbers <= _SMALL:
+    if not large(numbers):
         return list(shards)
     found: list[Shard] = []
     held: list[FeatureSource] = []
