@@ -571,3 +571,21 @@ def test_an_interrupted_audit_of_ranges_goes_on_to_the_same_bits(client, ranges,
 def test_bad_rows_in_ranges_are_told_with_the_name_of_the_shard(client, ranges):
     with pytest.raises(pen.FeaturesError, match=r"arrays: 1 of 60 rows hold NaN or infinity, the first is sample 7"):
         pen.audit(Joined(list(wide_parts(5, spoil=2))), dask=client)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_features_with_gaps_are_read_as_one_process_does(client, large, request):
+    """In parts that deal out the samples of each class, and whole."""
+    if large:
+        request.getfixturevalue("ranges")
+    rng = np.random.default_rng(3)
+    shards = []
+    for part in wide_parts(5):
+        features, labels = part_arrays(part)
+        shards.append(ArraySource(np.where(rng.random(features.shape) < 0.1, np.nan, features), labels))
+    here, there = (pen.audit(Joined(shards), gaps="observed", dask=place) for place in (None, client))
+    assert here.gaps.to_dict() == there.gaps.to_dict() and bool(here.intervals) != large
+    np.testing.assert_allclose(there.statistics.means, here.statistics.means, rtol=1e-12)
+    np.testing.assert_allclose(there.statistics.within_scatter, here.statistics.within_scatter, rtol=1e-9, atol=1e-9)
+    for name, interval in here.intervals.items():
+        np.testing.assert_allclose(there.intervals[name], interval, rtol=1e-7, atol=1e-9, err_msg=name)

@@ -13,6 +13,7 @@ import pytest
 from penultimate.features.moments import Moments
 from penultimate.features.passes import kept_memory as kept_memory_module
 from penultimate.features.passes.answering import Drawn
+from penultimate.features.passes.observed import ObservedEntries, ObservedPairs
 from penultimate.features.passes.replicates import Replicates
 
 
@@ -20,8 +21,12 @@ def test_what_is_sent_to_a_worker_holds_no_tables_of_all_classes():
     classes, dimension = 2000, 50
     statistics = Replicates(classes, dimension, 1)
     statistics.update(np.random.default_rng(0).normal(size=(classes, dimension)), np.arange(classes))
-    for accumulator in (statistics, Drawn(statistics.whole)):
+    entries = ObservedEntries(classes, dimension, 1)
+    entries.update(np.random.default_rng(0).normal(size=(classes, dimension)), np.arange(classes))
+    for accumulator in (statistics, Drawn(statistics.whole), entries):
         assert len(pickle.dumps(accumulator.fresh())) < classes * dimension
+    # Residuals need the means, and how much of them those take; the tables of the first pass stay here.
+    assert len(pickle.dumps(ObservedPairs(entries).fresh())) < 2.1 * entries.means([0]).nbytes
 
 
 def test_a_shard_is_summed_as_one_process_would_at_its_place(monkeypatch):

@@ -6,7 +6,9 @@ gaps").
 """
 
 from collections.abc import Mapping
-from typing import Any
+from copy import copy
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -91,6 +93,16 @@ def _add_seen(
     return whole
 
 
+class _Tables(NamedTuple):
+    """What the first pass fills: shifts of shape (K, d), sums of shape (parts, K, d), samples of shape (parts, K)."""
+
+    shift: Floats
+    seen: Floats
+    total: Floats
+    square: Floats
+    samples: Floats
+
+
 class ObservedEntries:
     """The first pass: entries seen of each part, class and column; an accumulator of a pass.
 
@@ -123,10 +135,24 @@ class ObservedEntries:
         self._shape = classes, dimension, number
         self._before = np.zeros(classes, dtype=np.int64) if before is None else before
         self._dealt = np.zeros(classes, dtype=np.int64)
-        self._shift = np.full((classes, dimension), np.nan)
-        self.seen, self._total, self._square = np.zeros((3, number, classes, dimension))
-        self.samples = np.zeros((number, classes))
         self._counted = np.zeros(2)
+
+    @cached_property
+    def _tables(self) -> _Tables:
+        """Made when they are asked for: what is sent to a worker needs none."""
+        classes, dimension, number = self._shape
+        seen, total, square = np.zeros((3, number, classes, dimension))
+        return _Tables(np.full((classes, dimension), np.nan), seen, total, square, np.zeros((number, classes)))
+
+    @property
+    def seen(self) -> Float[np.ndarray, "g K d"]:
+        """Entries that are there."""
+        return self._tables.seen
+
+    @property
+    def samples(self) -> Float[np.ndarray, "g K"]:
+        """Rows with any entry."""
+        return self._tables.samples
 
     @property
     def deals(self) -> bool:
@@ -159,7 +185,7 @@ class ObservedEntries:
         wide = wide_of(rows)
         turn = deal(own, self._before, self._dealt, number)
         add_seen = _add_seen.at(classes=classes, samples=int(self._before.sum()) + self.rows + len(rows))
-        whole = add_seen(wide, own, turn, self._shift, self.seen, self._total, self._square, self.samples)
+        whole = add_seen(wide, own, turn, *self._tables)
         if whole < 0:
             raise FeaturesError(
                 "an entry is infinite: it overflowed where features were written, and what overflows is not missing at "
@@ -173,21 +199,21 @@ class ObservedEntries:
 
     def merge(self, other: "ObservedEntries") -> "ObservedEntries":
         """Add what others have seen, about the shifts of this one."""
-        known = np.isnan(self._shift)
-        self._shift[known] = other._shift[known]
-        gap = np.where(np.isnan(other._shift), 0.0, other._shift - self._shift)
-        self._square += other._square + 2.0 * gap * other._total + gap**2 * other.seen
-        self._total += other._total + gap * other.seen
-        self.seen += other.seen
-        self.samples += other.samples
+        own, others = self._tables, other._tables
+        known = np.isnan(own.shift)
+        own.shift[known] = others.shift[known]
+        gap = np.where(np.isnan(others.shift), 0.0, others.shift - own.shift)
+        own.square[...] += others.square + 2.0 * gap * others.total + gap**2 * others.seen
+        own.total[...] += others.total + gap * others.seen
+        own.seen[...] += others.seen
+        own.samples[...] += others.samples
         self._dealt += other._dealt
         self._counted += other._counted
         return self
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, for a checkpoint."""
-        named = {"shift": self._shift, "seen": self.seen, "total": self._total, "square": self._square}
-        return named | {"samples": self.samples, "dealt": self._dealt, "counted": self._counted}
+        return self._tables._asdict() | {"dealt": self._dealt, "counted": self._counted}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `arrays` gave."""
@@ -197,12 +223,12 @@ class ObservedEntries:
     def means(self, kept: list[int]) -> Float[np.ndarray, "K d"]:
         """Of the entries seen in some parts; NaN where there are none."""
         seen = self.seen[kept].sum(axis=0)
-        return self._shift + self._total[kept].sum(axis=0) / np.where(seen > 0, seen, np.nan)
+        return self._tables.shift + self._tables.total[kept].sum(axis=0) / np.where(seen > 0, seen, np.nan)
 
     def squares(self, kept: list[int]) -> Float[np.ndarray, "K d"]:
         """``Σ (x − mean)²`` of the entries seen in some parts."""
-        seen, total = self.seen[kept].sum(axis=0), self._total[kept].sum(axis=0)
-        return np.maximum(self._square[kept].sum(axis=0) - total**2 / np.where(seen > 0, seen, 1.0), 0.0)
+        seen, total = self.seen[kept].sum(axis=0), self._tables.total[kept].sum(axis=0)
+        return np.maximum(self._tables.square[kept].sum(axis=0) - total**2 / np.where(seen > 0, seen, 1.0), 0.0)
 
     def p_of_class(self) -> float:
         """How often gaps that fall alike in all classes would differ so much between them (χ², Bonferroni)."""
@@ -222,41 +248,60 @@ class ObservedPairs:
         Of the first pass.
     """
 
-    def __init__(self, first: ObservedEntries, *, before: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, first: ObservedEntries) -> None:
         number, classes, dimension = first.seen.shape
-        self._first, self._number = first, number
-        self._before = np.zeros(classes, dtype=np.int64) if before is None else before
-        self._dealt = np.zeros(classes, dtype=np.int64)
-        self.products, self.pairs = np.zeros((2, number, dimension, dimension))
+        self._shape = number, dimension
+        self._before, self._dealt = np.zeros((2, classes), dtype=np.int64)
         self._means = first.means(list(range(number)))
         seen = first.seen.sum(axis=0)
         # What the mean takes of a residual, so that without gaps nothing of the scatter is lost.
         self._factor = np.sqrt(np.divide(seen, seen - 1.0, out=np.zeros_like(seen), where=seen > 1))
+        self._sums: Floats | None = None
 
     @property
     def deals(self) -> bool:
         """Whether there is more than one part."""
-        return self._number > 1
+        return self._shape[0] > 1
+
+    @property
+    def products(self) -> Float[np.ndarray, "g d d"]:
+        """Sums of products of residuals, by part."""
+        return self._made[0]
+
+    @property
+    def pairs(self) -> Float[np.ndarray, "g d d"]:
+        """Samples that have both columns, by part."""
+        return self._made[1]
+
+    @property
+    def _made(self) -> Floats:
+        # When they are asked for: what is sent to a worker needs none.
+        if self._sums is None:
+            number, dimension = self._shape
+            self._sums = np.zeros((2, number, dimension, dimension))
+        return self._sums
 
     def update(self, features: object, labels: object, weights: object = None) -> None:
         """Add a batch."""
         rows = as_features(features, self._means.shape[1])
         own = as_labels(labels, len(rows), len(self._means))
-        turn = deal(own, self._before, self._dealt, self._number)
-        for g in range(self._number):
+        turn = deal(own, self._before, self._dealt, self._shape[0])
+        for g in range(self._shape[0]):
             mine = np.flatnonzero(turn == g)
             for start in range(0, len(mine), ROWS):
                 self._add(rows[mine[start : start + ROWS]], own[mine[start : start + ROWS]], g)
 
     def fresh(self, before: NDArray[np.int64] | None = None) -> "ObservedPairs":
-        """Nothing multiplied yet."""
-        return ObservedPairs(self._first, before=before)
+        """Nothing multiplied yet; it has the means and what they take of residuals, and no tables of the first pass."""
+        other = copy(self)
+        other._before = np.zeros_like(self._dealt) if before is None else before
+        other._dealt, other._sums = np.zeros_like(self._dealt), None
+        return other
 
     def merge(self, other: "ObservedPairs") -> "ObservedPairs":
         """Add the products of other samples."""
-        self.products += other.products
-        self.pairs += other.pairs
-        self._dealt += other._dealt
+        self._made[...] += other._made
+        self._dealt = self._dealt + other._dealt
         return self
 
     def arrays(self) -> dict[str, NDArray[Any]]:
