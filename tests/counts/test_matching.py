@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penultimate.counts.class_names import NumberedNames
+import penultimate as pen
+from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.counts.matching import compared, places
-from penultimate.errors import FeaturesError
+from penultimate.errors import CountsError, FeaturesError
 
 NAMES = st.lists(st.text(max_size=5), min_size=2, max_size=8, unique=True)
 
@@ -50,8 +51,8 @@ def test_whether_names_were_compared():
 @pytest.mark.parametrize(
     ("names", "wanted", "message"),
     [
-        (("a", "b"), ("a", "c"), "the counts has 'b' and the head has 'c'"),
-        (("a", "b"), ("a", "b", "c"), "the counts has 2 classes and the head has 3"),
+        (("a", "b"), ("a", "c"), "with 'b' only in the counts, and 'c' only in the head"),
+        (("a", "b"), ("a", "b", "c"), "there are 2 classes in the counts and 3 in the head"),
         (("a", "b", "c"), ("a", "b"), "3 classes"),
         (tuple("abcdefg"), tuple("ABCDEFG"), "'a', 'b', 'c' and 4 more"),
     ],
@@ -62,5 +63,14 @@ def test_other_classes_are_refused_by_name(names, wanted, message):
 
 
 def test_some_of_the_classes_will_do_where_that_is_said_but_no_others():
-    with pytest.raises(FeaturesError, match="VALID has 'd'"):
+    with pytest.raises(FeaturesError, match="with 'd' only in VALID, and"):
         places(("a", "d"), ("a", "b", "c"), "VALID", "TRAIN", all_of_them=False)
+
+
+@pytest.mark.parametrize("names", [{"dog": 1, "cat": 0}, {0: "cat", 1: "dog"}, {"cat", "dog"}, frozenset("ab"), 2.0])
+def test_names_that_stand_in_no_order_are_refused_wherever_they_are_given(names):
+    with pytest.raises(CountsError, match=r"names is .*: give"):
+        as_names(names)
+    with pytest.raises(CountsError, match=r"names is .*: give"):
+        pen.ClassCounts.from_labels([0, 1, 1], classes=names)
+    assert as_names({"dog": 1, "cat": 0}.keys()) == ("dog", "cat")  # a mapping's keys have its order

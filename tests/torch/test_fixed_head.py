@@ -170,7 +170,7 @@ def test_what_it_was_made_from_can_change():
             lambda: FixedHead.from_forecast(pen.forecast(UNEVEN, weight_decay=0.4, feature_ratio=1.0), 6),
             "of 3 directions the forecast keeps 2",
         ),
-        (lambda: FixedHead.etf(5, 8, scale=0.0), "the scale of a head must be positive and finite, got 0.0"),
+        (lambda: FixedHead.etf(5, 8, scale=0.0), "the scale of a head must be positive and finite, got 0"),
         (lambda: FixedHead.etf(1, 8), "."),
     ],
 )
@@ -185,6 +185,8 @@ def test_a_geometry_that_cannot_be_is_told(make, said):
         (np.ones(3), None, r"a weight of shape \(3,\): give \(K, d\)"),
         (np.ones((3, 2)), np.ones(2), r"a weight of shape \(3, 2\) and a bias of shape \(2,\)"),
         (np.full((3, 2), np.nan), None, "NaN or infinity"),
+        ([["a", "b"]], None, "of type <U1, not numbers"),
+        ([[1.0], [2.0, 3.0]], None, "cannot be read as one array"),
     ],
 )
 def test_matrices_that_are_no_head_are_told(weight, bias, said):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import penultimate as pen
 from torch_networks import blobs, loader, trained
@@ -115,7 +116,7 @@ def test_the_layer_is_the_one_of_the_heads_shape_or_the_one_named():
         (None, "the head is 5 × 16 .* no linear layer of the model is: .* last first, are '4' .4 × 16., '0' .16 × 6."),
         ("4", "the head is 5 × 16 .* and the layer given is"),
         ("5", "the model has no module '5': its linear layers are '0', '4'"),
-        (nn.Linear(16, 5), "the layer, a Linear, is no module of the model"),
+        (nn.Linear(16, 5), "the layer, of type Linear, is no module of the model"),
     ],
 )
 def test_a_layer_that_does_not_fit_is_refused(layer, said):
@@ -147,24 +148,41 @@ def test_a_tied_weight_is_refused_until_it_is_untied_as_the_message_says():
 
 def test_a_head_with_a_bias_is_not_put_where_there_is_none():
     model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 4, bias=False))
-    with pytest.raises(pen.FeaturesError, match="the head has a bias and the layer '2' has none"):
+    with pytest.raises(pen.FeaturesError, match=r"the head has a bias and the layer '2' has none.* model\[2\] = pen"):
         put_head(model, a_head())
     put_head(model, pen.Head(a_head().weights, np.zeros(4)))  # no bias but in name
 
 
 def test_a_weight_that_is_computed_is_refused_until_it_is_plain():
     model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(16, 4)))
-    with pytest.raises(pen.FeaturesError, match="weight of '0' is computed from other parameters"):
+    with pytest.raises(
+        pen.FeaturesError, match=r"weight of '0' is computed.* torch\.nn\.utils\.parametrize"
+    ) as refused:
         put_head(model, a_head())
+    assert str(refused.value).endswith("remove_parametrizations(model[0], 'weight')")
     nn.utils.parametrize.remove_parametrizations(model[0], "weight")
     put_head(model, a_head())
 
 
-@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
-def test_so_is_one_of_the_older_kind():
-    model = nn.Sequential(nn.utils.weight_norm(nn.Linear(16, 4)))
-    with pytest.raises(pen.FeaturesError, match="computed from other parameters"):
+def pruned(layer):
+    return prune.l1_unstructured(layer, "weight", 0.5)
+
+
+@pytest.mark.filterwarnings("ignore:.*_norm.*:FutureWarning")
+@pytest.mark.parametrize("wrap", [nn.utils.weight_norm, nn.utils.spectral_norm, pruned])
+def test_so_is_one_of_the_older_kind_until_what_the_message_says_is_done(wrap):
+    model = nn.Sequential(nn.ModuleDict({"last": nn.Linear(6, 6)}), wrap(nn.Linear(16, 4)))
+    with pytest.raises(pen.FeaturesError, match="computed from other parameters") as refused:
         put_head(model, a_head())
+    exec(str(refused.value).partition("first, ")[2], {"torch": torch, "model": model})
+    put_head(model, a_head())
+    np.testing.assert_allclose(model[1].weight.detach(), a_head().product, rtol=1e-6)
+
+
+def test_a_layer_within_an_adapter_is_refused():
+    adapted = nn.ModuleDict({"base_layer": nn.Linear(16, 4), "lora_A": nn.Linear(16, 2), "lora_B": nn.Linear(2, 4)})
+    with pytest.raises(pen.FeaturesError, match=r"adapter.* about 'head\.base_layer'.*merge_and_unload"):
+        put_head(nn.ModuleDict({"head": adapted}), a_head())
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def as_names(names: Iterable[object]) -> Sequence[str]:
     Raises
     ------
     CountsError
-        When a name is neither text nor a whole number, or is given twice.
+        When a name is neither text nor a whole number, or is given twice, or the names stand in no order.
 
     Examples
     --------
@@ -92,6 +92,7 @@ def as_names(names: Iterable[object]) -> Sequence[str]:
         return names
     if isinstance(names, str | bytes):
         raise CountsError(f"names is one text, {names!r}: give a sequence with one name for each class")
+    _refuse_unordered(names)
     if isinstance(names, range) and names == range(len(names)):
         return NumberedNames(len(names))
     texts = tuple(_as_name(name, index) for index, name in enumerate(names))
@@ -193,6 +194,21 @@ def culprit(names: Sequence[str] | None, index: int) -> str:
     if names is None or isinstance(names, NumberedNames) or index >= len(names):
         return f"class {index}"
     return f"class {names[index]!r} (index {index})"
+
+
+def _refuse_unordered(names: object) -> None:
+    """A mapping has its order from its values or its keys, a set has none."""
+    if isinstance(names, Mapping):
+        raise CountsError(
+            "names is a mapping: give the names in the order of the labels, sorted(names, key=names.get) where it "
+            "leads from names to numbers (class_to_idx, label2id), or [names[k] for k in sorted(names)] where it leads "
+            "from numbers to names (id2label)"
+        )
+    if isinstance(names, set | frozenset):
+        raise CountsError("names is a set, which has no order: give a list, in the order of the labels")
+    if not isinstance(names, Iterable):
+        kind = type(names).__name__
+        raise CountsError(f"names is {names!r}, of type {kind}: give a sequence with one name for each class")
 
 
 def _as_name(name: object, index: int) -> str:

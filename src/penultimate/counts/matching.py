@@ -49,7 +49,9 @@ def places(
     array([2, 0, 1])
     """
     if len(names) > len(wanted) or (all_of_them and len(names) != len(wanted)):
-        raise FeaturesError(f"{whose} has {len(names)} classes and {others} has {len(wanted)}: give those of one task")
+        raise FeaturesError(
+            f"there are {len(names)} classes in {whose} and {len(wanted)} in {others}: give those of one task"
+        )
     if names == wanted[: len(names)] or (isinstance(names, NumberedNames) and isinstance(wanted, NumberedNames)):
         return np.arange(len(names))
     index = {name: place for place, name in enumerate(wanted)}
@@ -60,10 +62,10 @@ def places(
         return np.arange(len(names))
     known = set(names)
     missing = [name for name in wanted if name not in known]
-    also = f" and {others} has {_listed(missing)}" if missing else ""
+    also = f", and {_listed(missing)} only in {others}" if missing else ""
     raise FeaturesError(
-        f"{whose} and {others} name different classes: {whose} has {_listed(strange)}{also}, and the other has not: "
-        "give those of one task, or the same names"
+        f"{whose} and {others} name different classes, with {_listed(strange)} only in {whose}{also}: give those of "
+        "one task, or the same names"
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from penultimate.counts.class_names import NumberedNames, as_names
 from penultimate.errors import CountsError, FeaturesError
 from penultimate.features.arrays import as_features, finite_rows
+from penultimate.model.arguments import whole
 from penultimate.spectrum.scatter_spectrum import MOST_DENSE
 from penultimate.targets.distinct_sets import distinct_rows
 from penultimate.targets.label_scatter import LabelScatter
@@ -47,6 +48,7 @@ class LabelStatistics:
 
     def __init__(self, labels: int | Iterable[str], dimension: int) -> None:
         self.names = NumberedNames(labels) if isinstance(labels, int) else as_names(labels)
+        dimension = whole(dimension, "the width of features", 0)
         if not len(self.names) or dimension < 1:
             raise FeaturesError(
                 f"{len(self.names)} labels and features of width {dimension}: give at least one of each"

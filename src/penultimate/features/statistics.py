@@ -15,6 +15,7 @@ from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
 from penultimate.features.decisions import Decisions
 from penultimate.features.moments import Moments
 from penultimate.files import write_whole
+from penultimate.model.arguments import whole
 
 FORMAT = "penultimate feature statistics 2"
 _NOT_KEPT = "the scatter of single classes was not kept: make the statistic with per_class=True"
@@ -66,6 +67,7 @@ class FeatureStatistics:
     """
 
     def __init__(self, classes: int, dimension: int, *, per_class: bool = False) -> None:
+        classes, dimension = whole(classes, "the number of classes", 0), whole(dimension, "the width of features", 0)
         if classes < 2:
             raise FeaturesError(
                 f"{classes} class{'' if classes == 1 else 'es'}: an audit compares classes, so give at least two"

@@ -16,6 +16,7 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import CountsError, ProblemError
 from penultimate.minimisers.minimising import minimise
+from penultimate.model.arguments import whole
 from penultimate.model.geometry import Geometry
 from penultimate.model.problem import Problem
 from penultimate.spectrum.grouped_svd import GroupedSVD
@@ -164,4 +165,4 @@ def _equal(svd: GroupedSVD, length: float, *, centred: bool) -> Geometry:
 
 
 def _one_each(classes: int) -> ClassCounts:
-    return ClassCounts(np.ones(classes))
+    return ClassCounts(np.ones(whole(classes, "classes")))

@@ -335,7 +335,7 @@ class LabelScatter:
             raise CountsError(_WIDTHS.format(self.labels, other.labels))
         names = self.names
         if self.names != other.names:
-            names = as_names(dict.fromkeys([*self.names, *other.names]))
+            names = as_names(list(dict.fromkeys([*self.names, *other.names])))
         place = {name: k for k, name in enumerate(names)}
         one, more = (
             part._sums.placed(np.array([place[name] for name in part.names]), len(place)) for part in (self, other)

@@ -1,6 +1,5 @@
 """Heads that are not trained: only the features move, and where they go is known beforehand."""
 
-import math
 from typing import Self, TypedDict, Unpack
 
 import numpy as np
@@ -9,11 +8,13 @@ from jaxtyping import Float
 from torch import nn
 
 from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.arrays import as_array
 from penultimate.features.head import Head
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.frames import orthogonal_frame, simplex_etf
 from penultimate.minimisers.softmax_code import softmax_code
 from penultimate.minimisers.solution import Solution
+from penultimate.model.arguments import positive, whole
 from penultimate.model.geometry import Geometry
 
 Device = torch.device | str | None
@@ -227,7 +228,7 @@ class FixedHead(nn.Module):
                 f"of {all_of_them} directions the forecast keeps {kept}: a fixed head without the others could never "
                 "tell their classes apart; lower the weight decay of the forecast"
             )
-        if features < kept:
+        if whole(features, "features") < kept:
             raise ProblemError(
                 f"features={features} cannot hold a head of {geometry.counts.classes} classes that spans {kept} "
                 f"directions: give features >= {kept}, by a linear layer before the head that widens them if need be, "
@@ -250,9 +251,7 @@ class FixedHead(nn.Module):
         device: Device = None,
         dtype: torch.dtype | None = None,
     ) -> Self:
-        if not (math.isfinite(scale) and scale > 0):
-            raise ProblemError(f"the scale of a head must be positive and finite, got {scale}")
-        return cls(scale * rows, start if bias else None, device=device, dtype=dtype)
+        return cls(positive(scale, "the scale of a head") * rows, start if bias else None, device=device, dtype=dtype)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Logits ``W h + b``.
@@ -296,7 +295,11 @@ def _directions(geometry: "Geometry") -> int:
 
 
 def _copied(values: object, device: Device, dtype: torch.dtype) -> torch.Tensor:
-    held = values if isinstance(values, torch.Tensor) else torch.tensor(np.array(values, dtype=np.float64))
+    held = (
+        values
+        if isinstance(values, torch.Tensor)
+        else torch.tensor(as_array(values, "the numbers of a head").astype(np.float64))
+    )
     tensor = held.detach().to(device=device, dtype=dtype, copy=True)
     if tensor.device.type != "meta" and not bool(tensor.isfinite().all()):
         raise FeaturesError("the head holds NaN or infinity: give finite numbers")

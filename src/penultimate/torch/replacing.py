@@ -19,6 +19,13 @@ from penultimate.torch.fixed_head import Linear
 
 # How many layers a message lists.
 _LISTED = 8
+# What makes a computed weight a plain one, by what stands beside it in the layer.
+_REMOVED = "parametrize.remove_parametrizations({}, 'weight')"
+_UNDONE = {
+    "weight_g": "remove_weight_norm({})",
+    "weight_u": "remove_spectral_norm({})",
+    "weight_mask": "prune.remove({}, 'weight')",
+}
 # How often each layer was written to: a monitor's start is then no start any more.
 _PUT: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
@@ -44,8 +51,8 @@ def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None)
     ------
     FeaturesError
         When no layer has the head's shape, or several have; when the weight is shared with another layer (tied
-        embeddings), computed from others (weight norm), quantised, or on the meta device; when the head has a bias and
-        the layer has none; when the class names are others.
+        embeddings), computed from others (weight norm, pruning), within an adapter (LoRA of PEFT), quantised, or on the
+        meta device; when the head has a bias and the layer has none; when the class names are others.
 
     Notes
     -----
@@ -63,7 +70,10 @@ def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None)
     tensor([0., 1., 2.], requires_grad=True)
     """
     if not isinstance(head, Head):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise FeaturesError(f"{head!r} is no head: give a pen.Head; pen.Head.read(path) reads one")
+        raise FeaturesError(
+            f"{head!r} is no head: give a pen.Head; pen.Head.read(path) reads one, a comparison has one as .head, and "
+            "an estimator as .head()"
+        )
     inner = unwrapped(model)
     targets = _layers(inner, head, layer)
     order = _order(head, names_of_model(inner, head.classes))
@@ -79,13 +89,18 @@ def put_head(model: nn.Module, head: Head, layer: str | nn.Module | None = None)
         elif bias.any():
             raise FeaturesError(
                 f"the head has a bias and the layer {name!r} has none: replace the layer, "
-                f"model.{name} = pen.torch.FixedHead.from_head(head).to_linear(), or put a head without bias"
+                f"{_written(name)} = pen.torch.FixedHead.from_head(head).to_linear(), or put a head without bias"
             )
     with torch.no_grad():
         for held, new in writes:
             held.copy_(new)
     for target in targets.values():
         _PUT[target] = heads_put(target) + 1
+
+
+def _written(name: str) -> str:
+    """A module of the model, as it is written in Python: members of a ``Sequential`` by their number."""
+    return "model" + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in name.split(".") if part)
 
 
 def heads_put(layer: nn.Module) -> int:
@@ -126,11 +141,18 @@ def _order(head: Head, model_names: Sequence[str] | None) -> NDArray[np.int64]:
 def _check_own(model: nn.Module, name: str, layer: Linear) -> None:
     """Make sure that the layer's weight is its own: no other layer's, and computed from nothing else."""
     # A fixed head's weight is a buffer.
-    if "weight" not in dict(layer.named_parameters(recurse=False)) | dict(layer.named_buffers(recurse=False)):
+    own = dict(layer.named_parameters(recurse=False)) | dict(layer.named_buffers(recurse=False))
+    # A layer that is pruned has its mask beside it.
+    if "weight" not in own or "weight_orig" in own:
+        undone = next((call for mark, call in _UNDONE.items() if mark in own), _REMOVED)
         raise FeaturesError(
             f"the weight of {name!r} is computed from other parameters (weight norm, say), which would undo what is "
-            f"written: make it a plain one first, torch.nn.utils.parametrize.remove_parametrizations(model.{name}, "
-            "'weight')"
+            f"written: make it a plain one first, torch.nn.utils.{undone.format(_written(name))}"
+        )
+    if name.rpartition(".")[2] == "base_layer":
+        raise FeaturesError(
+            f"an adapter (LoRA, say) stands about {name!r} and adds to what it gives: merge it into the layer first, "
+            "with PEFT model = model.merge_and_unload()"
         )
     shared = [
         f"{place}.{kind}"
@@ -141,8 +163,8 @@ def _check_own(model: nn.Module, name: str, layer: Linear) -> None:
     if shared:
         raise FeaturesError(
             f"the weight of {name!r} is also {shared[0]!r} (tied weights), which would change with it: untie them "
-            f"first, model.{name}.weight = torch.nn.Parameter(model.{name}.weight.detach().clone()), and for a Hugging "
-            "Face model set config.tie_word_embeddings = False"
+            f"first, {_written(name)}.weight = torch.nn.Parameter({_written(name)}.weight.detach().clone()), and for a "
+            "Hugging Face model set config.tie_word_embeddings = False"
         )
 
 

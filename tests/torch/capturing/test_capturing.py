@@ -245,6 +245,8 @@ def test_other_items_are_unpacked_by_a_function():
     model = perceptron()
     with pytest.raises(pen.FeaturesError, match=r"gives a tuple of 3, not .inputs, labels.*unpack="):
         pen.torch.capture(model, items)
+    with pytest.raises(pen.FeaturesError, match=r"unpack= returned a tuple of 3, and must return .inputs, labels."):
+        pen.torch.capture(model, items, unpack=lambda item: item)
     source = pen.torch.capture(model, items, unpack=lambda item: ((item[1],), item[2]))
     np.testing.assert_array_equal(read(source)[1], labels.numpy())
 
@@ -256,6 +258,10 @@ def test_other_items_are_unpacked_by_a_function():
         ([{"x": torch.zeros(2, 6)}], "mapping with x, of which one must be labels or label"),
         ([torch.zeros(2, 6)], "gives a Tensor, not"),
         ([(torch.zeros(2, 6), torch.tensor([0.0, 1.0]))], "labels are float32"),
+        (
+            [(torch.full((2, 6), float("nan")), torch.tensor([0, 1]))],
+            "gives nothing but NaN or infinity on the first batch",
+        ),
         ([(torch.zeros(2, 6), torch.tensor([0, 9]))], "row 1 has 9, outside 0 … 3"),
         ([(torch.zeros(2, 6), torch.tensor([0, 1, 1]))], "shape \\(2, 16\\) entered the head for 3 labels"),
         (iter([(torch.zeros(2, 6), torch.tensor([0, 1]))]), "iterated only once"),

@@ -69,6 +69,11 @@ def test_one_output_is_one_label(model):
     labels = label_sets()[:, :1]
     audit = pen.audit_label_sets(pen.torch.capture(single, batches(labels)))
     assert audit.targets.positives.tolist() == [float(labels.sum())]
+    flat = batches(labels[:, 0].float())  # as for BCEWithLogitsLoss on squeezed outputs
+    with pytest.raises(pen.FeaturesError, match=r"one output.*labels of shape \(…, 1\), 0 or 1.*through unpack="):
+        pen.torch.capture(single, flat)
+    same = pen.audit_label_sets(pen.torch.capture(single, flat, unpack=lambda item: (item[0], item[1][:, None])))
+    assert same.targets.positives.tolist() == audit.targets.positives.tolist()
 
 
 def test_labels_in_another_order_than_the_model_names_them_are_put_in_its(model):

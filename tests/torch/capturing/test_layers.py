@@ -138,7 +138,7 @@ def test_what_comes_after_the_head_is_noticed(after, message):
     ("layer", "message"),
     [
         ("nowhere", "no layer 'nowhere'.*'0', '2'"),
-        ("1", "is a ReLU, no linear layer"),
+        ("1", "is of type ReLU, no linear layer"),
         (nn.Linear(3, 3), "did not run"),
     ],
 )

@@ -191,6 +191,7 @@ def test_batches_that_do_not_fit_are_refused_and_change_nothing(batch, message):
         ({"classes": 0, "dimension": 7}, "0 classes: .* at least two"),
         ({"classes": 5, "dimension": 7, "dtype": torch.int32}, "give a floating type"),
         ({"classes": 5, "dimension": 0}, "at least one column"),
+        ({"classes": {"ant": 1, "bee": 0}, "dimension": 7}, "names is a mapping"),
         ({"classes": 5, "dimension": 7, "head": nn.Linear(6, 5)}, "reads features of width 6"),
         ({"classes": 5, "dimension": 7, "head": nn.Linear(7, 4)}, "4 classes"),
         ({"classes": 5, "dimension": 7, "head": nn.Sequential(nn.Linear(7, 5), nn.ReLU())}, "holds a ReLU"),

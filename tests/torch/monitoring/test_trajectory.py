@@ -59,6 +59,8 @@ def test_what_does_not_belong_is_refused(forecast):
         trajectory.add("last", {"direction/1": 1.0, "direction/2": 1.0, "direction/3": 1.0})
     with pytest.raises(pen.FeaturesError, match="there are 2 directions and were 3"):
         trajectory.add(300, {"direction/1": 1.0, "direction/2": 1.0})
+    with pytest.raises(pen.FeaturesError, match="there are 9 directions and the forecast has 3"):
+        pen.torch.Trajectory(forecast).add(0, {f"direction/{i}": 1.0 for i in range(1, 10)})
     with pytest.raises(pen.FeaturesError, match="no steps to draw"):
         pen.torch.Trajectory(forecast).plot()
 

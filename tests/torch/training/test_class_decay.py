@@ -162,7 +162,9 @@ def test_it_follows_a_copied_or_converted_head():
     ("arguments", "said"),
     [
         ((nn.Linear(6, 3), UNEVEN, 0.1), r"shape \(3, 6\) for 4 classes: give the last layer"),
-        ((nn.Linear(6, 4), UNEVEN, 0.0), "positive and finite, got 0.0"),
+        ((nn.Linear(6, 4), UNEVEN, 0.0), "positive and finite, got 0"),
+        ((nn.Linear(6, 4), UNEVEN, "0.1"), "must be a number, got '0.1'"),
+        ((nn.Sequential(nn.Linear(6, 4)), UNEVEN, 0.1), "of type Sequential, has no weight: give the last linear"),
     ],
 )
 def test_what_cannot_be_is_told(arguments, said):
@@ -173,7 +175,7 @@ def test_what_cannot_be_is_told(arguments, said):
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (pen.ClassCounts([1, 1, 1]), "the counts has 4 classes and target= has 3"),
+        (pen.ClassCounts([1, 1, 1]), "4 classes in the counts and 3 in target="),
         (pen.ClassCounts([1, 1, 1, 0]), "class '3' has samples and the target has none of it"),
     ],
 )

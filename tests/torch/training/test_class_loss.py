@@ -238,6 +238,14 @@ def test_its_vectors_move_and_are_copied():
     assert moved.offsets.dtype == torch.float64
 
 
+@pytest.mark.parametrize("loss", ["ce", "mse", "ldam", "smooth:0.1"])
+def test_a_class_whose_byte_is_that_of_the_ignored_index_counts(loss):
+    counts, index = np.arange(1, 201), torch.tensor([156, 3])  # −100 in a byte is 156
+    criterion = pen.torch.ClassLoss(loss, counts, reduction="none")
+    logits = torch.randn(2, 200, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(criterion(logits, index.to(torch.uint8)), criterion(logits, index))
+
+
 # ------------------------------------------------------------------------ errors
 
 
@@ -256,7 +264,7 @@ def test_bad_choices_are_told_when_it_is_made():
         (torch.zeros(2, 4), torch.zeros(2).long(), r"logits of shape \(2, 4\) for 5 classes: give \(N, 5\)"),
         (torch.tensor(1.0), torch.tensor(0), r"logits of shape \(\) for 5"),
         (torch.zeros(2, 5), torch.zeros(3).long(), r"\(3,\) and type torch.int64 are class indices.*have shape \(2,\)"),
-        (torch.zeros(2, 5), torch.zeros(2, 5).long(), r"are class indices"),
+        (torch.zeros(2, 5), torch.zeros(2, 5).long(), r"are class indices.* or target.float\(\) where they are prob"),
         (torch.zeros(2, 5), torch.zeros(2), r"\(2,\) and type torch.float32 are probabilities.*have shape \(2, 5\)"),
         (torch.zeros(2, 5, 3), torch.zeros(2, 5).long(), r"have shape \(2, 3\)"),
     ],

@@ -91,16 +91,29 @@ def test_labels_of_any_kind(given):
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"power": float("nan")}, "the power must be a finite number, got nan"),
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
-        ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
-        ({"num_replicas": 0}, "num_replicas must be at least 1, got 0"),
+        ({"power": float("nan")}, r"the power of a sampler .*must be finite, got nan"),
+        ({"epochs": 0}, "epochs must be at least 1, and a whole number; got 0"),
+        ({"num_samples": 2.5}, "num_samples must be at least 1, and a whole number; got 2.5"),
+        ({"num_replicas": 0}, "num_replicas must be at least 1, and a whole number; got 0"),
+        ({"seed": -1}, "the seed must be at least 0"),
         ({"num_replicas": 2, "rank": 2}, "rank 2 is none of 2 processes: give 0 … 1"),
     ],
 )
 def test_what_cannot_be_is_told(choices, said):
     with pytest.raises(pen.ProblemError, match=said):
         ClassSampler(LABELS, **choices)
+
+
+def test_epochs_before_the_first_are_none():
+    sampler = ClassSampler(LABELS, power=0.0, epochs=5)
+    for ask in (sampler.set_epoch, sampler.counts_in):
+        with pytest.raises(pen.ProblemError, match="the epoch must be at least 0"):
+            ask(-3)
+
+
+def test_no_power_overflows():
+    shares = ClassSampler([0, 1, 1, 2, 2], power=1e6).counts_in(0).values / 5
+    assert shares.tolist() == [0.0, 0.5, 0.5]  # the largest two, in the limit
 
 
 @pytest.mark.parametrize("labels", [[0.5, 1.5], [1, 1, 1], np.eye(3, dtype=int)])

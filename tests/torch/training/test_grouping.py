@@ -75,10 +75,11 @@ def test_a_whole_model_may_be_the_head_and_empty_groups_are_left_out():
     ("head", "choices", "said"),
     [
         ("fc", {}, "no module 'fc': its linear layers are '0', '4'"),
-        (nn.Linear(16, 4), {}, "a Linear, is no module of the model"),
+        (nn.Linear(16, 4), {}, "of type Linear, is no module of the model"),
         ("2", {}, "the head has no parameters"),
         ("4", {"weight_decay": -1.0}, "weight_decay must be a finite number, at least 0, got -1.0"),
         ("4", {"head_weight_decay": float("nan")}, "head_weight_decay must be"),
+        ("4", {"head_weight_decay": "0.1"}, "head_weight_decay must be a number, got '0.1'"),
     ],
 )
 def test_what_cannot_be_is_told(head, choices, said):

@@ -228,4 +228,4 @@ def _in_order(source: FileSource, names: tuple[str, ...] | None) -> FeatureSourc
     """A shard whose labels count the classes as the names do."""
     if names is None or source.names is None or source.names == names:
         return source.bare()
-    return Relabelled(source.bare(), places(source.names, names, str(source), "the head, or the first shard,"))
+    return Relabelled(source.bare(), places(source.names, names, str(source), "the head or the first shard"))

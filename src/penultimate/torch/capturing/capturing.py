@@ -14,7 +14,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_array, as_labels
 from penultimate.features.head import Head, checked_names
 from penultimate.torch.capturing.captured import CapturedFeatures, CapturedLabelSets, checked_label_sets, refuse_labels
-from penultimate.torch.capturing.items import Unpack, called, logits_of, moved, unpack
+from penultimate.torch.capturing.items import Unpack, called, logits_of, moved, unpack, unpacked
 from penultimate.torch.capturing.labelled_items import LabelledItems
 from penultimate.torch.capturing.layers import find_head, head_of
 from penultimate.torch.capturing.naming import logits_of_labels
@@ -105,7 +105,7 @@ def capture(
     first = next(iter(loader), None)
     if first is None:
         raise FeaturesError("the loader is empty: give one with samples")
-    inputs, labels = unpack(first)
+    inputs, labels = unpacked(unpack, first)
     inputs = moved(inputs, device)
 
     def run() -> torch.Tensor:
@@ -121,6 +121,11 @@ def capture(
     several = shape == (*features.shape[:-1], head.classes)
     if not several and np.prod(shape) != features.shape[:-1].numel():
         refuse_labels(tuple(features.shape), shape, head.classes)
+    if not several and head.classes == 1:
+        raise FeaturesError(
+            "the model has one output, a single label that a sample has or has not: give labels of shape (…, 1), 0 or "
+            "1, for pen.audit_label_sets; through unpack= where the loader gives others"
+        )
     items = replace(items, several=head.classes if several else None, places=places)
     own = items.labels(labels)[0]
     checked = checked_label_sets(own) if several else as_labels(own, len(own), head.classes)

@@ -57,6 +57,27 @@ def unpack(item: Any) -> tuple[Any, Any]:
     )
 
 
+def unpacked(unpack: Unpack, item: Any) -> tuple[Any, Any]:
+    """What a function of the user's makes of an item, which must be two things.
+
+    Examples
+    --------
+    >>> from penultimate.torch.capturing.items import unpacked
+    >>> unpacked(lambda item: item, (1, 2, 3))
+    Traceback (most recent call last):
+    ...
+    penultimate.errors.FeaturesError: unpack= returned a tuple of 3, and must return (inputs, labels)
+    """
+    given = cast(Any, unpack(item))
+    if isinstance(given, tuple | list) and len(cast(list[Any], given)) == 2:
+        inputs, labels = cast(list[Any], given)
+        return inputs, labels
+    size = f" of {len(cast(list[Any], given))}" if isinstance(given, tuple | list) else ""
+    raise FeaturesError(
+        f"unpack= returned a {type(cast(object, given)).__name__}{size}, and must return (inputs, labels)"
+    )
+
+
 def moved(value: Any, device: torch.device) -> Any:
     """The same on a device: tensors, what holds tensors, and whatever has a method ``to``."""
     if isinstance(value, Mapping):

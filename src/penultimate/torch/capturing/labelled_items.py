@@ -10,7 +10,7 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 
 from penultimate.features.arrays import as_array
-from penultimate.torch.capturing.items import Unpack, moved
+from penultimate.torch.capturing.items import Unpack, moved, unpacked
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LabelledItems:
 
     def __iter__(self) -> Iterator[tuple[Any, NDArray[Any], NDArray[np.bool_]]]:
         for item in self.loader:
-            inputs, given = self.unpack(item)
+            inputs, given = unpacked(self.unpack, item)
             yield moved(inputs, self.device), *self.labels(given)
 
     def labels(self, given: object) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -118,7 +118,13 @@ def find_head(model: nn.Module, run: Callable[[], torch.Tensor], layer: str | nn
     FeaturesError
         When there is no such layer, or several; the message names them.
     """
-    calls, shape = _traced(model, run)
+    calls, logits = _traced(model, run)
+    shape = tuple(logits.shape)
+    if logits.numel() and not bool(logits.isfinite().any()):
+        raise FeaturesError(
+            f"the model gives nothing but NaN or infinity on the first batch, in logits of shape {shape}: look at its "
+            "inputs and weights, and in half precision at their size"
+        )
     chains = _single(calls, shape) if layer is None else _from(_started(model, calls, layer), calls, shape)
     if not chains:
         what = "no linear layer gives" if layer is None else "what follows the layer, linear layers alone, never gives"
@@ -222,12 +228,12 @@ def module_of(model: nn.Module, which: str | nn.Module, what: str) -> nn.Module:
         return modules[which]
     if not any(module is which for module in modules.values()):
         raise FeaturesError(
-            f"the {what}, a {type(which).__name__}, is no module of the model: give one that is, or its name"
+            f"the {what}, of type {type(which).__name__}, is no module of the model: give one that is, or its name"
         )
     return which
 
 
-def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Call], tuple[int, ...]]:
+def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Call], torch.Tensor]:
     calls: list[Call] = []
     outputs: list[tuple[Callable[[], torch.Tensor | None], int]] = []
 
@@ -248,8 +254,8 @@ def _traced(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[list[Cal
         for name, module in named_modules(model).items():
             if isinstance(module, Linear):
                 stack.callback(module.register_forward_hook(watch(name, module)).remove)
-        shape = tuple(run().shape)
-    return calls, shape
+        logits = run()
+    return calls, logits
 
 
 def _fits(call: Call, shape: tuple[int, ...]) -> bool:
@@ -281,7 +287,7 @@ def _started(model: nn.Module, calls: Sequence[Call], layer: str | nn.Module) ->
             raise FeaturesError(f"the model has no layer {layer!r}: {_listed(calls)}")
         layer = names[layer]
     if not isinstance(layer, Linear):
-        raise FeaturesError(f"the layer is a {type(layer).__name__}, no linear layer: {_listed(calls)}")
+        raise FeaturesError(f"the layer is of type {type(layer).__name__}, no linear layer: {_listed(calls)}")
     runs = [index for index, call in enumerate(calls) if call.layer is layer]
     if not runs:
         raise FeaturesError(f"the layer did not run: {_listed(calls)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 
 from penultimate.optional import needed
-from penultimate.torch.capturing.items import Unpack, unpack
+from penultimate.torch.capturing.items import Unpack, unpack, unpacked
 from penultimate.torch.monitoring.monitor import FeatureMonitor
 from penultimate.torch.monitoring.watching import Watching
 
@@ -140,7 +140,7 @@ class LightningCallback(Watching, Callback):
 
     def _look(self, stage: str, batch: Any, model: nn.Module) -> None:
         if stage == self._stage:
-            self._add(self._unpack(batch)[1], model)
+            self._add(unpacked(self._unpack, batch)[1], model)
 
     def _log(self, stage: str, trainer: "Trainer", log: Callable[..., None]) -> None:
         if stage == self._stage:

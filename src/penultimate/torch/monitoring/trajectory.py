@@ -72,8 +72,10 @@ class Trajectory:
         Raises
         ------
         FeaturesError
-            When there are none, other directions than before, the step is not a later one, or the means are of other
-            sizes than those before.
+            When there are none, more than the forecast has, other directions than before, the step is not a later one,
+            or the means are of other sizes than those before.
+        ProblemError
+            For a step that is no whole number.
 
         Warns
         -----
@@ -86,6 +88,11 @@ class Trajectory:
         if not row:
             raise FeaturesError(
                 "the figures hold no direction/…: give the monitor a head and a forecast, and samples of every class"
+            )
+        if len(row) > (most := self.forecast.solution.sigma.size):
+            raise FeaturesError(
+                f"there are {len(row)} directions and the forecast has {most}: give the trajectory the forecast of the "
+                "monitor"
             )
         if self._strength and len(row) != len(self._strength[0]):
             raise FeaturesError(f"there are {len(row)} directions and were {len(self._strength[0])}: use one monitor")

@@ -1,6 +1,5 @@
 """A weight decay of its own for each class's row of the head."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.given import Counts, counts_of
 from penultimate.counts.matching import places
 from penultimate.errors import ProblemError
+from penultimate.model.arguments import positive
 from penultimate.torch.class_order import Names, outputs_of
 
 
@@ -75,14 +75,15 @@ class ClassDecay:
         target: Counts | None = None,
         names: Names | None = None,
     ) -> None:
-        weight, counts = head.weight, counts_of(counts)
+        weight, counts = getattr(head, "weight", None), counts_of(counts)
+        if not isinstance(weight, torch.Tensor):
+            raise ProblemError(f"the head, of type {type(head).__name__}, has no weight: give the last linear layer")
         if weight.ndim != 2 or weight.shape[0] != counts.classes:
             raise ProblemError(
                 f"the head's weight has shape {tuple(weight.shape)} for {counts.classes} classes: give the last layer, "
                 "one row a class"
             )
-        if not (math.isfinite(weight_decay) and weight_decay > 0):
-            raise ProblemError(f"the weight decay must be positive and finite, got {weight_decay}")
+        weight_decay = positive(weight_decay, "the weight decay")
         self.head = head
         order = np.argsort(outputs_of(counts.names, names, stacklevel=2))
         rates = weight_decay * _shares(counts, None if target is None else counts_of(target))[order]

@@ -144,8 +144,10 @@ class ClassLoss(nn.Module):
             each = self._of_probabilities(logits, target.to(logits.dtype))
             samples = each.numel()
         else:
-            kept = target != self.ignore_index
-            each = self._of_indices(logits, target.long(), kept)
+            # In a byte, −100 would be class 156.
+            own = target.long()
+            kept = own != self.ignore_index
+            each = self._of_indices(logits, own, kept)
             samples = kept.sum()
         if self.reduction == "none":
             return each
@@ -213,10 +215,11 @@ class ClassLoss(nn.Module):
         axis = _axis(logits)
         expected = logits.shape if soft else (*logits.shape[:axis], *logits.shape[axis + 1 :])
         if target.shape != expected:
-            what = "probabilities" if soft else "class indices"
+            what, other = ("probabilities", "long") if soft else ("class indices", "float")
             raise FeaturesError(
                 f"targets of shape {tuple(target.shape)} and type {target.dtype} are {what}, which for logits of shape "
-                f"{tuple(logits.shape)} have shape {tuple(expected)}"
+                f"{tuple(logits.shape)} have shape {tuple(expected)}: give that shape, or target.{other}() where they "
+                f"are {'class indices' if soft else 'probabilities'}"
             )
         if soft and self.margins is not None:
             raise FeaturesError(

@@ -1,6 +1,5 @@
 """Which samples an epoch holds: rare classes more often than they occur, from the first epoch or by and by."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ from penultimate.counts import ClassCounts
 from penultimate.counts.class_counts import Classes
 from penultimate.counts.unwrapping import as_array_or_list
 from penultimate.errors import ProblemError
+from penultimate.model.arguments import number, whole
 
 
 class ClassSampler(Sampler[int]):
@@ -83,16 +83,13 @@ class ClassSampler(Sampler[int]):
     ) -> None:
         held = as_array_or_list(labels)
         self.counts = ClassCounts.from_labels(held, classes)
-        if not math.isfinite(power):
-            raise ProblemError(f"the power must be a finite number, got {power}: 0.5 is square-root sampling")
-        for what, value in (("epochs", epochs), ("num_samples", num_samples), ("num_replicas", num_replicas)):
-            if value is not None and value < 1:
-                raise ProblemError(f"{what} must be at least 1, got {value}")
-        if not 0 <= rank < num_replicas:
+        self.power = number(power, "the power of a sampler (0.5 is square-root sampling)")
+        self.epochs = None if epochs is None else whole(epochs, "epochs")
+        self.seed, self.epoch = whole(seed, "the seed", 0), 0
+        self.num_replicas, self.rank = whole(num_replicas, "num_replicas"), whole(rank, "rank", 0)
+        if self.rank >= self.num_replicas:
             raise ProblemError(f"rank {rank} is none of {num_replicas} processes: give 0 … {num_replicas - 1}")
-        self.power, self.epochs, self.seed, self.epoch = power, epochs, seed, 0
-        self.num_replicas, self.rank = num_replicas, rank
-        self.total = int(self.counts.samples) if num_samples is None else num_samples
+        self.total = int(self.counts.samples) if num_samples is None else whole(num_samples, "num_samples")
         # Samples in the order of their classes, and where each class begins.
         self._order = np.argsort(_classes_of(held, self.counts), kind="stable")
         self._starts = np.cumsum(self.counts.values) - self.counts.values
@@ -104,7 +101,7 @@ class ClassSampler(Sampler[int]):
         ----------
         epoch : int
         """
-        self.epoch = epoch
+        self.epoch = whole(epoch, "the epoch", 0)
 
     def counts_in(self, epoch: int) -> ClassCounts:
         """How many samples of each class an epoch holds on average, over all processes.
@@ -134,11 +131,13 @@ class ClassSampler(Sampler[int]):
 
     def _probabilities(self, epoch: int) -> NDArray[np.float64]:
         values = self.counts.values
-        there = np.power(values, self.power, out=np.zeros_like(values), where=values > 0)
+        # Relative to the largest, so that no power overflows.
+        logs = self.power * np.log(values, out=np.full_like(values, np.nan), where=values > 0)
+        there = np.nan_to_num(np.exp(logs - np.nanmax(logs)), nan=0.0)
         there /= there.sum()
         if self.epochs is None:
             return there
-        done = min(epoch / self.epochs, 1.0)
+        done = min(whole(epoch, "the epoch", 0) / self.epochs, 1.0)
         return (1.0 - done) * values / self.counts.samples + done * there
 
 

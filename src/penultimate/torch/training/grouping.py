@@ -1,11 +1,11 @@
 """Parameters of a model in groups for an optimiser: head and backbone, each with its own weight decay."""
 
-import math
 from typing import Any
 
 from torch import nn
 
 from penultimate.errors import ProblemError
+from penultimate.model.arguments import number
 from penultimate.torch.capturing.layers import module_of
 
 
@@ -55,7 +55,7 @@ def parameter_groups(
     >>> optimiser = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     """
     for decay, what in ((weight_decay, "weight_decay"), (head_weight_decay, "head_weight_decay")):
-        if not (math.isfinite(decay) and decay >= 0):
+        if number(decay, what) < 0:
             raise ProblemError(f"{what} must be a finite number, at least 0, got {decay}")
     owned = list(module_of(model, head, "head").parameters())
     if not owned:
