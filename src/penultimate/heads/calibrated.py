@@ -10,7 +10,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.based_head import base_of, classes_of, log_shares, training_counts
-from penultimate.heads.linear_head import SamplesHead
+from penultimate.heads.linear_head import NEVER, SamplesHead
 from penultimate.heads.softmax import balanced_weights, by_class, cross_entropy, descend
 
 # Keeps parameters that samples say nothing about where they start.
@@ -36,7 +36,8 @@ class _FittedOnTop(SamplesHead):
             base = base_of(None, FeatureStatistics.from_features(rows, own, classes))
         base.check(classes, rows.shape[1])
         scores = by_class(base.logits(rows))
-        middle = scores - scores.mean(axis=1, keepdims=True)
+        told = scores[:, base.offset > NEVER / 2]  # a class that is never the answer says nothing of their size
+        middle = told - told.mean(axis=1, keepdims=True)
         size = float(np.sqrt(np.mean(np.square(middle), dtype=np.float64))) or 1.0
         return base, scores, size
 

@@ -162,3 +162,26 @@ def test_a_mark_within_a_name_is_part_of_it(tmp_path):
     names = np.array(["tench, Tinca tinca", "goldfish, Carassius auratus", "shark; a fish"])
     np.savez(tmp_path / "train.npz", X=X, y=names[labels])
     assert pen.compare_heads(tmp_path / "train.npz").counts.names == tuple(sorted(names.tolist()))
+
+
+@pytest.mark.parametrize("size", [1e30, 1e17, 1e-17, 1e-30])
+def test_features_whose_squares_leave_float32_are_refused(size):
+    (X, V), labels, others = encoded()
+    for train, valid, whose in ((size * X, V, "TRAIN"), (X, size * V, "VALID")):
+        with pytest.raises(pen.FeaturesError, match=f"{whose} has features that differ by .* do not fit into 32 bits"):
+            pen.compare_heads(pen.ArraySource(train, labels), pen.ArraySource(valid, others))
+    for arguments, whose in (((size * X, labels), "X"), ((X, labels, (size * V, others)), "valid")):
+        with pytest.raises(pen.FeaturesError, match=f"^{whose} has features that differ by"):
+            pen.heads.BestHead().fit(*arguments)
+
+
+def test_numbers_of_classes_that_no_sample_has_are_never_answered_and_overflow_nothing():
+    """Every second number is of a class without samples. An overflow would be an error here."""
+    (X, V), labels, others = encoded(counts=(60, 30, 12, 4), held_out=12)
+    found = pen.compare_heads(pen.ArraySource(X, 2 * labels), pen.ArraySource(V, 2 * others)).blend.head
+    plain = pen.compare_heads(pen.ArraySource(X, labels), pen.ArraySource(V, others)).blend.head
+    assert not (found.predict(V) % 2).any() and np.mean(found.predict(V) == 2 * plain.predict(V)) > 0.9
+    kind = pen.heads.CalibratedHead(pen.Head((np.eye(2, 6),)), counts=[9, 9]).fit(V[others < 2], others[others < 2])
+    never = pen.Head((np.eye(3, 6) * [[1], [1], [0]],), np.array([0.0, 0.0, -1e30]))
+    with_one_more = pen.heads.CalibratedHead(never, counts=[9, 9, 0]).fit(V[others < 2], others[others < 2])
+    assert with_one_more.temperature_ == pytest.approx(kind.temperature_, rel=1e-3)

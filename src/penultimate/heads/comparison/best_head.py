@@ -9,6 +9,7 @@ from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.candidates import affordable, candidates
 from penultimate.heads.comparison.frozen import fitted_to_both, frozen_training
 from penultimate.heads.comparison.plain import plain_decay
+from penultimate.heads.comparison.samples import check_varied
 from penultimate.heads.comparison.selection import FOLDS, INNER, Blend, Chosen, Tried, deal_known
 from penultimate.heads.kernel_head import AnyHead, KernelHead, added, renamed
 from penultimate.heads.linear_head import LinearHead
@@ -86,7 +87,7 @@ class BestHead(LinearHead):
         ------
         FeaturesError
             When `valid` has classes that y lacks, or too few samples of two classes can be held out, or there are too
-            many samples to fit heads to.
+            many samples to fit heads to, or features are the same in every sample, or too large for float32.
         ValueError
             For NaN, and shapes that do not fit.
         """
@@ -97,6 +98,7 @@ class BestHead(LinearHead):
                 f"{len(own)} samples of width {rows.shape[1]} and {classes} classes are too many to fit all heads to: "
                 "fit one, as LogisticHead"
             )
+        check_varied(train, "X")
         seed = self.random_state
         with one_thread_of_blas():
             if valid is not None:
@@ -162,4 +164,6 @@ class BestHead(LinearHead):
                 f"valid has samples of {unknown[0]!r}, of which there are none to learn from ({unknown.size} such "
                 "classes): leave them out"
             )
-        return Samples(np.asarray(rows, dtype=np.float32), np.searchsorted(self.classes_, labels))
+        held = Samples(np.asarray(rows, dtype=np.float32), np.searchsorted(self.classes_, labels))
+        check_varied(held, "valid")
+        return held

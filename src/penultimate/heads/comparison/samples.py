@@ -17,6 +17,9 @@ from penultimate.features.sources.in_memory import Samples, gather
 if TYPE_CHECKING:
     from penultimate.features.sources import FeatureSource
 
+# Sums of as many squares as a million features have stay within float32.
+_REACH = 1e15
+
 
 def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts: int) -> Samples:
     """The samples of VALID, checked.
@@ -68,14 +71,20 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
 
 
 def check_varied(samples: Samples, whose: str) -> None:
-    """Refuse features that are the same in every sample: no head can tell anything by them.
+    """Refuse features that are the same in every sample, by which no head can tell anything, and too large or small.
 
     Raises
     ------
     FeaturesError
     """
-    if (samples.features == samples.features[0]).all():
+    reach = float(np.ptp(samples.features, axis=0).max())
+    if reach == 0.0:
         raise FeaturesError(f"{whose} has the same features in every sample: there is nothing to tell classes by")
+    if not 1.0 / _REACH < reach < _REACH:
+        raise FeaturesError(
+            f"{whose} has features that differ by {reach:.1g} at most: their squares do not fit into 32 bits; multiply "
+            "all features by one number, so that they are of the size of 1"
+        )
 
 
 def _renumbered(labels: Int[np.ndarray, " M"], own: Int[np.ndarray, " n"]) -> Int[np.ndarray, " M"]:
