@@ -4,13 +4,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 import penultimate as pen
 from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.candidates import candidates
 from penultimate.heads.comparison.frozen import fitted_to_both, frozen_training
-from penultimate.heads.comparison.selection import Tried
-from penultimate.heads.softmax import inverse_temperature, log_losses
+from penultimate.heads.comparison.selection import Blend, Tried
+from penultimate.heads.softmax import log_losses
 from seeds import SEED
 
 DECAY = 1e-2
@@ -60,8 +61,8 @@ def test_settings_and_temperatures_stay_weights_get_one_factor_and_kinds_of_trai
     )
 
 
-def test_the_rarest_classes_are_answered_better_and_probabilities_are_surer_of_what_is_right():
-    """Classes of two samples in TRAIN have three more in VALID, which is too small for a temperature."""
+def test_the_rarest_classes_are_answered_better():
+    """Classes of two samples in TRAIN have three more in VALID."""
     gains = []
     for seed in range(5):
         train, valid, test = (
@@ -69,15 +70,24 @@ def test_the_rarest_classes_are_answered_better_and_probabilities_are_surer_of_w
             for place, counts in enumerate(((150, 40, 2, 2), (12, 6, 3, 3), (200, 200, 200, 200)), start=2)
         )
         _, before, after = of_both(train, valid)
-        figures = []
-        for blend in (before, after):
-            scores = blend.head.logits(test.features)
-            rare = np.mean((scores.argmax(axis=1) == test.labels)[test.labels > 1])
-            loss = log_losses(scores, test.labels).mean()
-            figures.append((rare, loss, abs(np.log(inverse_temperature(scores, test.labels, 4)))))
-        gains.append(np.subtract(figures[1], figures[0]))
-    rare, loss, temperature = np.mean(gains, axis=0)
-    assert rare > 0.02 and loss < 0.0 and temperature < 0.0
+        rare = test.labels > 1
+        told = [blend.head.logits(test.features) for blend in (before, after)]
+        rates = [np.mean((scores.argmax(axis=1) == test.labels)[rare]) for scores in told]
+        gains.append((np.subtract(*rates[::-1]), -np.subtract(*(log_losses(one, test.labels).mean() for one in told))))
+    rates, losses = np.mean(gains, axis=0)
+    assert rates > 0.02 and losses < 0.0
+
+
+def test_a_blend_that_is_too_sure_of_itself_is_brought_down():
+    """Weights and τ that are three times too large: VALID alone would not tell where nothing in it is wrong."""
+    train, valid = parts()
+    found, blend = chosen(train, valid)
+    sure = Blend(blend.head, {name: 3.0 * weight for name, weight in blend.weights.items()}, 3.0 * blend.adjustment)
+    plain, mended = (
+        fitted_to_both(found, one, train, valid, decay=DECAY, linear=True, seed=0) for one in (blend, sure)
+    )
+    shares = [softmax(one.head.logits(valid.features), axis=1) for one in (plain, mended)]
+    np.testing.assert_allclose(*shares, atol=0.02)
 
 
 def test_classes_of_one_sample_are_learnt_from_and_never_asked():

@@ -135,7 +135,7 @@ def test_a_text_that_names_no_class_of_train_is_refused(tmp_path, penultimate):
     np.savez(tmp_path / "train.npz", X=X, y=names[labels])
     np.savez(tmp_path / "valid.npz", X=V, y=np.where(names[others] == "cat", "cow", names[others]))
     status, _, err = penultimate("heads", tmp_path / "train.npz", tmp_path / "valid.npz")
-    assert status == 2 and "VALID has 'cow'" in " ".join(err.split())
+    assert status == 2 and "'cow' only in VALID" in " ".join(err.split())
     np.savez(tmp_path / "headed.npz", X=X, y=names[labels], W=np.zeros((4, 6)))
     status, _, err = penultimate("heads", tmp_path / "headed.npz")
     assert status == 2 and "names no classes" in " ".join(err.split())
