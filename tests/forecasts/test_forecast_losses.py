@@ -158,3 +158,22 @@ def test_over_correction_can_lose_the_largest_class():
     plain = pen.forecast(pen.datasets.counts("fashion-mnist-lt"), 0.2, loss="ce", feature_ratio=1.0)
     assert plain.status[0] == "own"
     assert plain.status[-1] == "lost"
+
+
+@pytest.mark.parametrize("counts", [[100, 100, 0], [100, 150, 100, 50, 100, 100, 0, 0, 50, 100, 0, 50, 0, 150]])
+@pytest.mark.parametrize("loss", ["mse:inverse", "mse:power:0.5"])
+def test_singular_values_that_are_one_at_an_end_of_the_range_and_two_at_the_other(counts, loss):
+    """Where they move with the decay, rounding parts equal ones here and not there: figures go by rank."""
+    forecast = pen.forecast(counts, 1e-3, loss=loss, bias="none")
+    rows = forecast.to_dict()["spectrum"]
+    assert len(rows) == forecast.solution.sigma.size
+    assert forecast.directions_with("survives") == forecast.directions == np.count_nonzero(counts)
+    worst, best = forecast.strength_interval.T
+    assert np.all((worst <= forecast.solution.strength) & (forecast.solution.strength <= best))
+    worst, best = forecast.critical_interval.T
+    assert np.all((worst <= forecast.critical_weight_decay) & (forecast.critical_weight_decay <= best))
+
+
+@pytest.mark.parametrize(("fewest", "says"), [(1, "how well 1 sample stands"), (2, "how well 2 samples stand")])
+def test_one_sample_stands_alone(fewest, says):
+    assert says in pen.forecast([60, 30, fewest], 1e-6, feature_ratio=1.0).verdict

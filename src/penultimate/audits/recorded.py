@@ -37,7 +37,7 @@ def read_record(path: "str | os.PathLike[str]", command: str = "audit") -> Mappi
         try:
             with opened(Path(path), "json") as file:
                 record = cast(object, json.loads(whole_text(cast("IO[str]", file.text))))
-        except UnicodeDecodeError:
+        except (FileError, OSError):
             raise
         except (ValueError, RecursionError) as error:
             raise FileError(f"this is no JSON ({error}): give what {command} --json wrote") from None

@@ -4,12 +4,14 @@ counts → `penultimate.forecast` → `Forecast`: thresholds, critical weight de
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from penultimate.counts import ClassCounts
 from penultimate.forecasts.by_ratio import RatioForecast, by_ratio
@@ -147,7 +149,7 @@ class Forecast(Reported, presenter="forecast"):
 
         Uncertain are those that survive at one end of the `band` and not at the other.
         """
-        best, worst = (end.solution.surviving > 0 for end in self.band or (self, self))
+        best, worst = (alive > 0 for alive in self._at_ends(lambda end: end.solution.surviving, 0))
         return np.where(worst, FATES[0], np.where(best, FATES[2], FATES[1]))
 
     @cached_property
@@ -169,15 +171,29 @@ class Forecast(Reported, presenter="forecast"):
 
         Below a tenth of σ they are not told from zero: a direction that dies has the upper end there.
         """
-        best, worst = (end.solution.strength for end in self.band or (self, self))
+        best, worst = self._at_ends(lambda end: end.solution.strength, 0.0)
         least = GONE * self.solution.sigma if self.problem.law is not None else 0.0
         return np.stack([worst, np.maximum(best, least)], axis=1)
 
     @property
     def critical_interval(self) -> Float[np.ndarray, "t 2"]:
         """`critical_weight_decay` at both ends of the `band`, shape (t, 2); the same twice without one."""
-        best, worst = (end.critical_weight_decay for end in self.band or (self, self))
+        best, worst = self._at_ends(lambda end: end.critical_weight_decay, math.nan)
         return np.stack([worst, best], axis=1)
+
+    def _at_ends(
+        self, figure: "Callable[[Forecast], NDArray[Any]]", beyond: float
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """A figure of every distinct direction of this forecast at the favourable and cautious end of the `band`.
+
+        By rank: where singular values move with the decay, two that are one here may be two there, or the other way
+        round.
+        """
+        first = np.cumsum(self.solution.multiplicity) - self.solution.multiplicity
+        best, worst = (
+            np.append(np.repeat(figure(end), end.solution.multiplicity), beyond) for end in self.band or (self, self)
+        )
+        return best[np.minimum(first, best.size - 1)], worst[np.minimum(first, worst.size - 1)]
 
     def classes_with(self, status: str) -> int:
         """How many seen classes are ``own``, ``shared`` or ``lost``."""

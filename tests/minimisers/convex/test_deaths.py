@@ -107,6 +107,22 @@ def test_the_first_death_alone_is_the_last_of_all():
             assert alone.weight_decay == pytest.approx(last.weight_decay, rel=1e-6)
 
 
+UNSEEN = [110, 4, 740, 13, 3, 2, 5, 6, 141, 64, 6748, 6555, 1535, 486, 2399, 5689, 1, 0, 28]
+
+
+@pytest.mark.parametrize("loss", ["ce", "la:1"])
+@pytest.mark.parametrize("counts", [UNSEEN, [486, 2399, 5689, 1, 0, 28], [740, 110, 13, 3, 0, 0]], ids=len)
+def test_a_direction_that_hardly_ever_lives_does_not_hide_the_first_to_die(counts, loss):
+    """Without a bias the row of an unseen class has a direction, which may die at next to nothing."""
+    options = {"loss": loss, "bias": "none", "feature_ratio": 0.114}
+    critical = pen.forecast(counts, 0.03587, **options).critical_weight_decay
+    critical = critical[np.isfinite(critical)]
+    between = np.sqrt(critical[1:] * critical[:-1])
+    for decay in between[:: 1 + between.size // 5]:
+        alive = pen.minimise(pen.ClassCounts(counts), pen.Problem.from_decays(decay, **options)).survivors
+        assert alive == np.sum(critical > decay)
+
+
 def test_a_fixed_feature_decay_makes_mu_the_root_of_the_decay():
     counts = pen.ClassCounts([60, 30, 10])
     free = find_deaths(counts, pen.Problem.from_decays(1e-2, loss="ce"))

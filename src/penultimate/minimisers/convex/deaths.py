@@ -117,9 +117,15 @@ def first_death(counts: ClassCounts, problem: Problem, bracket: float = 1e-6) ->
     search = _Search(Family(counts, problem), bracket)
     closed = search.closed
     floor = min((log for log, _, _ in closed.values()), default=-math.inf)
-    # Sorted singular values die in order, so of the mixed ones only the last can be first.
-    wanted = [column for column in search.columns if column not in closed and column >= search.mixed - 1]
-    found = {column: search.resolve(column, floor) for column in wanted}
+    inside = [column for column in search.columns[search.mixed :] if column not in closed]
+    found = {column: search.resolve(column, floor) for column in inside}
+    # Sorted singular values die in order, so of the mixed ones only the last that ever lives can be first.
+    for column in reversed(search.columns[: search.mixed]):
+        if column in closed:
+            break
+        found[column] = search.resolve(column, floor)
+        if found[column] is not None or search.lives_above(column, floor):
+            break
     return next(reversed(search.deaths({**closed, **found})), None)
 
 
@@ -194,6 +200,11 @@ class _Search:
                 target = self._between(alive, high, attempt)
             self._solve(floor if low < floor < guess else target)
         return min(max(guess, low), high), low, high
+
+    def lives_above(self, column: int, floor: float) -> bool:
+        """Whether a direction still lives at some μ from a floor on."""
+        alive, _ = self._sides(column)
+        return bool(alive) and alive[-1][0] >= floor > -math.inf
 
     def _between(self, alive: Side, high: float, attempt: int) -> float:
         """Where to solve next between both ends: just below where the strength on the living side would be zero."""

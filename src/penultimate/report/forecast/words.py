@@ -29,9 +29,9 @@ def _what_happens(forecast: Forecast) -> str:
         return f"{at} no class keeps a direction: all features collapse to zero, and only the bias is learnt."
     if own == seen:
         # Silence would be read as good news for a class of a few samples.
-        few = number(forecast.counts.smallest)
+        few = how_many(forecast.counts.smallest, "sample stands", "samples stand")
         text = f"{at} all {number(seen)} classes keep a direction of their own. Weight decay is not the problem here;"
-        return f"{text} how well {few} samples stand for new ones is another question, which no forecast answers."
+        return f"{text} how well {few} for new ones is another question, which no forecast answers."
     shared, lost = forecast.classes_with("shared"), forecast.classes_with("lost")
     text = f"{at} {number(own)} of {number(seen)} classes keep a direction of their own"
     losers = [f"{number(lost)} {'loses its own' if lost == 1 else 'lose theirs'}"] if lost else []

@@ -21,7 +21,7 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
 
 
-def how_many(value: int, one: str, many: str) -> str:
+def how_many(value: float, one: str, many: str) -> str:
     """A number with what it counts: "1 class keeps", "1,200 classes keep"."""
     return f"{number(value)} {one if value == 1 else many}"
 
