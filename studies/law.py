@@ -129,6 +129,7 @@ def _run(record: Record) -> Run:
     columns = {name: [np.nan if c is None else c for c in record[name]] for name in ("cosine", "decay", "unsettled")}
     return Run(
         decay=record["recipe"]["weight_decay"],
+        layers=int(record["recipe"]["layers"]),
         samples=float(record["samples"]),
         sigma=tuple(sigma.tolist()),
         multiplicity=tuple(record.get("multiplicity", [1] * sigma.size)),

@@ -110,18 +110,19 @@ def planted(decay: float, share: float = 0.6) -> Run:
     """
     sigma = np.geomspace(40.0, 3.0, 12)
     start = 1 - 1.2 / sigma
-    e = np.full(12, 0.03 + 1.13 * share)
-    paths = Paths(0.7, np.full(12, np.log(1e-3)), start, e, e)
+    e = np.full(12, 0.02 + 1.08 * share)
+    paths = Paths(0.85, 0.55, np.full(12, np.log(1e-3)), start, e, e)
     t = sigma * np.maximum(paths.at(np.full((1, 12), np.log(decay)))[0], 1e-3)
     pull = sigma - t
     columns = (sigma, np.ones(12), t, np.where(t > 0.01 * sigma, 0.9, 0.1), pull, share * pull, 0.01 * pull)
-    return Run(decay, 5000.0, *(tuple(column.tolist()) for column in columns))
+    return Run(decay, 1, 5000.0, *(tuple(column.tolist()) for column in columns))
 
 
 def test_a_planted_law_is_read_off_one_run():
     run, later = planted(1e-3), planted(4e-3)
     law = read_law((run,))
-    assert law.power == 0.7 and law.decay_share == pytest.approx(0.6) and law.rise == pytest.approx(0.03 + 1.13 * 0.6)
+    assert (law.power, law.scatter) == (0.85, 0.55) and law.decay_share == pytest.approx(0.6)
+    assert law.rise == pytest.approx(0.02 + 1.08 * 0.6)
     for one in (run, later):
         found = law.strength(np.array(run.sigma), np.array([one.decay]), 5000.0)[0]
         np.testing.assert_allclose(found, np.where(np.array(one.strength) > 1, one.strength, 0.0), rtol=1e-9, atol=1e-9)
@@ -137,19 +138,21 @@ def test_two_runs_are_both_met_and_the_later_one_says_what_comes():
         steep = np.array(law.below) == 1.0
         np.testing.assert_allclose(found[~steep], np.array(run.strength)[~steep], rtol=1e-6)
     assert np.mean(np.array(law.below) < 1.0) > 0.5 and np.all(np.array(law.below) >= 0.03)
-    assert law.rise == pytest.approx(0.03 + 1.13 * 0.3)
+    assert law.rise == pytest.approx(0.02 + 1.08 * 0.3)
 
 
 @pytest.mark.parametrize(
-    ("slope", "share", "power"), [(0.0, 0.5, 0.7), (0.3, 0.0, 1.7), (0.3, 0.5, 1.45), (0.3, 1.0, 0.7)]
+    ("layers", "slope", "share", "frozen"), [(1, 0.0, 0.5, 0), (1, 0.3, 0.0, 1), (2, 0.3, 0.5, 0.75), (1, 0.3, 1.0, 0)]
 )
-def test_scatter_that_rises_with_strength_is_that_of_frozen_features(slope, share, power):
-    """Then p goes towards that of one layer, 2, the less so the more decay takes."""
+def test_scatter_that_rises_with_strength_is_that_of_frozen_features(layers, slope, share, frozen):
+    """Then p goes towards that of one layer, 2, and q to 0, the less so the more decay takes."""
     t = np.array(planted(1e-3).strength)
     pull = 0.2 * t[0] * (t / t[0]) ** slope
     changes = {"sigma": t + pull, "pull": pull, "to_decay": share * pull, "unsettled": np.zeros(12)}
-    run = replace(planted(1e-3), **{name: tuple(column.tolist()) for name, column in changes.items()})
-    assert run.slope == pytest.approx(slope, abs=1e-12) and read_law((run,)).power == pytest.approx(power)
+    run = replace(planted(1e-3), **{name: tuple(column.tolist()) for name, column in changes.items()}, layers=layers)
+    law = read_law((run,))
+    assert run.slope == pytest.approx(slope, abs=1e-12) and law.scatter == pytest.approx(0.55 * (1 - frozen))
+    assert law.power == pytest.approx(1.7 / (layers + 1) + frozen)
 
 
 def test_a_direction_that_was_not_learnt_dies_where_its_singular_value_says():

@@ -1,10 +1,11 @@
 """The law of strengths that trained networks follow over weight decay, one equation a direction (docs/theory §15).
 
-    (o / o_0)^b = 1 − e + e (z / z_0)^b,        o = (σ − t) / t,        z = λ (t/σ)^{p−2}
+    (o / o_0)^b = (1 − e) (y_0 / y)^{q b} + e (z / z_0)^b,        o = (1 − y) / y,        z = λ y^{p−2}
 
-o is what a direction lost over what it kept, z the weight decay that it feels, and at an audited network both are
-known. e, how fast o grows there, is the share of the loss that decay takes. With b = 1 scatter stays as it is, with b
-next to 0 it grows with what is lost. A direction lives while there is such a t, and until a tenth of σ is left.
+y is the share t/σ that a direction keeps, o what it lost over what it kept, z the weight decay that it feels; at an
+audited network all of them are known. e is the share of the loss that decay takes, and scatter takes the rest: more
+and more of what is left as a direction weakens, by the power q. With b = 1 both parts add up, with b next to 0 they
+stay in proportion. A direction lives while there is such a y, and until a tenth of σ is left.
 """
 
 import math
@@ -19,9 +20,8 @@ from penultimate.reported import OneLine
 
 # Trained strengths do not reach zero: a direction is gone below this share of its σ (`forecasts.status.LOST`).
 GONE = 0.1
-# b: with a constant for scatter (1) deaths are forecast too early, with none (0) too late. Chosen with the constants of
-# `audits.law_reading`, on the same networks.
-BEND = 0.65
+# b, chosen with the constants of `audits.law_reading`, on the same networks.
+BEND = 0.7
 # How many times the audited weight decay a law is trusted: what each sweep of the zoo spans (`studies/zoo.py`).
 REACH = 100.0
 # Directions are those of the audit where their singular values agree to this much.
@@ -59,8 +59,8 @@ class Paths:
 
     Attributes
     ----------
-    power : float
-        p, up to 2.
+    power, scatter : float
+        p, up to 2, and q, from 0 to 1.
     place, share : ndarray of shape (t,)
         log λ of a point of each path, and y there, at least a tenth.
     exponent, below : ndarray of shape (t,)
@@ -68,62 +68,81 @@ class Paths:
     """
 
     power: float
+    scatter: float
     place: Rows
     share: Rows
     exponent: Rows
     below: Rows
 
     def at(self, log_decay: Float[np.ndarray, "w t"]) -> Float[np.ndarray, "w t"]:
-        """Shares at weight decays, one column a direction; zero where it is gone."""
+        """Shares at weight decays, one column a direction; zero where it is gone.
+
+        Sought is the growth of log o from that at the point. The right side of the law has a logarithm that is convex
+        in it, so Newton's steps from below only climb to the first root.
+        """
         away = log_decay - self.place
-        # On either side of the point log λ is concave in log z, so Newton's steps from below only climb to the root.
-        z = np.minimum(np.where(away > 0.0, 0.0, away + (2.0 - self.power) * np.log(self.share)), self._end)
+        exponent = np.where(away < 0.0, self.below, self.exponent)
+        # No share is above 1, which is where the logarithm of y_0/y is least.
+        least = np.where(away < 0.0, np.log(self.share), 0.0)
+        growth = np.minimum(np.logaddexp(*self._parts(least, away, exponent)) / BEND, self._end)
         for _ in range(_STEPS):
-            step = np.minimum(z + (away - self._log_decay(z)) / np.maximum(self._slope(z), _FLAT), self._end) - z
-            z = z + step
-            if np.all(np.abs(step) <= _ROUNDING * (1.0 + np.abs(z))):
+            weaker, slope = self._weaker(growth)
+            noise, decay = self._parts(weaker, away, exponent)
+            whole = np.logaddexp(noise, decay)
+            steep = self.scatter + (2.0 - self.power - self.scatter) * np.exp(decay - whole)
+            step = (whole / BEND - growth) / np.maximum(1.0 - slope * steep, _FLAT)
+            step = np.minimum(growth + step, self._end) - growth
+            growth = growth + step
+            if np.all(np.abs(step) <= _ROUNDING * (1.0 + np.abs(growth))):
                 break
-        return np.where(away <= self._log_decay(self._end), 1.0 / (1.0 + self._odds(z)), 0.0)
+        return np.where(away <= self.death - self.place, self.share * np.exp(-self._weaker(growth)[0]), 0.0)
 
     @cached_property
     def death(self) -> Rows:
         """Log λ at which each is gone."""
-        return self.place + self._log_decay(self._end)
+        weaker, _ = self._weaker(self._end)
+        left = np.expm1(BEND * self._end) - (1.0 - self.exponent) * np.expm1(BEND * self.scatter * weaker)
+        return self.place + np.log1p(left / self.exponent) / BEND - (2.0 - self.power) * weaker
 
     def through(self, log_decay: Rows, share: Rows) -> Rows:
         """The exponents with which paths also pass another point, unbounded."""
-        rise = log_decay - self.place + (self.power - 2.0) * np.log(share / self.share)
-        odds = (1.0 / share - 1.0) / (1.0 / self.share - 1.0)
+        weaker = np.log(self.share / share)
+        lost = BEND * np.log((1.0 / share - 1.0) / (1.0 / self.share - 1.0))
+        noise = BEND * self.scatter * weaker
+        felt = BEND * (log_decay - self.place + (2.0 - self.power) * weaker)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.expm1(BEND * np.log(odds)) / np.expm1(BEND * rise)
+            return np.expm1(lost - noise) / np.expm1(felt - noise)
 
-    def _exponent(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        return np.where(z < 0.0, self.below, self.exponent)
+    def _weaker(self, growth: Float[np.ndarray, "..."]) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+        """``log(y_0/y)`` where log o has grown by so much, and its slope, the share that is lost."""
+        lost = (1.0 - self.share) * np.exp(growth)
+        return np.log(self.share + lost), lost / (self.share + lost)
 
-    def _odds(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        return (1.0 / self.share - 1.0) * power_mean(self._exponent(z), z)
-
-    def _log_decay(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        return z - (2.0 - self.power) * np.log((1.0 + self._odds(z)) * self.share)
-
-    def _slope(self, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """Of log λ in log z, which falls."""
-        exponent, odds = self._exponent(z), self._odds(z)
-        grown = exponent * np.exp(BEND * z)
-        return 1.0 - (2.0 - self.power) * odds / (1.0 + odds) * grown / (1.0 - exponent + grown)
+    def _parts(
+        self, weaker: Float[np.ndarray, "..."], away: Float[np.ndarray, "..."], exponent: Float[np.ndarray, "..."]
+    ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+        """Logarithms of what scatter takes and of what decay takes, so far above the weight decay of the point."""
+        with np.errstate(divide="ignore"):
+            noise = np.log1p(-exponent) + BEND * self.scatter * weaker
+        return noise, np.log(exponent) + BEND * (away + (2.0 - self.power) * weaker)
 
     @cached_property
     def _end(self) -> Rows:
-        """Log z, from that of the point, where a path ends: at a tenth of σ, or before it where λ would fall again."""
-        left = ((1.0 / GONE - 1.0) / (1.0 / self.share - 1.0)) ** BEND
-        gone = np.log1p((left - 1.0) / self.exponent) / BEND
-        folds = self._slope(gone) < 0.0
-        low, high = np.zeros_like(gone), gone
-        for _ in range(_STEPS if folds.any() else 0):
+        """Growth of log o where a path ends: at a tenth of σ, or before it where λ would fall again."""
+        low = np.zeros_like(self.share)
+        high = np.log((1.0 / GONE - 1.0) / (1.0 / self.share - 1.0))
+        rising = self._rises(high)
+        for _ in range(0 if rising.all() else _STEPS):
             middle = (low + high) / 2.0
-            rising = self._slope(middle) > 0.0
-            low, high = np.where(rising, middle, low), np.where(rising, high, middle)
-        return np.where(folds, low, gone)
+            up = self._rises(middle)
+            low, high = np.where(up & ~rising, middle, low), np.where(up | rising, high, middle)
+        return np.where(rising, high, low)
+
+    def _rises(self, growth: Rows) -> Bool[np.ndarray, " t"]:
+        """Whether λ still rises there along the path."""
+        weaker, slope = self._weaker(growth)
+        noise = (1.0 - self.exponent) * np.exp(BEND * (self.scatter * weaker - growth))
+        return 1.0 - self.scatter * slope * noise >= (2.0 - self.power) * slope * (1.0 - noise)
 
 
 def power_mean(exponent: Float[np.ndarray, "..."], log_growth: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -146,6 +165,8 @@ class StrengthLaw(OneLine):
     usual : tuple of float
         The path of other directions: t/σ at a point of it, e there, and log λ where one with σ² = N is gone:
         λ ∝ (σ²/N)^{1/2e}. For another loss than squared error only e has a meaning.
+    scatter : float, default 0
+        q, from 0 to 1: how what scatter takes of a direction rises as it weakens. 0 for frozen features.
     sigma : tuple of float
         Distinct singular values that were measured, largest first; empty for another loss than squared error.
     place, share, exponent, below : tuple of float
@@ -183,6 +204,7 @@ class StrengthLaw(OneLine):
     power: float
     audited: tuple[float, ...]
     usual: tuple[float, float, float]
+    scatter: float = 0.0
     sigma: tuple[float, ...] = ()
     place: tuple[float, ...] = ()
     share: tuple[float, ...] = ()
@@ -209,6 +231,7 @@ class StrengthLaw(OneLine):
         return {
             "audited_weight_decay": list(self.audited),
             "power": self.power,
+            "scatter": self.scatter,
             "growth": self.rise,
             "decay_share": self.decay_share,
         }
@@ -265,13 +288,15 @@ class StrengthLaw(OneLine):
     def _paths(self, sigma: Rows, samples: float) -> tuple[Paths, Bool[np.ndarray, " t"]]:
         """Paths of directions, and which are their own: those that were measured, as far as they were learnt."""
         share, exponent, unit = self.usual
-        usual = Paths(self.power, np.zeros(1), *(np.full(1, value) for value in (share, exponent, exponent)))
+        usual = Paths(
+            self.power, self.scatter, np.zeros(1), *(np.full(1, value) for value in (share, exponent, exponent))
+        )
         place = unit + (np.log(sigma) - math.log(samples) / 2.0) / exponent - usual.death
         columns = np.stack([place, *(np.full_like(place, value) for value in (share, exponent, exponent))])
         learnt, size = np.zeros(sigma.size, dtype=bool), len(self.sigma)
         if 0 < size <= sigma.size and np.allclose(sigma[:size], self.sigma, rtol=_SAME, atol=0.0):
             columns[:, :size], learnt[:size] = (self.place, self.share, self.exponent, self.below), self.learnt
-        return Paths(self.power, *columns), learnt
+        return Paths(self.power, self.scatter, *columns), learnt
 
     def _shifted(self, log_decay: Float[np.ndarray, "..."], learnt: Bool[np.ndarray, " t"]) -> Float[np.ndarray, "..."]:
         """Log λ that an end of the interval takes another for."""
