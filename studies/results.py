@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import re
 import subprocess
@@ -124,14 +125,15 @@ def main(name: str, study: Callable[[bool, int], Study], package: str = "studies
     arguments = parser.parse_args()
     started = time.perf_counter()
     found = study(arguments.quick, arguments.seed)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, sum(os.times()[:4])
     print("\n".join([table(found.claims), *found.tables.values()]))
     out = arguments.out or (None if arguments.quick else RESULTS.parents[1] / package / "results")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         command = f"python -m {package}.{name} --seed {arguments.seed}" + " --quick" * arguments.quick
-        write(out, name, found, {"command": command, "seed": arguments.seed, "seconds": round(seconds, 1)})
-    print(f"{seconds:.0f} s" + (f", written to {out}" if out is not None else ""))
+        times = {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}
+        write(out, name, found, {"command": command, "seed": arguments.seed, **times})
+    print(f"{seconds:.0f} s, {cpu:.0f} s of CPU time" + (f", written to {out}" if out is not None else ""))
 
 
 def write(out: Path, name: str, found: Study, run: Mapping[str, object]) -> None:
