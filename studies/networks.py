@@ -137,6 +137,21 @@ class _LastImageBlock(nn.Module):
         return functional.relu6(self.norm(self.convolution(inputs))).mean(dim=(2, 3))
 
 
+class _LastTextBlock(nn.Module):
+    """The last block of all-MiniLM-L6-v2 and the mean over tokens; a token of zeros is none."""
+
+    def __init__(self, _: "Recipe", __: Tensor) -> None:
+        super().__init__()
+        self.block = encoders.minilm()[1].encoder.layer[-1]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Features of shape (batch, 384)."""
+        held = inputs.abs().sum(dim=2) > 0
+        unseen = torch.zeros(held.shape).masked_fill(~held, torch.finfo(torch.float32).min)[:, None, None]
+        states = self.block(inputs, unseen)
+        return _pooled(states if isinstance(states, Tensor) else states[0], held)
+
+
 def _pooled(states: Tensor, held: Tensor) -> Tensor:
     weights = held[:, :, None].to(states.dtype)
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1.0)
@@ -150,6 +165,7 @@ BODIES: dict[str, Callable[["Recipe", Tensor], nn.Module]] = {
     "transformer": _Transformer,
     "probe": lambda recipe, inputs: nn.Identity(),
     "image-block": _LastImageBlock,
+    "text-block": _LastTextBlock,
 }
 # Features of an encoder's last block are as wide as they are.
-WIDTHS = {"image-block": 1280}
+WIDTHS = {"image-block": 1280, "text-block": 384}

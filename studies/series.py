@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
+from penultimate.audits.law_reading import ALIGNED
 from penultimate.forecasts.status import LOST, OWN
 from studies.law import (
+    LEAST,
     Deaths,
     Law,
     Record,
@@ -211,6 +213,28 @@ class Group:
         if not total.any():
             return {}
         return {name: float(np.concatenate(parts[name]) @ total / (total @ total)) for name in PARTS}
+
+    def noise_exponents(self) -> tuple[float, float]:
+        """Exponents a, q of the fit noise/t ∝ λ^a y^{−q} from each run to the next, over directions that weaken.
+
+        y is t/σ, and noise what scatter takes in the budget. Not a number where fewer than a dozen weaken.
+        """
+        rows = [np.zeros((0, 3))]
+        for sweep in self.sweeps:
+            known = [record for record in sweep.records if not record["collapsed"]]
+            for one, two in pairwise(known):
+                noise, cosine = (np.array([r[name] for r in (one, two)], dtype=float) for name in ("noise", "cosine"))
+                t = np.array([strengths(r) for r in (one, two)])
+                meant = (cosine >= ALIGNED).all(axis=0) & (noise > LEAST * t).all(axis=0) & alive(one)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    grown, weaker = np.diff(np.log(noise / t), axis=0)[0], -np.diff(np.log(t), axis=0)[0]
+                decay = np.log(two["recipe"]["weight_decay"] / one["recipe"]["weight_decay"])
+                rows.append(np.stack([grown, np.full(grown.size, decay), weaker], axis=1)[meant & (weaker > LEAST)])
+        found = np.concatenate(rows)
+        if len(found) < 12:
+            return float("nan"), float("nan")
+        a, q = np.linalg.lstsq(found[:, 1:], found[:, 0])[0]
+        return float(a), float(q)
 
     def recalls(self, part: str) -> dict[str, np.ndarray]:
         """Recalls of all classes in all runs calibrated by strengths, by what the run's own forecast says they keep."""

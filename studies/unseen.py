@@ -1,13 +1,15 @@
 """Does the law hold on networks that it was not made on? Old law, new law, and how far two seeds agree.
 
 The package reads a law off one audited run, or two, and forecasts all other weight decays of the same network by it
-(docs/theory §15). Its constants were chosen on sweeps of `studies.sweep` and `studies.text`, and on those networks of
-`studies.zoo` that have one seed and squared error, at nine weight decays. Those of `studies.newcomers.later` were
-trained after that. Eight more, the zoo's of three seeds and `studies.newcomers.recipes`, took no part either, but an
-earlier law had been judged on them, and its failures there are why this one was looked for. All of these are swept at
-nine weight decays, so that where a direction dies is known to a factor of 1.78. The old law is that of one layer, with
-λ_H fixed (`studies.law.by_strengths`). No law can do better than another seed of the same network does: that is the
-ceiling. With cross-entropy all groups were looked at when the law was made.
+(docs/theory §15). Its constants were chosen on the sweeps of `studies.sweep` and `studies.text`, on the networks of
+`studies.zoo` and on `studies.newcomers.recipes`, those with squared error. `studies.newcomers.later` and
+`studies.newcomers.blocks` took no part. All of three seeds are swept at nine weight decays, so that where a direction
+dies is known to a factor of 1.78. The old law is that of one layer, with λ_H fixed (`studies.law.by_strengths`). No law
+can do better than another seed of the same network does: that is the ceiling. With cross-entropy those of
+`studies.newcomers.entropy` are unseen, and all others were looked at.
+
+Each run of a sweep starts from scratch. A law of trained states says where a state ends, not whether training reaches
+it. So the newcomers are also trained over rising weight decays, each from where the last one ended.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +19,7 @@ from itertools import combinations, groupby
 import numpy as np
 
 from studies import newcomers, sweep, text, zoo
-from studies.law import AuditedLaw, Score, by_audits, pull_factors, score, strengths
+from studies.law import AuditedLaw, Score, alive, by_audits, pull_factors, score, strengths
 from studies.results import Claim, Study, main, markdown, shown
 from studies.series import Group, Sweep, grouped
 from studies.training import Recipe, run_all
@@ -27,23 +29,28 @@ from studies.training import Recipe, run_all
 RIGHT, RIGHT_EACH, RIGHT_TWO, RIGHT_TWO_EACH, ERROR, FACTOR = 0.93, 0.88, 0.95, 0.91, 0.03, 1.5
 COVERED = (0.85, 0.95)
 # How tables call bodies whose names are words.
-_BODIES = {"probe": "probe", "transformer": "transformer", "resnet": "ResNet", "plain-cnn": "plain CNN"}
+_BODIES = {
+    "probe": "probe",
+    "transformer": "transformer",
+    "resnet": "ResNet",
+    "plain-cnn": "plain CNN",
+    "image-block": "last block",
+    "text-block": "last block",
+}
 
 
 @dataclass(frozen=True)
 class Named:
-    """All seeds of one network, and what the law's constants had to do with it: "chosen", "judged" or "unseen"."""
+    """All seeds of one network, and whether it is unseen: whether the law's constants were chosen without it."""
 
     name: str
-    part: str
+    unseen: bool
     group: Group
 
     @property
     def label(self) -> str:
         """How tables call it."""
-        return {"chosen": self.name, "judged": f"{self.name} (judged before)"}.get(
-            self.part, f"**{self.name}** (unseen)"
-        )
+        return f"**{self.name}** (unseen)" if self.unseen else self.name
 
     @property
     def loss(self) -> str:
@@ -111,6 +118,16 @@ def seeds_agree(named: Sequence[Named]) -> float:
     return _share([some[np.isfinite(some)] <= np.log(FACTOR) for some in apart])
 
 
+def all_at_once(name: Named) -> float:
+    """Share of deaths, of all directions that die between two runs, after which none is left alive."""
+    ends = []
+    for one in name.group.sweeps:
+        living = np.array([alive(record) for record in one.records])
+        dies = living[:-1] & ~living[1:]
+        ends.append(np.repeat(~living[1:].any(axis=1), dies.sum(axis=1)))
+    return _share(ends)
+
+
 def _share(held: Sequence[np.ndarray]) -> float:
     every = np.concatenate(held) if held else np.empty(0)
     return float(every.mean()) if every.size else float("nan")
@@ -120,11 +137,12 @@ def groups(quick: bool, seed: int) -> list[Named]:
     """Trained networks, the seen ones first."""
     wanted = sweep.recipes(quick, seed) + ([] if quick else text.recipes(False, seed))
     seen = [some for some in wanted if quick or _was_at_hand(some[0], seed)]
-    named = [Named(group.name, "chosen", group) for group in grouped(_trained(seen))]
+    named = [Named(group.name, False, group) for group in grouped(_trained(seen))]
     if quick:
         return named
-    later = {_network(recipe) for recipe in newcomers.later()}
-    for network, some in groupby([*zoo.recipes(), *newcomers.recipes(), *newcomers.later()], key=_network):
+    unseen = [*newcomers.later(), *newcomers.blocks(), *newcomers.entropy()]
+    later = {_network(recipe) for recipe in unseen}
+    for network, some in groupby([*zoo.recipes(), *newcomers.recipes(), *unseen], key=_network):
         recipes = list(some)
         first, seeds = recipes[0], len({recipe.seed for recipe in recipes})
         if seeds < zoo.SEEDS and first.loss == "mse":
@@ -132,11 +150,25 @@ def groups(quick: bool, seed: int) -> list[Named]:
         if first.loss == "mse":
             recipes = zoo.sweep(first, seeds, newcomers.FINE)
         each = [list(runs) for _, runs in groupby(recipes, key=lambda recipe: recipe.seed)]
-        rest = [zoo.WORDS[part] for part in (first.optimiser, first.loss) if part not in ("sgd", "mse")]
-        name = ", ".join([f"{_BODIES.get(first.body, first.body.upper())} on {first.data}", *rest])
-        part = "unseen" if network in later else "judged"
-        named.append(Named(name, part, Group([Sweep(runs) for runs in _trained(each)])))
+        named.append(Named(_name(first), network in later, Group([Sweep(runs) for runs in _trained(each)])))
     return named
+
+
+def rising() -> list[Named]:
+    """Networks over rising weight decays, each seed one network that is trained on."""
+    firsts, later = list(newcomers.raised()), {_network(recipe) for recipe in newcomers.later()}
+    made = run_all(firsts, newcomers.rising, "rising-")
+    groups = groupby(zip(firsts, made, strict=True), key=lambda pair: _network(pair[0]))
+    return [
+        Named(_name(network), network in later, Group([Sweep(kept["records"]) for _, kept in some]))
+        for network, some in groups
+    ]
+
+
+def _name(recipe: Recipe) -> str:
+    rest = [zoo.WORDS[part] for part in (recipe.optimiser, recipe.loss) if part not in ("sgd", "mse")]
+    body = _BODIES.get(recipe.body, recipe.body.upper())
+    return ", ".join([f"{body} on {recipe.data.removesuffix(' before its last block')}", *rest])
 
 
 def _network(recipe: Recipe) -> Recipe:
@@ -158,11 +190,11 @@ def study(quick: bool = False, seed: int = 0) -> Study:
     """Judge old law and new on every group."""
     everything = groups(quick, seed)
     named = [one for one in everything if one.loss == "mse"]
-    unseen = [one for one in named if one.part == "unseen"] or named
+    unseen = [one for one in named if one.unseen] or named
     one, two = (score_of(trial for name in unseen for trial in kind(name)) for kind in (Named.singles, Named.pairs))
     each, each_two = ([score_of(kind(name)) for name in unseen] for kind in (Named.singles, Named.pairs))
     each, each_two = ([some for some in scores if some.cases] for scores in (each, each_two))
-    where = f"{len(each)} networks trained after it" if not quick else "digits"
+    where = f"{len(each)} unseen networks" if not quick else "digits"
     held, held_deaths = covered(unseen), covered_deaths(unseen)
     claims = [
         _asked(f"one run forecasts which directions live, {where}", one.right, RIGHT),
@@ -195,8 +227,13 @@ def study(quick: bool = False, seed: int = 0) -> Study:
             for what, share in (("strengths", held), ("weight decays where directions die", held_deaths))
         ),
     ]
+    risen = [] if quick else [one for one in rising() if score_of(one.singles()).cases]
+    if risen:
+        what, new = f"deaths within a factor of {FACTOR}", [one for one in risen if one.unseen]
+        share = near_deaths(new, Named.singles)
+        claims.append(_asked(f"{what}, one run, weight decay raised, {len(new)} unseen networks", share, 0.9))
     facts = {
-        name.name: {"part": name.part, "one": vars(score_of(name.singles())), "two": vars(score_of(name.pairs()))}
+        name.name: {"unseen": name.unseen, "one": vars(score_of(name.singles())), "two": vars(score_of(name.pairs()))}
         for name in named
     }
     others = [one for one in everything if one.loss != "mse"]
@@ -204,8 +241,16 @@ def study(quick: bool = False, seed: int = 0) -> Study:
         claims,
         {},
         facts,
-        {"laws": _table(named), "deaths": _deaths(named)} | ({"pulls": _pulls(others)} if others else {}),
+        {"laws": _table(named), "deaths": _deaths(named), "noise": _noise(named)}
+        | ({"pulls": _pulls(others)} if others else {})
+        | ({"rising": _rising(named, risen)} if risen else {}),
     )
+
+
+def _noise(named: Sequence[Named]) -> str:
+    """How what scatter takes of a strength grows from run to run, with λ and as the direction weakens."""
+    rows = [(name.label, *(shown(power, ".2f") for power in name.group.noise_exponents())) for name in named]
+    return markdown(("network", "with λ, power", "as strength falls, power"), rows)
 
 
 def _pulls(named: Sequence[Named]) -> str:
@@ -218,8 +263,24 @@ def _pulls(named: Sequence[Named]) -> str:
             octaves = [value for factors in found for value in factors[kind]]
             middle, most = np.quantile(octaves, [0.5, 0.9]) if octaves else (np.nan, np.nan)
             cells.append(f"{shown(2**middle, '.2f')}, {shown(2**most, '.2f')}")
-        rows.append((name.name, *cells))
+        rows.append((name.label, *cells))
     return markdown(("network", "old law", "new law, one run"), rows)
+
+
+def _rising(named: Sequence[Named], risen: Sequence[Named]) -> str:
+    """Each run from scratch, beside one network that is trained on at rising weight decays."""
+    of_name = {name.name: name for name in named}
+    rows = []
+    for both in ((of_name[one.name], one) for one in risen):
+        cells = [shown(all_at_once(name), ".0%") for name in both]
+        for name in both:
+            one = score_of(name.singles())
+            near = (near_deaths([name], Named.singles, possibly=possibly) for possibly in (False, True))
+            cells += [f"{shown(one.right, '.1%')}, {shown(one.error, '.1%')}", *(shown(share, ".1%") for share in near)]
+        rows.append((both[0].label, *cells))
+    head = ("network", "all die at once: from scratch", "raised")
+    head += tuple(f"{kind}: {what}" for kind in ("from scratch", "raised") for what in ("law", "deaths", "possibly"))
+    return markdown(head, rows)
 
 
 def _asked(what: str, share: float, least: float) -> Claim:
@@ -252,10 +313,9 @@ def _table(named: Sequence[Named]) -> str:
 
 
 def _together(named: Sequence[Named]) -> list[tuple[str, list[Named]]]:
-    """All networks of a part, where it has some."""
-    parts = {"**all unseen**": "unseen", "all judged before": "judged"}
-    groups = [(label, [name for name in named if name.part == part]) for label, part in parts.items()]
-    return [(label, some) for label, some in groups if some]
+    """All unseen networks, where there are some."""
+    unseen = [name for name in named if name.unseen]
+    return [("**all unseen**", unseen)] if unseen else []
 
 
 def _deaths(named: Sequence[Named]) -> str:

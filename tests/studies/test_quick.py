@@ -25,6 +25,7 @@ from studies import (
     multi_label,
     multi_label_data,
     multi_label_tables,
+    newcomers,
     positive_features,
     sampling,
     spectrum,
@@ -190,6 +191,16 @@ def test_training_is_reproducible_and_kept_runs_are_read(scratch):
     again = training.measure(recipe, training.train(recipe))
     # Within one process the order of a sum may depend on where its array lies; a few steps do not make that large.
     np.testing.assert_allclose(again["strength"], first["strength"], rtol=1e-2, atol=1e-3)
+
+
+def test_a_network_that_is_trained_on_starts_where_it_was(scratch):
+    recipe = training.Recipe(1e-3, seed=SEED, hidden=(16,), width=12, epochs=3, data="digits", ratio=20.0)
+    network = training.train(recipe)
+    alone = training.measure(recipe, network)
+    records = newcomers.rising(recipe, network)["records"]
+    assert [record["recipe"]["weight_decay"] for record in records][::8] == [1e-3, 0.1]
+    assert {record["recipe"]["seed"] for record in records} == {SEED} and alone.items() <= records[0].items()
+    assert training.train(recipe, network=network) is network
 
 
 def test_runs_are_made_in_processes_of_their_own_and_kept(scratch, monkeypatch, capfd):
