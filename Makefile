@@ -94,7 +94,7 @@ checkpoints: .make/dev
 	$(BIN)/python -m studies.checkpoints
 	$(BIN)/python -m studies.real_or_noise
 
-# 183 small networks and the table that forecasts before training rest on, and 615 more that the law of trained networks
+# 183 small networks and the table that forecasts before training rest on, and 642 more that the law of trained networks
 # was chosen by or is judged on, beside 92 of `make studies`: under an hour on two cores by the CPU time of its runs. What
 # is interrupted goes on where it was.
 zoo: .make/dev .make/studies-data
