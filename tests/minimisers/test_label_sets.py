@@ -204,3 +204,12 @@ def test_a_solver_that_stops_early_says_so_and_its_bound_holds(monkeypatch):
     assert forecast.lower_bound < best < forecast.objective
     monkeypatch.setattr(solution, "Limits", lambda: Limits(seconds=0.0))
     assert pen.forecast(ANY, 0.1, loss="bce").outcome.name == "OUT_OF_TIME"
+
+
+def test_a_label_that_is_always_on_has_no_score_where_it_is_off():
+    """Under a softmax it is one of several that share a sample, and trained like any."""
+    targets = pen.LabelScatter.from_targets(np.array([[1.0, 1, 1], [1, 0, 0], [1, 0, 1]]))
+    forecast = pen.forecast(targets, 0.01, loss="ce", feature_ratio=1.0)
+    assert np.isnan(forecast.score_off).tolist() == [True, False, False] and forecast.score_on[0] > 0.9
+    rows = forecast.to_dict("all")["labels"]
+    assert [row["lift"] is None for row in rows] == [True, False, False] and "nan" not in forecast.verdict

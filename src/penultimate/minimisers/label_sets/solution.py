@@ -121,7 +121,7 @@ class LabelSetSolution(OneLine):
 
     @cached_property
     def score_off(self) -> Float[np.ndarray, " K"]:
-        """Mean score where it is off."""
+        """Mean score where it is off; NaN where it never is, as a softmax may have it."""
         return self._mean_scores(1.0 - self.sets)
 
     @cached_property
@@ -157,8 +157,8 @@ class LabelSetSolution(OneLine):
         return fixed
 
     def _mean_scores(self, of: Float[np.ndarray, "k M"]) -> Float[np.ndarray, " K"]:
-        times = self.model.times
-        return self._of_all((of * self.scores) @ times / (of @ times))
+        sums, samples = (of * self.scores) @ self.model.times, of @ self.model.times
+        return self._of_all(np.divide(sums, samples, out=np.full_like(sums, np.nan), where=samples > 0.0))
 
     def _of_all(self, figures: Float[np.ndarray, " k"]) -> Float[np.ndarray, " K"]:
         out = np.full(self.kept.size, np.nan)
