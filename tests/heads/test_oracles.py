@@ -194,6 +194,11 @@ def test_the_temperature_is_the_best_one():
     weights = balanced_weights(y, 4)
     best = minimize_scalar(lambda log: cross_entropy(np.exp(log) * scores, y, weights)[0], bounds=(-12, 3)).x
     assert inverse_temperature(scores, y, 4) == pytest.approx(np.exp(best), rel=1e-2)
+    rare = np.column_stack([scores, np.full(len(y), -1e30)])  # a class that is never the answer
+    for size in (1e-20, 1e-6, 1e6, 1e12):  # as large as scores are, so small is the factor
+        assert inverse_temperature(size * scores, y, 4) * size == pytest.approx(np.exp(best), rel=1e-2)
+        single = (size * rare).astype(np.float32) if size < 1e3 else size * rare
+        assert inverse_temperature(single, y, 5) * size == pytest.approx(np.exp(best), rel=1e-2)
     assert inverse_temperature(np.zeros((5, 3)), np.array([0, 1, 2, 0, 1]), 3) == 1.0
 
 

@@ -7,20 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import penultimate as pen
+from frames import Frame
 from penultimate.errors import FileError, ProblemError
 
 SHARES = arrays(np.float64, (5, 3), elements=st.floats(0.01, 1)).map(lambda a: a / a.sum(axis=1, keepdims=True))
 COSTS = arrays(np.float64, (3, 3), elements=st.floats(0, 50)).map(lambda a: a * (1 - np.eye(3)))
-
-
-class Frame:
-    """What a data frame shows of itself."""
-
-    def __init__(self, values, index, columns):
-        self.values, self.index, self.columns = values, index, columns
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.values, dtype=dtype)
 
 
 @settings(max_examples=50)
@@ -66,7 +57,7 @@ def test_names_decide_which_is_which(tmp_path):
     [
         ([[0, 1, 1], [1, 0, 1]], r"shape \(2, 3\) for 2 classes: give 2 × 2"),
         ([[0, 1]], "for 2 classes"),
-        ([["a", "b"], ["c", "d"]], "for 2 classes: give 2 × 2 numbers"),
+        ([["a", "b"], ["c", "d"]], "the costs are of type <U1, not numbers"),
         ([[0, np.nan], [1, 0]], "NaN or infinity"),
         ([[0, -1], [1, 0]], "where 'cat' is true the right answer costs 0 and 'newt' costs -1"),
         (Frame(1 - np.eye(2), ["cat", "cow"], ["cat", "cow"]), "different classes"),
@@ -81,6 +72,11 @@ def test_costs_that_are_none_are_refused(costs, says):
 def test_names_for_classes_without_any_are_refused():
     with pytest.raises(ProblemError, match="the classes have no names"):
         pen.decide([[0.5, 0.5]], Frame(1 - np.eye(2), ["a", "b"], ["a", "b"]))
+
+
+def test_what_polars_calls_columns_without_names_are_none():
+    costs, columns = [[0, 1], [20, 0]], ["column_0", "column_1"]
+    assert pen.decide([[0.9, 0.1], [0.97, 0.03]], Frame(costs, None, columns)).tolist() == [1, 0]
 
 
 def test_files_that_are_none_are_refused(tmp_path):

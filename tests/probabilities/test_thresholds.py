@@ -7,6 +7,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
 import penultimate as pen
+from frames import Frame
 from penultimate.cli import cli
 from penultimate.errors import PenultimateError
 
@@ -100,7 +101,10 @@ def test_probabilities_of_one_label_a_sample_are_told():
         ([[0, 1], [1, 0]], None, "every value is 0 or 1: these are answers"),
         (np.zeros((0, 3)), None, "at least one sample"),
         (np.zeros((2, 2, 2)), None, "one row a sample"),
-        ([["a", "b"]], None, "give numbers"),
+        ([["a", "b"]], None, "of type <U1, not numbers"),
+        (np.ma.masked_less([[0.2, 0.3]], 0.25), None, "masked entries"),
+        ([[0.2, 0.3], [0.4]], None, "cannot be read as one array"),
+        ([[0.2, 0.3]], [[0, 1], [1]], "rows of different lengths"),
         ([[0.2, 0.3]], [[0, 2]], "other values than 0 and 1"),
         ([[0.2, 0.3]], [[0], [1]], "give one row for each"),
         ([[0.2, 0.3]], [1], "labels have shape"),
@@ -112,8 +116,33 @@ def test_bad_input_is_one_clear_error(values, labels, says):
 
 
 def test_other_columns_are_refused_where_thresholds_are_used():
-    with pytest.raises(PenultimateError, match="3 columns for 2 thresholds"):
+    with pytest.raises(PenultimateError, match="3 classes in the probabilities and 2 in the thresholds"):
         pen.expected_f_thresholds([[0.1, 0.4], [0.3, 0.3]]).predict([[0.1, 0.2, 0.3]])
+    with pytest.raises(PenultimateError, match="'cow' only in the probabilities, and 'dog' only in the thresholds"):
+        pen.expected_f_thresholds([[0.1, 0.4], [0.3, 0.3]], names=["cat", "dog"]).predict(
+            Frame([[0.1, 0.2]], None, ["cat", "cow"])
+        )
+
+
+def test_names_decide_which_column_a_threshold_and_a_truth_are_of():
+    rng, names, other = np.random.default_rng(0), ["cat", "dog", "newt"], [2, 0, 1]
+    values = rng.beta(0.5, [4, 8, 40], size=(300, 3))
+    truth = (rng.random((300, 3)) < values).astype(int)
+    turned = [names[k] for k in other]
+    found = pen.expected_f_thresholds(Frame(values, range(300), names), Frame(truth[:, other], range(300), turned))
+    alone = [pen.expected_f_thresholds(values[:, k], truth[:, [k]]) for k in range(3)]
+    np.testing.assert_allclose(found.measured_f, [one.measured_f[0] for one in alone])
+    answers = found.predict(Frame(values[:, other], range(300), turned))
+    np.testing.assert_array_equal(answers, np.column_stack([one.predict(values[:, k]) for k, one in enumerate(alone)]))
+
+
+def test_tensors_that_training_left_with_a_gradient_and_half_ones_are_read():
+    torch = pytest.importorskip("torch")
+    values = np.random.default_rng(0).beta(0.5, [4, 8], size=(300, 2))
+    expected = pen.expected_f_thresholds(values).values
+    given = torch.tensor(values, requires_grad=True)
+    np.testing.assert_allclose(pen.expected_f_thresholds(given).values, expected)
+    np.testing.assert_allclose(pen.expected_f_thresholds(given.bfloat16()).values, expected, atol=5e-3)
 
 
 def test_the_command_writes_thresholds_and_json(tmp_path):

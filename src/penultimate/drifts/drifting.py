@@ -26,6 +26,7 @@ from penultimate.features.passes.deciding import AffineScores, nearest_scores
 from penultimate.features.sources import FeatureSource
 from penultimate.features.sources.places import places_of
 from penultimate.features.statistics import FeatureStatistics
+from penultimate.model.arguments import checked_seed
 from penultimate.noise.row_pairs import holm
 from penultimate.threads import one_thread_of_blas
 
@@ -103,6 +104,7 @@ def drift(
     if not 0.0 < level < 1.0:
         raise ProblemError(f"level={level}: give a share between 0 and 1")
     check(shape, epsilon)
+    rng = np.random.default_rng(checked_seed(seed))
     one, other, notes = two_sides(reference, current, head)
     if shape is not None and (one.source is None or other.source is None):
         raise FeaturesError(f"shape={shape!r} compares samples, and statistics keep none: give the features")
@@ -117,7 +119,6 @@ def drift(
         about = neighbours(*statistics)
         few = np.minimum(statistics[0].counts, statistics[1].counts)
         seen = _looked_at((one, other), statistics, about, grouped)
-        rng = np.random.default_rng(seed)
         tests = 1 if shape is None else 2
         least = level / (tests * max(int((few >= 2).sum()), 1))
         found = shifts(statistics, seen, about, least, rng)

@@ -10,6 +10,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_features, as_labels
 from penultimate.features.sources.source import ArraySource
 from penultimate.features.sources.writing import save_features
+from penultimate.model.arguments import checked_seed
 
 
 class Reservoir:
@@ -59,7 +60,7 @@ class Reservoir:
         self.dimension, self.per_class = int(dimension), int(per_class)
         self.seen: Int[np.ndarray, " K"] = np.zeros(classes, dtype=np.int64)
         self._kept: list[list[Float[np.ndarray, " d"]]] = [[] for _ in range(classes)]
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(checked_seed(seed))
 
     def update(self, features: object, labels: object) -> None:
         """Let a batch go by.

@@ -106,10 +106,11 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
     weights = balanced_weights(labels, classes)
     scores = by_class(scores)
     centred = scores - scores.max(axis=1, keepdims=True)
-    centred = np.maximum(centred, -1e6)  # classes that are never the answer
     spread = float(np.median(-centred.min(axis=1) if classes == 2 else -np.partition(centred, -2, axis=1)[:, -2]))
     if not spread > 0:
         return 1.0
+    # Scores of any size, and classes that are never the answer, in numbers that stay in range.
+    centred = np.maximum(centred, -1e6 * spread) / np.asarray(spread, dtype=centred.dtype)
     own = centred[np.arange(len(labels)), labels]
 
     shares = np.empty_like(centred)
@@ -121,7 +122,7 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
         means = np.einsum("nk,nk->n", shares, centred) / shares.sum(axis=1)
         return float(weights @ (means - own))
 
-    low, high = -np.log(spread) - _DECADES, -np.log(spread) + _DECADES
+    low, high = -_DECADES, _DECADES
     if slope(low) >= 0 or slope(high) <= 0:
-        return float(np.exp(low if slope(low) >= 0 else high))
-    return float(np.exp(brentq(slope, low, high, xtol=1e-3)))
+        return float(np.exp(low if slope(low) >= 0 else high)) / spread
+    return float(np.exp(brentq(slope, low, high, xtol=1e-3))) / spread

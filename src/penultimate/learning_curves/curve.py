@@ -23,6 +23,7 @@ from penultimate.learning_curves.cross_fitting import CrossFit
 from penultimate.learning_curves.intervals import gain_error, recall_interval
 from penultimate.learning_curves.refusals import check_budgets, check_classes, check_dump, check_heads, check_memory
 from penultimate.learning_curves.where_next import ClassGain, candidates, ranked, reached
+from penultimate.model.arguments import checked_seed
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
 
@@ -182,7 +183,7 @@ def learning_curve(
     >>> curve.verdict.startswith("With 2,000 samples of 6 ")
     True
     """
-    source = source_of(features, labels)
+    seed, source = checked_seed(seed), source_of(features, labels)
     samples = gather(source)
     dump = _counted(samples.labels, source.names if names is None else names)
     asked = _asked(of, dump)

@@ -72,6 +72,17 @@ def whole(value: object, what: str, least: int = 1) -> int:
     return int(known)
 
 
+def checked_seed(value: object) -> int:
+    """A seed: a whole number, at least 0.
+
+    Raises
+    ------
+    ProblemError
+        If it is none.
+    """
+    return whole(value, "the seed", 0)
+
+
 def decays(value: object) -> tuple[float, ...]:
     """One weight decay, or one for each layer.
 

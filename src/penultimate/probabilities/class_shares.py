@@ -11,8 +11,9 @@ from scipy.special import chdtrc
 from penultimate.counts.class_names import NumberedNames
 from penultimate.counts.matching import as_it_stands, compared, places
 from penultimate.errors import FeaturesError, ProblemError
+from penultimate.model.arguments import checked_seed
 from penultimate.probabilities.calibrating import calibrated, fit_calibration
-from penultimate.probabilities.given import Given, Probabilities, class_indices, probabilities_of
+from penultimate.probabilities.given import Given, Probabilities, class_indices, class_labels, probabilities_of
 from penultimate.probabilities.mixing import corrected_mix, most_likely_mix
 from penultimate.probabilities.shares import Mix, shares_of
 from penultimate.reported import Reported
@@ -146,7 +147,7 @@ def class_shares(
     True
     """
     found = _checked(probabilities_of(probabilities, names=names))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed))
     counted = np.bincount(found.values.argmax(axis=1), minlength=len(found.names)) / len(found.values)
     if valid is None:
         if trained_on is None:
@@ -200,7 +201,7 @@ def _known(
     """Probabilities and classes of the known samples, by the columns of the others."""
     given, said = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
     held = _checked(probabilities_of(cast(Given, given), what="valid"))
-    labels = held.labels if said is None else np.asarray(said)
+    labels = held.labels if said is None else class_labels(said)
     if labels is None:
         raise ProblemError("valid has no labels: give its classes too, in a file as y")
     if held.values.shape[1] != len(found.names):

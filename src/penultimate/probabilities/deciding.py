@@ -13,7 +13,7 @@ from scipy.special import softmax
 from penultimate.counts.class_names import NumberedNames
 from penultimate.counts.matching import places
 from penultimate.errors import FeaturesError, ProblemError
-from penultimate.probabilities.given import Given, probabilities_of
+from penultimate.probabilities.given import Given, numbers_of, probabilities_of, unnamed
 from penultimate.probabilities.reading import named_square
 
 
@@ -99,7 +99,7 @@ def costs_of(given: Given, names: Sequence[str]) -> Float[np.ndarray, "K K"]:
         what = os.fspath(given)
         values, rows, columns = named_square(Path(given))
     else:
-        values = np.asarray(given)
+        values = numbers_of(given, what)
         rows = None if rows is None or callable(rows) else list(rows)  # lists have a method of that name
     size = len(names)
     if values.dtype.kind not in "fiu" or values.shape != (size, size):
@@ -117,8 +117,7 @@ def costs_of(given: Given, names: Sequence[str]) -> Float[np.ndarray, "K K"]:
 def _in_order(values: NDArray[np.float64], rows: Any, columns: Any, names: Sequence[str], what: str) -> Any:
     """Rows and columns in the order of the names; where one side alone is named, both stand in its order."""
     sides = [None if side is None else [str(name) for name in side] for side in (rows, columns)]
-    numbered = [str(place) for place in range(len(names))]
-    named = [side if side is not None and side != numbered else None for side in sides]
+    named = [side if side is not None and not unnamed(side) else None for side in sides]
     for axis, side in enumerate(named):
         order = side or named[1 - axis]
         if order is None:

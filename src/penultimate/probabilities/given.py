@@ -11,7 +11,10 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
 
 from penultimate.counts.class_names import NumberedNames, as_names
-from penultimate.errors import CountsError, ProblemError
+from penultimate.counts.matching import places
+from penultimate.counts.unwrapping import as_array_or_list
+from penultimate.errors import CountsError, FeaturesError, ProblemError
+from penultimate.features.arrays import as_array
 from penultimate.probabilities.reading import read_file
 
 Given = ArrayLike | str | os.PathLike[str]
@@ -104,7 +107,7 @@ logits through a softmax, or through a sigmoid where a sample may have several l
         what = os.fspath(given)
         values, columns, labels = read_file(Path(given))
     else:
-        values = np.asarray(given)
+        values = numbers_of(given, what)
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
         raise ProblemError(f"{what}: {values.dtype} of shape {values.shape}: give numbers, one row a sample (N, K)")
     if values.ndim == 1:
@@ -126,9 +129,47 @@ def _names(given: Any, size: int, what: str) -> Sequence[str]:
         raise ProblemError(f"{what}: {error}") from None
     if len(names) != size:
         raise ProblemError(f"{what}: {len(names)} names for {size} columns: give one for each")
-    # Numbers from 0 on are what pandas calls columns that nobody named.
-    numbered = NumberedNames(size)
-    return numbered if names == tuple(numbered) else names
+    return NumberedNames(size) if unnamed(names) else names
+
+
+def unnamed(names: Sequence[str]) -> bool:
+    """Whether these are what pandas or Polars calls columns that nobody named: 0, 1, … or column_0, column_1, ….
+
+    Examples
+    --------
+    >>> from penultimate.probabilities.given import unnamed
+    >>> unnamed(["0", "1"]), unnamed(["column_0", "column_1"]), unnamed(["1", "0"])
+    (True, True, False)
+    """
+    return any(all(name == f"{start}{k}" for k, name in enumerate(names)) for start in ("", "column_"))
+
+
+def numbers_of(given: object, what: str) -> NDArray[Any]:
+    """An array or tensor of any library, wherever it lies, as one of NumPy's.
+
+    Raises
+    ------
+    ProblemError
+        When it holds no numbers.
+    """
+    try:
+        return as_array(given, what)
+    except FeaturesError as error:
+        raise ProblemError(str(error)) from None
+
+
+def in_order(values: NDArray[Any], names: Sequence[str], wanted: Sequence[str], what: str, others: str) -> NDArray[Any]:
+    """Columns in the order of others, where both sides name them.
+
+    Raises
+    ------
+    ProblemError
+        When they name other columns, or one side has more.
+    """
+    try:
+        return values[:, np.argsort(places(names, wanted, what, others))]
+    except FeaturesError as error:
+        raise ProblemError(str(error)) from None
 
 
 def _check(values: Float[np.ndarray, "N K"], names: Sequence[str], what: str) -> None:
@@ -152,24 +193,45 @@ def labels_of(found: Probabilities, given: object) -> NDArray[Any] | None:
     Parameters
     ----------
     found : Probabilities
-    given : array-like, optional
+    given : array-like or data frame, optional
 
     Returns
     -------
     ndarray or None
+        Of several columns, in the order of those of the probabilities where both are named.
 
     Raises
     ------
     ProblemError
-        When there is not one row for each sample.
+        When there is not one row for each sample, or columns have other names.
     """
-    labels = found.labels if given is None else np.asarray(given)
+    labels = found.labels if given is None else class_labels(given)
     if labels is not None and (labels.ndim not in (1, 2) or len(labels) != len(found.values)):
         what = "labels" if given is not None else "the labels beside the probabilities"
         raise ProblemError(
             f"{what} have shape {labels.shape} for {len(found.values)} rows of probabilities: give one row for each"
         )
+    columns = getattr(given, "columns", None)
+    if labels is not None and labels.ndim == 2 and columns is not None:
+        named = _names(columns, labels.shape[1], "labels")
+        return in_order(labels, named, found.names, "the labels", "the probabilities")
     return labels
+
+
+def class_labels(given: object) -> NDArray[Any]:
+    """Labels of any library as an array.
+
+    Raises
+    ------
+    ProblemError
+        When they are none.
+    """
+    try:
+        return np.asarray(as_array_or_list(given))
+    except CountsError as error:
+        raise ProblemError(str(error)) from None
+    except ValueError:
+        raise ProblemError("labels have rows of different lengths: give one row a sample, all alike") from None
 
 
 def class_indices(labels: NDArray[Any], names: Sequence[str], samples: int) -> Int[np.ndarray, " N"]:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from penultimate.errors import ProblemError
-from penultimate.probabilities.given import Given, Probabilities, labels_of, probabilities_of
+from penultimate.probabilities.given import Given, Probabilities, in_order, labels_of, probabilities_of
 from penultimate.reported import Reported
 
 # Below so many expected positives a threshold mostly says which samples happen to be in the file: on batches of 200,
@@ -104,11 +104,12 @@ class Thresholds(Reported, presenter="thresholds"):
         Parameters
         ----------
         probabilities : array-like of shape (N, K), or path
-            Columns in the same order; where both name them, the names must be the same.
+            Columns in the same order; where both sides name them, names decide which is which.
 
         Returns
         -------
         ndarray of bool of shape (N, K)
+            In the order of the thresholds.
 
         Raises
         ------
@@ -116,12 +117,7 @@ class Thresholds(Reported, presenter="thresholds"):
             When the columns are others, or a value is no probability.
         """
         found = probabilities_of(probabilities)
-        if found.values.shape[1] != len(self.names):
-            raise ProblemError(
-                f"{found.values.shape[1]} columns for {len(self.names)} thresholds: give the same labels, in the same "
-                "order"
-            )
-        return found.values >= self.values
+        return in_order(found.values, found.names, self.names, "the probabilities", "the thresholds") >= self.values
 
 
 def expected_f_thresholds(

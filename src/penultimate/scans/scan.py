@@ -21,6 +21,7 @@ from penultimate.errors import FeaturesError, FileError, MissingDependencyError
 from penultimate.features.arrays import as_array
 from penultimate.features.checkpoints.stored import ROUNDING
 from penultimate.features.head import Head, checked_names
+from penultimate.model.arguments import checked_seed
 from penultimate.reported import Reported
 from penultimate.scans.candidates import find_candidates
 from penultimate.scans.fixes import Fix, fixed
@@ -239,7 +240,7 @@ def scan(
     >>> found.untrained.size, found.name(found.groups[0].rows[0]), found.groups[0].kind.value
     (40, 'token 100', 'equal as stored')
     """
-    layer = _layer(weight, bias, key)
+    seed, layer = checked_seed(seed), _layer(weight, bias, key)
     rows = len(layer.weight)
     known, tokenizer = _names(names, layer)
     offsets = None if layer.bias is None else np.asarray(as_array(layer.bias, "bias"), dtype=np.float64)

@@ -97,9 +97,12 @@ def test_passes_checks_of_scikit_learn(check):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (lambda X, y, V, v: (X, y, (V, np.where(v == "cat", "cow", v))), "samples of .*cow.* none to learn from"),
+        (
+            lambda X, y, V, v: (X, y, (V, np.where(v == "cat", "cow", v))),
+            "'cow', of which there are none .*1 class in all",
+        ),
         (lambda X, y, V, v: (X, y, (V, v[:-1])), "240 samples and labels of shape"),
-        (lambda X, y, V, v: (X, y, (V[:5], v[:5])), "5 samples of 1 classes are held out"),
+        (lambda X, y, V, v: (X, y, (V[:5], v[:5])), "5 samples of 1 class are held out"),
         (lambda X, y, V, v: (X[-20:], y[-20:]), "choosing needs 6 of two: give more samples, or valid="),
     ],
 )

@@ -310,7 +310,7 @@ def nan_in(rows):
         ({"features": lambda X: X[:, :2]}, "width 2"),
         ({"labels": lambda y: y + 1}, "label 3"),
         ({"labels": lambda y: y - 1}, "label -1"),
-        ({"labels": lambda y: np.zeros_like(y)}, "1 classes"),
+        ({"labels": lambda y: np.zeros_like(y)}, "120 samples of 1 class: "),
     ],
 )
 def test_held_out_samples_that_do_not_fit_are_refused(change, message):

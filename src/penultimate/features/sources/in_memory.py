@@ -69,9 +69,24 @@ def gather(source: FeatureSource) -> Samples:
         FeatureStatistics.finite(batch.features, seen, gaps="refuse")
         if len(batch.labels) and int(batch.labels.min()) < 0:
             raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
-        features.append(np.asarray(batch.features, dtype=np.float32))
+        features.append(in_single(batch.features))
         labels.append(np.asarray(batch.labels, dtype=np.int64))
         seen += len(batch.labels)
     if not labels:
         return Samples(np.zeros((0, source.dimension), dtype=np.float32), np.zeros(0, dtype=np.int64))
     return Samples(np.concatenate(features), np.concatenate(labels))
+
+
+def in_single(features: Float[np.ndarray, "M d"]) -> Float[np.ndarray, "M d"]:
+    """Features in single precision, without a copy where they are; what that cannot hold becomes infinite.
+
+    Parameters
+    ----------
+    features : ndarray of shape (M, d)
+
+    Returns
+    -------
+    ndarray of shape (M, d), float32
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(features, dtype=np.float32)

@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 
 from penultimate.errors import FeaturesError
-from penultimate.features.sources.in_memory import Samples
+from penultimate.features.sources.in_memory import Samples, in_single
 from penultimate.heads.comparison.candidates import affordable, candidates
 from penultimate.heads.comparison.frozen import fitted_to_both, frozen_training
 from penultimate.heads.comparison.plain import plain_decay
@@ -92,7 +92,7 @@ class BestHead(LinearHead):
             For NaN, and shapes that do not fit.
         """
         rows, own = self._take(X, y, None)
-        train, classes = Samples(np.asarray(rows, dtype=np.float32), own), len(self.classes_)
+        train, classes = Samples(in_single(rows), own), len(self.classes_)
         if not affordable(len(own), rows.shape[1], classes):
             raise FeaturesError(
                 f"{len(own)} samples of width {rows.shape[1]} and {classes} classes are too many to fit all heads to: "
@@ -147,8 +147,8 @@ class BestHead(LinearHead):
         samples, seen = len(valid.labels), np.unique(valid.labels).size
         if samples < _LEAST or seen < 2:
             raise FeaturesError(
-                f"{samples} samples of {seen} classes are held out, and choosing needs {_LEAST} of two: give more "
-                "samples, or valid="
+                f"{samples} samples of {seen} class{'' if seen == 1 else 'es'} are held out, and choosing needs "
+                f"{_LEAST} of two: give more samples, or valid="
             )
         training = frozen_training(train, classes, decay)
         tried = Tried(candidates(training, valid, linear=self.linear)[0], valid, training.statistics.counts)
@@ -161,9 +161,9 @@ class BestHead(LinearHead):
         unknown = np.setdiff1d(labels, self.classes_)
         if unknown.size:
             raise FeaturesError(
-                f"valid has samples of {unknown[0]!r}, of which there are none to learn from ({unknown.size} such "
-                "classes): leave them out"
+                f"valid has samples of {unknown.tolist()[0]!r}, of which there are none to learn from ({unknown.size} "
+                f"class{'' if unknown.size == 1 else 'es'} in all): leave them out"
             )
-        held = Samples(np.asarray(rows, dtype=np.float32), np.searchsorted(self.classes_, labels))
+        held = Samples(in_single(rows), np.searchsorted(self.classes_, labels))
         check_varied(held, "valid")
         return held

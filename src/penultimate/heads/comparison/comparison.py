@@ -30,6 +30,7 @@ from penultimate.heads.comparison.selection import FOLDS, Blend, Chosen, Tried, 
 from penultimate.heads.comparison.trees import trees_note
 from penultimate.heads.kernel_head import AnyHead, KernelHead, as_kernel, renamed
 from penultimate.heads.validation_curve import Curve
+from penultimate.model.arguments import checked_seed
 from penultimate.probabilities.deciding import costs_of
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
@@ -254,6 +255,7 @@ def compare_heads(
     >>> pen.compare_heads("cnn-mse").by_theory
     'τ-normalised'
     """
+    seed = checked_seed(seed)
     if costs is not None and valid is None:
         raise ProblemError("costs decide between heads on held-out samples: give VALID too")
     source = source_of(train)

@@ -15,6 +15,7 @@ from penultimate.features.sources.label_samples import LabelSamples, label_sampl
 from penultimate.features.sources.writing import save_head
 from penultimate.heads.multi_label import FOLDS, MultiLabelHead, dealt
 from penultimate.heads.sigmoids import Logistic, Rotated
+from penultimate.model.arguments import checked_seed
 from penultimate.probabilities.thresholds import Thresholds, f1
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
@@ -200,6 +201,7 @@ def compare_label_heads(
     >>> sorted(found.best.gains)
     ['few', 'macro_f1', 'many', 'medium', 'micro_f1']
     """
+    seed = checked_seed(seed)
     given, held = (_samples_of(side, what, column, separator) for side, what in ((train, "TRAIN"), (valid, "VALID")))
     if held.features.shape[1] != given.features.shape[1]:
         raise FeaturesError(

@@ -17,8 +17,9 @@ from penultimate.features.sources.in_memory import Samples, gather
 if TYPE_CHECKING:
     from penultimate.features.sources import FeatureSource
 
-# Sums of as many squares as a million features have stay within float32.
-_REACH = 1e15
+# Scores are as large as sums of squares of features, and stay far above that of a class that is never the answer
+# (`NEVER`, −1e30); their inverses stay within float32.
+_REACH = 1e12
 
 
 def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts: int) -> Samples:
@@ -59,12 +60,14 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
     if strange.size:
         raise FeaturesError(
             f"class {counts.names[int(strange[0])]!r} has {int(number[strange[0]])} samples in VALID and none in TRAIN "
-            f"({strange.size} such classes): no head can be fitted to it; leave these samples out"
+            f"({strange.size} class{'' if strange.size == 1 else 'es'} in all): no head can be fitted to it; leave "
+            "these samples out"
         )
     if np.count_nonzero(number) < 2 or len(samples.labels) < 2 * parts:
+        seen = np.count_nonzero(number)
         raise FeaturesError(
-            f"VALID has {len(samples.labels)} samples of {np.count_nonzero(number)} classes: choosing needs at least "
-            f"{2 * parts} samples of two classes; without VALID the head is adjusted as theory says"
+            f"VALID has {len(samples.labels)} samples of {seen} class{'' if seen == 1 else 'es'}: choosing needs at "
+            f"least {2 * parts} samples of two classes; without VALID the head is adjusted as theory says"
         )
     check_varied(samples, "VALID")
     return samples
