@@ -155,6 +155,8 @@ class BestHead(LinearHead):
         return tried.choose(np.arange(samples), np.random.default_rng(self.random_state))
 
     def _held_out(self, valid: tuple[object, object]) -> Samples:
+        if len(valid) != 2:
+            raise FeaturesError(f"valid holds {len(valid)} things: give two, features and labels")
         rows, labels = checked_rows(self, valid[0]), np.asarray(valid[1])
         if labels.shape != (len(rows),):
             raise FeaturesError(f"valid has {len(rows)} samples and labels of shape {labels.shape}: give one a sample")

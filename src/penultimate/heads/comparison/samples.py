@@ -80,7 +80,8 @@ def check_varied(samples: Samples, whose: str) -> None:
     ------
     FeaturesError
     """
-    reach = float(np.ptp(samples.features, axis=0).max())
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite less infinite
+        reach = float(np.ptp(samples.features, axis=0).max())
     if reach == 0.0:
         raise FeaturesError(f"{whose} has the same features in every sample: there is nothing to tell classes by")
     if not 1.0 / _REACH < reach < _REACH:
