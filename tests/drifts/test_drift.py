@@ -289,6 +289,8 @@ BAD = {
     "another head": (lambda: (ONE, OTHER), "the head reads features of width 3", {"head": pen.Head((np.eye(3),))}),
     "a head of other classes": (lambda: (ONE, OTHER), "classes", {"head": pen.Head((np.ones((3, WIDTH)),))}),
     "no level": (lambda: (ONE, OTHER), "level=0", {"level": 0.0}),
+    "a level that is text": (lambda: (ONE, OTHER), "level must be a number, got 'high'", {"level": "high"}),
+    "no seed": (lambda: (ONE, OTHER), "the seed must be a number, got None", {"seed": None}),
     "no such shape": (lambda: (ONE, OTHER), "shape='pie'", {"shape": "pie"}),
     "shape of statistics": (
         lambda: (ONE, pen.FeatureStatistics.from_features(FEATURES, LABELS)),

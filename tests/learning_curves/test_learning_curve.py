@@ -170,6 +170,9 @@ def test_collapsed_features_are_refused():
         ({"of": 1, "class_weight": "even"}, "balanced"),
         ({"of": 1, "offsets": [1.0]}, "offsets"),
         ({"of": 1, "folds": 1}, "at least 2"),
+        ({"of": 1, "folds": 2.5}, "folds must be at least 2, and a whole number; got 2.5"),
+        ({"of": 1, "weight_decay": "0.1"}, "must be a number, got '0.1'"),
+        ({"of": 1, "seed": -1}, "the seed must be at least 0"),
     ],
 )
 def test_a_question_that_is_none_is_refused(options, message):

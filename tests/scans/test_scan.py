@@ -195,10 +195,12 @@ def test_a_head_brings_bias_and_names():
         (np.ones((5, 4)), {"names": list("abcdef")}, "6 names for 5 rows"),
         (np.ones((5, 4)), {"bias": [1.0]}, "bias has shape"),
         (pen.Head((np.ones((4, 3)), np.ones((5, 4)))), {}, "2 layers"),
+        (np.ones((5, 4)), {"rounding": -1.0}, "rounding must be positive"),
+        (np.ones((5, 4)), {"seed": "a"}, "the seed must be a number"),
     ],
 )
 def test_bad_input(weight, more, match):
-    with pytest.raises(pen.FeaturesError, match=match):
+    with pytest.raises(pen.PenultimateError, match=match):
         pen.scan(weight, **more)
 
 

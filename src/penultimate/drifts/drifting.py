@@ -26,7 +26,7 @@ from penultimate.features.passes.deciding import AffineScores, nearest_scores
 from penultimate.features.sources import FeatureSource
 from penultimate.features.sources.places import places_of
 from penultimate.features.statistics import FeatureStatistics
-from penultimate.model.arguments import checked_seed
+from penultimate.model.arguments import checked_seed, number
 from penultimate.noise.row_pairs import holm
 from penultimate.threads import one_thread_of_blas
 
@@ -101,7 +101,7 @@ def drift(
     >>> drift.moved.tolist(), drift.of_the_way.round(1).tolist(), int(drift.towards[2])
     ([False, False, True], [0.0, 0.0, 0.5], 0)
     """
-    if not 0.0 < level < 1.0:
+    if not 0.0 < number(level, "level") < 1.0:
         raise ProblemError(f"level={level}: give a share between 0 and 1")
     check(shape, epsilon)
     rng = np.random.default_rng(checked_seed(seed))

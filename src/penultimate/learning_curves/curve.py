@@ -23,7 +23,7 @@ from penultimate.learning_curves.cross_fitting import CrossFit
 from penultimate.learning_curves.intervals import gain_error, recall_interval
 from penultimate.learning_curves.refusals import check_budgets, check_classes, check_dump, check_heads, check_memory
 from penultimate.learning_curves.where_next import ClassGain, candidates, ranked, reached
-from penultimate.model.arguments import checked_seed
+from penultimate.model.arguments import checked_seed, positive
 from penultimate.reported import Reported
 from penultimate.threads import one_thread_of_blas
 
@@ -195,7 +195,7 @@ def learning_curve(
     fit = CrossFit(rows, own, dump.classes, class_weight, _offsets(offsets, dump.classes), folds, seed)
     # Thousands of small products: a second thread of BLAS gains little, and costs many times as much on a busy machine.
     with one_thread_of_blas():
-        decay = fit.best_weight_decay() if weight_decay is None else _positive(weight_decay)
+        decay = fit.best_weight_decay() if weight_decay is None else positive(weight_decay, "the weight decay")
         (present,) = fit.recalls(np.array([decay]))
         check_dump(present, dump)
         leverage = fit.leverage(decay)
@@ -283,9 +283,3 @@ def _offsets(given: object, classes: int) -> Floats:
     if offsets.shape != (classes,) or not np.isfinite(offsets).all():
         raise ProblemError(f"offsets of shape {offsets.shape}: give a finite number for each of {classes} classes")
     return offsets
-
-
-def _positive(weight_decay: float) -> float:
-    if not (np.isfinite(weight_decay) and weight_decay > 0.0):
-        raise ProblemError(f"the weight decay must be positive and finite, got {weight_decay}")
-    return float(weight_decay)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from penultimate.counts import ClassCounts
 from penultimate.errors import FeaturesError, ProblemError
+from penultimate.model.arguments import whole
 
 # Of the class asked about. Ten samples know a recall to ± 15 to 25 points; fewer know next to nothing.
 FEWEST = 10
@@ -58,8 +59,7 @@ def check_classes(counts: ClassCounts, asked: int | None, folds: int) -> None:
     ProblemError
         When there are fewer than two folds.
     """
-    if folds < 2:
-        raise ProblemError(f"folds={folds}: give at least 2")
+    whole(folds, "folds", 2)
     values = counts.values
     few = np.full(counts.classes, max(folds, 2))
     few[slice(None) if asked is None else asked] = max(FEWEST, folds)

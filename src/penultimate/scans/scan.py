@@ -21,7 +21,7 @@ from penultimate.errors import FeaturesError, FileError, MissingDependencyError
 from penultimate.features.arrays import as_array
 from penultimate.features.checkpoints.stored import ROUNDING
 from penultimate.features.head import Head, checked_names
-from penultimate.model.arguments import checked_seed
+from penultimate.model.arguments import checked_seed, positive
 from penultimate.reported import Reported
 from penultimate.scans.candidates import find_candidates
 from penultimate.scans.fixes import Fix, fixed
@@ -246,7 +246,7 @@ def scan(
     offsets = None if layer.bias is None else np.asarray(as_array(layer.bias, "bias"), dtype=np.float64)
     if offsets is not None and offsets.shape != (rows,):
         raise FeaturesError(f"the bias has shape {offsets.shape} for {rows} rows: give one number a row")
-    eps = layer.rounding if rounding is None else rounding
+    eps = layer.rounding if rounding is None else positive(rounding, "rounding")
     lengths, mean, copies = _first_pass(Rows(layer.weight))
     _check_size(layer.weight, lengths)
     whole = Rows(layer.weight, np.flatnonzero(np.isfinite(lengths)))

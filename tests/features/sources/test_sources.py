@@ -45,7 +45,9 @@ def test_names_are_those_given_or_of_the_head():
         (np.zeros((3, 2)), np.zeros(2, int), "labels have shape (2,) for 3 samples"),
         (np.zeros((3, 2)), np.zeros((3, 1), int), "labels have shape (3, 1)"),
         (np.zeros((3, 2)), np.zeros(3), "labels are float64"),
-        (np.zeros((3, 2)), np.array(["a", "b", "c"]), "labels are of type"),
+        (np.zeros((3, 2)), np.array(["a", "b", "c"]), "labels are texts: number them, names, numbers = numpy.unique("),
+        (np.zeros((3, 2)), np.array(["a", "b", None], dtype=object), "give pen.ArraySource(features, numbers, names"),
+        (np.zeros((3, 2)), np.array([1, "b", None], dtype=object), "labels are of type object, not numbers"),
     ],
 )
 def test_arrays_that_do_not_fit(features, labels, part):

@@ -118,7 +118,15 @@ class ArraySource:
         self, features: object, labels: object, head: Head | None = None, names: tuple[str, ...] | None = None
     ) -> None:
         self._features = as_features(features)
-        self._labels = as_array(labels, "labels")
+        try:
+            self._labels = as_array(labels, "labels")
+        except FeaturesError:
+            if not _are_texts(labels):
+                raise
+            raise FeaturesError(
+                "labels are texts: number them, names, numbers = numpy.unique(labels, return_inverse=True), and give "
+                "pen.ArraySource(features, numbers, names=names)"
+            ) from None
         if self._labels.ndim == 2:
             raise FeaturesError(
                 f"labels have shape {self._labels.shape}: several labels a sample are for pen.audit_label_sets; one "
@@ -187,3 +195,9 @@ class ArraySource:
         part = ArraySource(self._features[first:end], self._labels[first:end])
         part._name = part_name(self, first)
         return part
+
+
+def _are_texts(labels: object) -> bool:
+    """Whether what is no array of numbers begins with a text, as columns of data frames do, too."""
+    held = np.asarray(labels)
+    return held.dtype.kind in "US" or (held.dtype == np.object_ and isinstance(next(iter(held.flat), None), str))
