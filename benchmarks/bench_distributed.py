@@ -1,10 +1,11 @@
 """An audit of shards in one process and on a local Dask cluster, and what a large one would cost by what was measured.
 
-``--costs`` leaves the audits out.
+``--costs`` leaves the audits out, and ``--large`` is a run of many classes alone.
 """
 
 import argparse
 import logging
+import resource
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,10 +19,15 @@ from threadpoolctl import threadpool_limits
 import penultimate as pen
 from measure import alternately, best, console, once, table
 from penultimate.archives.blocks import _SHARD_BLOCKS, block_rows
-from penultimate.features.passes.distributed import _GROUP
+from penultimate.features.passes.class_ranges import RANGE, bounds_of
+from penultimate.features.passes.distributed import on_cluster
+from penultimate.features.passes.one_process import OneProcess
+from penultimate.features.passes.replicates import Replicates
 from penultimate.features.passes.tasks import _FAN
 
 SAMPLES, DIMENSION, CLASSES, SHARDS = 320_000, 256, 100, 8
+# Of the large run: ranges of classes, 512 MiB each, are several from 131,072 classes of this width on.
+WIDTH, SAMPLES_A_CLASS, ROWS = 256, 4, 1 << 15
 
 
 def write(folder: Path) -> pen.Head:
@@ -76,6 +82,70 @@ def compare(folder: Path, head: pen.Head) -> None:
     console.print(out)
 
 
+def write_many(folder: Path, classes: int) -> None:
+    """Shards of features of very many classes, in random order."""
+    rng = np.random.default_rng(0)
+    order = rng.permutation(np.tile(np.arange(classes), SAMPLES_A_CLASS))
+    for first in range(0, order.size, ROWS):
+        labels = order[first : first + ROWS]
+        features = (
+            rng.standard_normal((labels.size, WIDTH), dtype=np.float32) + labels[:, None].astype(np.float32) / classes
+        )
+        np.savez(folder / f"{first:09}.npz", H=features, y=labels)
+
+
+def first_pass(folder: Path, classes: int, client: distributed.Client | None) -> pen.FeatureStatistics:
+    """The statistic of all classes, in one process or split by class on a cluster."""
+    source, sums = pen.open_features(folder), Replicates(classes, WIDTH, 1)
+    if client is None:
+        with threadpool_limits(1):
+            OneProcess(source).run(sums, "features")
+    else:
+        with on_cluster(client, source) as passes:
+            passes.classes(classes)
+            passes.run(sums, "features")
+    sums.whole.freeze()
+    return sums.whole
+
+
+def both(folder: Path, classes: int) -> tuple[float, float, float]:
+    """Seconds of one process and of two workers, and the peak memory of a worker in GiB."""
+    found: list[pen.FeatureStatistics] = []
+    with cluster(2) as client:
+        seconds = [once(lambda c=c: found.append(first_pass(folder, classes, c))) for c in (None, client)]
+        peaks: dict[str, int] = client.run(lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    off = np.abs(found[1].means - found[0].means).max()
+    if not (off < 1e-12 and np.array_equal(found[0].counts, found[1].counts)):
+        raise SystemExit(f"means differ by {off:.1e} from those of one process")
+    return *seconds, max(peaks.values()) / 1024**2
+
+
+def large_run(sizes: list[int]) -> None:
+    """Print the first pass over ever more classes, in one process and on two workers, and how it grows."""
+    columns = (
+        "classes",
+        "features, GB",
+        "ranges",
+        "one process, s",
+        "two workers, s",
+        "÷",
+        "∝ K to the",
+        "a worker, GiB",
+    )
+    out = table(f"First pass, {SAMPLES_A_CLASS} samples a class, d = {WIDTH}", *columns)
+    before: tuple[int, float] | None = None
+    for classes in sizes:
+        with tempfile.TemporaryDirectory() as place:
+            write_many(Path(place), classes)
+            alone, two, peak = both(Path(place), classes)
+        power = "" if before is None else f"{np.log(two / before[1]) / np.log(classes / before[0]):.2f}"
+        before = (classes, two)
+        size, ranges = 4e-9 * SAMPLES_A_CLASS * classes * WIDTH, len(bounds_of(classes, WIDTH)) - 1
+        row = (f"{size:.2f}", f"{ranges}", f"{alone:.1f}", f"{two:.1f}", f"{two / alone:.2f}", power, f"{peak:.2f}")
+        out.add_row(f"{classes:,}", *row)
+    console.print(out)
+
+
 @dataclass(frozen=True)
 class Constants:
     """Seconds of one core, but for `byte` and `task`.
@@ -121,22 +191,27 @@ def constants() -> Constants:
 
 def costs(measured: Constants, samples: float, classes: float, width: int, workers: int) -> dict[str, float]:
     """What the first pass takes, of features in float32: it costs more than the second. Disks are not counted."""
-    shard = _SHARD_BLOCKS * block_rows(width) * width  # numbers of a shard of a large file
     table_, scatter = 2 * classes * width, width**2
-    tasks = samples * width / max(shard, table_ + scatter)
-    moved = 8 * (table_ + scatter) * tasks  # at most: every statistic is merged once, where another one is
+    # A task reads as many numbers, and meets no more classes than samples.
+    shard = _SHARD_BLOCKS * block_rows(width) * width
+    read = max(shard, min(table_ + scatter, max(RANGE, scatter)))
+    tasks, met = samples * width / read, min(classes, read / width)
+    ranges = len(bounds_of(int(classes), width)) - 1
+    piece = min(table_, RANGE) + scatter
+    moved = 8 * (2 * met * width + scatter) * tasks  # at most: every statistic is merged once, where another one is
     return {
         "features, TB": 4e-12 * samples * width,
-        "statistic, GB": 8e-9 * (table_ + scatter),
-        "memory of a worker, GB": 8e-9 * (table_ + scatter) * (_FAN + 1),
-        "tasks": tasks,
+        "statistic of all classes, GB": 8e-9 * (table_ + scatter),
+        "ranges of classes": ranges,
+        "memory of a worker, GB": 8e-9 * (_FAN + 1) * max(2 * met * width + scatter, piece),
+        "tasks that read": tasks,
         "moved, TB": 1e-12 * moved,
         "arithmetic, h": pass_seconds(measured, samples, width) / workers / 3600,
         "merging, h": moved * measured.merged / workers / 3600,
         "moving, h": moved * measured.byte / workers / 3600,
-        "merging and moving in the process that asked, h": moved / _GROUP * (measured.merged + measured.byte) / 3600,
-        "scheduler, h": (1 + 1 / _FAN) * tasks * measured.task / 3600,
-        "memory, classes split over workers, GB": 8e-9 * (table_ / workers + scatter),
+        "scheduler, h": (1 + ranges * (1 + 1 / _FAN)) * tasks * measured.task / 3600,
+        "to the process that asked, GB": 4e-9 * table_,
+        "the same, h": 4 * table_ * measured.byte / 3600,
     }
 
 
@@ -175,7 +250,12 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--costs", action="store_true")
-    if not parser.parse_args().costs:
+    parser.add_argument("--large", type=int, nargs="*", metavar="CLASSES")
+    given = parser.parse_args()
+    if given.large is not None:
+        large_run(given.large or [64_000, 128_000, 256_000])
+        return
+    if not given.costs:
         with tempfile.TemporaryDirectory() as place:
             compare(Path(place), write(Path(place)))
     forecast_costs()
