@@ -133,3 +133,22 @@ def test_all_parts_together_decide_how_large_the_problem_is(parts, monkeypatch):
     for _ in range(2):
         replicates.update(np.zeros((400, 1)), np.arange(400) % 2)
     assert set(seen) == {400, 800}
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_merged_statistics_are_those_of_the_compiled_loop(per_class):
+    """Classes that one has, the other, both and neither."""
+
+    def made():
+        parts = []
+        for first, seed in ((0, 1), (4, 2)):
+            own = np.random.default_rng(seed)
+            labels = first + own.integers(0, 7, 60)
+            part = pen.FeatureStatistics(13, 3, per_class=per_class)
+            part.update(1e4 + own.normal(size=(60, 3)), labels)
+            parts.append(part)
+        return parts[0].merge(parts[1])
+
+    one, other = both(made)
+    for name, array in one.arrays().items():
+        np.testing.assert_allclose(array, other.arrays()[name], rtol=1e-12, atol=1e-9, err_msg=name)

@@ -50,6 +50,58 @@ def _add_first_by_class(rows: NDArray[np.floating], labels: Ints, taken: Ints, t
     taken += np.bincount(labels[first], minlength=taken.size)
 
 
+def _merge_rows_at_once(
+    weight: Floats, shift: Floats, total: Floats, weights: Floats, shifts: Floats, totals: Floats, scaled: Floats
+) -> None:
+    """`merge_rows` by NumPy."""
+    one, two, whole = weight.copy(), weights, weight + weights
+    both, new = (one > 0) & (two > 0), (one == 0) & (two > 0)
+    rest = total / np.where(one > 0, one, 1.0)[:, None]
+    left = totals / np.where(two > 0, two, 1.0)[:, None]
+    gap = np.where(both[:, None], (shifts - shift) + (left - rest), 0.0)
+    np.multiply(gap, np.sqrt(np.where(both, one * two / whole, 0.0))[:, None], out=scaled)
+    shift[new], rest[new] = shifts[new], left[new]
+    shift[whole == 0] = 0.0
+    rest += gap * np.where(both, two / whole, 0.0)[:, None]
+    before = shift.copy()
+    shift += rest
+    rest -= shift - before
+    np.multiply(rest, whole[:, None], out=total)
+    weight[...] = whole
+
+
+@kernel(twin=_merge_rows_at_once, error_model="numpy")
+def merge_rows(
+    weight: Floats, shift: Floats, total: Floats, weights: Floats, shifts: Floats, totals: Floats, scaled: Floats
+) -> None:
+    """Merge sums of some classes with those of others about other shifts, and put shifts where the means are.
+
+    What lies between both means is written into scaled, so that its products are what the scatter gains. Of shifts and
+    of what is left to the means, each apart: means themselves are rounded.
+    """
+    for k in range(weight.size):
+        one, two = weight[k], weights[k]
+        whole = one + two
+        both, new = one > 0.0 and two > 0.0, one == 0.0 and two > 0.0
+        root = np.sqrt(one * two / whole) if both else 0.0
+        share = two / whole if both else 0.0
+        own_divisor = one if one > 0.0 else 1.0
+        divisor = two if two > 0.0 else 1.0
+        for j in range(shift.shape[1]):
+            before, rest, left = shift[k, j], total[k, j] / own_divisor, totals[k, j] / divisor
+            gap = (shifts[k, j] - before) + (left - rest) if both else 0.0
+            if new:
+                before, rest = shifts[k, j], left
+            if whole == 0.0:
+                before = 0.0
+            scaled[k, j] = gap * root
+            rest += gap * share
+            after = before + rest
+            shift[k, j] = after
+            total[k, j] = (rest - (after - before)) * whole
+        weight[k] = whole
+
+
 @kernel(twin=_add_rows_by_class, error_model="numpy", fastmath=SUM_FLAGS)
 def add_rows(
     rows: NDArray[np.floating],

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from penultimate.features.arrays import wide_of
 from penultimate.features.blocks import over_blocks, sum_over_blocks
 from penultimate.features.by_class import ByClass
-from penultimate.features.moment_kernels import FIRST, add_first, add_rows, products
+from penultimate.features.moment_kernels import FIRST, add_first, add_rows, merge_rows, products
 from penultimate.threads import at_once, each
 
 Floats = NDArray[np.float64]
@@ -306,32 +306,25 @@ class Moments:
         """Add the sums of other samples, which may be about other shifts."""
         self._thaw()
         moment, spread = self.scatter + other.scatter, self.spread + other.spread
+        merge = merge_rows.at(classes=len(self.weight))
 
-        def merge(place: slice) -> Floats:
-            return self._merge(place, other, moment, spread)
+        def merge_some(place: slice) -> Floats:
+            """What lies between the means of some classes is added to spreads, and to their moments or returned."""
+            scaled = np.empty(self.total[place].shape)
+            both = (*self._of_means(place), *other._of_means(place))
+            merge(*both, scaled)
+            spread[place] += np.vecdot(scaled, scaled)
+            if len(moment) == 1:
+                return scaled.T @ scaled
+            moment[place] += scaled[:, :, None] * scaled[:, None, :]
+            return np.zeros(())
 
-        self.moment[...] = moment + sum_over_blocks(len(self.total), self.total.shape[1], merge)
+        self.moment[...] = moment + sum_over_blocks(len(self.total), self.total.shape[1], merge_some)
+        # Squares are those about the shifts, which rounding leaves next to the means.
+        self.square[...] = spread + self._excess
 
-    def _merge(self, place: slice, other: "Moments", moment: Floats, spread: Floats) -> Floats:
-        """Merge some classes; what lies between their means is added to spreads, and to moments or returned."""
-        one, two = self.weight[place], other.weight[place]
-        both, new = (one > 0) & (two > 0), (one == 0) & (two > 0)
-        weight = one + two
-        # Of shifts and of what is left to the means, each apart: means themselves are rounded.
-        rest = self.total[place] / self._divisor[place, None]
-        left = other.total[place] / other._divisor[place, None]
-        gap = np.where(both[:, None], (other.shift[place] - self.shift[place]) + (left - rest), 0.0)
-        scaled = gap * np.sqrt(np.divide(one * two, weight, out=np.zeros_like(weight), where=both))[:, None]
-        spread[place] += np.einsum("kd,kd->k", scaled, scaled)
-        self.shift[place][new] = other.shift[place][new]
-        rest[new] = left[new]
-        gap *= np.divide(two, weight, out=np.zeros_like(weight), where=both)[:, None]
-        self.square[place] = spread[place]
-        self._place(place, weight, rest + gap)
-        if len(moment) == 1:
-            return scaled.T @ scaled
-        moment[place] += scaled[:, :, None] * scaled[:, None, :]
-        return np.zeros(())
+    def _of_means(self, place: slice) -> tuple[Floats, Floats, Floats]:
+        return self.weight[place], self.shift[place], self.total[place]
 
     def _place(self, place: slice, weight: Floats, rest: Floats) -> None:
         """Put the shifts of some classes where their means are, which lie `rest` from them; squares are about those.
