@@ -247,6 +247,9 @@ def test_what_takes_long_is_said_before(penultimate, capsys):
     assert "34 seconds (430 classes" in capsys.readouterr().err
     announce_forecast(pen.ClassCounts(np.arange(1.0, 3_001)), pen.Problem.from_decays(loss="cdt:0.3"), searched=[])
     assert "32 minutes and about 3 GiB of memory (3,000 classes" in capsys.readouterr().err
+    narrow = pen.Problem.from_decays(loss="ce", width=10)  # a search from many starts
+    announce_forecast(pen.ClassCounts(np.arange(1.0, 101)), narrow, searched=[])
+    assert "53 seconds (100 classes" in capsys.readouterr().err
     announce_audit(10_000, 512)
     assert capsys.readouterr().err == ""
     announce_audit(16_000, 512)

@@ -40,10 +40,10 @@ def announce_forecast(
 ) -> None:
     """Say what forecasts will cost, and the critical weight decays of some: the first to die, or every direction's."""
     from penultimate.forecasts.critical_decays import search_seconds
-    from penultimate.minimisers.cost import expected
+    from penultimate.minimisers.cost import expected, of_search
 
     costs = [expected(counts, problem) for problem in problems]
-    seconds = sum(cost.seconds for cost in costs)
+    seconds = sum(cost.seconds for cost in costs) + sum(of_search(counts, problem) for problem in problems)
     seconds += sum(search_seconds(counts, problem, every=every) for problem in searched)
     what = f"{counts.classes:,} classes of {counts.distinct.size:,} distinct counts"
     announce(seconds, max(cost.size for cost in costs), what)
