@@ -208,6 +208,8 @@ def _refuse_maps(mapping: Mapping[str, Any]) -> None:
     """Refuse a map from ids to names, and files that hold one among much else."""
     if mapping and all(isinstance(value, str) for value in mapping.values()):
         raise FileError("the JSON maps classes to names, not to counts: give a mapping of names to counts")
+    if isinstance(mapping.get("penultimate"), str):  # a version: a class may be called so
+        raise FileError("this is a result of penultimate, and no counts: give the counts that it was made of")
     model = mapping.get("model")
     if isinstance(model, dict) and "vocab" in model:
         raise FileError(
