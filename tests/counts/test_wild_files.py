@@ -84,7 +84,7 @@ K1 = {
     "3-id2label": ("a.json", '{"0": "cat", "1": "dog"}', {}, "not to counts"),
     "3-tokenizer": ("a.json", '{"version": "1.0", "model": {"vocab": {"a": 0}}}', {}, "penultimate count"),
     "3-result": ("a.json", '{"penultimate": "0.1.0", "counts": {"classes": 2}}', {}, "a result of penultimate"),
-    "3-class-of-that-name": ("a.json", '{"penultimate": 2, "cat": 1}', {}, {"penultimate": 2, "cat": 1}),
+    "3-class-of-that-name": ("a.json", '{"penultimate": 5, "cat": 9}', {}, {"penultimate": 5, "cat": 9}),
     "3-config": ("a.json", '{"label2id": {"cat": 0}, "hidden": 4}', {}, "label2id"),
     "3-holds": ("a.csv", "cat,1\ndog,2\n", {"holds": "counts"}, {"cat": 1, "dog": 2}),
     "3-holds-json": ("a.json", '{"cat": 2, "dog": 1}', {"holds": "counts"}, {"cat": 2, "dog": 1}),
