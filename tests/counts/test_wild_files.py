@@ -236,7 +236,7 @@ K2 = {
     "7b-no-break": ("a.csv", "class;count\na;1\u202f234\nb;40\n", {}, {"a": 1234, "b": 40}),
     "7b-swiss": ("a.csv", "class;count\na;1'234\nb;40\n", {}, {"a": 1234, "b": 40}),
     "7b-semicolon": ("a.csv", "class;count\na;1,234\nb;40\n", {}, "thousands"),
-    "7b-decimal-comma": ("a.csv", "class;count\na;12,5\nb;40\n", {}, "give a number"),
+    "7b-decimal-comma": ("a.csv", "class;count\na;12,5\nb;40\n", {}, "give a number with a decimal point"),
 }
 K3 = {
     "8-commas-tsv": ("a.tsv", "class,count\ncat,100\ndog,40\neel,7\n", {}, PETS),

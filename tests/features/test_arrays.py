@@ -31,21 +31,24 @@ def test_containers_of_one_matrix_are_the_same(of):
     assert nc1(of(FEATURES)) == pytest.approx(nc1(FEATURES), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("features", "labels", "message"),
-    [
-        (np.ma.masked_array(FEATURES, FEATURES > 1), LABELS, "features hold masked entries"),
-        (FEATURES, np.ma.masked_array(LABELS, LABELS == 2), "labels hold masked entries"),
-        ([[1.0, 2.0], [3.0]], [0, 1], "features cannot be read as one array"),
-        (torch.tensor(FEATURES).to_sparse(), LABELS, "to_dense"),
-        (torch.empty(FEATURES.shape, device="meta"), LABELS, "no data"),
-        (FEATURES, torch.empty(12, dtype=torch.int64, device="meta"), "labels cannot be read as one array"),
-        (torch.complex(*[torch.tensor(FEATURES)] * 2).conj().imag, LABELS, "resolve_neg"),
-        (torch.tensor(FEATURES).to(torch.float8_e4m3fn), LABELS, "Float8"),
-        ((row for row in FEATURES), LABELS, "features are of type object"),
-    ],
-    ids=str,
-)
+NO_MATRICES = {
+    "masked": (np.ma.masked_array(FEATURES, FEATURES > 1), LABELS, "features hold masked entries"),
+    "masked labels": (FEATURES, np.ma.masked_array(LABELS, LABELS == 2), "labels hold masked entries"),
+    "ragged": ([[1.0, 2.0], [3.0]], [0, 1], "features cannot be read as one array"),
+    "sparse": (torch.tensor(FEATURES).to_sparse(), LABELS, "to_dense"),
+    "meta": (torch.empty(FEATURES.shape, device="meta"), LABELS, "no data"),
+    "meta labels": (
+        FEATURES,
+        torch.empty(12, dtype=torch.int64, device="meta"),
+        "labels cannot be read as one array",
+    ),
+    "negated view": (torch.complex(*[torch.tensor(FEATURES)] * 2).conj().imag, LABELS, "resolve_neg"),
+    "float8": (torch.tensor(FEATURES).to(torch.float8_e4m3fn), LABELS, "Float8"),
+    "generator": ((row for row in FEATURES), LABELS, "features are of type object"),
+}
+
+
+@pytest.mark.parametrize(("features", "labels", "message"), NO_MATRICES.values(), ids=NO_MATRICES)
 def test_what_is_no_matrix_of_numbers_is_one_error(features, labels, message):
     with pytest.raises(pen.FeaturesError, match=message) as raised:
         pen.audit(features, labels)

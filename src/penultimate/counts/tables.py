@@ -15,7 +15,7 @@ from penultimate.counts.counted import Counted, Wish, of_counts, of_labels
 from penultimate.counts.deciding import Choice, Column, decide
 from penultimate.counts.delimiters import LONGEST, csv_delimiter, find_delimiter, long_fields
 from penultimate.counts.headers import find_header
-from penultimate.counts.texts import doubtful_thousands, number
+from penultimate.counts.texts import doubtful_thousands, is_decimal_comma, number
 from penultimate.errors import FileError
 
 # By so many lines, or letters, delimiter, header and columns are told.
@@ -222,9 +222,9 @@ class Rows:
                 raise FileError(f"line {line} has no {missing}: fill it in or delete the line{self._several()}")
         text = row[self._needed[0]].strip()
         if self._what == "count" and number(text) is None:
-            raise FileError(
-                f"line {line} has {text!r} where a count should be: give a number, or choose another with --column"
-            )
+            way = "give a number, or choose another with --column"
+            way = "give a number with a decimal point" if is_decimal_comma(text) else way
+            raise FileError(f"line {line} has {text!r} where a count should be: {way}")
 
 
 def _filled(row: list[str]) -> bool:

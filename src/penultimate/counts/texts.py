@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 _SPACED = re.compile(r"[+-]?\d{1,3}(?:([ \u00a0\u2009\u202f'’])\d{3})(?:\1\d{3})*(?:\.\d+)?")
 _COMMAS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _DOTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _FILE = re.compile(r".*\.(?:[a-z]{1,5}\d?|mp[34]|h5|7z)(?:\.gz)?", re.IGNORECASE)
 _LISTED = re.compile(r"[\[({].*[\])}]")
 
@@ -34,6 +35,26 @@ def number(text: str) -> float | None:
     if _SPACED.fullmatch(text):
         return float(re.sub("[^-+.0-9]", "", text))
     return float(text.replace(",", "")) if _COMMAS.fullmatch(text) else None
+
+
+def is_decimal_comma(text: str) -> bool:
+    """Whether a text is a number with a decimal comma. It is not read: elsewhere the comma parts thousands.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from penultimate.counts.texts import is_decimal_comma
+    >>> is_decimal_comma("600,5"), is_decimal_comma("cat")
+    (True, False)
+    """
+    return _DECIMAL_COMMA.fullmatch(text) is not None
 
 
 def doubtful_thousands(texts: Iterable[str], mark: str) -> str | None:

@@ -65,10 +65,21 @@ def test_samples_of_one_group_are_drawn_together(tmp_path):
         if groups:
             arrays["groups"] = np.repeat(np.arange(len(VALID[0])), repeats)
         np.savez(tmp_path / f"{name}.npz", **arrays)
-        _, low, high = pen.compare_label_heads(TRAIN, tmp_path / f"{name}.npz").results[-1].gains["macro_f1"]
+        found = pen.compare_label_heads(TRAIN, tmp_path / f"{name}.npz")
+        assert [note.split(" samples")[0] for note in found.notes] == (["900 of 1,200"] if name == "blind" else [])
+        _, low, high = found.results[-1].gains["macro_f1"]
         width[name] = high - low
     np.testing.assert_allclose(width["known"], width["once"], rtol=0.15)
     np.testing.assert_allclose(width["blind"], width["once"] / 2, rtol=0.2)
+
+
+def test_samples_on_both_sides_are_said():
+    both = [np.concatenate([own, other[:7]]) for own, other in zip(VALID, TRAIN, strict=True)]
+    found = pen.compare_label_heads(TRAIN, tuple(both))
+    (note,) = found.notes
+    assert note.startswith("7 of 307 samples of VALID have exactly the features of one of TRAIN")
+    assert found.verdict.startswith(note) and found.to_dict()["notes"] == [note]
+    assert not FOUND.notes
 
 
 def test_files_with_names_in_another_order_and_a_head(tmp_path):

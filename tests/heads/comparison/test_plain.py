@@ -9,7 +9,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import penultimate as pen
-from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.samples import repeat_notes
 from seeds import SEED
 
@@ -71,13 +70,13 @@ def test_the_command_needs_no_head(tmp_path, penultimate):
 
 
 def test_samples_of_both_are_told():
-    (X, V), labels, others = encoded()
-    assert repeat_notes(Samples(X, labels), Samples(V, others)) == () == repeat_notes(None, Samples(V, others))
+    (X, V), _, _ = encoded()
+    assert repeat_notes(X, V) == () == repeat_notes(None, V)
     V[:7], V[7:9], X[:2] = X[:7], 0.0, 0.0
-    (note,) = repeat_notes(Samples(X, labels), Samples(V, others))
+    (note,) = repeat_notes(X, V)
     assert note.startswith("5 of 80 samples of VALID have exactly the features") and len(compared().notes) == 2
     V[20:23] = V[19]
-    leak, again = repeat_notes(Samples(X, labels), Samples(V, others))
+    leak, again = repeat_notes(X, V)
     assert leak == note and again.startswith("3 of 80 samples of VALID have exactly the features of another of VALID")
 
 

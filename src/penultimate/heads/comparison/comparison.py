@@ -329,7 +329,7 @@ def _judged(
             *unjudged.notes,
             *([] if decay is None else [_LEARNT_BOTH]),
             *order_notes(valid, samples, present, counts),
-            *repeat_notes(training.samples, samples),
+            *repeat_notes(None if training.samples is None else training.samples.features, samples.features),
             *([] if trees is None else [trees]),
         ),
     )

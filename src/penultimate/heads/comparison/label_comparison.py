@@ -13,6 +13,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.sources.label_samples import LabelSamples, label_samples, together
 from penultimate.features.sources.writing import save_head
+from penultimate.heads.comparison.samples import repeat_notes
 from penultimate.heads.multi_label import FOLDS, MultiLabelHead, dealt
 from penultimate.heads.sigmoids import Logistic, Rotated
 from penultimate.model.arguments import checked_seed
@@ -90,6 +91,8 @@ class LabelHeadComparison(Reported, presenter="label_head_comparison"):
         Whether TRAIN names groups, which were kept together.
     seed : int
         Of folds and bootstrap.
+    notes : tuple of str
+        What the caller should know of the samples.
 
     Examples
     --------
@@ -111,6 +114,7 @@ class LabelHeadComparison(Reported, presenter="label_head_comparison"):
     results: tuple[LabelHeadResult, ...]
     grouped: bool
     seed: int
+    notes: tuple[str, ...]
 
     @property
     def best(self) -> LabelHeadResult:
@@ -242,6 +246,7 @@ def compare_label_heads(
         results=results,
         grouped=given.groups is not None,
         seed=seed,
+        notes=repeat_notes(given.features, held.features, grouped=held.groups is not None),
     )
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 
 from penultimate.counts import ClassCounts
@@ -127,31 +127,36 @@ def order_notes(source: "FeatureSource", samples: Samples, present: Head, counts
     return (*notes, *other_order(table, names, "The labels of VALID"))
 
 
-def repeat_notes(train: Samples | None, valid: Samples) -> tuple[str, ...]:
+def repeat_notes(
+    train: Float[np.ndarray, "N d"] | None, valid: Float[np.ndarray, "M d"], *, grouped: bool = False
+) -> tuple[str, ...]:
     """Say it where samples of VALID are among those of TRAIN, if that is in memory, or are there more than once.
 
     Parameters
     ----------
-    train : Samples or None
-    valid : Samples
+    train : ndarray of shape (N, d) or None
+        Features.
+    valid : ndarray of shape (M, d)
+    grouped : bool, default False
+        Whether samples of VALID that belong together are known to.
 
     Returns
     -------
     tuple of str
     """
     # Rows of zeros are those of a network that died, or of texts without a word: they are not one sample.
-    rows = [row.tobytes() for row in valid.features if row.any()]
-    seen = set[bytes]() if train is None else {row.tobytes() for row in train.features}
+    rows = [row.tobytes() for row in valid if row.any()]
+    seen = set[bytes]() if train is None else {row.tobytes() for row in train}
     again, twice = sum(row in seen for row in rows), len(rows) - len(set(rows))
     notes: list[str] = []
     if again:
         notes.append(
-            f"{again:,} of {len(valid.labels):,} samples of VALID have exactly the features of one of TRAIN. If they "
+            f"{again:,} of {len(valid):,} samples of VALID have exactly the features of one of TRAIN. If they "
             "are the same samples, the figures below are too good: leave them out of one of the two."
         )
-    if twice:
+    if twice and not grouped:
         notes.append(
-            f"{twice:,} of {len(valid.labels):,} samples of VALID have exactly the features of another of VALID. If "
+            f"{twice:,} of {len(valid):,} samples of VALID have exactly the features of another of VALID. If "
             "they are the same samples, the figures below seem surer than they are: give each once."
         )
     return tuple(notes)

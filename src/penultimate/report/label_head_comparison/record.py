@@ -33,6 +33,7 @@ def record(found: LabelHeadComparison, classes: Classes = "all") -> dict[str, ob
             for one in found.results
         ],
         "labels": label_records(found, select(found, classes)),
+        "notes": list(found.notes),
         "verdict": verdict(found),
     }
 

@@ -24,12 +24,9 @@ def verdict(found: LabelHeadComparison) -> str:
 
 
 def paragraphs(found: LabelHeadComparison) -> list[str]:
-    """What the head gains, on rare labels too, and the doubts."""
-    return [
-        part
-        for part in (_gain(found), _rare(found), _present(found), _short(found), _odd(found), _unjudged(found))
-        if part
-    ]
+    """What is to be known of the samples, what the head gains, on rare labels too, and the doubts."""
+    parts = (_gain(found), _rare(found), _present(found), _short(found), _odd(found), _unjudged(found))
+    return [*found.notes, *filter(None, parts)]
 
 
 def share(value: float) -> str:
