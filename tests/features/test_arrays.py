@@ -14,6 +14,7 @@ def nc1(features, labels=LABELS):
     return pen.audit(features, labels).metrics.nc1
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 @pytest.mark.parametrize(
     "of",
     [
@@ -42,6 +43,7 @@ NO_MATRICES = {
         torch.empty(12, dtype=torch.int64, device="meta"),
         "labels cannot be read as one array",
     ),
+    "ragged labels": (FEATURES[:2], [[0], [0, 1]], "labels cannot be read as one array"),
     "negated view": (torch.complex(*[torch.tensor(FEATURES)] * 2).conj().imag, LABELS, "resolve_neg"),
     "float8": (torch.tensor(FEATURES).to(torch.float8_e4m3fn), LABELS, "Float8"),
     "generator": ((row for row in FEATURES), LABELS, "features are of type object"),
@@ -53,6 +55,13 @@ def test_what_is_no_matrix_of_numbers_is_one_error(features, labels, message):
     with pytest.raises(pen.FeaturesError, match=message) as raised:
         pen.audit(features, labels)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("labels", [["cat", "dog", "cat"], [0.0, 1.0, 1.0], torch.empty(3, device="meta")])
+@pytest.mark.parametrize("of", [pen.FeatureStatistics.from_features, pen.equivalents.Population.from_features])
+def test_labels_that_are_no_whole_numbers_are_one_error(of, labels):
+    with pytest.raises(pen.FeaturesError, match="labels"):
+        of(np.eye(3), labels)
 
 
 def test_rows_that_all_had_gaps_are_said_to_be_gone():

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import as_features, as_labels, finite_rows
+from penultimate.features.arrays import as_features, as_labels, classes_of, finite_rows
 
 # Covariances of their own for at most so many classes: 200 MiB at d = 512. Beyond, classes share them.
 OWN_COVARIANCES = 100
@@ -124,8 +124,8 @@ class Population:
                [0., 8.]])
         """
         rows = as_features(features)
-        size = int(np.max(np.asarray(labels), initial=0)) + 1 if classes is None else classes
-        own = as_labels(np.asarray(labels), len(rows), size)
+        size = classes_of(labels) if classes is None else classes
+        own = as_labels(labels, len(rows), size)
         if finite_rows(rows) is not None:
             raise FeaturesError("features hold NaN or infinity: leave those samples out")
         counts = np.bincount(own, minlength=size)

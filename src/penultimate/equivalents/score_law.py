@@ -280,7 +280,7 @@ class ScoreLaw:
         """
         likely = self.probabilities(features, offsets=offsets, seed=seed)
         classes = self.population.classes
-        return class_means(likely, as_labels(np.asarray(labels), len(likely), classes), classes)
+        return class_means(likely, as_labels(labels, len(likely), classes), classes)
 
     def class_confusion(self, *, offsets: object = None, seed: int = 0) -> Float[np.ndarray, "K c"]:
         """The same for samples that are Gaussian within each class, from the population alone.

@@ -156,6 +156,66 @@ def finite_rows(features: NDArray[np.floating]) -> NDArray[np.bool_] | None:
     return None if bool(rows.all()) else rows
 
 
+def usable_rows(rows: NDArray[np.floating], seen: int, *, gaps: Gaps) -> NDArray[np.bool_] | None:
+    """Which rows may be used: None for all, else a mask, or an error unless bad ones may be dropped.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (N, d)
+    seen : int
+        Samples before these, for the message.
+    gaps : {"refuse", "drop", "observed"}
+        Whether rows that hold NaN or infinity may be left out.
+
+    Returns
+    -------
+    ndarray of bool of shape (N,), or None
+
+    Raises
+    ------
+    FeaturesError
+        When there are such rows and they may not.
+    """
+    kept = finite_rows(rows)
+    if kept is None or gaps != "refuse":
+        return kept
+    row = int(np.argmin(kept))
+    column = int(np.argmin(np.isfinite(rows[row])))
+    raise FeaturesError(
+        f"{int((~kept).sum())} of {len(kept)} rows hold NaN or infinity, the first is sample {seen + row} "
+        f"(column {column}: {rows[row, column]}): mend the features. An audit can also drop such rows "
+        "(gaps='drop', --gaps drop), or use the entries that are there (gaps='observed', --gaps observed)"
+    )
+
+
+def classes_of(labels: object) -> int:
+    """How many classes labels tell of: one more than the largest.
+
+    Parameters
+    ----------
+    labels : array-like of shape (N,)
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    FeaturesError
+        When they are no whole numbers.
+
+    Examples
+    --------
+    >>> from penultimate.features.arrays import classes_of
+    >>> classes_of([0, 2, 2])
+    3
+    """
+    array = as_array(labels, "labels")
+    if array.dtype.kind not in "iu" and array.size:
+        raise FeaturesError(f"labels are {array.dtype}: give whole numbers from 0 on")
+    return int(array.max(initial=0)) + 1
+
+
 def as_labels(values: object, samples: int, classes: int, what: str = "labels") -> NDArray[np.int64]:
     """Check labels: one whole number from 0 to K − 1 for each sample.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from penultimate.archives.sealed import seal, unseal
 from penultimate.errors import FeaturesError, FileError
-from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, finite_rows
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, classes_of, usable_rows
 from penultimate.features.decisions import Decisions
 from penultimate.features.moments import Moments
 from penultimate.files import write_whole
@@ -185,7 +185,7 @@ class FeatureStatistics:
         array([1., 2.])
         """
         rows = as_features(features)
-        top = int(np.max(np.asarray(labels), initial=0)) + 1 if classes is None else classes
+        top = classes_of(labels) if classes is None else classes
         statistics = cls(top, rows.shape[1])
         statistics.update(rows, labels)
         return statistics
@@ -227,7 +227,7 @@ class FeatureStatistics:
         own = as_labels(labels, len(rows), self.classes)
         factor = np.empty(0) if weights is None else as_weights(weights, len(rows))
         answers = None if predictions is None else as_labels(predictions, len(rows), self.classes, "predictions")
-        kept = self.finite(rows, self.rows, gaps=gaps)
+        kept = usable_rows(rows, self.rows, gaps=gaps)
         if kept is not None:
             rows, own = rows[kept], own[kept]
             factor = factor[kept] if factor.size else factor
@@ -237,38 +237,6 @@ class FeatureStatistics:
         if answers is not None:
             self.decisions.add(own, answers)
         self.dropped += 0 if kept is None else int((~kept).sum())
-
-    @staticmethod
-    def finite(rows: NDArray[np.floating], seen: int, *, gaps: Gaps) -> NDArray[np.bool_] | None:
-        """Which rows may be used: None for all, else a mask, or an error unless bad ones may be dropped.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (N, d)
-        seen : int
-            Samples before these, for the message.
-        gaps : {"refuse", "drop", "observed"}
-            Whether rows that hold NaN or infinity may be left out.
-
-        Returns
-        -------
-        ndarray of bool of shape (N,), or None
-
-        Raises
-        ------
-        FeaturesError
-            When there are such rows and they may not.
-        """
-        kept = finite_rows(rows)
-        if kept is None or gaps != "refuse":
-            return kept
-        row = int(np.argmin(kept))
-        column = int(np.argmin(np.isfinite(rows[row])))
-        raise FeaturesError(
-            f"{int((~kept).sum())} of {len(kept)} rows hold NaN or infinity, the first is sample {seen + row} "
-            f"(column {column}: {rows[row, column]}): mend the features. An audit can also drop such rows "
-            "(gaps='drop', --gaps drop), or use the entries that are there (gaps='observed', --gaps observed)"
-        )
 
     def merge(self, other: "FeatureStatistics") -> "FeatureStatistics":
         """Add the samples that another statistic has seen; which of two is merged into which makes no difference.

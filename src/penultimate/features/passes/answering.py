@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penultimate.features.arrays import Gaps, as_features, as_labels
+from penultimate.features.arrays import Gaps, as_features, as_labels, usable_rows
 from penultimate.features.blocks import blocks
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
@@ -87,7 +87,7 @@ class Drawn:
         mine = self._chosen[first:last] - self._next
         chosen, labels = rows[mine], own[mine]
         # The first pass has seen all rows; here those matter that are kept.
-        kept = FeatureStatistics.finite(chosen, self._next, gaps=self._gaps)
+        kept = usable_rows(chosen, self._next, gaps=self._gaps)
         self._next += len(rows)
         if kept is not None:
             chosen, labels = chosen[kept], labels[kept]

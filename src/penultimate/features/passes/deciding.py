@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import Gaps, as_features, as_labels, wide_of
+from penultimate.features.arrays import Gaps, as_features, as_labels, usable_rows, wide_of
 from penultimate.features.blocks import CACHED, blocks
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
@@ -282,7 +282,7 @@ class Deciding:
         """
         rows = wide_of(as_features(features, self._dimension))
         own = as_labels(labels, len(rows), len(self._near))
-        kept = FeatureStatistics.finite(rows, self.rows, gaps=self.gaps)
+        kept = usable_rows(rows, self.rows, gaps=self.gaps)
         place = self._read + np.arange(len(rows))
         self._read += len(rows)
         rows, own, place = (rows, own, place) if kept is None else (rows[kept], own[kept], place[kept])

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.errors import FeaturesError
-from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, wide_of
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, usable_rows, wide_of
 from penultimate.features.by_class import ByClass
 from penultimate.features.decisions import QUANTILE
 from penultimate.features.statistics import FeatureStatistics
@@ -111,7 +111,7 @@ class Replicates:
         rows = wide_of(as_features(features, first.dimension))  # once for all parts
         own = as_labels(labels, len(rows), first.classes)
         factor = None if weights is None else as_weights(weights, len(rows))
-        kept = first.finite(rows, self.rows, gaps=self.gaps)
+        kept = usable_rows(rows, self.rows, gaps=self.gaps)
         # Bad rows are dealt out too, so that labels alone tell the part of a sample.
         turn = deal(own, self._before, self._dealt, len(self.parts))
         if kept is not None:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from penultimate.counts import ClassCounts
-from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, usable_rows
 from penultimate.features.by_class import ByClass
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
@@ -88,7 +88,7 @@ class Slopes:
         rows = as_features(features, self._head.dimension)
         own = as_labels(labels, len(rows), self._head.classes)
         size = np.ones(len(rows)) if weights is None else as_weights(weights, len(rows))
-        kept = FeatureStatistics.finite(rows, self.rows, gaps=self._gaps)
+        kept = usable_rows(rows, self.rows, gaps=self._gaps)
         if kept is not None:
             rows, own, size = rows[kept], own[kept], size[kept]
         self.rows += len(rows)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights
+from penultimate.features.arrays import Gaps, as_features, as_labels, as_weights, usable_rows
 from penultimate.features.by_class import ByClass
 from penultimate.features.moments import ROWS
 from penultimate.features.statistics import FeatureStatistics
@@ -62,7 +62,7 @@ class Scatters:
         rows = as_features(features, len(self._basis))
         own = as_labels(labels, len(rows), len(self.sums))
         size = np.ones(len(rows)) if weights is None else as_weights(weights, len(rows))
-        kept = FeatureStatistics.finite(rows, self.rows, gaps=self._gaps)
+        kept = usable_rows(rows, self.rows, gaps=self._gaps)
         if kept is not None:
             rows, own, size = rows[kept], own[kept], size[kept]
         self.rows += len(rows)

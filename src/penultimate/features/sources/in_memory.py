@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from penultimate.errors import FeaturesError
+from penultimate.features.arrays import usable_rows
 from penultimate.features.sources.source import FeatureSource
-from penultimate.features.statistics import FeatureStatistics
 
 
 class Samples(NamedTuple):
@@ -66,7 +66,7 @@ def gather(source: FeatureSource) -> Samples:
     for batch in source.batches():
         if batch.weights is not None:
             raise FeaturesError(f"{source} has weights, which have no use here: leave them out")
-        FeatureStatistics.finite(batch.features, seen, gaps="refuse")
+        usable_rows(batch.features, seen, gaps="refuse")
         if len(batch.labels) and int(batch.labels.min()) < 0:
             raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
         features.append(in_single(batch.features))

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from penultimate.archives.formats import open_archive
 from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import CountsError, FeaturesError, PenultimateError
-from penultimate.features.arrays import as_features
+from penultimate.features.arrays import as_features, usable_rows
 from penultimate.features.head import Head, checked_names
 from penultimate.features.sources.label_files import LabelFiles, holds_label_sets, open_label_sets
-from penultimate.features.statistics import FeatureStatistics
 from penultimate.targets.indicators import indicators_of
 
 _GROUPS = "groups"
@@ -113,7 +112,7 @@ def _checked(
         rows = as_features(features).astype(np.float32)
         if rows.ndim != 2 or not rows.size:
             raise FeaturesError(f"features have shape {rows.shape}: give at least one sample and one column")
-        FeatureStatistics.finite(rows, 0, gaps="refuse")
+        usable_rows(rows, 0, gaps="refuse")
         truth, names = indicators_of(labels, None if named is None else checked_names(named, None))
         if len(truth) != len(rows):
             raise FeaturesError(f"labels have {len(truth)} rows for {len(rows)} samples: give one for each")

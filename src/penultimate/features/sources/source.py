@@ -199,5 +199,8 @@ class ArraySource:
 
 def _are_texts(labels: object) -> bool:
     """Whether what is no array of numbers begins with a text, as columns of data frames do, too."""
-    held = np.asarray(labels)
+    try:
+        held = np.asarray(labels)
+    except (TypeError, ValueError, RuntimeError):  # no array at all
+        return False
     return held.dtype.kind in "US" or (held.dtype == np.object_ and isinstance(next(iter(held.flat), None), str))

@@ -148,13 +148,12 @@ class FeatureMonitor(Metric, Tracked):
         names = None if isinstance(classes, Real) else checked_names(classes)
         self.classes = len(names) if names is not None else whole(classes, "the number of classes", least=0)
         self.dimension = whole(dimension, "the width of the features", least=0)
-        self.forecast = forecast
         if not dtype.is_floating_point:
             raise FeaturesError(f"dtype={dtype}: give a floating type, in which sums are kept")
         directions = whole(directions, "directions", least=0)
         self.dataset_size, self.ignore_index, self.keep_means = dataset_size, ignore_index, keep_means
         self._head = None if head is None else WatchedLayers.from_head(head, dtype)
-        self._of_batch = False
+        self.forecast, self._of_batch = forecast, False
         self._form, self._figures, self._expected = form_of(
             self.classes, names, forecast, label_sets=label_sets, directions=directions, figures=figures, stacklevel=3
         )
@@ -165,8 +164,7 @@ class FeatureMonitor(Metric, Tracked):
             announce(self.classes, dimension)
         if self.head is not None:
             self.head.check(self.classes, dimension)
-        # The library leaves its types open.
-        add_state = cast(Any, self).add_state
+        add_state = cast(Any, self).add_state  # The library leaves its types open.
         for name, zeros in vars(self._form.sums.empty(self.classes, dimension, dtype)).items():
             add_state(name, zeros, dist_reduce_fx=None)
         if keep_means:

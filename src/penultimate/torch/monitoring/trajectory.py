@@ -72,8 +72,7 @@ class Trajectory:
         Raises
         ------
         FeaturesError
-            When there are none, more than the forecast has, other directions than before, the step is not a later one,
-            or the means are of other sizes than those before.
+            For no directions, more than the forecast has, others than before, an earlier step, or means of other sizes.
         ProblemError
             For a step that is no whole number.
 
@@ -90,10 +89,7 @@ class Trajectory:
                 "the figures hold no direction/…: give the monitor a head and a forecast, and samples of every class"
             )
         if len(row) > (most := self.forecast.solution.sigma.size):
-            raise FeaturesError(
-                f"there are {len(row)} directions and the forecast has {most}: give the trajectory the forecast of the "
-                "monitor"
-            )
+            raise FeaturesError(f"there are {len(row)} directions and the forecast has {most}: give the monitor's own")
         if self._strength and len(row) != len(self._strength[0]):
             raise FeaturesError(f"there are {len(row)} directions and were {len(self._strength[0])}: use one monitor")
         step = whole(step, "the step", least=0)
