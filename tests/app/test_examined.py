@@ -94,7 +94,7 @@ def test_an_audited_network_is_forecast_as_the_command_does(view, tmp_path, monk
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "mine.json: this is no JSON"),
+        (b"", "mine.json: the file is empty"),
         (b"[" * 100_000, "mine.json: this is no JSON"),
         (b"{}", "no calibration in it"),
         (b'{"calibration": {"samples": "many"}}', "damaged"),

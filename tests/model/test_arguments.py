@@ -47,7 +47,7 @@ def test_none_is_no_bias():
 
 @pytest.mark.parametrize("layers", [3, 10**9])
 def test_decays_and_layers_must_agree(layers):
-    with pytest.raises(pen.ProblemError, match=f"for {layers} layers"):
+    with pytest.raises(pen.ProblemError, match=f"for {layers:,} layers"):
         pen.Problem.from_decays([1e-3, 1e-2] if layers == 3 else 1e-3, layers=layers)
 
 
