@@ -57,17 +57,19 @@ def scan(
 
     if (fix is None) != (out is None):
         raise click.UsageError("--fix and --out go together: say what to do, and where to write the head")
+    if all_layers:
+        if key is not None or names_path is not None or html_path is not None or fix is not None:
+            raise click.UsageError(
+                "--all-layers goes without --key, --names, --html and --fix: scan one layer for these"
+            )
+        deliver_all((make_scan(layer, seed=seed) for layer in read_layers(model)), json_path)
+        return
     if out is not None:
         check_head_name(out)
-    if not all_layers:
-        found = make_scan(model, key=key, names=names_path, seed=seed)
-        deliver(found, json_path, html_path)
-        if fix is not None and out is not None:
-            _write(found, fix, out)
-        return
-    if key is not None or names_path is not None or html_path is not None or fix is not None:
-        raise click.UsageError("--all-layers goes without --key, --names, --html and --fix: scan one layer for these")
-    deliver_all((make_scan(layer, seed=seed) for layer in read_layers(model)), json_path)
+    found = make_scan(model, key=key, names=names_path, seed=seed)
+    deliver(found, json_path, html_path)
+    if fix is not None and out is not None:
+        _write(found, fix, out)
 
 
 def _write(found: "Scan", fix: "Fix", out: str) -> None:
