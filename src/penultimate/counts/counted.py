@@ -225,7 +225,8 @@ def _totals(names: Sequence[str], counts: NDArray[np.float64]) -> set[int]:
     """Rows that sum the others up, or are averages of a report of scores."""
     named = [(i, name) for i, name in enumerate(map(str.casefold, names)) if name in _TOTALS or name in _AVERAGES]
     averages = {i for i, name in named if name in _AVERAGES}
-    left_out = averages if "accuracy" in names or "micro avg" in names else set[int]()
+    # scikit-learn's reports have both; one such name alone is that of a class.
+    left_out = averages if {"macro avg", "weighted avg"} <= {name for _, name in named} else set[int]()
     with np.errstate(all="ignore"):  # counts that cannot be are refused by their class afterwards
         others = counts.sum() - counts[sorted(averages)].sum()
         apart = np.abs(2 * counts - others)

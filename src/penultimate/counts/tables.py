@@ -222,9 +222,8 @@ class Rows:
                 raise FileError(f"line {line} has no {missing}: fill it in or delete the line{self._several()}")
         text = row[self._needed[0]].strip()
         if self._what == "count" and number(text) is None:
-            way = "give a number, or choose another with --column"
-            way = "give a number with a decimal point" if is_decimal_comma(text) else way
-            raise FileError(f"line {line} has {text!r} where a count should be: {way}")
+            way = " with a decimal point" if is_decimal_comma(text) else ", or choose another with --column"
+            raise FileError(f"line {line} has {text!r} where a count should be: give a number{way}")
 
 
 def _filled(row: list[str]) -> bool:
