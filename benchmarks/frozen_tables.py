@@ -16,9 +16,12 @@ Facts = Mapping[str, Any]
 
 PLAIN, LINEAR, ANY = "plain cross-entropy", "the linear head", "the head of any kind"
 OURS = (PLAIN, LINEAR, ANY)
-# Not methods but picks among rivals: the one that is best on the test part, which is known in hindsight only, and the
-# one that is best on VALID, which anybody can pick.
-HINDSIGHT, PICKED = "the best rival of each pair, in hindsight", "the rival that is best on VALID"
+# Not methods but picks among rivals: the one that is best on VALID, which anybody can pick; on each split the one that
+# is best on the test parts of all the others; and the one that is best on all, known in hindsight only. The last is
+# partly chosen for the chance of the very test parts that it is judged on, so that it looks better than it is.
+PICKED, ELSEWHERE = "the rival that is best on VALID", "the rival that is best on the pair's other splits"
+HINDSIGHT = "the best rival of each pair, in hindsight"
+PICKS = (PICKED, ELSEWHERE, HINDSIGHT)
 FIGURES = {
     "balanced_accuracy": "balanced accuracy",
     "few": "rarest third",
@@ -53,13 +56,16 @@ def best(one: Facts) -> str:
 def values(one: Facts, method: str, figure: str = BALANCED) -> np.ndarray:
     """One value a split."""
     methods = one["methods"]
-    if method == HINDSIGHT:
-        method = best(one)
+    if method not in PICKS:
+        return np.array(methods[method][figure])
+    tried = rivals(one)
     if method == PICKED:
-        tried = rivals(one)
-        picked = np.argmax([methods[name]["valid"] for name in tried], axis=0)
-        return np.array([methods[tried[place]][figure][split] for split, place in enumerate(picked)])
-    return np.array(methods[method][figure])
+        scores = np.array([methods[name]["valid"] for name in tried])
+    else:
+        held = np.array([methods[name][BALANCED] for name in tried])
+        scores = np.broadcast_to(held.sum(axis=1, keepdims=True), held.shape)
+        scores = scores - held if method == ELSEWHERE else scores
+    return np.array([methods[tried[place]][figure][split] for split, place in enumerate(scores.argmax(axis=0))])
 
 
 def gain(one: Facts, method: str, over: str, figure: str = BALANCED) -> Mean:
@@ -93,37 +99,8 @@ def claims(facts: Facts) -> list[Claim]:
 def _claims(where: str, sets: Mapping[str, Facts]) -> Iterator[Claim]:
     for method, points in ((LINEAR, 0.5), (ANY, 1.5)):
         said = f"{where}: {method}"
-        mean = overall(sets, method, HINDSIGHT)
-        yield Claim(
-            f"{said} gains over {HINDSIGHT}",
-            f"{points:+.1f} points, the interval above zero",
-            f"{mean} points",
-            max(points - mean.mean, -mean.low),
-            0.0,
-            "asked for",
-        )
-        ahead = sum(gain(one, method, HINDSIGHT).mean >= 0 for one in sets.values())
-        asked = math.ceil(0.8 * len(sets))
-        yield Claim(
-            f"{said} is not below it",
-            f"on {asked} of {len(sets)}",
-            f"on {ahead}",
-            float(asked - ahead),
-            0.0,
-            "asked for: four in five",
-        )
-        for figure in ("few", "worst"):
-            gains = {name: gain(one, method, HINDSIGHT, figure) for name, one in sets.items()}
-            lowest = min(gains, key=lambda name: gains[name].mean + gains[name].error)
-            low = gains[lowest]
-            yield Claim(
-                f"{said}: the {FIGURES[figure]} is below by no more than its standard error",
-                "on every pair",
-                f"lowest on {lowest}: {low.mean:+.1f} ± {low.error:.1f}",
-                -low.mean - low.error,
-                0.0,
-                "asked for",
-            )
+        for rival in (ELSEWHERE, HINDSIGHT):
+            yield from _held_against(said, sets, method, rival, points)
         error, chance = (level(sets, method, figure) for figure in ("calibration_error", "calibration_chance"))
         told = f"{error:.1f} %, of perfect probabilities {chance:.1f} %"
         yield Claim(f"{said}: calibration error", "4 % at most", told, error - 4.0, 0.0, "asked for")
@@ -135,6 +112,40 @@ def _claims(where: str, sets: Mapping[str, Facts]) -> Iterator[Claim]:
             error - 4.0,
             0.0,
             "of few samples the plain error is mostly chance",
+        )
+
+
+def _held_against(said: str, sets: Mapping[str, Facts], method: str, rival: str, points: float) -> Iterator[Claim]:
+    mean = overall(sets, method, rival)
+    yield Claim(
+        f"{said} gains over {rival}",
+        f"{points:+.1f} points, the interval above zero",
+        f"{mean} points",
+        max(points - mean.mean, -mean.low),
+        0.0,
+        "asked for",
+    )
+    ahead = sum(gain(one, method, rival).mean >= 0 for one in sets.values())
+    asked = math.ceil(0.8 * len(sets))
+    yield Claim(
+        f"{said} is not below {rival}",
+        f"on {asked} of {len(sets)}",
+        f"on {ahead}",
+        float(asked - ahead),
+        0.0,
+        "asked for: four in five",
+    )
+    for figure in ("few", "worst"):
+        gains = {name: gain(one, method, rival, figure) for name, one in sets.items()}
+        lowest = min(gains, key=lambda name: gains[name].mean + gains[name].error)
+        low = gains[lowest]
+        yield Claim(
+            f"{said}: the {FIGURES[figure]} is below {rival} by no more than its standard error",
+            "on every pair",
+            f"lowest on {lowest}: {low.mean:+.1f} ± {low.error:.1f}",
+            -low.mean - low.error,
+            0.0,
+            "asked for",
         )
 
 
@@ -154,11 +165,11 @@ def _headline(sets: Mapping[str, Facts]) -> str:
     rows: list[tuple[str, ...]] = []
     if not sets:
         return ""
-    for method in (PLAIN, PICKED, HINDSIGHT, LINEAR, ANY):
+    for method in (PLAIN, *PICKS, LINEAR, ANY):
         levels = (f"{level(sets, method, figure):.1f} %" for figure in FIGURES)
-        # Of two rivals the one known in hindsight is ahead by how it is picked.
-        over = {PLAIN: (), PICKED: (PLAIN,), HINDSIGHT: (PLAIN,)}.get(method, (PLAIN, PICKED, HINDSIGHT))
-        gains = (str(overall(sets, method, one)) if one in over else "–" for one in (PLAIN, PICKED, HINDSIGHT))
+        # Of two picks among rivals one is ahead by how it is picked.
+        over = () if method == PLAIN else (PLAIN,) if method in PICKS else (PLAIN, *PICKS)
+        gains = (str(overall(sets, method, one)) if one in over else "–" for one in (PLAIN, *PICKS))
         chance = ("–", "–")
         if method in OURS:
             chance = (f"{level(sets, method, 'calibration_chance'):.1f} %", f"{unbiased(sets, method):.1f} %")
@@ -171,6 +182,7 @@ def _headline(sets: Mapping[str, Facts]) -> str:
         "chance taken off",
         "over plain",
         "over the best on VALID",
+        "over the best on the other splits",
         "over the best in hindsight",
         "seconds",
     )
@@ -181,7 +193,7 @@ def _seconds(sets: Mapping[str, Facts], method: str) -> str:
     """Of one split in the median; for the one picked on VALID all of them are tuned."""
     if method == PICKED:
         found = [np.sum([one["methods"][name]["seconds"] for name in rivals(one)], axis=0) for one in sets.values()]
-    elif method == HINDSIGHT:
+    elif method in PICKS:
         return "–"
     else:
         found = [one["methods"][method]["seconds"] for one in sets.values()]

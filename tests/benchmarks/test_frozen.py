@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks import frozen
 from benchmarks.frozen_rivals import RIVALS, tuned
 from benchmarks.frozen_sets import CHOSEN_ON, JUDGED_ON, QUICK, split
-from benchmarks.frozen_tables import ANY, HINDSIGHT, LINEAR, PICKED, PLAIN, claims, tables, values
+from benchmarks.frozen_tables import ANY, ELSEWHERE, HINDSIGHT, LINEAR, PICKED, PLAIN, claims, tables, values
 from penultimate.features.sources.in_memory import Samples
 from penultimate.heads.comparison.scoring import Answers, Scorer
 from seeds import SEED
@@ -106,12 +106,13 @@ def test_what_chance_adds_to_the_calibration_error_is_taken_off(away):
 
 def test_picks_among_rivals_are_by_the_part_they_are_said_to_be_by():
     methods = {
-        PLAIN: {"balanced_accuracy": [0.1, 0.1], "valid": [0.9, 0.9]},
-        "one": {"balanced_accuracy": [0.5, 0.9], "valid": [0.8, 0.1]},
-        "other": {"balanced_accuracy": [0.6, 0.6], "valid": [0.2, 0.3]},
+        PLAIN: {"balanced_accuracy": [0.1, 0.1, 0.1], "valid": [0.9, 0.9, 0.9]},
+        "one": {"balanced_accuracy": [0.5, 0.9, 0.7], "valid": [0.8, 0.1, 0.3]},
+        "other": {"balanced_accuracy": [0.6, 0.6, 0.8], "valid": [0.2, 0.3, 0.4]},
     }
     one = {"methods": methods}
-    assert values(one, HINDSIGHT).tolist() == [0.5, 0.9] and values(one, PICKED).tolist() == [0.5, 0.6]
+    assert values(one, HINDSIGHT).tolist() == [0.5, 0.9, 0.7] and values(one, PICKED).tolist() == [0.5, 0.6, 0.8]
+    assert values(one, ELSEWHERE).tolist() == [0.5, 0.6, 0.7]
 
 
 def test_what_was_chosen_with_is_not_judged_on():
