@@ -18,6 +18,7 @@ GOOD = {
     "feature_decay_by_norms": 1e-7,
     "feature_decay_by_strengths": [1e-8, 2e-8, 3e-8],
     "directions": 4,
+    "doubts": ["a word"],
 }
 COUNTS = pen.ClassCounts([60, 30, 10])
 

@@ -186,7 +186,8 @@ def advise(
         λ in use; by default the audited network's own, or 5e-4.
     loss, layers, feature_decay, feature_ratio, like, bias, width, problem
         As for `forecast`, with its defaults. An audit of features and their head settles all but the width, one of a
-        head alone layers and bias: what agrees with it may be given beside it, what contradicts it is refused.
+        head alone layers and bias: what agrees with it may be given beside it, what contradicts it is refused. The loss
+        of a head alone is by default the one that its audit was told.
     audit : Audit, HeadAudit or path, optional
         Of the network, or the JSON that ``penultimate audit --json`` wrote. Where it measured the feature decay by
         strengths, advice rests on the cautious end of its quartiles.
@@ -308,7 +309,8 @@ def _narrowed(now: Forecast, width: int) -> Forecast:
     def narrow(one: Forecast) -> Forecast:
         return by_itself(one.counts, replace(one.problem, width=width))
 
-    return replace(narrow(now), band=None if now.band is None else (narrow(now.band[0]), narrow(now.band[1])))
+    band = None if now.band is None else (narrow(now.band[0]), narrow(now.band[1]))
+    return replace(narrow(now), band=band, doubts=now.doubts)
 
 
 def _compared(

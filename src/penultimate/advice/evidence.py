@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from penultimate.audits import keys
 from penultimate.audits.audit import Audit
-from penultimate.audits.calibration import Calibration, check_loss
+from penultimate.audits.calibration import Calibration
 from penultimate.audits.head import HeadAudit
-from penultimate.audits.recorded import Record, read_record
+from penultimate.audits.recorded import Record, check_loss, read_record
 from penultimate.counts import ClassCounts
 from penultimate.counts.matching import compared, places
 from penultimate.errors import FileError, ProblemError
 from penultimate.forecasts.forecast import Forecast
-from penultimate.losses import plainly
+from penultimate.losses import Loss, plainly
 from penultimate.model.problem import Problem
 from penultimate.reported import OneLine
 
@@ -72,6 +72,13 @@ class Audited(OneLine):
     by_means: float | None
     classes: tuple[tuple[str, float], ...]
 
+    @property
+    def loss(self) -> "str | Loss | None":
+        """What the network was trained with: measured features settle it; of a head alone, what the audit was told."""
+        if self.calibration is not None:
+            return self.calibration.loss
+        return None if self.problem is None else self.problem.loss
+
     @classmethod
     def read(cls, path: "str | os.PathLike[str]") -> "Audited":
         """Read the JSON that ``penultimate audit --json`` writes.
@@ -83,8 +90,8 @@ class Audited(OneLine):
             has no name.
         """
         found = _of_record(read_record(path), str(path))
-        if found.calibration is not None:
-            check_loss(str(found.calibration.loss), path)
+        if found.loss is not None:
+            check_loss(str(found.loss), path)
         return found
 
     @classmethod
@@ -160,16 +167,20 @@ class Audited(OneLine):
         if known is None:
             return dict(given)
         settled: dict[str, object] = {"layers": known.layers, "bias": known.bias}
+        told: dict[str, object] = {}
         if known.feature_decay is not None:
             ratio = known.feature_decay * samples / known.weight_decay[0]
             settled |= {"loss": known.loss, "feature_decay": known.feature_decay, "feature_ratio": ratio}
+        else:
+            # A head does not show its loss, so another than the audit was told may be given.
+            told = {"loss": known.loss}
         for name, value in settled.items():
             if name in given and not _same(plainly(given[name]) if name == "loss" else given[name], value):
                 raise ProblemError(
                     f"the audited network settles {name.replace('_', ' ')}: {value} there, {given[name]} beside it; "
                     "leave it out"
                 )
-        return {**given, "layers": known.layers, "bias": known.bias}
+        return {**told, **given, "layers": known.layers, "bias": known.bias}
 
     def forecast(self, counts: ClassCounts, weight_decay: tuple[float, ...] | None) -> Forecast:
         """Forecast with the feature decay that was measured; there has to be a `calibration`.
@@ -197,7 +208,7 @@ def _of_head(audit: HeadAudit) -> Audited:
         counts={key: float(audit.counts.to_dict()[key]) for key in _SAME},
         dimension=audit.head.dimension,
         calibration=None,
-        problem=Problem(problem.weight_decay, bias=problem.bias, loss=str(problem.loss)),
+        problem=Problem(problem.weight_decay, bias=problem.bias, loss=problem.loss),
         fits=None,
         merged=tuple(tuple(str(names[index]) for index in group.tolist()) for group in audit.neighbours.merged),
         balanced_accuracy=None,

@@ -145,7 +145,10 @@ class Audit(Reported, presenter="audit"):
     @property
     def calibration(self) -> Calibration | None:
         """The feature decay that the network implies; None without a head."""
-        return None if self.last_layer is None else self.last_layer.calibration
+        if self.last_layer is None:
+            return None
+        found = self.last_layer.calibration
+        return replace(found, doubts=(*self.doubts, *found.doubts))
 
     @property
     def recall_interval(self) -> Float[np.ndarray, "K 2"]:

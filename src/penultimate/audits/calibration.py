@@ -20,15 +20,16 @@ import numpy as np
 from jaxtyping import Float
 
 from penultimate.audits import keys
+from penultimate.audits.doubted import doubts_of_counts
 from penultimate.audits.feature_decay import balance
 from penultimate.audits.law_reading import Run, read_law
-from penultimate.audits.recorded import Record, read_record
+from penultimate.audits.recorded import Record, check_loss, read_record
 from penultimate.counts.given import Counts, counts_of
 from penultimate.errors import FileError, ProblemError
 from penultimate.features.head import Head
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.forecasting import forecast
-from penultimate.losses import Loss, check_name
+from penultimate.losses import Loss
 from penultimate.minimisers.shrinkage import Shrinkage
 from penultimate.model.problem import Bias, Problem
 from penultimate.model.strength_law import StrengthLaw
@@ -60,6 +61,8 @@ class Calibration:
         How many directions were learnt well.
     runs : tuple of Run
         What the law is read from: one audited network, or two (`joined`); empty where only norms were measured.
+    doubts : tuple of str
+        What speaks against forecasting from it, such as samples other than those of training; forecasts repeat it.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class Calibration:
     by_strengths: tuple[float, float, float] | None
     directions: int
     runs: tuple[Run, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @cached_property
     def law(self) -> StrengthLaw | None:
@@ -198,6 +202,7 @@ class Calibration:
 
         band = self.band(counts.samples, weight_decay)
         middle = at(self.problem(counts.samples, weight_decay))
+        middle = replace(middle, doubts=(*self.doubts, *doubts_of_counts(middle, self.samples, self.runs)))
         return middle if band is None else replace(middle, band=(at(band[0]), at(band[1])))
 
     def _problem(
@@ -228,6 +233,7 @@ class Calibration:
             "feature_decay_by_norms": self.by_norms,
             "feature_decay_by_strengths": strengths,
             "directions": self.directions,
+            "doubts": list(self.doubts),
         }
 
     @classmethod
@@ -321,7 +327,8 @@ class Calibration:
                     f"the audits differ in their {name} ({mine} and {theirs}): give two networks that differ in weight "
                     "decay alone"
                 )
-        both = replace(self, runs=(*self.runs, *other.runs))
+        doubts = tuple(dict.fromkeys((*self.doubts, *other.doubts)))
+        both = replace(self, runs=(*self.runs, *other.runs), doubts=doubts)
         if self.law is None or other.law is None or both.law is None:
             raise ProblemError(
                 "no law can be read off one of the audits: fewer than three of its directions were learnt well, its "
@@ -349,6 +356,8 @@ class Calibration:
             strengths,
             record.count("directions"),
             () if alignment is None else Run.from_record(alignment, decays, record.number("samples")),
+            # Audits of earlier versions say nothing of it.
+            record.texts("doubts") if "doubts" in record else (),
         )
 
     @classmethod
@@ -379,13 +388,3 @@ class Calibration:
             raise FileError(f"{path}: the calibration in it is damaged ({error}): write the audit again") from None
         check_loss(str(found.loss), path)
         return found
-
-
-def check_loss(loss: str, path: "str | os.PathLike[str]") -> None:
-    """Check that the loss of a record can be made from its name; FileError, with the path, if not."""
-    try:
-        check_name(loss)
-    except ProblemError:
-        raise FileError(
-            f"{path}: the loss {loss!r} has no name to make it from: give the audit itself, in Python"
-        ) from None

@@ -22,7 +22,7 @@ from penultimate.audits import keys
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.recorded import Record
 from penultimate.errors import ProblemError
-from penultimate.model.strength_law import BEND, GONE, Paths, StrengthLaw, Width, mean_decay
+from penultimate.model.strength_law import BEND, GONE, SAME_SIGMA, Paths, StrengthLaw, Width, mean_decay
 from penultimate.reported import OneLine
 
 # A direction counts as learnt well when head and means agree on it this much and this share of its σ is there: chosen,
@@ -117,14 +117,15 @@ class Run(OneLine):
             raise ValueError("directions are not in order, the largest singular value first, each once")
         if sum(multiplicity) > _MOST_DIRECTIONS:
             raise ValueError(f"there are {sum(multiplicity):,} directions, more than any layer has")
-        columns = (_column(rows, name) for name in ("measured", "cosine", "lost", "lost_to_decay", "unsettled"))
-        layers = len(weight_decay)
-        return (cls(mean_decay(weight_decay), layers, samples, sigma, tuple(map(float, multiplicity)), *columns),)
+        strength = tuple(row.number("measured") for row in rows)
+        columns = (_column(rows, name) for name in ("cosine", "lost", "lost_to_decay", "unsettled"))
+        several = tuple(map(float, multiplicity))
+        return (cls(mean_decay(weight_decay), len(weight_decay), samples, sigma, several, strength, *columns),)
 
     @property
     def alive(self) -> Bool[np.ndarray, " t"]:
-        """Directions that keep a tenth of what the loss would give them."""
-        return np.array(self.strength) >= GONE * self.target
+        """Directions that keep a tenth of what the loss would give them; none where it would give nothing."""
+        return (np.array(self.strength) >= GONE * self.target) & (self.target > 0.0)
 
     @property
     def aligned(self) -> Bool[np.ndarray, " t"]:
@@ -135,7 +136,7 @@ class Run(OneLine):
     @property
     def learnt(self) -> Bool[np.ndarray, " t"]:
         """Directions that were learnt well: head and means agree, and a quarter of σ is there."""
-        return self.aligned & (np.array(self.strength) >= LEARNT * self.target)
+        return self.aligned & self.alive & (np.array(self.strength) >= LEARNT * self.target)
 
     @property
     def target(self) -> Float[np.ndarray, " t"]:
@@ -162,10 +163,11 @@ class Run(OneLine):
     def decay_share(self) -> float | None:
         """How much of the pull weight decay balances, in the median, from 0 to 1; None where the budget does not say.
 
-        It does not where what training left over is most of the pull.
+        It does not where what training left over is most of the pull, or is not known, as of other samples than those
+        of training: on these the pull has a part that is for want of samples.
         """
         decay, left = (self.median(np.array(part) / self.lost) for part in (self.to_decay, self.unsettled))
-        if math.isnan(decay) or abs(left) > _CLOSES:
+        if math.isnan(decay) or not abs(left) <= _CLOSES:
             return None
         return min(max(decay, 0.0), 1.0)
 
@@ -233,10 +235,9 @@ def read_law(runs: tuple[Run, ...], *, convex: bool = False) -> StrengthLaw | No
         For runs at one weight decay, or of other counts.
     """
     runs = tuple(sorted(runs, key=lambda run: run.decay))
-    _check(runs)
+    _check(runs, convex=convex)
     if any(run.directions < ENOUGH for run in runs):
         return None
-    shares = [run.decay_share for run in runs if run.decay_share is not None]
     law = StrengthLaw(
         samples=runs[0].samples,
         power=1.0,
@@ -244,7 +245,7 @@ def read_law(runs: tuple[Run, ...], *, convex: bool = False) -> StrengthLaw | No
         usual=(0.5, runs[-1].exponent, 0.0),
         own_width=_OWN_WIDTH,
         common_width=_COMMON_WIDTH,
-        decay_share=float(np.mean(shares)) if shares else None,
+        decay_share=runs[-1].decay_share,
     )
     return _with_pulls(law, runs) if convex else _with_paths(law, runs)
 
@@ -326,15 +327,22 @@ def _frozen(run: Run) -> float:
     return float(np.interp(slope, _RISING, (0.0, 1.0))) * (1.0 - share**2)
 
 
-def _check(runs: tuple[Run, ...]) -> None:
+def _check(runs: tuple[Run, ...], *, convex: bool) -> None:
     for one, other in pairwise(runs):
         if other.decay <= one.decay * (1.0 + _SAME_DECAY):
             raise ProblemError(
                 f"both audits are of networks trained at weight decay {one.decay:g}, so they cannot say how strengths "
                 "change with it: give audits at two weight decays"
             )
-        if one.samples != other.samples or one.sigma != other.sigma:
+        if one.samples != other.samples or not _same_directions(one, other, convex=convex):
             raise ProblemError(
                 f"the audits are of other counts ({one.samples:,.10g} and {other.samples:,.10g} samples in all): give "
                 "two networks that were trained on the same data"
             )
+
+
+def _same_directions(one: Run, other: Run, *, convex: bool) -> bool:
+    """Whether runs are of the same counts: by σ, or, where σ moves with the decays, by which directions share one."""
+    if convex:
+        return sorted(one.multiplicity) == sorted(other.multiplicity)
+    return one.multiplicity == other.multiplicity and np.allclose(one.sigma, other.sigma, rtol=SAME_SIGMA, atol=0.0)

@@ -49,6 +49,10 @@ _WEAKER = 0.1
 # network 0.82. Counts within a factor of two do not tell it.
 _FOLLOWS = 0.35
 _VARIED = 2.0
+_OTHER_SAMPLES = (
+    "The audit read other samples than those of training, on which directions look weaker than training made them: "
+    "audit the features of the training samples."
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,6 +170,18 @@ class LayerAudit(OneLine):
             return None
         return "la:1" if self.bias_on_log_counts < _FOLLOWS else "ce"
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against forecasting from it, in sentences: other samples than those of training, another loss."""
+        found = [] if self.measured.noise is not None else [_OTHER_SAMPLES]
+        likely = self.likely_loss
+        mend = "audit it with the loss that trained it" if likely is None else f"audit it with --loss {likely}"
+        if not self.fits_loss:
+            found.append(f"The audited network does not look as {self.loss_words} leaves one: {mend}.")
+        elif likely is not None:
+            found.append(f"The audited network looks as loss {likely} leaves one, not {self.loss_words}: {mend}.")
+        return tuple(found)
+
     @cached_property
     def unsettled(self) -> float:
         """What training left unsettled, as a share of what decay and noise took, over all directions with strength.
@@ -272,7 +288,8 @@ def audit_layer(
         balance=layer.imbalance_of_layers(problem.weight_decay),
     )
     # A network that its loss does not explain has no law of that loss.
-    return audited if audited.fits_loss else replace(audited, calibration=replace(calibration, runs=()))
+    runs = calibration.runs if audited.fits_loss else ()
+    return replace(audited, calibration=replace(calibration, runs=runs, doubts=audited.doubts))
 
 
 def calibrate(layer: LastLayer, alignment: Alignment, problem: Problem, by_norms: float) -> Calibration:

@@ -10,7 +10,8 @@ from typing import IO, Any, cast
 from penultimate.audits import keys
 from penultimate.counts.opening import opened
 from penultimate.counts.readers import named, whole_text
-from penultimate.errors import FileError
+from penultimate.errors import FileError, ProblemError
+from penultimate.losses import check_name
 from penultimate.version import __version__
 
 
@@ -61,6 +62,16 @@ def _check_version(version: object, command: str) -> None:
         )
 
 
+def check_loss(loss: str, path: "str | os.PathLike[str]") -> None:
+    """Check that the loss of a record can be made from its name; FileError, with the path, if not."""
+    try:
+        check_name(loss)
+    except ProblemError:
+        raise FileError(
+            f"{path}: the loss {loss!r} has no name to make it from: give the audit itself, in Python"
+        ) from None
+
+
 class Record:
     """An object of the JSON; asking for what is not there, or is of another type, is a ValueError that names it.
 
@@ -106,6 +117,9 @@ class Record:
             raise ValueError(f"{key} is {value}, not a whole number")
         return int(value)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._held
+
     def numbers(self, key: str) -> tuple[float, ...]:
         """A list of finite numbers."""
         return tuple(_number(value, f"an entry of {key}") for value in self._list(key))
@@ -117,6 +131,10 @@ class Record:
     def text(self, key: str) -> str:
         """A text."""
         return _text(self[key], key)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts."""
+        return tuple(_text(value, f"an entry of {key}") for value in self._list(key))
 
     def flag(self, key: str) -> bool:
         """True or false."""

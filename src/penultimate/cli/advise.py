@@ -130,9 +130,11 @@ def advise(
     audits_own = audited is not None and not given("weight_decay")
     if audits_own and torch_loss is not None:
         raise ProblemError(AUDITED_DECAY)
-    trained = loss if audited is None or audited.calibration is None else str(audited.calibration.loss)
+    # A head alone does not settle its loss.
+    told = None if audited is None or (audited.calibration is None and given("loss")) else audited.loss
+    trained = loss if told is None else str(told)
     scale = torch_scale(torch_loss, trained, class_counts.classes)
-    problem = Problem.from_decays(scaled(weight_decay, scale), loss=loss)
+    problem = Problem.from_decays(scaled(weight_decay, scale), loss=trained)
     announce_forecast(class_counts, *[problem] * 5, searched=[problem])  # advice forecasts a handful
     with progress("weighing changes", "parts") as step:
         result = make_advice(

@@ -52,6 +52,8 @@ class Forecast(Reported, presenter="forecast"):
         The same at the favourable and at the cautious end of what is known: of the 90 % interval of a trained network's
         law, of the quartiles of its feature decay where no law was read (see `penultimate.audits.calibration`), or,
         before training, of four in five of other networks. None where the feature decay was given.
+    doubts : tuple of str
+        What speaks against the audit that it is calibrated by, or that its counts are others.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Forecast(Reported, presenter="forecast"):
 
     solution: Solution
     band: "tuple[Forecast, Forecast] | None" = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def counts(self) -> ClassCounts:
@@ -105,6 +108,12 @@ class Forecast(Reported, presenter="forecast"):
         """
         needed = self.group_samples_needed
         return float(needed[0]) if np.ptp(needed) <= 1e-9 * needed[0] else float("nan")
+
+    @property
+    def has_own_paths(self) -> bool:
+        """Whether each direction has an audited path of its own; `samples_needed` is then that of the median path."""
+        law = self.problem.law
+        return law is not None and law.measured(self.solution.sigma)
 
     @property
     def classes_below(self) -> int:
@@ -275,12 +284,16 @@ class Forecast(Reported, presenter="forecast"):
         """Whole samples that one class of each group must gain, alone, to stand above threshold²; shape (m,).
 
         Zero where it does; infinite where the threshold outruns any number of samples, because N grows with them. NaN
-        with class weights or scales, which move with the counts.
+        with class weights or scales, which move with the counts, and for a class that is lost on an audited path of its
+        own though it has as many.
         """
         if math.isnan(self.samples_needed):
             return np.full(self.counts.distinct.size, np.nan)
         power = self.problem.samples_exponent
-        return samples_to_gain(self.counts.distinct, self.counts.samples, self.samples_needed, power)
+        gain = samples_to_gain(self.counts.distinct, self.counts.samples, self.samples_needed, power)
+        if not self.has_own_paths:
+            return gain
+        return np.where(self.group_status == 0, 0.0, np.where(gain > 0.0, gain, np.nan))
 
     @cached_property
     def by_ratio(self) -> tuple[RatioForecast, ...]:

@@ -25,7 +25,7 @@ BEND = 0.7
 # How many times the audited weight decay a law is trusted: what each sweep of the zoo spans (`studies/zoo.py`).
 REACH = 100.0
 # Directions are those of the audit where their singular values agree to this much.
-_SAME = 1e-6
+SAME_SIGMA = 1e-6
 # Half the interval of log o, beside that of log λ, for each factor of e away from an audited weight decay: of what is
 # lost to scatter alone no change of λ has a part. So wide, it holds nine tenths of the strengths on the networks that
 # the rule was chosen on.
@@ -179,7 +179,8 @@ class StrengthLaw(OneLine):
     own_width, common_width : Width
         Intervals, for directions of either kind.
     decay_share : float, optional
-        How much of what is lost weight decay took, from 0 to 1; None where the budget did not say.
+        How much of what is lost weight decay took in the last audited run, from 0 to 1; None where its budget did not
+        say.
     end : {-1, 0, 1}
         Whether this is the law itself, or the lower or upper end of its 90 % interval: at the upper one strengths are
         least.
@@ -225,6 +226,11 @@ class StrengthLaw(OneLine):
     def rise(self) -> float:
         """Exponent e of directions that have none of their own: how what is lost grows at the audited weight decay."""
         return self.usual[1]
+
+    def measured(self, sigma: Rows) -> bool:
+        """Whether directions with these singular values, largest first, are those that were audited."""
+        size = len(self.sigma)
+        return 0 < size <= sigma.size and np.allclose(sigma[:size], self.sigma, rtol=SAME_SIGMA, atol=0.0)
 
     def to_dict(self) -> dict[str, object]:
         """What a forecast's JSON says of it."""
@@ -294,7 +300,7 @@ class StrengthLaw(OneLine):
         place = unit + (np.log(sigma) - math.log(samples) / 2.0) / exponent - usual.death
         columns = np.stack([place, *(np.full_like(place, value) for value in (share, exponent, exponent))])
         learnt, size = np.zeros(sigma.size, dtype=bool), len(self.sigma)
-        if 0 < size <= sigma.size and np.allclose(sigma[:size], self.sigma, rtol=_SAME, atol=0.0):
+        if self.measured(sigma):
             columns[:, :size], learnt[:size] = (self.place, self.share, self.exponent, self.below), self.learnt
         return Paths(self.power, self.scatter, *columns), learnt
 

@@ -80,6 +80,9 @@ def paragraphs(advice: Advice) -> list[str]:
         topics = [piece.topic for piece in said if piece.status == STATUSES[status]]
         if topics:
             sentences.append(f"{words}: {', '.join(topics).lower()}.")
+    sentences += advice.forecast.doubts
+    if advice.audited is not None and advice.audited.problem is not None:
+        sentences.append(f"The loss is taken to be {advice.forecast.problem.loss}: a head alone does not show it.")
     if advice.forecast.problem.feature_decay is None:
         sentences.append(assumption(advice))
     return sentences
@@ -151,7 +154,9 @@ def samples_words(samples: SamplesAdvice) -> tuple[str, str]:
         if math.isnan(samples.needed):
             return f"{text}all {number(before.directions)} directions survive.", ""
         smallest = number(before.counts.smallest)
-        text += f"the smallest has {smallest} and needs about {number(samples.needed, 3)}. How well {smallest} samples "
+        # Of directions with audited paths of their own the number is that of the median one.
+        needs = "" if before.has_own_paths else f" and needs about {number(samples.needed, 3)}"
+        text += f"the smallest has {smallest}{needs}. How well {smallest} samples "
         return f"{text}stand for new ones is another question, which no forecast answers.", ""
     if samples.floor is None or samples.after is None:
         if samples.reason is not None:

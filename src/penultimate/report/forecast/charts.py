@@ -20,7 +20,7 @@ from penultimate.report.forecast.geometry import geometry, has_geometry
 from penultimate.report.forecast.learning import has_learning, learning
 from penultimate.report.forecast.slider import has_slider, slider
 from penultimate.report.forecast.sweep import sweep
-from penultimate.report.forecast.words import band_words
+from penultimate.report.forecast.words import IN_THE_MEDIAN, band_words
 from penultimate.report.kit.chart_style import (
     HEIGHT,
     INK,
@@ -61,12 +61,12 @@ def counts(forecast: Forecast) -> alt.LayerChart:
         *_by_rank(forecast, rows, y),
     ]
     below = f"{number(forecast.classes_below) if forecast.classes_below else 'none'} of {number(groups.seen)} classes"
-    title = f"Too few samples for a direction of their own: {below}" if known else "Samples of each class"
-    line = (
-        f"A class with more than {number(needed, 3)} samples keeps a direction of its own"
-        if not math.isnan(needed)
-        else ""
-    )
+    judged = known and not forecast.has_own_paths
+    title = f"Too few samples for a direction of their own: {below}" if judged else "Samples of each class"
+    line = ""
+    if not math.isnan(needed):
+        line = f"A class with more than {number(needed, 3)} samples keeps a direction of its own"
+        line += f", {IN_THE_MEDIAN}" if forecast.has_own_paths else ""
     if known and not line:
         line = "With this loss the number needed differs from class to class, so there is no one line"
     return titled(_sized(layers), title, [line, *_group_notes(forecast, len(rows))])

@@ -7,7 +7,7 @@ from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import LOST, OWN, STATUSES
 from penultimate.report.forecast.charts import charts
 from penultimate.report.forecast.record import class_records
-from penultimate.report.forecast.words import law_words, paragraphs, safe_words
+from penultimate.report.forecast.words import IN_THE_MEDIAN, law_words, paragraphs, safe_words
 from penultimate.report.kit.html import Document, Fact, KeyFigure, Reading, figure, notebook
 from penultimate.report.kit.numbers import number
 from penultimate.report.kit.problem import problem_words
@@ -91,6 +91,7 @@ def summary(forecast: Forecast) -> str:
     bands = ", ".join(f"{number(size)} {name}" for name, size in status.items())
     alike = not math.isnan(forecast.samples_needed)
     needed = f"more than {number(forecast.samples_needed, 3)}" if alike else "differs from class to class"
+    needed += f", {IN_THE_MEDIAN}" if forecast.has_own_paths else ""
     rows = [
         ("classes", f"{bands}{unseen}"),
         ("samples", f"{number(counts.samples)}, ratio {number(counts.ratio)} : 1"),
@@ -109,7 +110,8 @@ def _status(forecast: Forecast) -> dict[str, int]:
 def _key_figures(forecast: Forecast) -> list[KeyFigure]:
     counts = forecast.counts
     unseen, smallest = counts.unseen.size, forecast.smallest_surviving_count
-    keeps = "no class has that many" if smallest is None else f"smallest class that keeps its own: {number(smallest)}"
+    keeps = "no class keeps its own" if smallest is None else f"smallest class that keeps its own: {number(smallest)}"
+    keeps = f"{IN_THE_MEDIAN}; {keeps}" if forecast.has_own_paths else keeps
     chosen = number(forecast.problem.weight_decay[0])
     return [
         ("Classes", number(counts.classes), f"{number(unseen)} without samples" if unseen else "all with samples"),

@@ -43,6 +43,7 @@ def record(forecast: Forecast, classes: Classes = 20) -> dict[str, object]:
         "band": band_record(forecast),
         "spectrum": spectrum_records(forecast),
         "classes": class_records(forecast, select_classes(forecast, classes)),
+        "doubts": list(forecast.doubts),
         "verdict": verdict(forecast),
     }
     if classes == "all":

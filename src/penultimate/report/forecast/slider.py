@@ -15,6 +15,7 @@ from penultimate.forecasts.forecasting import by_itself
 from penultimate.forecasts.over_decay import can_sweep
 from penultimate.forecasts.status import STATUSES
 from penultimate.minimisers.cost import expected
+from penultimate.report.forecast.words import IN_THE_MEDIAN
 from penultimate.report.kit.chart_style import (
     HEIGHT,
     INK,
@@ -56,9 +57,9 @@ def slider(forecast: Forecast) -> alt.LayerChart:
     domain = forecast.counts.smallest / 1.6, forecast.counts.largest * 1.6
     layers = [_classes(forecast, rows, domain), *_lines([_step_row(one) for one in found], forecast)]
     chart = alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT).add_params(*_params(forecast))
-    one_line = not math.isnan(forecast.samples_needed)
+    one_line, own = not math.isnan(forecast.samples_needed), f", {IN_THE_MEDIAN}" if forecast.has_own_paths else ""
     lines = [
-        "Move the slider" + (". A class above the dashed line keeps a direction of its own" if one_line else ""),
+        "Move the slider" + (f". A class above the dashed line keeps a direction of its own{own}" if one_line else ""),
         "The decays of all layers are scaled together" if forecast.problem.layers > 1 else "",
         thinned(len(rows), forecast.counts.distinct.size, "distinct counts"),
     ]

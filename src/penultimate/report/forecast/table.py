@@ -11,7 +11,7 @@ from rich.text import Text
 from penultimate.forecasts.forecast import Forecast
 from penultimate.forecasts.status import FATES, LOST, OWN
 from penultimate.report.forecast.record import class_records, select_classes
-from penultimate.report.forecast.words import law_words, safe_words, samples_words, verdict
+from penultimate.report.forecast.words import law_words, needs_words, safe_words, verdict
 from penultimate.report.kit.fitted import Fitted
 from penultimate.report.kit.numbers import how_many, number
 from penultimate.report.kit.terminal import LOOK, NAME, as_float, facts_table
@@ -79,7 +79,7 @@ def _band(forecast: Forecast) -> list[tuple[str, str]]:
 
 def _needed(forecast: Forecast) -> str:
     if not math.isnan(forecast.samples_needed):
-        return f"a class needs {samples_words(forecast)} to keep its own direction"
+        return f"{needs_words(forecast)} to keep its own direction"
     below = f"{how_many(forecast.classes_below, 'class has', 'classes have')} fewer"
     return (
         f"differ from class to class with this loss; {below} than they need"

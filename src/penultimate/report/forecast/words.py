@@ -10,6 +10,9 @@ from penultimate.model.networks import ANY
 from penultimate.model.strength_law import REACH, StrengthLaw
 from penultimate.report.kit.numbers import how_many, number
 
+# Of the number of samples that a class needs, where every direction has a path of its own.
+IN_THE_MEDIAN = "in the median of the audited directions"
+
 
 def verdict(forecast: Forecast) -> str:
     """Say in a few sentences what a forecast means and what to do about it."""
@@ -49,13 +52,15 @@ def _what_happens(forecast: Forecast) -> str:
         return f"{text}: with squared error the most frequent classes have them. Cross-entropy can tell more apart."
     if math.isnan(forecast.samples_needed):
         return f"{text}."
-    return f"{text}. A class needs {samples_words(forecast)} to keep its own."
+    needs = needs_words(forecast)
+    return f"{text}. {needs[0].upper()}{needs[1:]} to keep its own."
 
 
-def samples_words(forecast: Forecast) -> str:
+def needs_words(forecast: Forecast) -> str:
     """How many samples a class needs, for a number that is known."""
     needed = forecast.samples_needed
-    return "less than one sample" if needed < 1.0 else f"about {number(needed, 3)} samples"
+    samples = "less than one sample" if needed < 1.0 else f"about {number(needed, 3)} samples"
+    return f"{IN_THE_MEDIAN} a class needs {samples}" if forecast.has_own_paths else f"a class needs {samples}"
 
 
 def _is_full(forecast: Forecast) -> bool:
@@ -100,18 +105,23 @@ def law_words(forecast: Forecast) -> str:
     """What a calibrated forecast rests on, and how sure it is; empty for one before training."""
     law, measured = forecast.problem.law, forecast.problem.measured
     if law is None:
-        if measured is None or not forecast.problem.is_plain_squared_error:
+        if measured is None:
             return ""
         return (
             f"No law could be read off the network, so this rests on its feature decay, measured by {measured}, and on "
             "the model, which is often far off at other weight decays."
         )
-    runs = "two runs" if len(law.audited) == 2 else "one run"
-    if len(law.audited) == 1 and law.decay_share is None:
-        grows = f"its budget does not close, so what is lost is taken to grow at a usual rate, like λ^{law.rise:.2f}"
-    else:
-        grows = f"what is lost grows like λ^{law.rise:.2f}"
-        grows += "" if law.decay_share is None else f", as decay takes {law.decay_share:.0%} of it"
+    two = len(law.audited) == 2
+    runs, whose = ("two runs", "the later one's") if two else ("one run", "its")
+    rate = f"λ^{law.rise:.2f}"
+    grows = f"what is lost grows like {rate}"
+    # Of another loss than squared error two runs show themselves how it grows.
+    if not two or forecast.problem.is_plain_squared_error:
+        grows = (
+            f"{whose} budget does not close, so what is lost is taken to grow at a usual rate, like {rate}"
+            if law.decay_share is None
+            else f"{grows}, as decay takes {law.decay_share:.0%} of it"
+        )
     text = f"The law is read off {runs}: p = {law.power:.2f}, and {grows}.{_out_of_reach(forecast, law)}"
     unsure = forecast.directions_with("uncertain")
     if not unsure:
@@ -147,7 +157,7 @@ def _like(kind: str) -> str:
 
 
 def _caveats(forecast: Forecast) -> str:
-    text = law_words(forecast) or networks_words(forecast)
+    text = " ".join([*forecast.doubts, law_words(forecast) or networks_words(forecast)]).strip()
     if forecast.by_ratio:
         text = (
             f"c = {number(forecast.problem.feature_ratio)} was given. The table shows the result for other values; an "
