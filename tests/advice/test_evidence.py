@@ -175,3 +175,27 @@ def test_a_loss_of_ones_own_is_kept():
     head = pen.Head(factors.weights, factors.bias)
     audit = pen.audit(factors.means[labels], labels, head=head, weight_decay=1e-2, loss=mine)
     assert Audited.from_audit(audit).forecast(counts, None).problem.loss is mine
+
+
+@pytest.mark.parametrize("of_file", [False, True])
+def test_a_head_alone_gives_the_loss_that_its_audit_was_told_and_another_may_be_given(of_file, tmp_path):
+    counts = pen.datasets.counts("fashion-mnist-lt")
+    audit = pen.audit_head("cnn-ce", counts, loss="ce")
+    if of_file:
+        path = tmp_path / "head.json"
+        path.write_text(json.dumps(audit.to_dict()))
+        audit = path
+    found = pen.advise(counts, audit=audit)
+    assert found.forecast.problem.loss == "ce"
+    assert "The loss is taken to be ce: a head alone does not show it." in found.verdict
+    assert pen.advise(counts, audit=audit, loss="mse").forecast.problem.loss == "mse"
+
+
+def test_decays_in_pytorchs_units_beside_a_head_alone_are_read_by_its_loss(penultimate, tmp_path):
+    path = tmp_path / "head.json"
+    path.write_text(json.dumps(pen.audit_head("cnn-ce", pen.datasets.counts("fashion-mnist-lt"), loss="ce").to_dict()))
+    given = ("advise", "fashion-mnist-lt", "--audit", path, "--torch-loss", "mse", "--weight-decay", "1e-3")
+    status, _, err = penultimate(*given)
+    assert status == 2 and "--torch-loss mse beside --loss ce" in err
+    status, out, _ = penultimate(*given, "--loss", "mse", "--json", "-")
+    assert status == 0 and json.loads(out)["problem"]["weight_decay"] == [pytest.approx(5e-3)]

@@ -156,6 +156,38 @@ def test_saved_trajectories_have_their_means(followed, tmp_path):
         pen.torch.Trajectory.read(path, followed.forecast)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weight_decay": 0.02}, r"another weight decay \(0.01 there, 0.02 here\)"),
+        ({"loss": "weighted:inverse"}, r"another loss \(ce there, weighted:inverse here\)"),
+        ({"bias": "none"}, r"another bias \(free there, none here\)"),
+        ({"feature_ratio": 5.0}, "of other counts or another feature decay"),
+    ],
+)
+def test_a_forecast_at_another_weight_decay_or_of_another_loss_is_refused(changes, message, tmp_path):
+    told = {"weight_decay": 0.01, "loss": "ce", "feature_ratio": 1.0}
+    counts, path = pen.ClassCounts([30, 30, 30]), tmp_path / "run.safetensors"
+    trajectory = pen.torch.Trajectory(pen.forecast(counts, **told))
+    trajectory.add(1, {"direction/1": 1.0})
+    trajectory.save(path)
+    assert len(pen.torch.Trajectory.read(path, pen.forecast(counts, **told))) == 1
+    with pytest.raises(pen.FeaturesError, match=message):
+        pen.torch.Trajectory.read(path, pen.forecast(counts, **told | changes))
+
+
+def test_trajectories_of_earlier_versions_are_read_and_damaged_notes_are_told(followed, tmp_path, monkeypatch):
+    path = tmp_path / "run.safetensors"
+    for note, error in (({}, None), ({"problem": "["}, "damaged"), ({"problem": "1"}, "damaged")):
+        monkeypatch.setattr("penultimate.torch.monitoring.trajectory.note_of", lambda _, note=note: note)
+        followed.save(path)
+        if error is None:
+            assert len(pen.torch.Trajectory.read(path, followed.forecast)) == len(followed)
+            continue
+        with pytest.raises(pen.FileError, match=error):
+            pen.torch.Trajectory.read(path, followed.forecast)
+
+
 def test_what_cannot_be_followed_is_refused(followed):
     forecast = followed.forecast
     trajectory = pen.torch.Trajectory(forecast)

@@ -17,6 +17,7 @@ from penultimate.forecasts.foreseeing import Foreseen, foresee
 from penultimate.forecasts.label_forecast import LabelForecast
 from penultimate.forecasts.timeline import Timeline, has_timeline
 from penultimate.model.arguments import whole
+from penultimate.torch.monitoring.beside import check_beside, note_of
 from penultimate.torch.monitoring.parts import KeptMeans
 from penultimate.torch.monitoring.standings import SharedDirection, Standings, share, stand
 
@@ -211,7 +212,7 @@ class Trajectory:
         for step, one in self._kept.items():
             arrays |= {f"{step}/{name}": getattr(one, name) for name in _KEPT}
         orders = {str(step): one.order for step, one in self._kept.items()}
-        write_whole(path, seal(_FORMAT, arrays, {"orders": json.dumps(orders)}))
+        write_whole(path, seal(_FORMAT, arrays, {"orders": json.dumps(orders), **note_of(self.forecast)}))
 
     @classmethod
     def read(cls, path: "str | os.PathLike[str]", forecast: Forecast | LabelForecast) -> "Trajectory":
@@ -232,7 +233,7 @@ class Trajectory:
         FileError
             When the file is missing, damaged or something else.
         FeaturesError
-            When it was measured beside a forecast of other counts.
+            When it was measured beside a forecast of other counts, another weight decay, loss or bias.
 
         Examples
         --------
@@ -246,9 +247,7 @@ class Trajectory:
         Trajectory(1 steps, 1 directions)
         """
         arrays, note = unseal(path, _FORMAT)
-        sigma = forecast.solution.sigma
-        if arrays["sigma"].shape != sigma.shape or not np.allclose(arrays["sigma"], sigma, rtol=1e-9):
-            raise FeaturesError(f"{path} was measured beside a forecast of other counts: give that one")
+        check_beside(path, arrays, note, forecast)
         out = cls(forecast)
         try:
             orders: dict[str, int] = json.loads(note["orders"])
