@@ -52,7 +52,8 @@ def test_whether_names_were_compared():
     ("names", "wanted", "message"),
     [
         (("a", "b"), ("a", "c"), "with 'b' only in the counts, and 'c' only in the head"),
-        (("a", "b"), ("a", "b", "c"), "there are 2 classes in the counts and 3 in the head"),
+        (("a", "b"), ("a", "b", "c"), "there are 2 classes in the counts and 3 in the head, with 'c' only in the head"),
+        (("a", "b"), NumberedNames(3), "there are 2 classes in the counts and 3 in the head: give"),
         (("a", "b", "c"), ("a", "b"), "3 classes"),
         (tuple("abcdefg"), tuple("ABCDEFG"), "'a', 'b', 'c' and 4 more"),
     ],

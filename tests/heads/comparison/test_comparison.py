@@ -306,7 +306,7 @@ def nan_in(rows):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"features": nan_in}, "sample 7 "),
+        ({"features": nan_in}, r"^VALID \(arrays\): .* sample 7 "),
         ({"features": lambda X: X[:, :2]}, "width 2"),
         ({"labels": lambda y: y + 1}, "label 3"),
         ({"labels": lambda y: y - 1}, "label -1"),
@@ -316,6 +316,14 @@ def nan_in(rows):
 def test_held_out_samples_that_do_not_fit_are_refused(change, message):
     with pytest.raises(pen.FeaturesError, match=message):
         pen.compare_heads(*spoilt(**change))
+
+
+def test_what_is_wrong_with_train_is_said_to_be_there():
+    train, valid = toy()
+    features, labels = gathered(train)
+    for head in (None, train.head):
+        with pytest.raises(pen.FeaturesError, match=r"^TRAIN \(arrays\): 1 of .* sample 7 "):
+            pen.compare_heads(pen.ArraySource(nan_in(features), labels, head=head), valid)
 
 
 def test_a_class_that_was_never_trained_is_named():

@@ -50,7 +50,10 @@ def test_a_validation_set_encoded_by_itself_with_names():
     ("names", "message"),
     [
         (("ant", "bee", "cat", "eel"), "VALID and TRAIN name different classes, with 'eel' only in VALID"),
-        (("ant", "bee", "cat", "dog", "eel"), "5 classes in VALID"),
+        (
+            ("ant", "bee", "cat", "dog", "eel"),
+            "5 classes in VALID and 4 in TRAIN, with 'eel' only in VALID: leave their",
+        ),
         (("ant", "bee", "cat"), "VALID has label 3 and names 3 classes"),
     ],
 )
@@ -65,6 +68,43 @@ def test_without_names_the_order_taken_is_said():
         "VALID came without class names: 0 is taken as 'ant', 1 as 'bee', 2 as 'cat', …, in the order of TRAIN.",
     )
     assert looked_at(*sources(head=NAMELESS, train_names=None))[1] == ()
+
+
+def test_names_on_the_side_of_valid_alone_are_not_said_to_have_put_it_in_order():
+    labels, notes = looked_at(*sources(head=NAMELESS, train_names=None, names=NAMES))
+    np.testing.assert_array_equal(labels, np.repeat(np.arange(4), 40))
+    assert notes == (
+        "TRAIN came without class names: 0 is taken as 'ant', 1 as 'bee', 2 as 'cat', …, in the order of VALID.",
+    )
+
+
+def test_some_names_of_a_side_whose_other_only_numbers_its_classes_say_nothing():
+    """The third of three names is the fourth class, and was taken as the third."""
+    given = sources(kept=(0, 1, 3), labels=(0, 1, -1, 2), names=("ant", "bee", "dog"), head=NAMELESS, train_names=None)
+    with pytest.raises(pen.FeaturesError, match="VALID names 3 classes, and TRAIN has 4 without names"):
+        looked_at(*given)
+
+
+TEXTS = ("0", "10", "2", "3")  # as texts are sorted
+
+
+@pytest.mark.parametrize("kept", [(0, 1, 2, 3), (0, 2, 3), (0, 2)])
+def test_numbers_mean_the_classes_that_are_called_so(kept):
+    head = pen.Head(HEAD.weights, HEAD.bias, TEXTS)
+    labels, notes = looked_at(*sources(kept, (0, 10, 2, 3), head=head, train_names=TEXTS))
+    np.testing.assert_array_equal(labels, np.repeat(kept, 40))
+    (note,) = notes
+    assert note == "VALID came without class names: its labels are taken as the names of TRAIN, which are numbers too."
+
+
+def test_numbers_that_some_class_is_called_are_no_places_in_other_samples():
+    head = pen.Head(HEAD.weights, HEAD.bias, TEXTS)
+    with pytest.raises(pen.FeaturesError, match="VALID has label 1, which is none of the names of TRAIN, all of them"):
+        looked_at(*sources(labels=(0, 1, 2, 3), head=head, train_names=TEXTS))
+    tens = ("10", "20", "30", "40")
+    labels, notes = looked_at(*sources(head=pen.Head(HEAD.weights, HEAD.bias, tens), train_names=tens))
+    np.testing.assert_array_equal(labels, np.repeat(np.arange(4), 40))
+    assert notes[0].startswith("VALID came without class names: 0 is taken as '10'")
 
 
 @pytest.mark.parametrize(

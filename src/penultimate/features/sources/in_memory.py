@@ -1,5 +1,7 @@
 """All samples of a source in memory."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -44,12 +46,14 @@ class Samples(NamedTuple):
         return Samples(*(np.concatenate(parts) for parts in zip(self, others, strict=True)))
 
 
-def gather(source: FeatureSource) -> Samples:
+def gather(source: FeatureSource, whose: str | None = None) -> Samples:
     """All samples of a source in memory.
 
     Parameters
     ----------
     source : FeatureSource
+    whose : str, optional
+        What messages call it: "VALID".
 
     Returns
     -------
@@ -60,21 +64,32 @@ def gather(source: FeatureSource) -> Samples:
     FeaturesError
         When they hold NaN, infinity or negative labels, or have weights.
     """
+    called = str(source) if whose is None else f"{whose} ({source})"
     features: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     seen = 0
     for batch in source.batches():
         if batch.weights is not None:
-            raise FeaturesError(f"{source} has weights, which have no use here: leave them out")
-        usable_rows(batch.features, seen, gaps="refuse")
+            raise FeaturesError(f"{called} has weights, which have no use here: leave them out")
+        with named(called):
+            usable_rows(batch.features, seen, gaps="refuse")
         if len(batch.labels) and int(batch.labels.min()) < 0:
-            raise FeaturesError(f"{source} has label {int(batch.labels.min())}: give whole numbers from 0")
+            raise FeaturesError(f"{called} has label {int(batch.labels.min())}: give whole numbers from 0")
         features.append(in_single(batch.features))
         labels.append(np.asarray(batch.labels, dtype=np.int64))
         seen += len(batch.labels)
     if not labels:
         return Samples(np.zeros((0, source.dimension), dtype=np.float32), np.zeros(0, dtype=np.int64))
     return Samples(np.concatenate(features), np.concatenate(labels))
+
+
+@contextmanager
+def named(called: str) -> Generator[None]:
+    """Errors of features begin with whose these are."""
+    try:
+        yield
+    except FeaturesError as error:
+        raise FeaturesError(f"{called}: {error}") from None
 
 
 def in_single(features: Float[np.ndarray, "M d"]) -> Float[np.ndarray, "M d"]:

@@ -18,7 +18,7 @@ from penultimate.datasets.by_name import head_given, source_of
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.head import Head
 from penultimate.features.naming import one_order
-from penultimate.features.sources.in_memory import Samples, gather
+from penultimate.features.sources.in_memory import Samples, gather, named
 from penultimate.features.sources.writing import save_head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.comparison.candidates import BY_THEORY, Candidate, Training, affordable, candidates
@@ -367,10 +367,11 @@ def _trained(source: "FeatureSource", present: Head, valid: "Features | None") -
     """A network with its head; samples are kept where heads are fitted to them."""
     present.check(present.classes, source.dimension)
     statistics = FeatureStatistics(present.classes, source.dimension)
-    for batch in source.batches():
-        statistics.update(batch.features, batch.labels, batch.weights)
+    with named(f"TRAIN ({source})"):
+        for batch in source.batches():
+            statistics.update(batch.features, batch.labels, batch.weights)
     afford = valid is not None and affordable(source.samples, source.dimension, present.classes)
-    return Training(present, statistics, gather(source) if afford else None)
+    return Training(present, statistics, gather(source, "TRAIN") if afford else None)
 
 
 def _plain(source: "FeatureSource", classes: int | None, seed: int) -> tuple[Training, float]:
@@ -382,7 +383,7 @@ def _plain(source: "FeatureSource", classes: int | None, seed: int) -> tuple[Tra
             f"no head came with the features, and {source.samples} samples of width {source.dimension} and {classes} "
             "classes are too many to fit one here: give it (head=, --head)"
         )
-    samples = gather(source)
+    samples = gather(source, "TRAIN")
     if np.unique(samples.labels).size < 2:
         raise FeaturesError("TRAIN has samples of fewer than two classes: a head needs two to tell apart")
     check_varied(samples, "TRAIN")
