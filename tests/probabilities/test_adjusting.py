@@ -49,6 +49,12 @@ def test_names_decide_and_not_positions():
         pen.adjust(values, names=["cat", "dog"], trained_on={"cow": 1, "cat": 9}, used_on="balanced")
 
 
+def test_weights_by_name_are_taken_by_name():
+    values, by_name = [[0.9, 0.1]], {"dog": 5, "cat": 2}
+    found = pen.adjust(values, names=["cat", "dog"], trained_on=[9, 1], used_on="balanced", weights=by_name)
+    np.testing.assert_allclose(found, pen.adjust(values, trained_on=[9, 1], used_on="balanced", weights=[2, 5]))
+
+
 def test_mixes_that_name_classes_in_different_orders_are_put_in_one_where_the_columns_have_no_names():
     values = [[0.9, 0.1], [0.3, 0.7]]
     found = pen.adjust(values, trained_on={"dog": 9, "cat": 1}, used_on={"cat": 5, "dog": 3})
@@ -72,6 +78,11 @@ def test_a_class_that_does_not_occur_any_more_gets_nothing():
         ([[0.5, 0.5]], {"used_on": [-1, 2]}, "-1"),
         ([[0.5, 0.5]], {"weights": [1, 0]}, "one positive number for each of 2"),
         ([[0.5, 0.5]], {"weights": [1, np.nan]}, "one positive number"),
+        ([[0.5, 0.5]], {"weights": np.ma.masked_array([1, 2], [0, 1])}, "masked entries in weights"),
+        ([[0.5, 0.5]], {"weights": {"cat": 1, "dog": 2}}, "weights name classes, and the classes have no names"),
+        ([[0.5, 0.5]], {"weights": {"cat": 1, "cow": 2}, "names": ["cat", "dog"]}, "'cow' only in weights"),
+        ([[0.5, 0.5]], {"names": "ab"}, "names is one text"),
+        ([[0.5, 0.5]], {"trained_on": np.ma.masked_array([9, 1], [0, 1])}, "masked entries in counts"),
     ],
 )
 def test_bad_input_is_one_clear_error(values, how, says):

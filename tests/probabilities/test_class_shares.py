@@ -86,6 +86,13 @@ def test_a_mix_that_has_not_changed_is_said_so():
     assert found.changed or "has not changed as far as 1,000 samples can tell" in found.verdict
 
 
+def test_a_list_of_probabilities_and_classes_is_a_pair_too():
+    known, classes = [[0.8, 0.2], [0.7, 0.3], [0.1, 0.9]] * 10, [0, 0, 1] * 10
+    values = [[0.9, 0.1], [0.2, 0.8]] * 5
+    one, other = (pen.class_shares(values, valid=pair) for pair in ((known, classes), [np.array(known), classes]))
+    np.testing.assert_array_equal(one.shares, other.shares)
+
+
 def test_names_decide_and_not_positions():
     valid, current, _, _ = mixed(3)
     names, turned = list("abcdefghij"), np.random.default_rng(0).permutation(10)
@@ -125,6 +132,9 @@ def test_calibration_makes_the_mean_probability_the_share():
         ([[0.5, 0.5]] * 3, {"valid": ([[0.5, 0.5]] * 2, [0, 0])}, "no sample of class '1'"),
         ([[0.5, 0.5]] * 3, {"valid": ([[0.5, 0.5]] * 2, [0, 7])}, "label 7 is none of the 2 classes"),
         ([[0.5, 0.5]] * 3, {"valid": ([[0.5, 0.5]] * 2, [0])}, "one class for each"),
+        ([[0.5, 0.5]] * 3, {"valid": ([[0.5, 0.5]] * 2, [0, None])}, "label None is none of the 2 classes"),
+        ([[0.5, 0.5]] * 3, {"valid": ([[0.5, 0.5]] * 2, [0, np.nan])}, "label nan is none of the 2 classes"),
+        ([[0.5, 0.5]] * 3, {"valid": ([[0.5, 0.5]] * 2, np.ma.masked_array([0, 1], [0, 1]))}, "masked entries in"),
         ([[0.5, 0.5]] * 3, {"valid": ([[0.2, 0.3, 0.5]] * 3, [0, 1, 2])}, "valid has 3 classes"),
     ],
 )

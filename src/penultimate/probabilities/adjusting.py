@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
-from penultimate.errors import ProblemError
+from penultimate.counts.matching import PerClass, values_of
+from penultimate.errors import FeaturesError, ProblemError
+from penultimate.features.arrays import refuse_masked
 from penultimate.probabilities.given import Given, Probabilities, probabilities_of
 from penultimate.probabilities.shares import Mix, shares_of
 
@@ -16,7 +17,7 @@ def adjust(
     *,
     trained_on: Mix,
     used_on: Mix,
-    weights: ArrayLike | None = None,
+    weights: PerClass | None = None,
     names: Sequence[object] | None = None,
 ) -> Float[np.ndarray, "N K"]:
     """Turn the probabilities of a model into those for another mix of classes: ``p_k used_k / trained_k``, anew to 1.
@@ -30,7 +31,7 @@ def adjust(
     used_on : counts, shares or "balanced"
         The mix where its answers count. "balanced" gives the answers of best balanced accuracy; the counts of
         training, after training with weights, undo these.
-    weights : array-like of shape (K,), optional
+    weights : array-like of shape (K,), or mapping by class name, optional
         What the loss multiplied each class by. Training on counts n with weights ω is training on shares n ω.
     names : sequence of str, optional
         Of the columns; by default those of the data frame or file, else those of the mixes in the order of
@@ -64,7 +65,7 @@ def adjust(
 
 
 def adjusted(
-    found: Probabilities, trained_on: Mix, used_on: Mix, weights: ArrayLike | None = None
+    found: Probabilities, trained_on: Mix, used_on: Mix, weights: PerClass | None = None
 ) -> tuple[Float[np.ndarray, "N K"], str]:
     """As `adjust`, of probabilities that were opened; besides, a sentence on columns that had to be taken in order.
 
@@ -72,7 +73,7 @@ def adjusted(
     ----------
     found : Probabilities
     trained_on, used_on : counts, shares or "balanced"
-    weights : array-like of shape (K,), optional
+    weights : array-like of shape (K,), or mapping by class name, optional
 
     Returns
     -------
@@ -97,7 +98,7 @@ def adjusted(
     found.check_sums()
     before = shares_of(trained_on, found.names, "trained_on")
     now = shares_of(used_on, before.names, "used_on")
-    old, new = before.values * _weights(weights, len(before.values)), now.values
+    old, new = before.values * _weights(weights, now.names), now.values
     strange = (old == 0.0) & found.values.any(axis=0)
     if strange.any():
         raise ProblemError(
@@ -113,8 +114,15 @@ def adjusted(
     return values / totals, before.note or now.note
 
 
-def _weights(given: ArrayLike | None, size: int) -> Float[np.ndarray, " K"]:
-    weights = np.ones(size) if given is None else np.asarray(given)
-    if weights.shape != (size,) or weights.dtype.kind not in "fiu" or not np.all(np.isfinite(weights) & (weights > 0)):
-        raise ProblemError(f"weights={given!r}: give one positive number for each of {size} classes")
+def _weights(given: object, names: Sequence[str]) -> Float[np.ndarray, " K"]:
+    if given is None:
+        return np.ones(len(names))
+    try:
+        refuse_masked(given, "weights")
+        weights = np.asarray(values_of(given, names, "weights"))
+    except FeaturesError as error:
+        raise ProblemError(str(error)) from None
+    positive = weights.dtype.kind in "fiu" and np.all(np.isfinite(weights) & (weights > 0))
+    if weights.shape != (len(names),) or not positive:
+        raise ProblemError(f"weights={given!r}: give one positive number for each of {len(names)} classes")
     return weights.astype(np.float64)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -195,15 +195,25 @@ class _Columns(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def _pair(valid: object) -> tuple[Any, object]:
+    """Probabilities and classes; no classes where a file or probabilities alone were given."""
+    if isinstance(valid, tuple | list):
+        both = cast(Sequence[Any], valid)
+        # A list of two is a pair too, unless it is two rows of probabilities.
+        if len(both) == 2 and (isinstance(valid, tuple) or np.ndim(both[0]) != 1):
+            return both[0], both[1]
+    return cast(Any, valid), None
+
+
 def _known(
     valid: "Given | tuple[Given, object]", found: Probabilities
 ) -> tuple[Float[np.ndarray, "M K"], Int[np.ndarray, " M"], _Columns]:
     """Probabilities and classes of the known samples, by the columns of the others."""
-    given, said = valid if isinstance(valid, tuple) and len(valid) == 2 else (valid, None)
-    held = _checked(probabilities_of(cast(Given, given), what="valid"))
+    given, said = _pair(valid)
+    held = _checked(probabilities_of(given, what="valid"))
     labels = held.labels if said is None else class_labels(said)
     if labels is None:
-        raise ProblemError("valid has no labels: give its classes too, in a file as y")
+        raise ProblemError("valid has no labels: give (probabilities, classes), or a file with the classes as y")
     if held.values.shape[1] != len(found.names):
         raise ProblemError(
             f"valid has {held.values.shape[1]} classes and the probabilities {len(found.names)}: give those of one "

@@ -124,7 +124,7 @@ def _names(given: Any, size: int, what: str) -> Sequence[str]:
     if given is None or (isinstance(given, NumberedNames) and len(given) == size):
         return NumberedNames(size)
     try:
-        names = as_names(list(given))
+        names = as_names(given)
     except CountsError as error:
         raise ProblemError(f"{what}: {error}") from None
     if len(names) != size:
@@ -234,6 +234,14 @@ def class_labels(given: object) -> NDArray[Any]:
         raise ProblemError("labels have rows of different lengths: give one row a sample, all alike") from None
 
 
+def _is_number_below(label: Any, classes: int) -> bool:
+    try:
+        value = float(label)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return value % 1.0 == 0.0 and 0.0 <= value < classes
+
+
 def class_indices(labels: NDArray[Any], names: Sequence[str], samples: int) -> Int[np.ndarray, " N"]:
     """Which column each sample's class is.
 
@@ -265,15 +273,17 @@ def class_indices(labels: NDArray[Any], names: Sequence[str], samples: int) -> I
     if labels.shape != (samples,):
         raise ProblemError(f"labels have shape {labels.shape} for {samples} samples: give one class for each")
     place = {name: index for index, name in enumerate(names)}
-    if all(str(label) in place for label in np.unique(labels)):
+    if all(str(label) in place for label in set(labels.tolist())):
         return np.array([place[str(label)] for label in labels.tolist()], dtype=np.int64)
     try:
-        own = labels.astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            own = labels.astype(np.int64)
         whole = bool(np.all(own == labels.astype(np.float64)))
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         own, whole = np.zeros(1, dtype=np.int64), False
     if not whole or own.min() < 0 or own.max() >= len(names):
-        strange = next(label for label in labels.tolist() if str(label) not in place)
+        wrong = [label for label in labels.tolist() if not _is_number_below(label, len(names))]
+        strange = next((label for label in wrong if str(label) not in place), wrong[0])
         raise ProblemError(
             f"label {strange!r} is none of the {len(names)} classes of the probabilities: check the labels"
         )
