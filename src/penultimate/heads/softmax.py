@@ -110,6 +110,7 @@ def inverse_temperature(scores: Float[np.ndarray, "N K"], labels: Int[np.ndarray
     if not spread > 0:
         return 1.0
     # Scores of any size, and classes that are never the answer, in numbers that stay in range.
+    spread = min(spread, float(np.finfo(centred.dtype).max) / 1e6)
     centred = np.maximum(centred, -1e6 * spread) / np.asarray(spread, dtype=centred.dtype)
     own = centred[np.arange(len(labels)), labels]
 

@@ -97,11 +97,12 @@ def test_features_that_are_all_the_same_are_refused():
             pen.compare_heads(pen.ArraySource(train, labels), pen.ArraySource(valid, others))
 
 
-def test_the_units_of_features_change_no_figure():
+@pytest.mark.parametrize("size", [2.0**-20, 2.0**20, 2.0**36])  # an overflow would be an error here
+def test_the_units_of_features_change_no_figure(size):
     (X, V), labels, others = encoded()
     plain, large = (
         pen.compare_heads(pen.ArraySource(size * X, labels), pen.ArraySource(size * V, others)).blend.figures
-        for size in (1.0, 2.0**20)
+        for size in (1.0, size)
     )
     for figure in ("balanced_accuracy", "log_loss", "calibration_error"):
         assert large[figure] == pytest.approx(plain[figure], rel=1e-3), figure
