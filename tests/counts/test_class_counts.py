@@ -36,6 +36,7 @@ BAD_VALUES = {
     "complex": (np.array([1j, 2]), "counts are of type complex128"),
     "object": ([3, None], "class 1 has count None of type NoneType"),
     "object-array": (np.array([3, None], dtype=object), "class 1 has count None of type NoneType"),
+    "masked": (np.ma.masked_array([3, 1, 4], [0, 1, 0]), "masked entries in counts"),
     "nested": ([[1, 2], [3, 4]], "class 0 has count [1, 2] of type list"),
     "two-dimensional": (np.ones((2, 3)), "counts have shape (2, 3)"),
     "scalar-array": (np.array(3), "counts have shape ()"),

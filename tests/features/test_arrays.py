@@ -33,8 +33,8 @@ def test_containers_of_one_matrix_are_the_same(of):
 
 
 NO_MATRICES = {
-    "masked": (np.ma.masked_array(FEATURES, FEATURES > 1), LABELS, "features hold masked entries"),
-    "masked labels": (FEATURES, np.ma.masked_array(LABELS, LABELS == 2), "labels hold masked entries"),
+    "masked": (np.ma.masked_array(FEATURES, FEATURES > 1), LABELS, "masked entries in features"),
+    "masked labels": (FEATURES, np.ma.masked_array(LABELS, LABELS == 2), "masked entries in labels"),
     "ragged": ([[1.0, 2.0], [3.0]], [0, 1], "features cannot be read as one array"),
     "sparse": (torch.tensor(FEATURES).to_sparse(), LABELS, "to_dense"),
     "meta": (torch.empty(FEATURES.shape, device="meta"), LABELS, "no data"),

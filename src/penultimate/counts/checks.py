@@ -48,7 +48,7 @@ def as_floats(values: object, names: Sequence[str] | None) -> NDArray[np.float64
     Raises
     ------
     CountsError
-        When an entry is no number (a boolean, a text, a list), or is too large for a double.
+        When an entry is no number (a boolean, a text, a list), is masked, or is too large for a double.
 
     Examples
     --------
@@ -58,6 +58,8 @@ def as_floats(values: object, names: Sequence[str] | None) -> NDArray[np.float64
     """
     if not hasattr(values, "__array__"):
         return _items_as_floats(_items(values), names)
+    if np.ma.is_masked(values):
+        raise CountsError("masked entries in counts, of which nothing is known: give 0 for a class without samples")
     array = np.asarray(values)
     if array.ndim != 1:
         raise CountsError(

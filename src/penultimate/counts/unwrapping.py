@@ -27,7 +27,7 @@ def as_array_or_list(labels: object) -> NDArray[Any] | list[Any]:
     Raises
     ------
     CountsError
-        When it is none of these, or lies on a device.
+        When it is none of these, lies on a device, or has masked entries.
 
     Examples
     --------
@@ -44,6 +44,8 @@ def as_array_or_list(labels: object) -> NDArray[Any] | list[Any]:
 
 
 def _as_array(labels: Any) -> NDArray[Any]:
+    if np.ma.is_masked(labels):
+        raise CountsError("masked entries in labels, of which nothing is known: leave these samples out")
     try:
         return np.asarray(labels) if hasattr(labels, "__array__") else np.from_dlpack(labels)
     except (TypeError, RuntimeError, BufferError) as error:  # what torch and others raise for memory on a device

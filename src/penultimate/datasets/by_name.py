@@ -48,7 +48,9 @@ def source_of(features: object, labels: object = None) -> FeatureSource:
             "these samples have several labels each: use pen.audit_label_sets, or save() them and give the path"
         )
     if labels is None:
-        raise FeaturesError("an array of features needs labels: give one whole number for each row")
+        raise FeaturesError(
+            "an array of features needs labels, one whole number for each row: give pen.ArraySource(features, labels)"
+        )
     return ArraySource(features, labels)
 
 

@@ -37,10 +37,7 @@ def as_array(values: object, what: str) -> NDArray[Any]:
     FeaturesError
         When it is no array of numbers (objects are refused, whatever they hold).
     """
-    if np.ma.is_masked(values):
-        raise FeaturesError(
-            f"{what} hold masked entries, of which nothing is known: fill them, or leave their samples out"
-        )
+    refuse_masked(values, what)
     try:
         if _is_tensor(values):
             array = _of_tensor(values)
@@ -57,6 +54,44 @@ def as_array(values: object, what: str) -> NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise FeaturesError(f"{what} are of type {array.dtype}, not numbers: give an array of numbers")
     return array
+
+
+def refuse_masked(values: object, what: str) -> None:
+    """Refuse masked entries, which NumPy's functions for plain arrays would take at what lies below the mask.
+
+    Raises
+    ------
+    FeaturesError
+    """
+    if np.ma.is_masked(values):
+        raise FeaturesError(
+            f"masked entries in {what}, of which nothing is known: fill them, or leave their samples out"
+        )
+
+
+def plain_array(values: object, what: str) -> object:
+    """What another library reads as it is meant: tensors as arrays, nothing masked, all else as it is.
+
+    Parameters
+    ----------
+    values : object
+        Tensors may be of bfloat16, on another device, or part of a graph of gradients.
+    what : str
+        Named in messages.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    FeaturesError
+        When entries are masked, or a tensor cannot be read.
+    """
+    refuse_masked(values, what)
+    foreign = hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
+    narrow = str(getattr(values, "dtype", "")) == "bfloat16"
+    return as_array(values, what) if foreign or narrow or _is_tensor(values) else values
 
 
 def _first_line(error: Exception) -> str:

@@ -1,9 +1,14 @@
 """What heads share that start from a trained one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
+from penultimate.counts.class_names import NumberedNames
+from penultimate.counts.matching import values_of
 from penultimate.errors import FeaturesError
+from penultimate.features.arrays import refuse_masked
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.ridge import RidgeHead
@@ -36,11 +41,15 @@ def log_shares(counts: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
     return np.log(shares_of(counts), out=np.zeros(counts.size), where=counts > 0)
 
 
-def training_counts(given: object, own: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
-    """The training counts that were given, checked, or those of the samples at hand."""
+def training_counts(
+    given: object, own: Float[np.ndarray, " K"], names: Sequence[str] | None
+) -> Float[np.ndarray, " K"]:
+    """The training counts that were given, checked and in the order of the names, or those of the samples at hand."""
     if given is None:
         return own
-    counts = np.asarray(given, dtype=np.float64)
+    refuse_masked(given, "counts")
+    named = values_of(given, NumberedNames(own.size) if names is None else names, "counts")
+    counts = np.asarray(named, dtype=np.float64)
     if counts.shape != own.shape or not np.all(np.isfinite(counts) & (counts >= 0)) or not counts.any():
         raise FeaturesError(f"counts must be {own.size} numbers, zero or above: those of the training samples")
     return counts

@@ -4,13 +4,15 @@ from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from penultimate.counts.matching import PerClass
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.based_head import base_of, classes_of, log_shares, training_counts
 from penultimate.heads.linear_head import NEVER, SamplesHead
+from penultimate.heads.scoring_head import text_names
 from penultimate.heads.softmax import balanced_weights, by_class, cross_entropy, descend
 
 # Keeps parameters that samples say nothing about where they start.
@@ -52,7 +54,7 @@ class CalibratedHead(_FittedOnTop):
     ----------
     base : Head, optional
         The trained head; by default a `RidgeHead` is fitted first.
-    counts : array of shape (K,), optional
+    counts : array of shape (K,), or mapping by class name, optional
         Samples of each class in the training of the base; by default those in `fit`. Fit on other samples than the
         base was trained on: on those its probabilities look better than they are.
 
@@ -76,20 +78,21 @@ class CalibratedHead(_FittedOnTop):
     True
     """
 
-    counts: ArrayLike | None
+    counts: PerClass | None
     temperature_: float
     rho_: float
     tau_: float
     n_iter_: int
 
-    def __init__(self, base: Head | None = None, *, counts: ArrayLike | None = None) -> None:
+    def __init__(self, base: Head | None = None, *, counts: PerClass | None = None) -> None:
         self.base = base
         self.counts = counts
 
     def _fit_samples(self, rows: NDArray[np.floating], own: Int[np.ndarray, " N"]) -> Self:
         base, scores, size = self._prepared(rows, own)
         present = np.bincount(own, minlength=len(self.classes_)).astype(np.float64)
-        counts = training_counts(self.counts, present)
+        names = text_names(self.classes_) if self.base is None else self.base.names
+        counts = training_counts(self.counts, present, names)
         log_prior = log_shares(counts)
         seen = counts > 0
         if present[~seen].any():

@@ -4,8 +4,9 @@ from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Int
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from penultimate.counts.matching import PerClass
 from penultimate.errors import FeaturesError
 from penultimate.features.statistics import FeatureStatistics
 from penultimate.heads.covariance import Shrinkage, mean_noise, settled, whitened
@@ -38,7 +39,7 @@ class DiscriminantHead(StatisticsHead):
         A class of few samples has a mean that is off by tr(AΣ)/n_k, A being the inverse in the scores, so that its
         samples seem too far away. "corrected" adds half of that to its score. "pulled" first draws all means to their
         centre, as by `pull_` samples there, and corrects for what is left. "plain" does neither.
-    prior : {"balanced", "counts"} or array of shape (K,), default "balanced"
+    prior : {"balanced", "counts"}, array of shape (K,), or mapping by class, default "balanced"
         Class shares where the head is used.
 
     Attributes
@@ -71,7 +72,7 @@ class DiscriminantHead(StatisticsHead):
 
     shrinkage: Shrinkage | Literal["loo"]
     means: Means
-    prior: Literal["balanced", "counts"] | ArrayLike
+    prior: Literal["balanced", "counts"] | PerClass
     shrinkage_: float
     loo_: Curve | None
     mean_noise_: float
@@ -82,7 +83,7 @@ class DiscriminantHead(StatisticsHead):
         shrinkage: Shrinkage | Literal["loo"] = "loo",
         *,
         means: Means = "pulled",
-        prior: Literal["balanced", "counts"] | ArrayLike = "balanced",
+        prior: Literal["balanced", "counts"] | PerClass = "balanced",
     ) -> None:
         self.shrinkage = shrinkage
         self.means = means
@@ -121,4 +122,4 @@ class DiscriminantHead(StatisticsHead):
             if self.prior != "balanced":
                 raise FeaturesError(f"prior={self.prior!r}: give 'balanced', 'counts' or one share for each class")
             return (counts > 0) / np.count_nonzero(counts)
-        return np.where(counts > 0, self._checked_prior(np.asarray(self.prior)), 0.0)
+        return np.where(counts > 0, self._checked_prior(self.prior), 0.0)

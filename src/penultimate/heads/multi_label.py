@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 
 from penultimate.counts.class_names import NumberedNames
 from penultimate.errors import FeaturesError
+from penultimate.features.arrays import refuse_masked
 from penultimate.features.head import Head
 from penultimate.heads.kernel_head import KernelHead
 from penultimate.heads.label_calibration import label_lines
@@ -17,6 +18,7 @@ from penultimate.heads.label_parts import BANDWIDTHS, Part, kernel_part, landmar
 from penultimate.heads.linear_head import NEVER, Exported
 from penultimate.heads.scikit import ClassifierMixin, check_fitted, checked_features, checked_rows
 from penultimate.heads.sigmoids import Rotated
+from penultimate.model.arguments import checked_seed
 from penultimate.probabilities.thresholds import FEW, Thresholds, expected_f_thresholds, scaled
 from penultimate.targets.indicators import indicators_of
 from penultimate.threads import one_thread_of_blas
@@ -115,6 +117,7 @@ class MultiLabelHead(ClassifierMixin, Exported):
         ValueError
             For NaN and shapes that do not fit (`FeaturesError` and `CountsError` where it is ours).
         """
+        checked_seed(self.seed)
         features = checked_features(self, X)
         truth, names = indicators_of(_as_columns(y))
         if len(truth) != len(features):
@@ -280,6 +283,7 @@ def dealt(groups: object, samples: int, folds: int, seed: int) -> Int[np.ndarray
     FeaturesError
         When groups do not fit, or there are fewer than two of them or of folds.
     """
+    refuse_masked(groups, "groups")
     held = np.arange(samples) if groups is None else np.asarray(groups)
     if held.shape != (samples,):
         raise FeaturesError(f"groups have shape {held.shape} for {samples} samples: give one for each")

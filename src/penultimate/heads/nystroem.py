@@ -12,7 +12,7 @@ from penultimate.heads.logistic import LogisticHead
 from penultimate.heads.random_features import centre_and_unit
 from penultimate.heads.scikit import check_fitted
 from penultimate.heads.scoring_head import ScoringHead, text_names
-from penultimate.model.arguments import positive, whole
+from penultimate.model.arguments import generator_of, positive, whole
 
 # Directions of the kernel below this share of its largest are rounding, not features.
 _ROUNDING = 1e-6
@@ -120,7 +120,7 @@ class NystroemHead(ScoringHead):
         decay = positive(self.weight_decay, "the weight decay")
         rows, own = self._take(X, y, None)
         _, self.unit_ = centre_and_unit(rows)
-        marks = rows[np.sort(np.random.default_rng(self.random_state).permutation(len(rows))[:number])]
+        marks = rows[np.sort(generator_of(self.random_state).permutation(len(rows))[:number])]
         widths = np.full(len(marks), bandwidth * self.unit_)
         lifted, root = lift(rows, marks, widths)
         variance = float(lifted.var(axis=0, dtype=np.float64).sum()) / len(marks) or 1.0

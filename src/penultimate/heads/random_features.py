@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from penultimate.errors import FeaturesError
 from penultimate.heads.covariance import divided
 from penultimate.heads.scoring_head import ScoringHead
-from penultimate.model.arguments import positive, whole
+from penultimate.model.arguments import generator_of, positive, whole
 
 
 class RandomFeaturesHead(ScoringHead):
@@ -111,7 +111,7 @@ class RandomFeaturesHead(ScoringHead):
         self.centre_, self.unit_ = centre_and_unit(rows)
         sigma = bandwidth * self.unit_
         self.gamma_ = 1.0 / (2.0 * sigma**2)
-        self.directions_ = np.random.default_rng(self.random_state).standard_normal((rows.shape[1], pairs)) / sigma
+        self.directions_ = generator_of(self.random_state).standard_normal((rows.shape[1], pairs)) / sigma
         targets = np.eye(len(self.classes_))[own]
         self.prior_ = self.intercept_ = targets.mean(axis=0)
         self.coef_ = _ridge(self._lifted(rows), targets - self.intercept_, decay)

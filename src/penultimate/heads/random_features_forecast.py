@@ -14,6 +14,7 @@ from penultimate.errors import FeaturesError
 from penultimate.features.arrays import as_features, finite_rows
 from penultimate.heads.comparison.selection import deal
 from penultimate.heads.random_features import centre_and_unit
+from penultimate.heads.scikit import plain_labels
 from penultimate.model.arguments import positive, whole
 
 # Parts that samples are dealt into; every one is forecast from the others.
@@ -252,7 +253,7 @@ def _standard_error(values: Float[np.ndarray, " N"], own: Int[np.ndarray, " N"])
 
 def _samples(features: ArrayLike, labels: ArrayLike) -> tuple[Float[np.ndarray, "N d"], Int[np.ndarray, " N"]]:
     """Features and class indices, checked; a part of them, class by class, where there are too many."""
-    rows, given = as_features(features), np.asarray(labels)
+    rows, given = as_features(features), np.asarray(plain_labels(labels, "labels"))
     if given.shape != (len(rows),):
         raise FeaturesError(f"labels of shape {given.shape} for {len(rows)} samples: give one label for each row")
     if finite_rows(rows) is not None:
@@ -265,7 +266,7 @@ def _samples(features: ArrayLike, labels: ArrayLike) -> tuple[Float[np.ndarray, 
     counts = np.bincount(own[kept], minlength=classes.size)
     if counts.min() < _PARTS:
         raise FeaturesError(
-            f"class {classes[int(counts.argmin())]!r} has {counts.min()} of the {kept.sum():,} samples looked at: give "
+            f"class {classes[int(counts.argmin())]} has {counts.min()} of the {kept.sum():,} samples looked at: give "
             f"at least {_PARTS} of each, or leave that class out"
         )
     return rows[kept].astype(np.float64), own[kept]

@@ -4,16 +4,18 @@ from abc import abstractmethod
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from penultimate.counts.matching import PerClass, values_of
 from penultimate.errors import FeaturesError
+from penultimate.features.arrays import refuse_masked
 from penultimate.heads.scikit import BaseEstimator, ClassifierMixin, check_fitted, checked_rows, checked_samples
 from penultimate.probabilities.deciding import answers
 from penultimate.probabilities.given import Given
 
-Prior = Literal["balanced"] | Float[np.ndarray, " K"] | None
+Prior = Literal["balanced"] | PerClass | None
 
 
 class ScoringHead(ClassifierMixin, BaseEstimator):
@@ -42,7 +44,7 @@ class ScoringHead(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (N, d)
-        prior : "balanced" or array of shape (K,), optional
+        prior : "balanced", array of shape (K,), or mapping by class, optional
             Class shares where the head is used; by default those it was fitted for. `prior_` is taken out and this put
             in, so that an adjustment made in fitting and one made here are not confused.
 
@@ -118,9 +120,12 @@ class ScoringHead(ClassifierMixin, BaseEstimator):
             )
         return self.prior_
 
-    def _checked_prior(self, prior: Prior) -> NDArray[np.float64]:
+    def _checked_prior(self, prior: object) -> NDArray[np.float64]:
         size = len(self.classes_)
-        shares = np.ones(size) if isinstance(prior, str) and prior == "balanced" else np.asarray(prior)
+        refuse_masked(prior, "prior")
+        names = tuple(map(str, self.classes_.tolist()))
+        balanced = isinstance(prior, str) and prior == "balanced"
+        shares = np.ones(size) if balanced else np.asarray(values_of(prior, names, "prior"))
         if shares.shape != (size,) or shares.dtype.kind not in "fiu" or not np.all(np.isfinite(shares) & (shares > 0)):
             raise FeaturesError(f"prior={prior!r}: give 'balanced', or one positive share for each of {size} classes")
         return shares / shares.sum()
@@ -143,5 +148,6 @@ class ScoringHead(ClassifierMixin, BaseEstimator):
 
 
 def text_names(classes: NDArray[Any]) -> tuple[str, ...] | None:
-    """Names of classes whose labels are texts; None for others."""
-    return tuple(map(str, classes.tolist())) if classes.dtype.kind in "US" else None
+    """Names of classes whose labels are texts, of any type that holds some; None for others."""
+    labels = classes.tolist()
+    return tuple(map(str, labels)) if all(isinstance(label, str) for label in labels) else None

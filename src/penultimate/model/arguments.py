@@ -83,6 +83,36 @@ def checked_seed(value: object) -> int:
     return whole(value, "the seed", 0)
 
 
+def generator_of(random_state: object) -> np.random.Generator:
+    """NumPy's generator of what scikit-learn calls ``random_state``.
+
+    Parameters
+    ----------
+    random_state : int of at least 0, Generator, RandomState, or None
+        None is another one each time.
+
+    Returns
+    -------
+    Generator
+
+    Raises
+    ------
+    ProblemError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> generator_of(-1)
+    Traceback (most recent call last):
+    ...
+    penultimate.errors.ProblemError: random_state must be a whole number, at least 0; got -1
+    """
+    try:
+        return np.random.default_rng(cast(Any, random_state))
+    except (TypeError, ValueError):
+        raise ProblemError(f"random_state must be a whole number, at least 0; got {random_state!r}") from None
+
+
 def decays(value: object) -> tuple[float, ...]:
     """One weight decay, or one for each layer.
 

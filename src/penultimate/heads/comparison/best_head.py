@@ -13,8 +13,9 @@ from penultimate.heads.comparison.samples import check_varied
 from penultimate.heads.comparison.selection import FOLDS, INNER, Blend, Chosen, Tried, deal_known
 from penultimate.heads.kernel_head import AnyHead, KernelHead, added, renamed
 from penultimate.heads.linear_head import LinearHead
-from penultimate.heads.scikit import check_fitted, checked_rows
+from penultimate.heads.scikit import check_fitted, checked_rows, plain_labels
 from penultimate.heads.scoring_head import text_names
+from penultimate.model.arguments import generator_of
 from penultimate.threads import one_thread_of_blas
 
 # Held-out samples that are needed at least: two for each of the parts that heads which learn from them are compared on.
@@ -35,7 +36,7 @@ class BestHead(LinearHead):
         Whether the head has to be ``W h + b``, which a network's last layer can take. False adds kernel machines
         (`NystroemHead`); what comes of it is in `kernel_head`.
     random_state : int, default 0
-        Of the parts.
+        Of the parts; at least 0.
 
     Attributes
     ----------
@@ -87,10 +88,14 @@ class BestHead(LinearHead):
         ------
         FeaturesError
             When `valid` has classes that y lacks, or too few samples of two classes can be held out, or there are too
-            many samples to fit heads to, or features are the same in every sample, or too large for float32.
+            many samples to fit heads to, or features are the same in every sample, or too large for float32, or
+            entries are masked.
+        ProblemError
+            When `random_state` is none.
         ValueError
             For NaN, and shapes that do not fit.
         """
+        generator_of(self.random_state)
         rows, own = self._take(X, y, None)
         train, classes = Samples(in_single(rows), own), len(self.classes_)
         if not affordable(len(own), rows.shape[1], classes):
@@ -155,9 +160,13 @@ class BestHead(LinearHead):
         return tried.choose(np.arange(samples), np.random.default_rng(self.random_state))
 
     def _held_out(self, valid: tuple[object, object]) -> Samples:
+        if not isinstance(valid, tuple | list):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise FeaturesError(
+                f"valid is {type(valid).__name__}: give features and labels, (X, y). Samples have no weights here"
+            )
         if len(valid) != 2:
             raise FeaturesError(f"valid holds {len(valid)} things: give two, features and labels")
-        rows, labels = checked_rows(self, valid[0]), np.asarray(valid[1])
+        rows, labels = checked_rows(self, valid[0]), np.asarray(plain_labels(valid[1], "valid"))
         if labels.shape != (len(rows),):
             raise FeaturesError(f"valid has {len(rows)} samples and labels of shape {labels.shape}: give one a sample")
         unknown = np.setdiff1d(labels, self.classes_)
