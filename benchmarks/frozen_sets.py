@@ -21,6 +21,7 @@ import torch
 from penultimate.features.sources.in_memory import Samples
 from studies import debian, encoders, frozen, zoo_data
 from studies.data import FASHION, WORDNET, read_cities
+from studies.kept import kept_arrays
 
 # Names of languages in other languages (Debian's ``iso-codes``), and of types of files (``shared-mime-info``).
 LOCALES, _NAMES = Path("/usr/share/locale"), "iso_639-2.mo"
@@ -60,15 +61,15 @@ class Pair(NamedTuple):
     def load(self, name: str) -> Samples:
         """Features and labels of classes with enough samples."""
         path = zoo_data.SCRATCH / f"frozen-pool-{re.sub('[^a-z]+', '-', name.lower())}.npz"
-        if not path.exists():
+
+        def made() -> dict[str, np.ndarray]:
             rows, labels = self.made()
-            number = np.bincount(labels)
-            kept = np.flatnonzero(number[labels] >= FEWEST)
-            path.parent.mkdir(exist_ok=True)
+            kept = np.flatnonzero(np.bincount(labels)[labels] >= FEWEST)
             own = np.unique(labels[kept], return_inverse=True)[1]
-            np.savez(path, rows=np.asarray(rows)[kept].astype(np.float32), labels=own)
-        with np.load(path) as held:
-            return Samples(held["rows"], held["labels"])
+            return {"rows": np.asarray(rows)[kept].astype(np.float32), "labels": own}
+
+        held = kept_arrays(path, made)
+        return Samples(held["rows"], held["labels"])
 
 
 class Split(NamedTuple):

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 import penultimate as pen
 from penultimate.scans.groups import Kind
+from studies.kept import SCRATCH
 from studies.results import NEVER, Claim, Study, main, markdown
-from studies.training import SCRATCH
 
 # Languages whose texts have the characters of the recognisers, as (language, weight): mostly Chinese.
 LANGUAGES = (("zh", 1.0), ("en", 0.3), ("ja", 0.2))

@@ -15,7 +15,7 @@ import torch
 
 from studies import encoders
 from studies.data import fashion_images, read_cities, read_glosses
-from studies.training import SCRATCH
+from studies.kept import SCRATCH, kept_arrays
 
 CLASSES = 10
 # Pixels of a side that images are enlarged to, and inputs that are encoded at once.
@@ -126,16 +126,15 @@ def load(name: str) -> Features | None:
     """Features of a set; None where its encoder is not installed."""
     make, package = SETS[name]
     kept = SCRATCH / f"frozen-{make.__name__}.npz"
-    if kept.exists():
-        with np.load(kept) as held:
-            return Features(held["rows"], held["labels"], int(held["each"]))
-    if not encoders.installed(package):
+    if not kept.exists() and not encoders.installed(package):
         return None
-    rows, labels, each = make()
-    found = Features(np.asarray(rows, dtype=np.float64), np.asarray(labels, dtype=np.int64), each)
-    SCRATCH.mkdir(exist_ok=True)
-    np.savez(kept, **found._asdict())
-    return found
+
+    def made() -> dict[str, np.ndarray]:
+        rows, labels, each = make()
+        return {"rows": np.asarray(rows, np.float64), "labels": np.asarray(labels, np.int64), "each": np.array(each)}
+
+    held = kept_arrays(kept, made)
+    return Features(held["rows"], held["labels"], int(held["each"]))
 
 
 def _glosses(each: int) -> tuple[list[str], np.ndarray]:

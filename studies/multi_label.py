@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from penultimate.files import write_whole
+from studies.kept import SCRATCH
 from studies.multi_label_data import SETS, load
 from studies.multi_label_rivals import METHODS
 from studies.multi_label_sets import LabelledFeatures
 from studies.multi_label_tables import BENT, DRAWS, OURS, THIRDS, claims, table_of
 from studies.multi_label_unseen import UNSEEN
 from studies.results import Study, main
-from studies.training import SCRATCH
 
 FEWEST = 10
 SPLITS = {"Debian's tags": 3}

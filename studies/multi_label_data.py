@@ -15,9 +15,9 @@ import torch
 
 from studies import debian, encoders
 from studies.data import FASHION, WORDNET, fashion_images
+from studies.kept import SCRATCH, keep_arrays, read_arrays
 from studies.multi_label_sets import LabelledFeatures, indicators
 from studies.multi_label_unseen import UNSEEN
-from studies.training import SCRATCH
 
 # Samples of a set; letters of a token are few in descriptions, so that no more tokens than these are read.
 _SAMPLES, _TOKENS, _BATCH = 10_000, 48, 50
@@ -143,10 +143,9 @@ def load(name: str) -> LabelledFeatures | str:
         found = make()
         if found is None:
             return "apt has no such lists: run apt-get update on a Debian"
-        SCRATCH.mkdir(exist_ok=True)
-        np.savez(kept, **found._asdict())
-    with np.load(kept) as held:
-        return LabelledFeatures(held["rows"].astype(np.float32), held["labels"], held["groups"])
+        keep_arrays(kept, found._asdict())
+    held = read_arrays(kept)
+    return LabelledFeatures(held["rows"].astype(np.float32), held["labels"], held["groups"])
 
 
 def _minilm(texts: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,6 @@ and L linear layers with nothing between them, the last with a bias.
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +26,12 @@ import penultimate as pen
 from penultimate.files import write_whole
 from studies import data as sets
 from studies import zoo_data
+from studies.kept import SCRATCH
 from studies.networks import Network
 
 BATCH = 128
 # Raise it with every change that changes what a recipe gives: runs that were kept are then made anew.
 PROTOCOL = 1
-# Where finished runs are kept, so that a study that was interrupted goes on; not under version control.
-SCRATCH = Path(os.environ.get("PENULTIMATE_STUDIES_SCRATCH", ".studies"))
 WORKERS = 2
 
 Watch = Callable[[int, "Network"], None]

