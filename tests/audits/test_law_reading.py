@@ -110,8 +110,8 @@ def planted(decay: float, share: float = 0.6) -> Run:
     """
     sigma = np.geomspace(40.0, 3.0, 12)
     start = 1 - 1.2 / sigma
-    e = np.full(12, 0.02 + 1.08 * share)
-    paths = Paths(0.85, 0.55, np.full(12, np.log(1e-3)), start, e, e)
+    e = np.full(12, share)
+    paths = Paths(0.85, 0.5, np.full(12, np.log(1e-3)), start, e, e)
     t = sigma * np.maximum(paths.at(np.full((1, 12), np.log(decay)))[0], 1e-3)
     pull = sigma - t
     columns = (sigma, np.ones(12), t, np.where(t > 0.01 * sigma, 0.9, 0.1), pull, share * pull, 0.01 * pull)
@@ -121,8 +121,8 @@ def planted(decay: float, share: float = 0.6) -> Run:
 def test_a_planted_law_is_read_off_one_run():
     run, later = planted(1e-3), planted(4e-3)
     law = read_law((run,))
-    assert (law.power, law.scatter) == (0.85, 0.55) and law.decay_share == pytest.approx(0.6)
-    assert law.rise == pytest.approx(0.02 + 1.08 * 0.6)
+    assert (law.power, law.scatter) == (0.85, 0.5) and law.decay_share == pytest.approx(0.6)
+    assert law.rise == pytest.approx(0.6)
     for one in (run, later):
         found = law.strength(np.array(run.sigma), np.array([one.decay]), 5000.0)[0]
         np.testing.assert_allclose(found, np.where(np.array(one.strength) > 1, one.strength, 0.0), rtol=1e-9, atol=1e-9)
@@ -137,8 +137,8 @@ def test_two_runs_are_both_met_and_the_later_one_says_what_comes():
     for found, run in zip(met, (one, other), strict=True):
         steep = np.array(law.below) == 1.0
         np.testing.assert_allclose(found[~steep], np.array(run.strength)[~steep], rtol=1e-6)
-    assert np.mean(np.array(law.below) < 1.0) > 0.5 and np.all(np.array(law.below) >= 0.03)
-    assert law.rise == pytest.approx(0.02 + 1.08 * 0.3)
+    assert np.mean(np.array(law.below) < 1.0) > 0.5 and np.all(np.array(law.below) >= 1e-3)
+    assert law.rise == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_scatter_that_rises_with_strength_is_that_of_frozen_features(layers, slo
     changes = {"sigma": t + pull, "pull": pull, "to_decay": share * pull, "unsettled": np.zeros(12)}
     run = replace(planted(1e-3), **{name: tuple(column.tolist()) for name, column in changes.items()}, layers=layers)
     law = read_law((run,))
-    assert run.slope == pytest.approx(slope, abs=1e-12) and law.scatter == pytest.approx(0.55 * (1 - frozen))
+    assert run.slope == pytest.approx(slope, abs=1e-12) and law.scatter == pytest.approx(0.5 * (1 - frozen))
     assert law.power == pytest.approx(1.7 / (layers + 1) + frozen)
 
 

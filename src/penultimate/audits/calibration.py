@@ -193,7 +193,7 @@ class Calibration:
         >>> calibration = pen.audit("cnn-mse").calibration
         >>> forecast = calibration.forecast(pen.datasets.counts("cifar10-lt"), weight_decay=(0.05,))
         >>> forecast.survivors, [end.survivors for end in forecast.band]
-        (9, [9, 2])
+        (9, [9, 1])
         """
         counts = counts_of(counts)
 

@@ -3,7 +3,7 @@
 For every direction that was learnt the audit has its strength t, how hard the loss still pulls on it, γ, and how much
 of that pull weight decay balances. What it lost over what it kept, γ/t, grows with the weight decay (docs/theory §15),
 
-- near the audited one by the exponent e: of one layer on frozen features exactly the share that decay takes;
+- near the audited one by the exponent e, the share that decay takes: of one layer on frozen features exactly;
 - farther up more steeply, as decay takes more of what is lost;
 - and as a direction weakens it feels more of the decay, by the power 2 − p of its share, and of scatter, by q.
 
@@ -22,7 +22,7 @@ from penultimate.audits import keys
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.recorded import Record
 from penultimate.errors import ProblemError
-from penultimate.model.strength_law import BEND, GONE, SAME_SIGMA, Paths, StrengthLaw, Width, mean_decay
+from penultimate.model.strength_law import GONE, SAME_SIGMA, Paths, StrengthLaw, Width, mean_decay
 from penultimate.reported import OneLine
 
 # A direction counts as learnt well when head and means agree on it this much and this share of its σ is there: chosen,
@@ -36,14 +36,14 @@ ENOUGH = 3
 
 # The rule, chosen on networks of squared error, those that docs/does-it-hold does not mark as unseen: perceptrons,
 # CNNs, ResNets, a transformer and linear probes, at weight decays over two powers of ten.
-# e by the share that decay takes: a little more, as in a network of several layers scatter changes too.
-_EXPONENT, _LEAST = (0.02, 1.08), 0.03
+_LEAST = 1e-3  # of e: where decay takes nothing next to rounding, more of it kills in the end
+_LEAST_COMMON = 0.03  # of e of directions without one of their own: their λ is a power of σ, which this keeps finite
 _USUAL_EXPONENT = 0.6  # where the budget does not say
 # p is this over L + 1, where the model has 2 (docs/theory §4): layers below the features decay too.
 _POWER = 1.7
 # q: scatter along a direction has a part that does not shrink with it. Where the loss rises with strength (a slope
 # above 0) features are frozen or nearly: q goes to 0, and p up by 1, the less so the more decay takes (1 − share²).
-_SCATTER, _RISING = 0.55, (0.05, 0.25)
+_SCATTER, _RISING = 0.5, (0.15, 0.3)
 _SPREAD = 0.1  # standard deviation of log t below which strengths are too alike for a slope
 _FADES = 0.3  # below a tenth of σ strengths fade like λ^{−e/0.3}: a direction seen there died that much earlier
 _EDGE = 1e-3  # of log λ, this side of a death or that
@@ -192,16 +192,12 @@ class Run(OneLine):
         usual, told = self.exponent, self.aligned & self.alive & np.isfinite(self.to_decay)
         if self.decay_share is None:
             return np.full(told.size, usual)
-        return np.where(told, _exponent(np.where(told, self.to_decay, 0.0) / self.lost), usual)
+        return np.where(told, np.clip(np.where(told, self.to_decay, 0.0) / self.lost, _LEAST, 1.0), usual)
 
     @property
     def exponent(self) -> float:
         """E by the share that decay takes of the whole."""
-        return _USUAL_EXPONENT if self.decay_share is None else float(_exponent(np.array([self.decay_share]))[0])
-
-
-def _exponent(share: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
-    return np.clip(_EXPONENT[0] + _EXPONENT[1] * share, _LEAST, 1.0)
+        return _USUAL_EXPONENT if self.decay_share is None else max(self.decay_share, _LEAST_COMMON)
 
 
 def _plain(value: float) -> float:
@@ -255,8 +251,8 @@ def _with_pulls(law: StrengthLaw, runs: tuple[Run, ...]) -> StrengthLaw:
     levels = [run.median(np.log(run.lost)) for run in runs]
     growth = law.rise
     if len(runs) == 2:
-        lower = -BEND * math.log(runs[1].decay / runs[0].decay)
-        growth = min(max(math.expm1(BEND * (levels[0] - levels[1])) / math.expm1(lower), _LEAST), 1.0)
+        lower = runs[0].decay / runs[1].decay - 1.0
+        growth = min(max(math.expm1(levels[0] - levels[1]) / lower, _LEAST_COMMON), 1.0)
     return replace(law, level=levels[-1], usual=(0.5, growth, 0.0))
 
 
@@ -269,6 +265,7 @@ def _with_paths(law: StrengthLaw, runs: tuple[Run, ...]) -> StrengthLaw:
     several = np.repeat(np.arange(sigma.size), np.array(runs[0].multiplicity, dtype=int))
     chosen = several[(well > 0)[several]]
     share, exponent = (float(np.median(column[chosen])) for column in (own.share, own.exponent))
+    exponent = max(exponent, _LEAST_COMMON)
     scaled = (np.log(sigma) - math.log(samples) / 2.0) / exponent
     unit = float(np.median((own.death - scaled)[chosen]))
     usual = Paths(power, scatter, np.zeros(1), *(np.full(1, value) for value in (share, exponent, exponent)))

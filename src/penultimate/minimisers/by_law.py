@@ -34,7 +34,7 @@ def follow_law(counts: ClassCounts, problem: Problem, law: StrengthLaw) -> Solut
     >>> from penultimate.model.strength_law import StrengthLaw
     >>> law = StrengthLaw(100.0, 1.0, audited=(1e-2,), usual=(0.5, 0.8, -1.0))
     >>> follow_law(pen.ClassCounts([60, 30, 10]), pen.Problem.from_decays(2e-2), law).strength.round(2)
-    array([5.01, 2.53])
+    array([4.87, 2.52])
     """
     free, samples = problem.bias == "free", counts.samples
     svd = LabelSpectrum(counts, centred=free)

@@ -1,11 +1,11 @@
 """The law of strengths that trained networks follow over weight decay, one equation a direction (docs/theory §15).
 
-    (o / o_0)^b = (1 − e) (y_0 / y)^{q b} + e (z / z_0)^b,        o = (1 − y) / y,        z = λ y^{p−2}
+    o / o_0 = (1 − e) (y_0 / y)^q + e z / z_0,        o = (1 − y) / y,        z = λ y^{p−2}
 
 y is the share t/σ that a direction keeps, o what it lost over what it kept, z the weight decay that it feels; at an
 audited network all of them are known. e is the share of the loss that decay takes, and scatter takes the rest: more
-and more of what is left as a direction weakens, by the power q. With b = 1 both parts add up, with b next to 0 they
-stay in proportion. A direction lives while there is such a y, and until a tenth of σ is left.
+and more of what is left as a direction weakens, by the power q. A direction lives while there is such a y, and until a
+tenth of σ is left.
 """
 
 import math
@@ -20,8 +20,6 @@ from penultimate.reported import OneLine
 
 # Trained strengths do not reach zero: a direction is gone below this share of its σ (`forecasts.status.LOST`).
 GONE = 0.1
-# b, chosen with the constants of `audits.law_reading`, on the same networks.
-BEND = 0.7
 # How many times the audited weight decay a law is trusted: what each sweep of the zoo spans (`studies/zoo.py`).
 REACH = 100.0
 # Directions are those of the audit where their singular values agree to this much.
@@ -29,7 +27,7 @@ SAME_SIGMA = 1e-6
 # Half the interval of log o, beside that of log λ, for each factor of e away from an audited weight decay: of what is
 # lost to scatter alone no change of λ has a part. So wide, it holds nine tenths of the strengths on the networks that
 # the rule was chosen on.
-_ODDS = 0.2
+_ODDS = 0.3
 # Steps of Newton and of bisection, the least slope that the former divides by, and when they are done.
 _STEPS, _FLAT, _ROUNDING = 60, 1e-12, 1e-13
 
@@ -84,13 +82,13 @@ class Paths:
         exponent = np.where(away < 0.0, self.below, self.exponent)
         # No share is above 1, which is where the logarithm of y_0/y is least.
         least = np.where(away < 0.0, np.log(self.share), 0.0)
-        growth = np.minimum(np.logaddexp(*self._parts(least, away, exponent)) / BEND, self._end)
+        growth = np.minimum(np.logaddexp(*self._parts(least, away, exponent)), self._end)
         for _ in range(_STEPS):
             weaker, slope = self._weaker(growth)
             noise, decay = self._parts(weaker, away, exponent)
             whole = np.logaddexp(noise, decay)
             steep = self.scatter + (2.0 - self.power - self.scatter) * np.exp(decay - whole)
-            step = (whole / BEND - growth) / np.maximum(1.0 - slope * steep, _FLAT)
+            step = (whole - growth) / np.maximum(1.0 - slope * steep, _FLAT)
             step = np.minimum(growth + step, self._end) - growth
             growth = growth + step
             if np.all(np.abs(step) <= _ROUNDING * (1.0 + np.abs(growth))):
@@ -101,15 +99,15 @@ class Paths:
     def death(self) -> Rows:
         """Log λ at which each is gone."""
         weaker, _ = self._weaker(self._end)
-        left = np.expm1(BEND * self._end) - (1.0 - self.exponent) * np.expm1(BEND * self.scatter * weaker)
-        return self.place + np.log1p(left / self.exponent) / BEND - (2.0 - self.power) * weaker
+        left = np.expm1(self._end) - (1.0 - self.exponent) * np.expm1(self.scatter * weaker)
+        return self.place + np.log1p(left / self.exponent) - (2.0 - self.power) * weaker
 
     def through(self, log_decay: Rows, share: Rows) -> Rows:
         """The exponents with which paths also pass another point, unbounded."""
         weaker = np.log(self.share / share)
-        lost = BEND * np.log((1.0 / share - 1.0) / (1.0 / self.share - 1.0))
-        noise = BEND * self.scatter * weaker
-        felt = BEND * (log_decay - self.place + (2.0 - self.power) * weaker)
+        lost = np.log((1.0 / share - 1.0) / (1.0 / self.share - 1.0))
+        noise = self.scatter * weaker
+        felt = log_decay - self.place + (2.0 - self.power) * weaker
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.expm1(lost - noise) / np.expm1(felt - noise)
 
@@ -123,8 +121,8 @@ class Paths:
     ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
         """Logarithms of what scatter takes and of what decay takes, so far above the weight decay of the point."""
         with np.errstate(divide="ignore"):
-            noise = np.log1p(-exponent) + BEND * self.scatter * weaker
-        return noise, np.log(exponent) + BEND * (away + (2.0 - self.power) * weaker)
+            noise = np.log1p(-exponent) + self.scatter * weaker
+        return noise, np.log(exponent) + away + (2.0 - self.power) * weaker
 
     @cached_property
     def _end(self) -> Rows:
@@ -141,13 +139,8 @@ class Paths:
     def _rises(self, growth: Rows) -> Bool[np.ndarray, " t"]:
         """Whether λ still rises there along the path."""
         weaker, slope = self._weaker(growth)
-        noise = (1.0 - self.exponent) * np.exp(BEND * (self.scatter * weaker - growth))
+        noise = (1.0 - self.exponent) * np.exp(self.scatter * weaker - growth)
         return 1.0 - self.scatter * slope * noise >= (2.0 - self.power) * slope * (1.0 - noise)
-
-
-def power_mean(exponent: Float[np.ndarray, "..."], log_growth: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """``(1 − e + e x^b)^{1/b}`` of x with this logarithm: by what factor losses grow with decay's."""
-    return (1.0 - exponent + exponent * np.exp(BEND * log_growth)) ** (1.0 / BEND)
 
 
 @dataclass(frozen=True, repr=False)
@@ -281,13 +274,13 @@ class StrengthLaw(OneLine):
         Above the audited weight decay it grows as a path's odds do, below it as a power: no pull is out of reach.
         """
         log = self._shifted(np.log([decay]), np.zeros(1, dtype=bool))[0] - math.log(self.audited[-1])
-        grown = self.rise * log if log < 0.0 else math.log(power_mean(np.array([self.rise]), np.array([log]))[0])
+        grown = self.rise * log if log < 0.0 else math.log1p(self.rise * math.expm1(log))
         return math.exp(self.level + grown) * math.sqrt(samples / self.samples)
 
     def decay_of(self, pull: float, samples: float) -> float:
         """The weight decay at which C is this large."""
         grown = math.log(pull) - self.level - 0.5 * math.log(samples / self.samples)
-        above = math.log1p(math.expm1(BEND * max(grown, 0.0)) / self.rise) / BEND
+        above = math.log1p(math.expm1(max(grown, 0.0)) / self.rise)
         log = math.log(self.audited[-1]) + (grown / self.rise if grown < 0.0 else above)
         return float(np.exp(self._unshifted(np.array([log]), np.zeros(1, dtype=bool))[0]))
 
