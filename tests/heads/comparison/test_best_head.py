@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -59,6 +59,27 @@ def test_the_callers_own_samples_to_choose_on_give_the_blend_of_a_comparison():
         pen.ArraySource(X.astype(np.float32), own), pen.ArraySource(V.astype(np.float32), held)
     ).blend
     np.testing.assert_allclose(head.decision_function(V), blend.head.logits(V), atol=1e-4)
+
+
+def test_without_samples_to_choose_on_every_part_is_held_out_once_and_learnt_from_in_the_end():
+    X, y, *_ = encoded()
+    part = deal_known(np.searchsorted(NAMES, y), FOLDS, 0)
+    sides = [(part != one, part == one) for one in range(FOLDS)]
+    each = [heads.BestHead().fit(X[rest], y[rest], valid=(X[held], y[held])) for rest, held in sides]
+    np.testing.assert_allclose(fitted().coef_, np.mean([one.coef_ for one in each], axis=0), rtol=1e-6, atol=1e-9)
+
+
+def test_parts_that_planes_separate_by_chance_make_no_probability_certain():
+    """Scores there may be multiplied by any number, which outweighed all others in the mean."""
+    counts, width, losses = (40, 25, 15, 10, 6, 5), 60, []
+    for seed in range(3):
+        rng = np.random.default_rng(11 + seed + SEED)
+        means = 0.5 * rng.normal(size=(len(counts), width))
+        y, other = np.repeat(np.arange(len(counts)), counts), np.repeat(np.arange(len(counts)), 100)
+        X, V = (means[own] + rng.normal(size=(own.size, width)) for own in (y, other))
+        told = heads.BestHead().fit(X, y).predict_proba(V)
+        losses.append(log_loss(other, told.astype(np.float64)))
+    assert max(losses) < 0.8, losses  # 3.5 in one of three before
 
 
 def test_the_only_sample_of_a_class_is_always_learnt_from():

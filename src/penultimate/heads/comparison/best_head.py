@@ -27,8 +27,8 @@ class BestHead(LinearHead):
 
     Every kind of head gets its setting on held-out samples, and all are added with weights found there. Then they are
     fitted once more, to the held-out samples too. Without `valid` the samples are dealt into four parts; each is held
-    out once, and the four heads are averaged instead. How good the head is
-    on new samples it does not say: `compare_heads` does, or scikit-learn's ``cross_val_score``.
+    out once, and the four heads, which have all learnt from every sample, are averaged. How good the head is on new
+    samples it does not say: `compare_heads` does, or scikit-learn's ``cross_val_score``.
 
     Parameters
     ----------
@@ -104,17 +104,13 @@ class BestHead(LinearHead):
                 "fit one, as LogisticHead"
             )
         check_varied(train, "X")
-        seed = self.random_state
         with one_thread_of_blas():
             if valid is not None:
-                held, decay = self._held_out(valid), plain_decay(train, classes, seed)
-                found, blend = self._chosen(train, held, classes, decay)
-                both = fitted_to_both(found, blend, train, held, decay=decay, linear=self.linear, seed=seed)
-                heads = [both.head]
+                heads = [self._of_both(train, self._held_out(valid), classes)]
             else:
-                part = deal_known(own, FOLDS, seed)
+                part = deal_known(own, FOLDS, self.random_state)
                 sides = ((np.flatnonzero(part != one), np.flatnonzero(part == one)) for one in range(FOLDS))
-                heads = [self._of_part(train.take(rest), train.take(held), classes) for rest, held in sides]
+                heads = [self._of_both(train.take(rest), train.take(held), classes) for rest, held in sides]
         mean = added(heads, [1.0 / len(heads)] * len(heads))
         self._kernel, line = (mean, mean.linear) if isinstance(mean, KernelHead) else (None, mean)
         return self._settle((line.product, line.offset), np.ones(classes), np.full(classes, 1.0 / classes))
@@ -144,8 +140,12 @@ class BestHead(LinearHead):
             raise FeaturesError("the head is linear: take head()")
         return renamed(self._kernel, text_names(self.classes_))
 
-    def _of_part(self, train: Samples, valid: Samples, classes: int) -> AnyHead:
-        return self._chosen(train, valid, classes, plain_decay(train, classes, self.random_state))[1].head
+    def _of_both(self, train: Samples, held: Samples, classes: int) -> AnyHead:
+        """What is chosen on held-out samples, fitted to all."""
+        decay = plain_decay(train, classes, self.random_state)
+        found, blend = self._chosen(train, held, classes, decay)
+        seed = self.random_state
+        return fitted_to_both(found, blend, train, held, decay=decay, linear=self.linear, seed=seed).head
 
     def _chosen(self, train: Samples, valid: Samples, classes: int, decay: float) -> tuple[dict[str, Chosen], Blend]:
         """All kinds of heads of some samples, and their blend, chosen on others."""
