@@ -71,8 +71,8 @@ def heads(
 
     TRAIN and VALID are features as for `penultimate audit`; nothing is chosen on TRAIN. Without VALID the present head
     is adjusted as theory says, unjudged. When nothing beats the present head, it is kept. Where there is none, as with
-    features of a frozen encoder, plain cross-entropy is fitted to TRAIN and takes its place, and the head that is
-    written learns from VALID too.
+    features of a frozen encoder, plain cross-entropy is fitted to TRAIN and takes its place, and the blend learns from
+    VALID too.
 
     With --costs every head answers what costs least, and the mean cost decides.
 

@@ -187,6 +187,11 @@ def test_bands_are_those_of_the_training_counts():
     assert comparison.to_dict()["settings"]["bands"] == {"many_above": 50, "few_below": 20}
 
 
+def test_bounds_that_are_none_are_refused_before_the_work_begins():
+    with pytest.raises(pen.CountsError, match="few=50 exceeds many=5"):
+        pen.compare_heads(toy()[0], many=5, few=50)
+
+
 def test_a_class_that_is_held_out_nowhere_is_left_out_of_averages():
     train, valid = toy(counts=(80, 30, 10, 5))
     features, labels = gathered(valid)

@@ -268,6 +268,7 @@ def compare_heads(
     present, statistics = training.present, training.statistics
     by_theory, changed = training.by_theory
     counts = ClassCounts(statistics.counts, task.names)
+    counts.bands(many, few)  # bounds that are none are refused before the work begins
     unjudged = HeadComparison(
         counts=counts,
         bounds=(many, few),
