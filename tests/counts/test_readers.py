@@ -413,3 +413,12 @@ def test_ids_from_0_are_no_counts_whatever_they_are_called(tmp_path):
     assert ClassCounts.read(path, holds="counts").values.tolist() == [2, 0, 1]
     path.write_text("class,count\ncat,3\ndog,2\neel,1\n")
     assert ClassCounts.read(path).values.tolist() == [3, 2, 1]
+
+
+def test_a_nought_that_may_be_a_header_is_told(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("0\n" + "2\n0\n1\n" * 5)
+    counts = ClassCounts.read(path)
+    assert counts.values.tolist() == [6, 5, 5]
+    assert "line 1, '0', is taken for data, --column 0 if it is the header" in str(counts.origin)
+    assert ClassCounts.read(path, column="0").values.tolist() == [5, 5, 5]

@@ -15,7 +15,8 @@ def find_header(rows: Sequence[Sequence[str]], column: str | None) -> tuple[bool
     It is one when a column of that name is asked for, when it holds a usual name and no number, when it is the only row
     without numbers or without files in a column of them, or when it has a word that occurs nowhere else in a column
     where all others repeat. Numbers that pandas gives to columns without a name, 0, 1, 2, … in order, do not count as
-    numbers here; and where nothing but the first row of a column is a number, it is such a name.
+    numbers here; and where nothing but the first row of a column is a number, it is such a name. Above nothing but
+    numbers they are the first of these as a rule.
 
     Parameters
     ----------
@@ -67,10 +68,35 @@ def find_header(rows: Sequence[Sequence[str]], column: str | None) -> tuple[bool
         return True, ""
     if again or (column is not None and column.isdecimal()):
         return False, ""
+    if not said:
+        return _numbers_above_numbers(first, columns) if counted else (False, "")
     if len(said) < len(first):
         _check_no_class(first, columns)
         return False, ""
     return _by_repeats(first, columns, column)
+
+
+def _numbers_above_numbers(first: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[bool, str]:
+    """Whether ``0`` above nothing but numbers is what pandas calls a column without a name, or the first of them.
+
+    It is a name above numbers that are written otherwise, and above rows that are numbered from 0 on themselves. Where
+    it occurs nowhere else it is refused, unless it goes on with such numbers; else it is taken for one of them.
+    """
+    found = [[value for text in held if (value := number(text)) is not None] for held in columns]
+    for name, held, numbers in zip(first, columns, found, strict=True):
+        numbered = len(first) > 1 and len(numbers) == len(held) and name in held and are_ids(numbers)
+        if numbered or all("." in text for text in held):
+            return True, ""
+    line, once = (
+        f"line 1, {','.join(first)!r},",
+        all(float(name) not in held for name, held in zip(first, found, strict=True)),
+    )
+    if once and not any(are_ids([float(name), *held]) for name, held in zip(first, found, strict=True)):
+        raise FileError(
+            f"{line} may be a header as pandas writes it, or the first of the numbers: say --column 0 if it is the "
+            f"header, --column {len(first)} if it is not"
+        )
+    return False, f"; {line} is taken for data, --column 0 if it is the header"
 
 
 def _check_no_class(first: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
