@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import vl_convert
@@ -92,6 +92,29 @@ def figure(key: str, reading: Reading, draw: Callable[[], AnyChart]) -> Figure:
     return Figure(key, reading.heading, reading.text, reading.wide, draw)
 
 
+def laid_out(figures: Sequence[Figure]) -> list[tuple[Figure, str]]:
+    """Each chart with the place it takes in rows of two: half of one, all of it, or all for want of a neighbour.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+        In their order.
+
+    Returns
+    -------
+    list of (Figure, str)
+        The second is "half", "wide" or "alone".
+    """
+    out: list[tuple[Figure, str]] = []
+    beside = False
+    for place, one in enumerate(figures):
+        ends = place + 1 == len(figures) or figures[place + 1].wide
+        how = "wide" if one.wide else "alone" if ends and not beside else "half"
+        beside = how == "half" and not beside
+        out.append((one, how))
+    return out
+
+
 @dataclass(frozen=True)
 class Document:
     """What a page shows, as a file of its own or within another page.
@@ -159,6 +182,7 @@ def _environment() -> Environment:
         loader=PackageLoader("penultimate.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = number
+    cast("dict[str, object]", environment.globals)["laid_out"] = laid_out
     # The filter `tojson` escapes <, >, & and ' as \u…, so that no string can end the script element it stands in.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
