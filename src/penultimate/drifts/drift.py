@@ -91,6 +91,8 @@ class Drift(Reported, presenter="drift"):
         Whether both sides are the same samples.
     notes : tuple of str
         What was put in order, and what was taken as it stands.
+    doubts : tuple of str
+        What speaks against comparing both sides at all: class means that match only once one side is turned.
     worst : WorstSamples or None
         The current samples of each class with the smallest margins: by the head, without one by the nearest class mean
         of the reference. None for statistics.
@@ -126,6 +128,7 @@ class Drift(Reported, presenter="drift"):
     at_home: Float[np.ndarray, " K"] | None
     identical: bool
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
     worst: WorstSamples | None = None
     places: SamplePlaces | None = None
 

@@ -19,6 +19,7 @@ from penultimate.drifts.samples import Seen, first_look, from_statistics, second
 from penultimate.drifts.shape import Shape, check, shapes
 from penultimate.drifts.shift import Shifts, shifts
 from penultimate.drifts.sides import Side, two_sides
+from penultimate.drifts.turned import turned
 from penultimate.errors import FeaturesError, ProblemError
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
@@ -151,6 +152,7 @@ def drift(
         at_home=seen[1].at_home,
         identical=_identical(statistics),
         notes=notes,
+        doubts=() if (doubt := turned(*statistics)) is None else (doubt,),
         worst=seen[1].worst,
         places=None if other.source is None or seen[1].worst is None else places_of(other.source, seen[1].worst.row),
     )

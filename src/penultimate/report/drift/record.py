@@ -23,6 +23,7 @@ def record(drift: Drift, classes: Classes = "all") -> dict[str, object]:
         "classes": class_records(drift, select(drift, classes)),
         "settings": {"level": drift.level, "shape": drift.shape},
         "notes": list(drift.notes),
+        "doubts": list(drift.doubts),
         "verdict": verdict(drift),
     }
 

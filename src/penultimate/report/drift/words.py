@@ -22,10 +22,10 @@ def verdict(drift: Drift) -> str:
 
 
 def paragraphs(drift: Drift) -> list[str]:
-    """What moved; its cost; what these samples are; what cannot be said."""
+    """What speaks against it all; what moved; its cost; what these samples are; what cannot be said."""
     if drift.identical:
         return ["Both sides are the same samples: no class moved, and nothing was lost."]
-    return [text for text in (_moved(drift), _cost(drift), _fitted(drift), _untold(drift)) if text]
+    return [text for text in (*drift.doubts, _moved(drift), _cost(drift), _fitted(drift), _untold(drift)) if text]
 
 
 def p_value(value: float) -> str:
