@@ -113,7 +113,7 @@ class Forecast(Reported, presenter="forecast"):
     def has_own_paths(self) -> bool:
         """Whether each direction has an audited path of its own; `samples_needed` is then that of the median path."""
         law = self.problem.law
-        return law is not None and law.measured(self.solution.sigma)
+        return law is not None and law.measured(self.solution.sigma, self.counts.samples)
 
     @property
     def classes_below(self) -> int:

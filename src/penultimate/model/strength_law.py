@@ -220,10 +220,14 @@ class StrengthLaw(OneLine):
         """Exponent e of directions that have none of their own: how what is lost grows at the audited weight decay."""
         return self.usual[1]
 
-    def measured(self, sigma: Rows) -> bool:
-        """Whether directions with these singular values, largest first, are those that were audited."""
+    def measured(self, sigma: Rows, samples: float) -> bool:
+        """Whether directions of N samples, with these σ, largest first, are those that were audited.
+
+        They are where all counts are multiplied, too: σ²/N is of the shares of classes alone.
+        """
         size = len(self.sigma)
-        return 0 < size <= sigma.size and np.allclose(sigma[:size], self.sigma, rtol=SAME_SIGMA, atol=0.0)
+        audited = np.array(self.sigma) * math.sqrt(samples / self.samples)
+        return 0 < size <= sigma.size and np.allclose(sigma[:size], audited, rtol=SAME_SIGMA, atol=0.0)
 
     def to_dict(self) -> dict[str, object]:
         """What a forecast's JSON says of it."""
@@ -293,7 +297,7 @@ class StrengthLaw(OneLine):
         place = unit + (np.log(sigma) - math.log(samples) / 2.0) / exponent - usual.death
         columns = np.stack([place, *(np.full_like(place, value) for value in (share, exponent, exponent))])
         learnt, size = np.zeros(sigma.size, dtype=bool), len(self.sigma)
-        if self.measured(sigma):
+        if self.measured(sigma, samples):
             columns[:, :size], learnt[:size] = (self.place, self.share, self.exponent, self.below), self.learnt
         return Paths(self.power, self.scatter, *columns), learnt
 
