@@ -11,7 +11,7 @@ import penultimate as pen
 from penultimate.cli.options import KINDS
 from penultimate.errors import FileError
 from penultimate.model.before_training import before_training
-from penultimate.model.networks import kinds, networks_like, read_networks, summed_up
+from penultimate.model.networks import TrainedNetwork, kinds, networks_like, read_networks, summed_up
 
 HEAD = "kind,source,survivors,directions,median"
 COUNTS = pen.ClassCounts([600, 300, 12, 9])
@@ -129,3 +129,13 @@ def test_the_command(penultimate, tmp_path):
         "forecast", "cifar10-lt", "--like", "perceptron", "--calibrate", str(tmp_path / "a.json")
     )
     assert status == 2 and "--like beside --calibrate" in err
+
+
+def test_a_kind_with_too_few_networks_is_told_in_the_verdict(monkeypatch):
+    rows = [TrainedNetwork(kind, source, 1e-3) for kind, source in [("cnn", "a"), *[("probe", "b")] * 6]]
+    monkeypatch.setattr("penultimate.model.networks._bundled", lambda: tuple(rows))
+    counts = pen.ClassCounts([600, 300, 60, 9])
+    verdict = pen.forecast(counts, weight_decay=1e-3, like="cnn").verdict
+    assert "Of 7 networks of every kind (too few of kind cnn tell anything), on 2 sets of data" in verdict
+    assert "tell anything" not in pen.forecast(counts, weight_decay=1e-3).verdict
+    assert "on 1 set of data" in pen.forecast(counts, weight_decay=1e-3, like="probe").verdict

@@ -46,6 +46,8 @@ class Networks(OneLine):
         N λ_H at the lower end of their middle four fifths, the median, and at its upper end.
     end : {-1, 0, 1}
         Which of these is taken.
+    few_of : str or None
+        The kind that was asked for, where too few of it tell anything.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Networks(OneLine):
     sources: int
     decays: tuple[float, float, float]
     end: End = 0
+    few_of: str | None = None
 
     @property
     def decay(self) -> float:
@@ -133,11 +136,12 @@ def kinds() -> tuple[str, ...]:
 
 def summed_up(networks: Sequence[TrainedNetwork], kind: str | None) -> Networks:
     """The range and the median of networks of a kind, or of all where there are fewer than five."""
-    alike = [row for row in networks if row.kind == kind]
+    alike, few_of = [row for row in networks if row.kind == kind], None
     if len(alike) < _ENOUGH:
-        kind, alike = ANY, list(networks)
+        few_of, kind, alike = kind, ANY, list(networks)
     low, middle, high = np.quantile([row.decay for row in alike], RANGE).tolist()
-    return Networks(kind or ANY, len(alike), len({row.source for row in alike}), (low, middle, high))
+    sources = len({row.source for row in alike})
+    return Networks(kind or ANY, len(alike), sources, (low, middle, high), few_of=few_of)
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 
 from penultimate.forecasts.forecast import Forecast
 from penultimate.minimisers.solution import Outcome
-from penultimate.model.networks import ANY
+from penultimate.model.networks import ANY, Networks
 from penultimate.model.strength_law import REACH, StrengthLaw
 from penultimate.report.kit.numbers import how_many, number
 
@@ -147,13 +147,17 @@ def networks_words(forecast: Forecast) -> str:
     best, worst = (end.survivors for end in forecast.band)
     survive = f"{number(worst)} to {number(best)}" if worst < best else number(best)
     return (
-        f"Of {networks.number} networks {_like(networks.kind)}, on {networks.sources} sets of data, four in five "
-        f"would keep {survive} of {number(forecast.directions)} directions. Train once, and an audit measures yours."
+        f"Of {networks.number} networks {_like(networks)}, on {how_many(networks.sources, 'set', 'sets')} of data, "
+        f"four in five would keep {survive} of {number(forecast.directions)} directions. Train once, and an audit "
+        "measures yours."
     )
 
 
-def _like(kind: str) -> str:
-    return "of every kind" if kind == ANY else f"like yours ({kind})"
+def _like(networks: Networks) -> str:
+    if networks.kind != ANY:
+        return f"like yours ({networks.kind})"
+    few = "" if networks.few_of is None else f" (too few of kind {networks.few_of} tell anything)"
+    return f"of every kind{few}"
 
 
 def _caveats(forecast: Forecast) -> str:
