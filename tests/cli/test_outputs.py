@@ -38,6 +38,10 @@ def place(tmp_path, monkeypatch):
         (("heads", "cnn-ce", "cnn-ce-test", "--html", "folder"), "it is a folder"),
         (("heads", "cnn-ce", "cnn-ce-test", "--out", "head.txt"), "heads are written as .npz"),
         (("heads", "cnn-ce", "cnn-ce-test", "--out", "head.onnx"), "heads are written as .npz"),
+        (
+            ("heads", "cnn-ce", "cnn-ce-test", "--non-linear", "--out", "head.txt"),
+            "as .npz, .safetensors or .onnx: give",
+        ),
         (("advise", "counts.csv", "--train", "cnn-ce", "--out", "head.onnx"), "heads are written as .npz"),
         (("scan", "nothing.npz", "--fix", "mask", "--out", "none/head.npz"), "make its folder first"),
         (("scan", "nothing.npz", "--fix", "mask", "--out", "head.safetensors"), "heads are written as .npz"),

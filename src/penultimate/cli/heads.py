@@ -39,7 +39,7 @@ _THIRDS = "gains are told by thirds of the labels, leave it out"
     metavar="FILE FILE",
     help="Several labels a sample of TRAIN and of VALID, in files of their own as for `penultimate forecast`.",
 )
-@click.option("--column", metavar="NAME", help="Of these, or of Parquet: the one with the labels.")
+@click.option("--column", metavar="NAME", help="Of these, or of Parquet: the one with several labels.")
 @SEPARATOR
 @click.option("--many", type=float, default=100, show_default=True, help="Classes with more samples are 'many'.")
 @click.option("--few", type=float, default=20, show_default=True, help="Classes with fewer samples are 'few'.")
@@ -81,12 +81,11 @@ def heads(
     """
     from penultimate.features.head import Head
     from penultimate.features.sources.label_files import holds_label_sets
-    from penultimate.features.sources.writing import check_head_name
     from penultimate.heads.comparison.comparison import compare_heads
     from penultimate.heads.comparison.label_comparison import compare_label_heads
 
-    if out is not None and not (non_linear and out.endswith(_KERNELS)):
-        check_head_name(out)
+    if out is not None:
+        _check_name(out, non_linear)
     if labels is not None or holds_label_sets(train, column, separator):
         if costs is not None:
             raise FeaturesError("costs of one answer a sample do not fit several labels a sample: leave --costs out")
@@ -128,3 +127,12 @@ def heads(
         use = _USE if out.endswith(".npz") else _USE_GRAPH if out.endswith(".onnx") else _USE_KERNEL
         note(f"wrote {out}; to use it:\n{use.format(out=out)}")
     deliver(result, json_path, html_path)
+
+
+def _check_name(out: str, non_linear: bool) -> None:
+    from penultimate.features.sources.writing import check_head_name
+
+    if not non_linear:
+        check_head_name(out)
+    elif not out.endswith((".npz", *_KERNELS)):
+        raise FeaturesError(f"{out}: heads are written as .npz, .safetensors or .onnx: give a name that ends so")

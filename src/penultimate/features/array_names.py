@@ -48,7 +48,7 @@ def find_array(names: Sequence[str], usual: Sequence[str], what: str, path: Path
             f"{path}: {' and '.join(found)} may both be the {what}: name them {usual[0]} (there is {there})"
         )
     if not found:
-        raise FileError(f"{path}: there are no {what}: name them {usual[0]} (there is {there})")
+        raise FileError(f"{path}: there are no {what}: name them {usual[0]} or {usual[2]} (there is {there})")
     return found[0]
 
 

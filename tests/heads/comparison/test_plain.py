@@ -139,6 +139,19 @@ def test_labels_that_are_texts_name_the_classes(form, tmp_path, penultimate):
     assert head.names == tuple(names) and np.mean(head.predict(V[few]) == others[few]) > 0.7
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "y has an empty text, ''"), ("bee ", "y holds 'bee' and 'bee ', which differ in blanks")],
+)
+def test_a_text_that_names_no_class_or_one_in_two_ways_is_refused(text, said, tmp_path, penultimate):
+    (X, _), labels, _ = encoded()
+    told = np.array(["axolotl", "bee", "cat", "dog"])[labels]
+    told[np.flatnonzero(told == "bee")[0]] = text
+    np.savez(tmp_path / "train.npz", X=X, y=told)
+    status, _, err = penultimate("heads", tmp_path / "train.npz")
+    assert status == 2 and said in err and err.count("\n") == 1
+
+
 def test_a_text_that_names_no_class_of_train_is_refused(tmp_path, penultimate):
     (X, V), labels, others = encoded()
     names = np.array(["axolotl", "bee", "cat", "dog"])

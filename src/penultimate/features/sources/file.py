@@ -205,14 +205,29 @@ def _told(archive: Archive, key: str, names: tuple[str, ...] | None, head: Head 
     for block in archive.blocks(key, 0, 1 << 16):
         found.update(map(str, block.tolist()))
     _refuse_several(found, key)
+    _refuse_blanks(found, key)
     return checked_names(sorted(found))
+
+
+def _refuse_blanks(texts: set[str], key: str) -> None:
+    """Texts that name no class, or one class in two ways."""
+    bare: dict[str, str] = {}
+    for text in sorted(texts):
+        name = text.strip()
+        if not name:
+            raise FeaturesError(f"{key} has an empty text, {text!r}: leave samples without a label out")
+        if name in bare:
+            raise FeaturesError(
+                f"{key} holds {bare[name]!r} and {text!r}, which differ in blanks alone: write each class in one way"
+            )
+        bare[name] = text
 
 
 def _refuse_several(texts: set[str], key: str) -> None:
     """Texts of several labels each, and not of one: taken apart they are fewer than they are."""
     for mark in _MARKS:
         parts = {part.strip() for text in texts for part in text.split(mark)}
-        if len(parts) < len(texts):
+        if len(parts) < len(texts) and any(mark in text for text in texts):
             raise FeaturesError(
                 f"{key} holds texts of several labels with {mark!r} between them: say `penultimate audit --separator "
                 f"{mark!r}`, or heads; where each is one label, cast them to whole numbers, 0 … K − 1"
