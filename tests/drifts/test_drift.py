@@ -229,6 +229,24 @@ def test_classes_that_cannot_be_judged_are_named():
     assert drift.to_dict()["classes"][2]["p"] is None
 
 
+@pytest.mark.parametrize("names", [("1", "10", "2"), ("cat", "dog", "eel")])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_side_without_names_is_read_by_numbers_that_are_names_or_as_it_stands_and_that_is_said(names, turned):
+    rng = np.random.default_rng(SEED)
+    means, labels = 3.0 * rng.normal(size=(3, 5)), np.repeat(np.arange(3), 40)
+    one, other = (means[labels] + rng.normal(size=(120, 5)) for _ in range(2))
+    numbered = names[0] == "1"
+    plain = np.array([1, 10, 2])[labels] if numbered else labels
+    named, bare = pen.ArraySource(one, labels, names=names), pen.ArraySource(other, plain)
+    wanted = pen.ArraySource(other, labels, names=names)
+    drift = pen.drift(bare, named) if turned else pen.drift(named, bare)
+    np.testing.assert_array_equal(drift.p, (pen.drift(wanted, named) if turned else pen.drift(named, wanted)).p)
+    said = " ".join(drift.notes)
+    whose, others = ("The reference", "the current side") if turned else ("The current side", "the reference")
+    how = f"its labels are taken as the names of {others}" if numbered else "0 is taken as 'cat'"
+    assert f"{whose} came without class names: {how}" in said
+
+
 def test_classes_are_matched_by_their_names():
     one, other = sides(40, 40, planted(1, 0.5)[0])
     names = ("a", "b", "c", "d")

@@ -232,7 +232,7 @@ def advise(
     ('vs:0.0548:0.1644', [1.4, -0.0])
     >>> advice = pen.advise(counts, audit=pen.audit("cnn-mse"))
     >>> advice.decay.status.value, round(advice.decay.largest, 2), round(advice.decay.advised, 2)
-    ('nothing to change', 0.06, 0.02)
+    ('nothing to change', 0.05, 0.02)
     """
     width = None if width is None else whole(width, "the width")
     options = {

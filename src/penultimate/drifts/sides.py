@@ -8,7 +8,8 @@ from typing import cast
 import numpy as np
 
 from penultimate.archives.sealed import is_sealed
-from penultimate.counts.matching import places
+from penultimate.counts.class_names import NumberedNames
+from penultimate.counts.matching import as_it_stands, by_number, places
 from penultimate.datasets.by_name import head_given, is_source, source_of
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
@@ -96,6 +97,12 @@ def two_sides(reference: object, current: object, head: object = None) -> tuple[
         if not np.array_equal(order, np.arange(order.size)):
             other = _in_order(other, order, one.names)
             notes.append("The classes of the current side were put in the order of the reference, by their names.")
+    elif one.names is not None:
+        other, said = _unnamed(other, one.names, "the current side", "the reference")
+        notes += said
+    elif other.names is not None:
+        one, said = _unnamed(one, other.names, "the reference", "the current side")
+        notes += said
     if head is not None:
         given = head_given(head, dimension=one.given.dimension)
         given.check(given.classes, one.given.dimension)
@@ -125,6 +132,19 @@ def _opened(given: object, which: str) -> Side:
         )
     source = cast(FeatureSource, given)
     return Side(source, source.names, source.head)
+
+
+def _unnamed(side: Side, names: Sequence[str], whose: str, others: str) -> tuple[Side, list[str]]:
+    """A side whose labels are numbers beside one that names its classes, and how it was read."""
+    if side.source is not None:
+        labels = {label for some in side.source.labels() for label in np.unique(some).tolist()}
+        order = by_number(labels, names, whose, others)
+        if order is not None:
+            note = f"{whose.capitalize()} came without class names: its labels are taken as the names of {others}, "
+            return _in_order(side, order, names), [note + "which are numbers too."]
+    if list(names) == list(NumberedNames(len(names))):
+        return side, []
+    return side, [as_it_stands(whose.capitalize(), names, others)]
 
 
 def _in_order(side: Side, order: np.ndarray, names: Sequence[str]) -> Side:

@@ -278,13 +278,14 @@ class StrengthLaw(OneLine):
         Above the audited weight decay it grows as a path's odds do, below it as a power: no pull is out of reach.
         """
         log = self._shifted(np.log([decay]), np.zeros(1, dtype=bool))[0] - math.log(self.audited[-1])
-        grown = self.rise * log if log < 0.0 else math.log1p(self.rise * math.expm1(log))
+        grown = self.rise * log if log < 0.0 else log + math.log(self.rise + (1.0 - self.rise) * math.exp(-log))
         return math.exp(self.level + grown) * math.sqrt(samples / self.samples)
 
     def decay_of(self, pull: float, samples: float) -> float:
         """The weight decay at which C is this large."""
         grown = math.log(pull) - self.level - 0.5 * math.log(samples / self.samples)
-        above = math.log1p(math.expm1(max(grown, 0.0)) / self.rise)
+        most = max(grown, 0.0)
+        above = most + math.log1p((self.rise - 1.0) * math.exp(-most)) - math.log(self.rise)
         log = math.log(self.audited[-1]) + (grown / self.rise if grown < 0.0 else above)
         return float(np.exp(self._unshifted(np.array([log]), np.zeros(1, dtype=bool))[0]))
 
