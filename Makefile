@@ -78,9 +78,9 @@ frozen: .make/dev .make/studies-data
 		|| echo 'sets whose packages are missing are left out'
 	$(BIN)/python -m benchmarks.frozen $(QUICK)
 
-# All of them in full: the times in their results, taken beside other work, add up to over three hours. Networks that were
-# trained are kept, so what is interrupted goes on. Those of one core run two at a time, the longest first; the others use both cores
-# themselves. QUICK=--quick for minutes.
+# All of them in full: some forty minutes on two cores and nothing beside (the times in their results were taken beside other
+# work). Networks that were trained are kept, so what is interrupted goes on. Those of one core run two at a time, the longest
+# first; the others use both cores themselves. QUICK=--quick for minutes.
 ON_ONE_CORE := drift untrained vocabulary positive_features randomised_svd timeline foreseeing_entropy fixes truncation \
 	learning_curves foreseeing ridge scaling tensor random_features model resolvent class_shares two_entries spectrum
 ON_BOTH := sweep constancy few_samples sampling text
