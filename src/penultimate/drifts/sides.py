@@ -9,11 +9,11 @@ import numpy as np
 
 from penultimate.archives.sealed import is_sealed
 from penultimate.counts.class_names import NumberedNames
-from penultimate.counts.matching import as_it_stands, by_number, places
+from penultimate.counts.matching import as_it_stands, places
 from penultimate.datasets.by_name import head_given, is_source, source_of
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
-from penultimate.features.naming import head_in_order
+from penultimate.features.naming import head_in_order, named_by_number
 from penultimate.features.passes.one_process import OneProcess
 from penultimate.features.sources import FeatureSource
 from penultimate.features.sources.parts import Relabelled
@@ -136,12 +136,9 @@ def _opened(given: object, which: str) -> Side:
 
 def _unnamed(side: Side, names: Sequence[str], whose: str, others: str) -> tuple[Side, list[str]]:
     """A side whose labels are numbers beside one that names its classes, and how it was read."""
-    if side.source is not None:
-        labels = {label for some in side.source.labels() for label in np.unique(some).tolist()}
-        order = by_number(labels, names, whose, others)
-        if order is not None:
-            note = f"{whose.capitalize()} came without class names: its labels are taken as the names of {others}, "
-            return _in_order(side, order, names), [note + "which are numbers too."]
+    if side.source is not None and (found := named_by_number(side.source, names, whose, others)) is not None:
+        order, note = found
+        return _in_order(side, order, names), [note]
     if list(names) == list(NumberedNames(len(names))):
         return side, []
     return side, [as_it_stands(whose.capitalize(), names, others)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,14 +11,43 @@ from scipy.sparse import coo_array
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames
-from penultimate.counts.matching import as_it_stands, compared, places
+from penultimate.counts.matching import as_it_stands, by_number, compared, places
 from penultimate.errors import FeaturesError
 from penultimate.features.decisions import Decisions
 from penultimate.features.head import Head
 from penultimate.features.permutation import permuted
 
+if TYPE_CHECKING:
+    from penultimate.features.sources import FeatureSource
+
 # How many classes a note names.
 _LISTED = 3
+
+
+def named_by_number(
+    source: "FeatureSource", names: Sequence[str], whose: str, others: str
+) -> tuple[Int[np.ndarray, " n"], str] | None:
+    """How a source without class names is read beside names that are its labels, numbers themselves.
+
+    Parameters
+    ----------
+    source : FeatureSource
+        Its labels are read where the names are whole numbers, and only then.
+    names : sequence of str
+    whose, others : str
+        Who has no names and who has, for messages.
+
+    Returns
+    -------
+    (ndarray, str) or None
+        As `by_number`, and what is to be said of it.
+    """
+    labels = (label for some in source.labels() for label in np.unique(some).tolist())
+    order = by_number(labels, names, whose, others)
+    if order is None:
+        return None
+    said = f"{whose[0].upper()}{whose[1:]} came without class names: its labels are taken as the names of {others}, "
+    return order, said + "which are numbers too."
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ GONE = 0.1
 # How many times the audited weight decay a law is trusted: what each sweep of the zoo spans (`studies/zoo.py`).
 REACH = 100.0
 # Directions are those of the audit where their singular values agree to this much.
-SAME_SIGMA = 1e-6
+_SAME = 1e-6
 # Half the interval of log o, beside that of log λ, for each factor of e away from an audited weight decay: of what is
 # lost to scatter alone no change of λ has a part. So wide, it holds nine tenths of the strengths on the networks that
 # the rule was chosen on.
@@ -143,6 +143,12 @@ class Paths:
         return 1.0 - self.scatter * slope * noise >= (2.0 - self.power) * slope * (1.0 - noise)
 
 
+def lead(audited: Float[np.ndarray, " a"], sigma: Rows) -> bool:
+    """Whether audited singular values are the leading ones of these; both largest first."""
+    size = audited.size
+    return size <= sigma.size and np.allclose(sigma[:size], audited, rtol=_SAME, atol=0.0)
+
+
 @dataclass(frozen=True, repr=False)
 class StrengthLaw(OneLine):
     """What one audited run, or two, say of strengths at every weight decay.
@@ -225,9 +231,7 @@ class StrengthLaw(OneLine):
 
         They are where all counts are multiplied, too: σ²/N is of the shares of classes alone.
         """
-        size = len(self.sigma)
-        audited = np.array(self.sigma) * math.sqrt(samples / self.samples)
-        return 0 < size <= sigma.size and np.allclose(sigma[:size], audited, rtol=SAME_SIGMA, atol=0.0)
+        return bool(self.sigma) and lead(np.array(self.sigma) * math.sqrt(samples / self.samples), sigma)
 
     def to_dict(self) -> dict[str, object]:
         """What a forecast's JSON says of it."""

@@ -8,16 +8,15 @@ from scipy.sparse import coo_array
 
 from penultimate.counts import ClassCounts
 from penultimate.counts.class_names import NumberedNames
-from penultimate.counts.matching import as_it_stands, by_number, compared, places
+from penultimate.counts.matching import as_it_stands, compared, places
 from penultimate.errors import FeaturesError
 from penultimate.features.head import Head
-from penultimate.features.naming import other_order
+from penultimate.features.naming import named_by_number, other_order
 from penultimate.features.sources.in_memory import Samples, gather
 
 if TYPE_CHECKING:
     from penultimate.features.sources import FeatureSource
 
-_BY_NUMBER = "VALID came without class names: its labels are taken as the names of TRAIN, which are numbers too."
 # Scores are as large as sums of squares of features, and stay far above that of a class that is never the answer
 # (`NEVER`, −1e30); their inverses stay within float32.
 _REACH = 1e12
@@ -49,7 +48,8 @@ def held_out(source: "FeatureSource", present: Head, counts: ClassCounts, parts:
     if source.names is not None:
         own = places(source.names, counts.names, "VALID", "TRAIN", all_of_them=False)
     else:
-        own = _by_number(source, counts)
+        found = named_by_number(source, counts.names, "VALID", "TRAIN")
+        own = None if found is None else found[0]
     samples = gather(source, "VALID")
     if not len(samples.labels):
         raise FeaturesError("VALID has no samples: give some, or leave it out")
@@ -96,14 +96,6 @@ def check_varied(samples: Samples, whose: str) -> None:
         )
 
 
-def _by_number(source: "FeatureSource", counts: ClassCounts) -> Int[np.ndarray, " n"] | None:
-    """Where the labels of VALID, whole numbers, stand among names of TRAIN that are numbers too."""
-    if isinstance(counts.names, NumberedNames):
-        return None
-    labels = {label for some in source.labels() for label in np.unique(some).tolist()}
-    return by_number(labels, counts.names, "VALID", "TRAIN")
-
-
 def _renumbered(labels: Int[np.ndarray, " M"], own: Int[np.ndarray, " n"]) -> Int[np.ndarray, " M"]:
     """Labels that count by VALID's own names, as labels that count by those of TRAIN."""
     if int(labels.max()) >= own.size:
@@ -131,8 +123,8 @@ def order_notes(source: "FeatureSource", samples: Samples, present: Head, counts
     notes: list[str] = []
     names = counts.names
     if source.names is None and not isinstance(names, NumberedNames):
-        numbers = _by_number(source, counts) is not None
-        notes.append(_BY_NUMBER if numbers else as_it_stands("VALID", names, "TRAIN"))
+        found = named_by_number(source, names, "VALID", "TRAIN")
+        notes.append(as_it_stands("VALID", names, "TRAIN") if found is None else found[1])
     elif source.names is not None and not compared(source.names, names):
         notes.append(as_it_stands("TRAIN", source.names, "VALID"))
     elif source.names is not None and tuple(source.names) != tuple(names):
